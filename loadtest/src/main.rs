@@ -1,0 +1,82 @@
+//! m4sh-load: measures an m4sh server on this machine, and the bare relay that it is compared with.
+//! Started by people and by `make load`. Never leaves loopback, never runs unbounded, ends what it started.
+
+mod arena;
+mod client;
+mod clock;
+mod cpu;
+mod cursors;
+mod frame;
+mod handshake;
+mod http;
+mod idle;
+mod ledger;
+mod ops;
+mod plan;
+mod prepare;
+mod problem;
+mod relay;
+mod report;
+mod rest;
+mod savers;
+mod server;
+mod stall;
+mod suite;
+mod suite_plan;
+mod summary;
+mod ticks;
+mod token;
+mod watch;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "m4sh-load", version, about = "Measures an m4sh server on this machine")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The yardstick: a bare epoll relay with one shared frame per room and tick
+    Relay(relay::RelayArgs),
+    /// Classes full of moving cursors: deliveries, latency, CPU per delivery
+    Cursors(cursors::CursorsArgs),
+    /// Strokes over sockets: accepted, saved, exactly once
+    Ops(ops::OpsArgs),
+    /// Diff saves over REST with If-Match
+    Rest(rest::RestArgs),
+    /// Idle connections: memory and CPU of each
+    Idle(idle::IdleArgs),
+    /// Readers that stop reading while others draw
+    Stall(stall::StallArgs),
+    /// Make people and classes ahead, and keep them in a plan file
+    Prepare(prepare::PrepareArgs),
+    /// Everything in turn, on servers that it starts itself: the closing numbers
+    Suite(suite::SuiteArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = clock::watch_signals().and_then(|()| match &cli.command {
+        Command::Relay(args) => relay::run(args),
+        Command::Cursors(args) => cursors::main(args),
+        Command::Ops(args) => ops::main(args),
+        Command::Rest(args) => rest::main(args),
+        Command::Idle(args) => idle::main(args),
+        Command::Stall(args) => stall::main(args),
+        Command::Prepare(args) => prepare::main(args),
+        Command::Suite(args) => suite::main(args),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("m4sh-load: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

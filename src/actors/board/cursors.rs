@@ -1,0 +1,181 @@
+//! The cursor lane: latest positions, sent at once in a quiet room and in ticks under load (SPEC C).
+//! Used by the board actor's turns. Never touches the ordered lane, the database or the history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::seats::{Allowance, Member};
+use super::{Awake, BoardActor, Phase};
+use crate::actors::clock;
+use crate::actors::messages::{Show, Shown};
+use crate::actors::meters::meters;
+use crate::domain::ids::{ConnId, UserId};
+use crate::domain::rate::Scope;
+use crate::protocol::client::{Cursor, View};
+use crate::protocol::close::Close;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::payload::Payload;
+use crate::protocol::server::{Person, ServerFrame};
+use crate::protocol::tick::encode_tick;
+
+/// What moved since the last tick.
+#[derive(Default)]
+pub(super) struct Tick {
+    moved: Vec<UserId>,
+    looked: Vec<UserId>,
+    /// The only connection that anything came from: it need not hear itself.
+    source: Source,
+    armed: bool,
+    last: Option<Duration>,
+}
+
+/// Where a tick's news came from.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    #[default]
+    Nobody,
+    One(ConnId),
+    Several,
+}
+
+impl Source {
+    fn and(self, conn: ConnId) -> Self {
+        match self {
+            Self::Nobody => Self::One(conn),
+            Self::One(one) if one == conn => self,
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
+}
+
+impl Awake {
+    pub(super) fn show(&mut self, show: Show, ctx: &mut Context<BoardActor>) {
+        let Show { conn, what } = show;
+        let Some(user) = self.seats.get(&conn).map(|seat| seat.user) else { return };
+        match what {
+            Shown::Cursor(cursor) => match self.allow_cursor(user) {
+                Allowance::Take => self.point(conn, user, cursor, ctx),
+                Allowance::Drop(None) => {}
+                Allowance::Drop(Some(wait)) => self.tell_budget(conn, Scope::WsCursor, wait),
+                Allowance::Flood => self.close_seat(conn, Close::RateLimited),
+            },
+            Shown::View(view) => {
+                if self.allow_talk(user) {
+                    self.look(conn, user, view, ctx);
+                }
+            }
+            Shown::Status(status) => {
+                if self.allow_talk(user)
+                    && let Some(member) = self.people.get_mut(&user)
+                    && std::mem::replace(&mut member.person.status, status) != status
+                {
+                    let person = member.person.clone();
+                    self.tell_others(Some(conn), &ServerFrame::Status(&person));
+                }
+            }
+            Shown::Color(color) => {
+                if self.allow_talk(user)
+                    && let Some(member) = self.people.get_mut(&user)
+                {
+                    member.person.color = color;
+                    let person = member.person.clone();
+                    self.tell_others(Some(conn), &ServerFrame::Joined(&person));
+                }
+            }
+        }
+    }
+
+    fn tell_budget(&mut self, conn: ConnId, scope: Scope, wait: Duration) {
+        let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms });
+    }
+
+    fn point(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
+        meters().cursors.increment(1);
+        let Some(member) = self.people.get_mut(&user) else { return };
+        member.cursor = Some(cursor);
+        if !self.tick.moved.contains(&user) {
+            self.tick.moved.push(user);
+        }
+        self.arm(conn, ctx);
+    }
+
+    fn look(&mut self, conn: ConnId, user: UserId, view: View, ctx: &mut Context<BoardActor>) {
+        let Some(member) = self.people.get_mut(&user) else { return };
+        member.view = Some(view);
+        if !self.tick.looked.contains(&user) {
+            self.tick.looked.push(user);
+        }
+        self.arm(conn, ctx);
+    }
+
+    /// The first move after a pause goes out at once; what follows within a tick waits for its end.
+    fn arm(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
+        self.tick.source = self.tick.source.and(conn);
+        if self.tick.armed {
+            return;
+        }
+        let now = clock::now();
+        let period = self.directory.tick().unwrap_or_else(|| self.shard.pace.tick());
+        let due = self.tick.last.map_or(now, |last| last + period);
+        if due <= now {
+            self.send_tick(now);
+            return;
+        }
+        self.tick.armed = true;
+        ctx.run_later(due - now, |act, _| {
+            if let Phase::Awake(awake) = &mut act.phase {
+                awake.tick.armed = false;
+                awake.send_tick(clock::now());
+            }
+        });
+    }
+
+    fn send_tick(&mut self, now: Duration) {
+        self.tick.last = Some(now);
+        let moved = std::mem::take(&mut self.tick.moved);
+        let looked = std::mem::take(&mut self.tick.looked);
+        let others = self.seats.len().saturating_sub(1);
+        let deliveries = moved.len() * others;
+        self.shard.pace.note(deliveries as u64, now);
+        meters().deliveries.increment(deliveries as u64);
+        let source = std::mem::take(&mut self.tick.source);
+        let people = &self.people;
+        let mut news =
+            Encodings::new(moved.iter().filter_map(|u| people.get(u)), looked.iter().filter_map(|u| people.get(u)));
+        let mut all = None;
+        for (conn, seat) in &self.seats {
+            // One shared frame for everybody; its own cursor is the client's to ignore. Only a lone mover is spared.
+            if source == Source::One(*conn) {
+                continue;
+            }
+            seat.outbox.offer(&news.get(seat.dialect), || {
+                all.get_or_insert_with(|| Encodings::new(people.values(), people.values())).get(seat.dialect)
+            });
+        }
+    }
+}
+
+/// Some people's positions, encoded for each dialect at most once.
+struct Encodings<'a> {
+    cursors: Vec<(&'a Person, &'a Cursor)>,
+    views: Vec<(&'a Person, &'a View)>,
+    encoded: [Option<Arc<[Payload]>>; 3],
+}
+
+impl<'a> Encodings<'a> {
+    fn new(moved: impl Iterator<Item = &'a Member>, looked: impl Iterator<Item = &'a Member>) -> Self {
+        Self {
+            cursors: moved.filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
+            views: looked.filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
+            encoded: [None, None, None],
+        }
+    }
+
+    fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {
+        let (cursors, views) = (&self.cursors, &self.views);
+        self.encoded[dialect as usize].get_or_insert_with(|| encode_tick(cursors, views, dialect)).clone()
+    }
+}

@@ -1,0 +1,272 @@
+//! What is committed, who waits for it, and when a checkpoint is due (SPEC S).
+//! Used by the board actor's turns. Never claims more than the journal writer has said. Dirty is `rev > checkpoint`, no flag.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{Awake, BoardActor, Phase};
+use crate::actors::clock;
+use crate::actors::messages::BoardError;
+use crate::actors::meters::meters;
+use crate::domain::ids::Rev;
+use crate::limits;
+use crate::protocol::server::ServerFrame;
+
+type Waiter = oneshot::Sender<Result<(), BoardError>>;
+
+/// The board's standing with Postgres.
+pub(super) struct Durability {
+    /// Everything up to here is committed.
+    pub(super) durable: Rev,
+    /// The newest checkpoint.
+    pub(super) checkpoint: Rev,
+    accepted: VecDeque<(Rev, usize)>,
+    accepted_bytes: usize,
+    since_checkpoint: usize,
+    waiters: BTreeMap<Rev, Vec<Waiter>>,
+    told: Rev,
+    told_at: Option<Duration>,
+    telling: bool,
+    pub(super) waiting_told: bool,
+    stage: Stage,
+    checkpoint_tried: Duration,
+    drained: Vec<oneshot::Sender<bool>>,
+}
+
+/// A checkpoint on its way. It is encoded beside the board's turns, and written only when the journal holds
+/// everything that it contains: a checkpoint ahead of its journal would leave a hole in the history.
+enum Stage {
+    Idle,
+    Encoding,
+    Encoded(Rev, Vec<u8>),
+    Writing,
+}
+
+impl Durability {
+    pub(super) fn new(rev: Rev, checkpoint: Rev, now: Duration) -> Self {
+        Self {
+            durable: rev,
+            checkpoint,
+            accepted: VecDeque::new(),
+            accepted_bytes: 0,
+            since_checkpoint: 0,
+            waiters: BTreeMap::new(),
+            told: rev,
+            told_at: None,
+            telling: false,
+            waiting_told: false,
+            stage: Stage::Idle,
+            checkpoint_tried: now,
+            drained: Vec::new(),
+        }
+    }
+
+    pub(super) fn accepted(&mut self, rev: Rev, bytes: usize) {
+        self.accepted.push_back((rev, bytes));
+        self.accepted_bytes += bytes;
+        self.since_checkpoint += bytes;
+    }
+
+    pub(super) fn unsaved_bytes(&self) -> usize {
+        self.accepted_bytes
+    }
+
+    pub(super) fn wait_for(&mut self, rev: Rev) -> oneshot::Receiver<Result<(), BoardError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiters.entry(rev).or_default().push(sender);
+        receiver
+    }
+
+    fn committed(&mut self, rev: Rev) {
+        self.durable = self.durable.max(rev);
+        while let Some((_, bytes)) = self.accepted.pop_front_if(|(at, _)| *at <= rev) {
+            self.accepted_bytes -= bytes;
+        }
+        let later = self.waiters.split_off(&rev.next());
+        for waiter in std::mem::replace(&mut self.waiters, later).into_values().flatten() {
+            // A waiter that gave up got its own answer at its deadline.
+            let _ = waiter.send(Ok(()));
+        }
+    }
+}
+
+impl Awake {
+    pub(super) fn persisted(&mut self, rev: Rev, ctx: &mut Context<BoardActor>) {
+        self.durability.committed(rev);
+        if self.durability.waiting_told {
+            self.journal_state(true);
+        }
+        self.tell_saved(ctx);
+        self.write_encoded(ctx);
+        self.checkpoint_if_due(ctx);
+        self.answer_drained();
+    }
+
+    /// Says `saved`, at most every [`limits::SAVED_EVERY`].
+    fn tell_saved(&mut self, ctx: &mut Context<BoardActor>) {
+        let now = clock::now();
+        let due = self.durability.told_at.map_or(now, |at| at + limits::SAVED_EVERY);
+        if due <= now {
+            self.tell_saved_now(now);
+        } else if !self.durability.telling {
+            self.durability.telling = true;
+            ctx.run_later(due - now, |act, _| {
+                if let Phase::Awake(awake) = &mut act.phase {
+                    awake.durability.telling = false;
+                    awake.tell_saved_now(clock::now());
+                }
+            });
+        }
+    }
+
+    fn tell_saved_now(&mut self, now: Duration) {
+        let durable = self.durability.durable;
+        if durable > self.durability.told {
+            self.durability.told = durable;
+            self.durability.told_at = Some(now);
+            self.tell_others(None, &ServerFrame::Saved(durable));
+        }
+    }
+
+    /// Says whether commits flow, once for each change.
+    pub(super) fn journal_state(&mut self, flowing: bool) {
+        if self.durability.waiting_told == flowing {
+            self.durability.waiting_told = !flowing;
+            self.tell_others(None, &ServerFrame::Journal { flowing });
+        }
+    }
+
+    pub(super) fn fail_waiters(&mut self, error: &BoardError) {
+        for waiter in std::mem::take(&mut self.durability.waiters).into_values().flatten() {
+            let _ = waiter.send(Err(error.clone()));
+        }
+        for drained in self.durability.drained.drain(..) {
+            let _ = drained.send(false);
+        }
+    }
+
+    pub(super) fn checkpoint_if_due(&mut self, ctx: &mut Context<BoardActor>) {
+        let now = clock::now();
+        let behind = self.board.rev().0 - self.durability.checkpoint.0;
+        let aged = now.saturating_sub(self.durability.checkpoint_tried) >= limits::CHECKPOINT_EVERY;
+        let leaving = self.draining || self.is_idle(now);
+        let due = behind >= limits::CHECKPOINT_BATCHES
+            || self.durability.since_checkpoint >= limits::CHECKPOINT_BYTES
+            || (behind > 0 && (aged || leaving));
+        if due && self.shard.health.flows() {
+            self.encode_checkpoint(ctx);
+        }
+    }
+
+    fn encode_checkpoint(&mut self, ctx: &mut Context<BoardActor>) {
+        if !matches!(self.durability.stage, Stage::Idle) || self.board.rev() == self.durability.checkpoint {
+            return;
+        }
+        self.durability.stage = Stage::Encoding;
+        self.durability.checkpoint_tried = clock::now();
+        self.durability.since_checkpoint = 0;
+        let checkpoint = self.board.checkpoint();
+        let rev = checkpoint.rev;
+        let encoding = tokio::task::spawn_blocking(move || checkpoint.encode());
+        ctx.spawn(encoding.into_actor_board(move |awake, encoded, ctx| {
+            let Ok(bytes) = encoded else {
+                awake.durability.stage = Stage::Idle;
+                return awake.answer_drained();
+            };
+            awake.durability.stage = Stage::Encoded(rev, bytes);
+            awake.write_encoded(ctx);
+        }));
+    }
+
+    fn write_encoded(&mut self, ctx: &mut Context<BoardActor>) {
+        match std::mem::replace(&mut self.durability.stage, Stage::Idle) {
+            Stage::Encoded(rev, bytes) if rev <= self.durability.durable => {
+                self.durability.stage = Stage::Writing;
+                #[allow(clippy::cast_precision_loss, reason = "a metric")]
+                meters().checkpoint_bytes.record(bytes.len() as f64);
+                let (id, epoch, store) = (self.id, self.epoch, self.directory.store().clone());
+                let writing = async move { store.save_checkpoint(id, epoch, rev, bytes).await };
+                ctx.spawn(writing.into_actor_board(move |awake, written, ctx| {
+                    awake.durability.stage = Stage::Idle;
+                    awake.checkpoint_written(rev, written, ctx);
+                }));
+            }
+            other => self.durability.stage = other,
+        }
+    }
+
+    fn checkpoint_written(
+        &mut self,
+        rev: Rev,
+        written: Result<bool, crate::store::StoreError>,
+        ctx: &mut Context<BoardActor>,
+    ) {
+        match written {
+            Ok(true) => {
+                meters().checkpoints.increment(1);
+                self.durability.checkpoint = rev;
+                tracing::debug!(board = %self.id, %rev, "checkpoint written");
+                self.checkpoint_if_due(ctx);
+            }
+            Ok(false) => ctx.notify(crate::actors::messages::Fenced),
+            Err(error) => {
+                tracing::warn!(board = %self.id, %rev, %error, "checkpoint not written, the journal still holds everything")
+            }
+        }
+        self.answer_drained();
+    }
+
+    /// Commits and checkpoints what there is, closing every seat; the receiver hears whether all of it is safe.
+    pub(super) fn drain(&mut self, ctx: &mut Context<BoardActor>) -> oneshot::Receiver<bool> {
+        self.draining = true;
+        self.close_seats(crate::protocol::close::Close::Moved);
+        let (sender, receiver) = oneshot::channel();
+        self.durability.drained.push(sender);
+        self.encode_checkpoint(ctx);
+        self.answer_drained();
+        receiver
+    }
+
+    fn answer_drained(&mut self) {
+        let rev = self.board.rev();
+        let (durable, stage_idle) = (self.durability.durable == rev, matches!(self.durability.stage, Stage::Idle));
+        // Without a checkpoint the journal alone brings the board back, only more slowly.
+        if self.draining && durable && stage_idle {
+            for drained in self.durability.drained.drain(..) {
+                let _ = drained.send(true);
+            }
+        }
+    }
+
+    fn is_idle(&self, now: Duration) -> bool {
+        self.seats.is_empty() && now.saturating_sub(self.used) >= limits::PARK_AFTER
+    }
+
+    /// Whether nothing keeps the board in memory.
+    pub(super) fn may_park(&self) -> bool {
+        self.is_idle(clock::now())
+            && self.durability.waiters.is_empty()
+            && self.durability.durable == self.board.rev()
+            && self.durability.checkpoint == self.board.rev()
+            && matches!(self.durability.stage, Stage::Idle)
+    }
+}
+
+/// Work whose end is a turn of the board, if the board is still awake then.
+trait IntoBoardTurn: Future + Sized + 'static {
+    fn into_actor_board(
+        self,
+        turn: impl FnOnce(&mut Awake, Self::Output, &mut Context<BoardActor>) + 'static,
+    ) -> impl ActorFuture<BoardActor, Output = ()> + 'static {
+        actix::fut::wrap_future::<_, BoardActor>(self).map(move |output, act, ctx| {
+            if let Phase::Awake(awake) = &mut act.phase {
+                turn(awake, output, ctx);
+            }
+        })
+    }
+}
+
+impl<F: Future + 'static> IntoBoardTurn for F {}

@@ -1,0 +1,219 @@
+//! The board actor: one for each awake board, the only place where its operations are ordered.
+//! Called by `directory` (REST), `ws` (seats), the journal writer and the classroom. Handlers are synchronous turns.
+//! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
+
+mod access;
+mod cursors;
+mod durability;
+mod load;
+mod saves;
+mod seats;
+mod turns;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use self::access::Access;
+use self::cursors::Tick;
+use self::durability::Durability;
+pub(crate) use self::seats::burst;
+use self::seats::{Budgets, Member, Seat};
+use crate::actors::clock;
+use crate::actors::directory::Directory;
+use crate::actors::messages::{BoardError, Declined, Observed};
+use crate::actors::meters::meters;
+use crate::actors::shard::Shard;
+use crate::domain::board::Board;
+use crate::domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
+use crate::protocol::close::Close;
+use crate::protocol::server::SharedState;
+
+/// Cursors that wait for a busy board; more than that are dropped, since newer ones follow.
+const MAILBOX: usize = 256;
+/// How often a board looks whether it should checkpoint or park.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// See the module's words.
+pub struct BoardActor {
+    id: BoardId,
+    /// Tells this actor from an earlier one of the same board in the directory.
+    generation: u64,
+    directory: Directory,
+    shard: Shard,
+    phase: Phase,
+    housekeeping: Option<SpawnHandle>,
+}
+
+/// The life of a board in memory.
+enum Phase {
+    /// The mailbox waits.
+    Loading,
+    /// At work.
+    Awake(Box<Awake>),
+    /// It could not be loaded; asks are answered with this, and the next look-up starts anew.
+    Failed(BoardError),
+    /// It left memory; asks are sent back to look it up again.
+    Gone,
+}
+
+/// A board at work.
+struct Awake {
+    id: BoardId,
+    shard: Shard,
+    directory: Directory,
+    board: Board,
+    epoch: Epoch,
+    access: Access,
+    seats: HashMap<ConnId, Seat>,
+    people: HashMap<UserId, Member>,
+    budgets: HashMap<UserId, Budgets>,
+    tick: Tick,
+    durability: Durability,
+    /// The document as joiners and readers get it, while it does not change.
+    shared_state: Option<(Rev, Arc<SharedState>)>,
+    /// When somebody last asked anything.
+    used: Duration,
+    draining: bool,
+    _lease: crate::cluster::Lease,
+}
+
+impl BoardActor {
+    /// An actor that will load `id` as soon as it starts.
+    #[must_use]
+    pub fn new(id: BoardId, generation: u64, directory: Directory, shard: Shard) -> Self {
+        Self { id, generation, directory, shard, phase: Phase::Loading, housekeeping: None }
+    }
+
+    /// The board, when it is at work; else why not.
+    fn awake(&mut self) -> Result<&mut Awake, Asleep> {
+        match &mut self.phase {
+            Phase::Awake(awake) => {
+                awake.used = clock::now();
+                Ok(awake)
+            }
+            Phase::Failed(error) => Err(Asleep::Failed(error.clone())),
+            Phase::Loading | Phase::Gone => Err(Asleep::Gone),
+        }
+    }
+
+    /// Leaves memory: from here on, whoever still has this address is sent back to the directory.
+    fn leave(&mut self, ctx: &mut Context<Self>) {
+        if let Phase::Awake(_) = self.phase {
+            meters().boards.decrement(1);
+        }
+        // Gives the lease back before the directory forgets this actor: the next one must find it free.
+        self.phase = Phase::Gone;
+        self.directory.forget(self.id, self.generation);
+        if let Some(timer) = self.housekeeping.take() {
+            ctx.cancel_future(timer);
+        }
+        tracing::debug!(board = %self.id, "board left memory");
+    }
+
+    /// Another owner has the board: seats come back to find it, writes in flight are told that nothing is promised.
+    fn lost(&mut self, ctx: &mut Context<Self>) {
+        if let Ok(awake) = self.awake() {
+            tracing::warn!(board = %awake.id, epoch = %awake.epoch, rev = %awake.board.rev(), "board has another owner");
+            awake.close_seats(Close::Moved);
+            awake.fail_waiters(&BoardError::Unavailable { retry_after: Duration::from_secs(1) });
+        }
+        self.leave(ctx);
+    }
+
+    fn house_keep(&mut self, ctx: &mut Context<Self>) {
+        let Phase::Awake(awake) = &mut self.phase else { return };
+        awake.forget_full_budgets();
+        // A storm of joiners is over by now; the copy need not outlive it.
+        awake.shared_state = None;
+        // A quiet board hears nothing from the journal writer, so it looks by itself.
+        awake.journal_state(awake.shard.health.flows());
+        awake.checkpoint_if_due(ctx);
+        if awake.may_park() {
+            self.leave(ctx);
+        }
+    }
+
+    fn observe(&self) -> Observed {
+        let phase = match &self.phase {
+            Phase::Loading => "loading",
+            Phase::Awake(_) => "awake",
+            Phase::Failed(_) => "failed",
+            Phase::Gone => "gone",
+        };
+        let Phase::Awake(awake) = &self.phase else { return Observed { phase, ..Observed::default() } };
+        Observed {
+            phase,
+            epoch: awake.epoch.0,
+            rev: awake.board.rev().0,
+            durable: awake.durability.durable.0,
+            checkpoint: awake.durability.checkpoint.0,
+            seats: awake.seats.len(),
+            unsaved_bytes: awake.durability.unsaved_bytes(),
+            state_bytes: awake.board.document().byte_len(),
+        }
+    }
+}
+
+/// Why a board is not at work.
+enum Asleep {
+    Failed(BoardError),
+    Gone,
+}
+
+impl Asleep {
+    fn declined(self) -> Declined {
+        match self {
+            Self::Failed(BoardError::NotFound) => Declined::Close(Close::NotFound),
+            Self::Failed(_) => Declined::Close(Close::Moved),
+            Self::Gone => Declined::Moved,
+        }
+    }
+}
+
+impl Actor for BoardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        let loading = load::load(self.id, self.directory.clone()).into_actor(self);
+        ctx.wait(loading.map(|loaded, act, ctx| match loaded {
+            Ok(loaded) => {
+                meters().boards.increment(1);
+                act.phase =
+                    Phase::Awake(Box::new(Awake::new(act.id, act.shard.clone(), act.directory.clone(), loaded)));
+                act.housekeeping = Some(ctx.run_interval(HOUSEKEEPING, |act, ctx| act.house_keep(ctx)));
+            }
+            Err(error) => {
+                act.leave(ctx);
+                act.phase = Phase::Failed(error);
+            }
+        }));
+    }
+}
+
+impl Awake {
+    fn new(id: BoardId, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
+        let load::Loaded { found, lease } = loaded;
+        let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
+        Self {
+            id,
+            shard,
+            directory,
+            board: found.board,
+            epoch: found.epoch,
+            access: Access::new(found.access),
+            seats: HashMap::new(),
+            people: HashMap::new(),
+            budgets: HashMap::new(),
+            tick: Tick::default(),
+            durability,
+            shared_state: None,
+            used: clock::now(),
+            draining: false,
+            _lease: lease,
+        }
+    }
+}

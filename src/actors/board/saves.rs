@@ -1,0 +1,225 @@
+//! Writes: a socket's batch, a REST diff, a REST state. One path, one order; only the answers differ.
+//! Used by the board actor's turns. Never answers a REST write before it is committed (SPEC S1).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::access::first_forbidden;
+use super::{Awake, BoardActor};
+use crate::actors::clock;
+use crate::actors::messages::{
+    Append, Base, BoardError, BoardView, Change, DiffSave, Durable, Reading, Saved, StateSave, Submit, Ticket,
+};
+use crate::actors::meters::meters;
+use crate::domain::access::Can;
+use crate::domain::board::{BatchKey, Entry, Outcome, Refusal};
+use crate::domain::ids::{ClientId, ConnId, Rev, UserId};
+use crate::limits;
+use crate::protocol::server::ServerFrame;
+
+const RETRY_UNSAVED: Duration = Duration::from_secs(2);
+
+impl Awake {
+    /// One batch of a socket; every answer goes through its outbox.
+    pub(super) fn submit(&mut self, submit: Submit, ctx: &mut Context<BoardActor>) {
+        let Submit { conn, id, ops, bytes, sent, span } = submit;
+        let _entered = span.clone().entered();
+        meters().mailbox_seconds.record(clock::now().saturating_sub(sent));
+        let Some((user, client)) = self.seats.get(&conn).map(|seat| (seat.user, seat.client)) else { return };
+        let key = BatchKey { author: user, client, id };
+        // A resend costs nothing and must be answered even when its author is over a budget by now.
+        if self.board.receipt(&key).is_none()
+            && let Err(refused) = self.may_submit(user, bytes, &ops)
+        {
+            meters().refused.increment(1);
+            return self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
+        }
+        let id = key.id.clone();
+        match self.board.submit(key, ops, Timestamp::now(), false) {
+            Ok(Outcome::Fresh(entry)) => {
+                self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
+                self.publish(Some(conn), &entry, span, ctx);
+            }
+            Ok(Outcome::Repeat(receipt)) => {
+                meters().repeats.increment(1);
+                self.tell(conn, &ServerFrame::Accepted { id: &id, rev: receipt.rev });
+            }
+            Ok(Outcome::Unchanged) => {}
+            Err(refusal) => {
+                meters().refused.increment(1);
+                self.refuse(conn, &id, refusal.code(), &refusal.to_string(), refusal.index(), None);
+            }
+        }
+    }
+
+    fn may_submit(&mut self, user: UserId, bytes: usize, ops: &[crate::domain::board::Op]) -> Result<(), Refused> {
+        let can = self.access.can(user).unwrap_or(Can::WATCH);
+        if let Some(index) = first_forbidden(can, ops) {
+            return Err(Refused {
+                code: "forbidden",
+                detail: "your rights here do not cover this",
+                index: Some(index),
+                wait: None,
+            });
+        }
+        if self.draining || self.is_full() {
+            let detail = "the board cannot save right now";
+            return Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
+        }
+        self.allow_batch(user, bytes).map_err(|wait| Refused {
+            code: "rate_limited",
+            detail: "too many operations at once",
+            index: None,
+            wait: Some(wait),
+        })
+    }
+
+    fn refuse(
+        &mut self,
+        conn: ConnId,
+        id: &str,
+        code: &str,
+        detail: &str,
+        index: Option<usize>,
+        wait: Option<Duration>,
+    ) {
+        let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+        self.tell(conn, &ServerFrame::Refused { id: Some(id), code, detail, index, retry_after_ms });
+    }
+
+    /// Whether so much waits for a commit that nothing more may be taken.
+    fn is_full(&self) -> bool {
+        self.durability.unsaved_bytes() > limits::UNSAVED_BOARD_BYTES
+            || self.shard.health.waiting_bytes() > limits::UNSAVED_SHARD_BYTES
+    }
+
+    /// A new revision: everybody hears of it, and the journal takes it.
+    fn publish(
+        &mut self,
+        author: Option<ConnId>,
+        entry: &Arc<Entry>,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) {
+        meters().batches.increment(1);
+        tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
+        self.tell_others(author, &ServerFrame::Ops(entry));
+        self.durability.accepted(entry.rev, entry.ops.len());
+        self.shard.journal.do_send(Append {
+            board: self.id,
+            epoch: self.epoch,
+            entry: entry.clone(),
+            owner: ctx.address(),
+            span,
+        });
+    }
+
+    /// A REST diff (contract/boards.md 2.2; the order of the checks is the contract's).
+    pub(super) fn save_diff(
+        &mut self,
+        save: &mut DiffSave,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) -> Result<Ticket, BoardError> {
+        let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
+        let allowed = first_forbidden(can, &save.ops).is_none();
+        let key = self.key(save.who, save.key.as_deref(), save.base, allowed)?;
+        let outcome = self.board.submit(key, std::mem::take(&mut save.ops), Timestamp::now(), true);
+        self.ticket(outcome, span, ctx)
+    }
+
+    /// A REST state (2.1, 2.3).
+    pub(super) fn save_state(
+        &mut self,
+        save: &mut StateSave,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) -> Result<Ticket, BoardError> {
+        let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
+        let key = self.key(save.who, save.key.as_deref(), save.base, can.can_clear)?;
+        let outcome = self.board.put(key, std::mem::take(&mut save.document), Timestamp::now());
+        self.ticket(outcome, span, ctx)
+    }
+
+    /// The identity of a REST write. A repeat passes whatever its base says (design §6: before the rev check), and
+    /// whatever its author may do by now: it only asks again for an answer that was lost.
+    fn key(&self, who: UserId, key: Option<&str>, base: Base, allowed: bool) -> Result<BatchKey, BoardError> {
+        // REST has no tab, so its batches go by the account itself, an id that no tab picks.
+        let client = ClientId(who.0);
+        if let Some(id) = key {
+            let key = BatchKey { author: who, client, id: id.into() };
+            if self.board.receipt(&key).is_none() {
+                self.check(base, allowed)?;
+            }
+            return Ok(key);
+        }
+        self.check(base, allowed)?;
+        Ok(BatchKey { author: who, client, id: Uuid::now_v7().to_string().into() })
+    }
+
+    fn check(&self, base: Base, allowed: bool) -> Result<(), BoardError> {
+        if !allowed {
+            return Err(BoardError::Forbidden);
+        }
+        let server_rev = self.board.rev();
+        match base {
+            Base::IfMatch(Some(rev)) | Base::XRev(Some(rev)) if rev == server_rev => {}
+            Base::Any => {}
+            Base::IfMatch(_) | Base::Missing => return Err(BoardError::PreconditionFailed { server_rev }),
+            Base::XRev(_) => return Err(BoardError::RevMismatch { server_rev }),
+        }
+        if self.draining || !self.shard.health.flows() || self.is_full() {
+            return Err(BoardError::Unavailable { retry_after: RETRY_UNSAVED });
+        }
+        Ok(())
+    }
+
+    fn ticket(
+        &mut self,
+        outcome: Result<Outcome, Refusal>,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) -> Result<Ticket, BoardError> {
+        let (rev, at, digest, change) = match outcome.map_err(BoardError::Refused)? {
+            Outcome::Fresh(entry) => {
+                self.publish(None, &entry, span, ctx);
+                (entry.rev, entry.at, entry.digest, Change::Accepted)
+            }
+            Outcome::Repeat(receipt) => {
+                meters().repeats.increment(1);
+                (receipt.rev, receipt.at, receipt.digest, Change::Accepted)
+            }
+            Outcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged),
+        };
+        let digest = digest.unwrap_or_else(|| self.board.digest());
+        Ok(Ticket { saved: Saved { rev, digest, at, change }, durable: self.wait_for(rev) })
+    }
+
+    /// A receiver that hears when `rev` is committed, unless it is already.
+    fn wait_for(&mut self, rev: Rev) -> Option<Durable> {
+        (rev > self.durability.durable).then(|| self.durability.wait_for(rev))
+    }
+
+    /// The document as it is now: what those at the board see.
+    pub(super) fn read(&mut self, who: UserId) -> Result<Reading, BoardError> {
+        self.access.role(who).ok_or(BoardError::NotFound)?;
+        let rev = self.board.rev();
+        let digest = (rev.0 > 0).then(|| self.board.digest());
+        let state = self.shared_state().json().clone();
+        let page_count = self.board.document().page_count();
+        let view = BoardView { epoch: self.epoch, rev, state, digest, page_count };
+        Ok(Reading { view, durable: self.wait_for(rev) })
+    }
+}
+
+/// Why a socket's batch is not even tried.
+struct Refused {
+    code: &'static str,
+    detail: &'static str,
+    index: Option<usize>,
+    wait: Option<Duration>,
+}

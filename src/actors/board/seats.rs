@@ -1,0 +1,335 @@
+//! Seats: who is connected to this board, what they are told, and their budgets.
+//! Used by the board actor's turns. Never waits for a reader: one that is too slow loses its seat and may resume.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Awake;
+use crate::actors::clock;
+use crate::actors::messages::{Attach, Declined};
+use crate::actors::meters::{budget_hit, meters};
+use crate::actors::outbox::Outbox;
+use crate::domain::access::Can;
+use crate::domain::ids::{ClientId, ConnId, UserId};
+use crate::domain::rate::{Bucket, Scope, Verdict};
+use crate::limits;
+use crate::protocol::client::{Cursor, Position, Status, View};
+use crate::protocol::close::Close;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::server::{Content, Once, Person, ServerFrame, SharedState, Welcome};
+
+/// One connection at the board.
+pub(super) struct Seat {
+    pub(super) user: UserId,
+    pub(super) client: ClientId,
+    pub(super) dialect: Dialect,
+    pub(super) outbox: Outbox,
+    /// What its person was last told that they may do.
+    pub(super) can: Can,
+}
+
+impl Seat {
+    pub(super) fn say(&self, frame: &Once<'_, '_>) -> bool {
+        frame.get(self.dialect).is_none_or(|payload| self.outbox.push(payload.clone()).is_ok())
+    }
+
+    pub(super) fn close(&self, close: Close) {
+        self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
+    }
+}
+
+/// One person at the board, with one seat or several.
+pub(super) struct Member {
+    pub(super) person: Person,
+    pub(super) seats: u32,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) view: Option<View>,
+}
+
+/// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
+#[derive(Default)]
+pub(super) struct Budgets {
+    cursor: Bucket,
+    cursor_flood: Bucket,
+    ops: Bucket,
+    bytes: Bucket,
+    talk: Bucket,
+    /// Whether this user was told that cursors are being dropped, once for each spell.
+    told: bool,
+}
+
+/// What a budget says of a cursor move.
+pub(super) enum Allowance {
+    Take,
+    /// Drop it; `Some` the first time of a spell.
+    Drop(Option<Duration>),
+    Flood,
+}
+
+impl Awake {
+    pub(super) fn attach(&mut self, attach: Attach) -> Result<(), Declined> {
+        let Attach { conn, user, name, client, dialect, outbox, resume, by_class } = attach;
+        if self.draining {
+            return Err(Declined::Close(Close::Moved));
+        }
+        let (Some(role), Some(can)) = (self.access.role(user), self.access.can(user)) else {
+            // A class may be known to exist; somebody's own board may not (SPEC P2).
+            let close = if self.access.class().is_some() { Close::Forbidden } else { Close::NotFound };
+            return Err(Declined::Close(close));
+        };
+        if by_class && !self.access.is_live() {
+            // The lesson ended between the classroom's door and this one.
+            return Err(Declined::Close(Close::SessionEnded));
+        }
+        if self.seats.len() >= limits::BOARD_SEATS {
+            return Err(Declined::Close(Close::RateLimited));
+        }
+        let older =
+            self.seats.iter().find(|(_, seat)| seat.client == client && seat.user == user).map(|(conn, _)| *conn);
+        let is_new = !self.people.contains_key(&user);
+        let member = self.people.entry(user).or_insert_with(|| Member {
+            person: Person { user, name, role, color: color_of(user), status: Status::Active },
+            seats: 0,
+            cursor: None,
+            view: None,
+        });
+        member.seats += 1;
+        member.person.status = Status::Active;
+        if let Some(older) = older {
+            if let Some(seat) = self.seats.get(&older) {
+                seat.close(Close::Replaced);
+            }
+            self.unseat(older);
+        }
+        let seat = Seat { user, client, dialect, outbox, can };
+        // The outbox is new, so the one frame fits whatever its size.
+        let content = self.content(resume, dialect);
+        let welcome = self.welcome(conn, user, can, content);
+        seat.say(&Once::new(&welcome));
+        drop(welcome);
+        if !self.shard.health.flows() {
+            self.durability.waiting_told = true;
+            seat.say(&Once::new(&ServerFrame::Journal { flowing: false }));
+        }
+        meters().seats.increment(1);
+        self.seats.insert(conn, seat);
+        if is_new {
+            let person = self.people[&user].person.clone();
+            self.tell_others(Some(conn), &ServerFrame::Joined(&person));
+        }
+        Ok(())
+    }
+
+    fn welcome(&self, conn: ConnId, user: UserId, can: Can, content: Content) -> ServerFrame<'_> {
+        let mut roster: Vec<&Person> = self.people.values().map(|member| &member.person).collect();
+        roster.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
+        ServerFrame::Welcome(Box::new(Welcome {
+            me: &self.people[&user].person,
+            conn,
+            can,
+            epoch: self.epoch,
+            rev: self.board.rev(),
+            saved: self.durability.durable,
+            roster,
+            budgets: self.directory.budgets(),
+            class: self.access.class(),
+            content,
+        }))
+    }
+
+    /// What a newcomer gets: what it missed, or the whole document. The presence dialect has no word for either.
+    fn content(&mut self, resume: Option<Position>, dialect: Dialect) -> Content {
+        if !dialect.is_full() {
+            return Content::Tail(Vec::new());
+        }
+        let tail = resume.filter(|at| at.epoch == self.epoch).and_then(|at| self.board.since(at.rev));
+        tail.map_or_else(|| Content::State(self.shared_state()), Content::Tail)
+    }
+
+    /// The document as it is now, encoded once for all who ask at this revision.
+    pub(super) fn shared_state(&mut self) -> Arc<SharedState> {
+        let rev = self.board.rev();
+        if let Some((at, state)) = &self.shared_state
+            && *at == rev
+        {
+            return state.clone();
+        }
+        let document = self.board.document();
+        let mut json = Vec::with_capacity(document.byte_len());
+        document.write_state(&mut json);
+        let state = Arc::new(SharedState::new(json.into()));
+        self.shared_state = Some((rev, state.clone()));
+        state
+    }
+
+    pub(super) fn detach(&mut self, conn: ConnId) {
+        self.unseat(conn);
+    }
+
+    /// Takes a seat away, and tells the others when its person left with it.
+    fn unseat(&mut self, conn: ConnId) {
+        self.unseat_all(vec![conn]);
+    }
+
+    /// Takes seats away. Telling so may show that further readers are too slow, which lose their seats in turn;
+    /// a loop, since a whole class may stall at once.
+    fn unseat_all(&mut self, mut conns: Vec<ConnId>) {
+        while !conns.is_empty() {
+            let left: Vec<Person> = conns.drain(..).filter_map(|conn| self.take_seat(conn)).collect();
+            for person in left {
+                conns.extend(self.push(None, &ServerFrame::Left(&person)));
+            }
+        }
+    }
+
+    /// Takes a seat away; returns its person when that was their last one.
+    fn take_seat(&mut self, conn: ConnId) -> Option<Person> {
+        let seat = self.seats.remove(&conn)?;
+        meters().seats.decrement(1);
+        if seat.outbox.is_severed() {
+            meters().slow_readers.increment(1);
+            tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, it may come back and resume");
+        }
+        let member = self.people.get_mut(&seat.user)?;
+        member.seats -= 1;
+        if member.seats > 0 {
+            return None;
+        }
+        self.people.remove(&seat.user).map(|member| member.person)
+    }
+
+    /// Says a frame to every seat but one; returns those that could not take it.
+    fn push(&self, except: Option<ConnId>, frame: &ServerFrame<'_>) -> Vec<ConnId> {
+        let frame = Once::new(frame);
+        let seats = self.seats.iter().filter(|(conn, _)| Some(**conn) != except);
+        seats.filter(|(_, seat)| !seat.say(&frame)).map(|(conn, _)| *conn).collect()
+    }
+
+    /// Says a frame to every seat but one. Readers that are too slow lose their seats.
+    pub(super) fn tell_others(&mut self, except: Option<ConnId>, frame: &ServerFrame<'_>) {
+        let slow = self.push(except, frame);
+        self.unseat_all(slow);
+    }
+
+    /// Says a frame to one seat.
+    pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
+        if self.seats.get(&conn).is_some_and(|seat| !seat.say(&Once::new(frame))) {
+            self.unseat(conn);
+        }
+    }
+
+    pub(super) fn close_seats(&mut self, close: Close) {
+        for (_, seat) in self.seats.drain() {
+            meters().seats.decrement(1);
+            seat.close(close);
+        }
+        self.people.clear();
+    }
+
+    pub(super) fn close_seat(&mut self, conn: ConnId, close: Close) {
+        if let Some(seat) = self.seats.get(&conn) {
+            seat.close(close);
+            self.unseat(conn);
+        }
+    }
+
+    /// Applies new rights to those who are here.
+    pub(super) fn rights_changed(&mut self, why: &str) {
+        let seats: Vec<(ConnId, UserId)> = self.seats.iter().map(|(conn, seat)| (*conn, seat.user)).collect();
+        for (conn, user) in seats {
+            let (Some(role), Some(can)) = (self.access.role(user), self.access.can(user)) else {
+                self.close_seat(conn, Close::Forbidden);
+                continue;
+            };
+            if let Some(member) = self.people.get_mut(&user) {
+                member.person.role = role;
+            }
+            let Some(seat) = self.seats.get_mut(&conn) else { continue };
+            if std::mem::replace(&mut seat.can, can) != can {
+                self.tell(conn, &ServerFrame::Can { can, why });
+            }
+        }
+    }
+
+    pub(super) fn allow_cursor(&mut self, user: UserId) -> Allowance {
+        let (rates, now) = (self.directory.rates(), clock::now());
+        let budgets = self.budgets.entry(user).or_default();
+        let flood = rates.of(Scope::WsCursorFlood);
+        if let Verdict::Wait(_) = budgets.cursor_flood.take(flood, flood.count, 1, now) {
+            budget_hit(Scope::WsCursorFlood);
+            return Allowance::Flood;
+        }
+        let rate = rates.of(Scope::WsCursor);
+        match budgets.cursor.take(rate, rate.count, 1, now) {
+            Verdict::Pass { left } => {
+                if left > rate.count / 2 {
+                    budgets.told = false;
+                }
+                Allowance::Take
+            }
+            Verdict::Wait(wait) => {
+                budget_hit(Scope::WsCursor);
+                let first = !std::mem::replace(&mut budgets.told, true);
+                Allowance::Drop(first.then_some(wait))
+            }
+        }
+    }
+
+    /// Whether a batch of so many bytes fits the user's budgets; else how long to wait.
+    pub(super) fn allow_batch(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
+        let (rates, now) = (self.directory.rates(), clock::now());
+        let budgets = self.budgets.entry(user).or_default();
+        let (ops, volume) = (rates.of(Scope::WsOps), rates.of(Scope::WsBytes));
+        if let Verdict::Wait(wait) = budgets.ops.take(ops, burst(Scope::WsOps, ops.count), 1, now) {
+            budget_hit(Scope::WsOps);
+            return Err(wait);
+        }
+        let cost = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match budgets.bytes.take(volume, burst(Scope::WsBytes, volume.count), cost, now) {
+            Verdict::Pass { .. } => Ok(()),
+            Verdict::Wait(wait) => {
+                budget_hit(Scope::WsBytes);
+                Err(wait)
+            }
+        }
+    }
+
+    pub(super) fn allow_talk(&mut self, user: UserId) -> bool {
+        let (rate, now) = (self.directory.rates().of(Scope::WsTalk), clock::now());
+        let passes = matches!(
+            self.budgets.entry(user).or_default().talk.take(rate, burst(Scope::WsTalk, rate.count), 1, now),
+            Verdict::Pass { .. }
+        );
+        if !passes {
+            budget_hit(Scope::WsTalk);
+        }
+        passes
+    }
+
+    pub(super) fn forget_full_budgets(&mut self) {
+        let now = clock::now();
+        let people = &self.people;
+        self.budgets.retain(|user, b| {
+            people.contains_key(user)
+                || ![b.cursor, b.cursor_flood, b.ops, b.bytes, b.talk].iter().all(|bucket| bucket.is_full(now))
+        });
+    }
+}
+
+/// How much of a budget may be spent at once: a hand draws in spells, and a returning client resends what it kept.
+pub(crate) fn burst(scope: Scope, count: u32) -> u32 {
+    match scope {
+        Scope::WsOps | Scope::WsBytes => count.saturating_mul(4),
+        _ => count,
+    }
+}
+
+/// Twelve colours that differ on white; the same person has the same one everywhere.
+fn color_of(user: UserId) -> Arc<str> {
+    const COLORS: [&str; 12] = [
+        "#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075",
+        "#c71585", "#2f4f4f",
+    ];
+    // Version 7 ids share their first bytes when made together; the last ones are random.
+    COLORS[usize::from(user.0.as_bytes()[15]) % COLORS.len()].into()
+}

@@ -1,0 +1,177 @@
+//! The board actor's handlers: each message is one synchronous turn, handed to the part that owns the matter.
+//! Called by actix. Never holds logic of its own beyond "is the board awake".
+
+use actix::prelude::*;
+
+use super::{Asleep, BoardActor, Phase};
+use crate::actors::messages::{
+    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Fenced, JournalState,
+    Observe, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
+};
+use crate::protocol::close::Close;
+use crate::protocol::server::ServerFrame;
+
+impl Handler<Attach> for BoardActor {
+    type Result = Result<(), Declined>;
+
+    fn handle(&mut self, attach: Attach, _: &mut Context<Self>) -> Self::Result {
+        self.awake().map_err(Asleep::declined)?.attach(attach)
+    }
+}
+
+impl Handler<Detach> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
+        if let Ok(awake) = self.awake() {
+            awake.detach(detach.conn);
+        }
+    }
+}
+
+impl Handler<Submit> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) {
+        // A board that lost its place closed this seat too, so its client comes back and sends the batch again.
+        if let Ok(awake) = self.awake() {
+            awake.submit(submit, ctx);
+        }
+    }
+}
+
+impl Handler<Show> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, show: Show, ctx: &mut Context<Self>) {
+        if let Ok(awake) = self.awake() {
+            awake.show(show, ctx);
+        }
+    }
+}
+
+impl Handler<Save<DiffSave>> for BoardActor {
+    type Result = Result<Ticket, Bounced<DiffSave>>;
+
+    fn handle(&mut self, save: Save<DiffSave>, ctx: &mut Context<Self>) -> Self::Result {
+        let Save { mut write, span } = save;
+        let _entered = span.clone().entered();
+        match self.awake() {
+            Ok(awake) => Ok(awake.save_diff(&mut write, span, ctx)?),
+            Err(Asleep::Failed(error)) => Err(error.into()),
+            Err(Asleep::Gone) => Err(Bounced::Moved(write)),
+        }
+    }
+}
+
+impl Handler<Save<StateSave>> for BoardActor {
+    type Result = Result<Ticket, Bounced<StateSave>>;
+
+    fn handle(&mut self, save: Save<StateSave>, ctx: &mut Context<Self>) -> Self::Result {
+        let Save { mut write, span } = save;
+        let _entered = span.clone().entered();
+        match self.awake() {
+            Ok(awake) => Ok(awake.save_state(&mut write, span, ctx)?),
+            Err(Asleep::Failed(error)) => Err(error.into()),
+            Err(Asleep::Gone) => Err(Bounced::Moved(write)),
+        }
+    }
+}
+
+impl Handler<ReadBoard> for BoardActor {
+    type Result = Result<Reading, Bounced<ReadBoard>>;
+
+    fn handle(&mut self, read: ReadBoard, _: &mut Context<Self>) -> Self::Result {
+        match self.awake() {
+            Ok(awake) => Ok(awake.read(read.who)?),
+            Err(Asleep::Failed(error)) => Err(error.into()),
+            Err(Asleep::Gone) => Err(Bounced::Moved(read)),
+        }
+    }
+}
+
+impl Handler<Persisted> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, persisted: Persisted, ctx: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &mut self.phase {
+            awake.persisted(persisted.rev, ctx);
+        }
+    }
+}
+
+impl Handler<Fenced> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Fenced, ctx: &mut Context<Self>) {
+        if let Phase::Awake(_) = self.phase {
+            self.lost(ctx);
+        }
+    }
+}
+
+impl Handler<JournalState> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, state: JournalState, _: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &mut self.phase {
+            awake.journal_state(state.flowing);
+        }
+    }
+}
+
+impl Handler<AccessChanged> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, changed: AccessChanged, _: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &mut self.phase {
+            awake.access.set_class(changed.session);
+            awake.rights_changed(changed.why);
+        }
+    }
+}
+
+impl Handler<SessionEnded> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, ended: SessionEnded, _: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &mut self.phase {
+            awake.tell_others(None, &ServerFrame::Ended(ended.session));
+            awake.close_seats(Close::SessionEnded);
+        }
+    }
+}
+
+impl Handler<Dismiss> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, dismiss: Dismiss, ctx: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &mut self.phase {
+            awake.close_seats(dismiss.close);
+            awake.fail_waiters(&BoardError::NotFound);
+            self.leave(ctx);
+        }
+    }
+}
+
+impl Handler<Drain> for BoardActor {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
+        match &mut self.phase {
+            Phase::Awake(awake) => {
+                let drained = awake.drain(ctx);
+                Box::pin(async move { drained.await.unwrap_or(false) })
+            }
+            Phase::Loading | Phase::Failed(_) | Phase::Gone => Box::pin(std::future::ready(true)),
+        }
+    }
+}
+
+impl Handler<Observe> for BoardActor {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.observe())
+    }
+}

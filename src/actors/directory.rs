@@ -1,0 +1,330 @@
+//! Which boards and class sessions are awake on this node: look up or start, in one step (ADR 0008).
+//! Called by `http` and `ws`. A board is started by exactly one of its first visitors and loads inside its own actor,
+//! so nobody loads twice. Never holds a board's state, never keeps a lock across an await.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use actix::prelude::*;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use tokio::sync::oneshot;
+
+use crate::actors::board::BoardActor;
+use crate::actors::classroom::{ClassroomActor, ENDED, Reread};
+use crate::actors::messages::{Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, Save, Ticket};
+use crate::actors::shard::Shard;
+use crate::cluster::Leases;
+use crate::domain::ids::{BoardId, ClassroomId, SessionId, UserId};
+use crate::domain::rate::{Rate, Rates, Scope};
+use crate::limits;
+use crate::protocol::close::Close;
+use crate::store::{Page, Store};
+
+pub use crate::actors::messages::{Base, BoardError, BoardView, Change, DiffSave, Saved, StateSave};
+
+/// How often a message may be sent back before its board is called unavailable: each time the board had just parked.
+const LOOK_UPS: usize = 5;
+/// How long a board may take to commit and checkpoint when the node stops.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a REST answer waits for a change of rights to be felt.
+const APPLY_DEADLINE: Duration = Duration::from_secs(3);
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A handle to the directory; clones share it.
+#[derive(Clone)]
+pub struct Directory(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    leases: Arc<dyn Leases>,
+    rates: Rates,
+    budgets: Vec<(&'static str, Rate, u32)>,
+    tick: Option<Duration>,
+    shards: RwLock<Vec<Shard>>,
+    next_shard: AtomicUsize,
+    next_generation: AtomicU64,
+    boards: DashMap<BoardId, Awake>,
+    /// By both ids: a session that is asked for under another class is another door, and leads nowhere.
+    sessions: DashMap<(ClassroomId, SessionId), Addr<ClassroomActor>>,
+    draining: AtomicBool,
+}
+
+struct Awake {
+    generation: u64,
+    actor: Addr<BoardActor>,
+}
+
+impl Directory {
+    /// A directory of a node where nothing is awake. `tick` fixes the cursor tick; `None` lets it follow the load.
+    #[must_use]
+    pub fn new(store: Store, leases: Arc<dyn Leases>, rates: Rates, tick: Option<Duration>) -> Self {
+        let told = [Scope::WsCursor, Scope::WsOps, Scope::WsBytes, Scope::WsTalk];
+        let budgets = told
+            .into_iter()
+            .map(|scope| {
+                let rate = rates.of(scope);
+                (scope.name(), rate, crate::actors::board::burst(scope, rate.count))
+            })
+            .collect();
+        Self(Arc::new(Inner {
+            store,
+            leases,
+            rates,
+            budgets,
+            tick,
+            shards: RwLock::default(),
+            next_shard: AtomicUsize::new(0),
+            next_generation: AtomicU64::new(0),
+            boards: DashMap::new(),
+            sessions: DashMap::new(),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// Adds a thread for boards to live on. At least one must be added before anything is looked up.
+    pub fn add_shard(&self, shard: Shard) {
+        self.0.shards.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(shard);
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn leases(&self) -> Arc<dyn Leases> {
+        self.0.leases.clone()
+    }
+
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
+    }
+
+    pub(crate) fn budgets(&self) -> &[(&'static str, Rate, u32)] {
+        &self.0.budgets
+    }
+
+    pub(crate) fn tick(&self) -> Option<Duration> {
+        self.0.tick
+    }
+
+    /// Whether the node is stopping.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is a thread for boards, at most `deadline`.
+    pub async fn ready(&self, deadline: Duration) {
+        let began = std::time::Instant::now();
+        while self.shard().is_none() && began.elapsed() < deadline {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// A thread for something that wakes: each in turn, so that they share the work. A thread that died is passed over.
+    fn shard(&self) -> Option<Shard> {
+        let shards = self.0.shards.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let turn = self.0.next_shard.fetch_add(1, Ordering::Relaxed);
+        (0..shards.len())
+            .map(|step| &shards[(turn + step) % shards.len()])
+            .find(|shard| shard.journal.connected())
+            .cloned()
+    }
+
+    /// The board's actor, started if it was not awake. `None` before the node has a thread for it, and when a node that
+    /// is stopping would have to start it.
+    #[must_use]
+    pub fn locate(&self, id: BoardId) -> Option<Addr<BoardActor>> {
+        if let Some(actor) = self.awake(id) {
+            return Some(actor);
+        }
+        if self.is_draining() {
+            return None;
+        }
+        let shard = self.shard()?;
+        let start = || {
+            let generation = self.0.next_generation.fetch_add(1, Ordering::Relaxed);
+            let (directory, arbiter) = (self.clone(), shard.arbiter.clone());
+            let actor =
+                BoardActor::start_in_arbiter(&arbiter, move |_| BoardActor::new(id, generation, directory, shard));
+            Awake { generation, actor }
+        };
+        // Under the entry's lock, so that of two first visitors one starts and the other finds.
+        let actor = match self.0.boards.entry(id) {
+            Entry::Occupied(entry) if entry.get().actor.connected() => entry.get().actor.clone(),
+            Entry::Occupied(mut entry) => {
+                entry.insert(start());
+                entry.get().actor.clone()
+            }
+            Entry::Vacant(entry) => entry.insert(start()).actor.clone(),
+        };
+        Some(actor)
+    }
+
+    /// The board's actor, if it is awake.
+    #[must_use]
+    pub fn awake(&self, id: BoardId) -> Option<Addr<BoardActor>> {
+        self.0.boards.get(&id).filter(|awake| awake.actor.connected()).map(|awake| awake.actor.clone())
+    }
+
+    /// Forgets an actor that leaves; a newer one of the same board stays.
+    pub(crate) fn forget(&self, id: BoardId, generation: u64) {
+        self.0.boards.remove_if(&id, |_, awake| awake.generation == generation);
+    }
+
+    /// The session's actor, started if it was not awake.
+    #[must_use]
+    pub fn locate_session(&self, classroom: ClassroomId, session: SessionId) -> Option<Addr<ClassroomActor>> {
+        let shard = self.shard()?;
+        let start = || {
+            let directory = self.clone();
+            ClassroomActor::start_in_arbiter(&shard.arbiter, move |_| {
+                ClassroomActor::new(classroom, session, directory)
+            })
+        };
+        let mut entry = self.0.sessions.entry((classroom, session)).or_insert_with(start);
+        if !entry.connected() {
+            *entry = start();
+        }
+        Some(entry.clone())
+    }
+
+    pub(crate) fn forget_session(&self, door: (ClassroomId, SessionId), actor: &Addr<ClassroomActor>) {
+        self.0.sessions.remove_if(&door, |_, known| known == actor);
+    }
+
+    /// Saves a diff; returns when it is committed.
+    ///
+    /// # Errors
+    /// [`BoardError`], in the order of the contract's checks (contract/boards.md 2.2). `Unavailable` after
+    /// [`limits::SAVE_DEADLINE`] means that nothing is promised: a retry with the same key is safe.
+    pub async fn save_diff(&self, board: BoardId, save: DiffSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Saves a whole state; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`].
+    pub async fn save_state(&self, board: BoardId, save: StateSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    async fn save<W>(&self, board: BoardId, write: W) -> Result<Saved, BoardError>
+    where
+        W: Send + 'static,
+        BoardActor: Handler<Save<W>>,
+        <BoardActor as Actor>::Context: actix::dev::ToEnvelope<BoardActor, Save<W>>,
+    {
+        let span = tracing::Span::current();
+        let saving = async {
+            let ticket: Ticket = self.ask(board, write, |write| Save { write, span: span.clone() }).await?;
+            committed(ticket.durable).await.map(|()| ticket.saved)
+        };
+        within_deadline(saving).await
+    }
+
+    /// Reads the document as it is now; returns when all of it is committed, so that its revision means the same after
+    /// a crash: a reader may build a conditional write on it.
+    ///
+    /// # Errors
+    /// `NotFound` for a stranger too; `Unavailable` when it cannot be loaded.
+    pub async fn read(&self, board: BoardId, who: UserId) -> Result<BoardView, BoardError> {
+        let reading = async {
+            let reading: Reading = self.ask(board, ReadBoard { who }, |read| read).await?;
+            committed(reading.durable).await.map(|()| reading.view)
+        };
+        within_deadline(reading).await
+    }
+
+    /// Sends a message to a board; looks the board up again when it had just left memory.
+    async fn ask<P, M, A>(&self, board: BoardId, mut parcel: P, message: impl Fn(P) -> M) -> Result<A, BoardError>
+    where
+        M: Message<Result = Result<A, Bounced<P>>> + Send + 'static,
+        BoardActor: Handler<M>,
+        P: Send + 'static,
+        A: Send + 'static,
+    {
+        let unavailable = BoardError::Unavailable { retry_after: RETRY };
+        for _ in 0..LOOK_UPS {
+            let actor = self.locate(board).ok_or_else(|| unavailable.clone())?;
+            match actor.send(message(parcel)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(Bounced::Error(error))) => return Err(error),
+                Ok(Err(Bounced::Moved(back))) => parcel = back,
+                // The actor died with the message: a panic, or the node is stopping.
+                Err(_) => return Err(unavailable),
+            }
+        }
+        Err(unavailable)
+    }
+
+    /// The board was deleted: its sockets close with 4404 and its actor stops. Resolves when it has.
+    pub async fn board_deleted(&self, board: BoardId) {
+        if let Some(actor) = self.awake(board) {
+            let _ = tokio::time::timeout(APPLY_DEADLINE, actor.send(Dismiss { close: Close::NotFound })).await;
+        }
+    }
+
+    /// Members or roles of a classroom changed: boards and sockets of its sessions learn it. Resolves when they have,
+    /// or after a few seconds; a change that is still on its way then arrives all the same.
+    pub async fn members_changed(&self, classroom: ClassroomId) {
+        let mut page = Page { limit: limits::PAGE_MAX, offset: 0 };
+        loop {
+            let rows = match self.store().sessions(classroom, page).await {
+                Ok((_, rows)) => rows,
+                Err(error) => {
+                    tracing::error!(%classroom, %error, "members changed, but their sessions could not be read");
+                    return;
+                }
+            };
+            for row in &rows {
+                if self.awake(row.board).is_some() || self.0.sessions.contains_key(&(classroom, row.id)) {
+                    self.reread(classroom, row.id, "role").await;
+                }
+            }
+            if rows.len() < limits::PAGE_MAX as usize {
+                return;
+            }
+            page.offset += limits::PAGE_MAX;
+        }
+    }
+
+    /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
+    pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
+        self.reread(classroom, session, ENDED).await;
+    }
+
+    async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {
+        let Some(actor) = self.locate_session(classroom, session) else { return };
+        let (applied, heard) = oneshot::channel();
+        actor.do_send(Reread { why, applied });
+        let _ = tokio::time::timeout(APPLY_DEADLINE, heard).await;
+    }
+
+    /// Stops: no new seats, every board committed and checkpointed, every socket told to come back.
+    /// Returns how many boards could not finish in time; their batches that were called saved are in the journal.
+    pub async fn drain(&self) -> usize {
+        self.0.draining.store(true, Ordering::Relaxed);
+        let boards: Vec<_> = self.0.boards.iter().map(|awake| awake.actor.clone()).collect();
+        let drains = boards.into_iter().map(|actor| async move {
+            matches!(tokio::time::timeout(DRAIN_DEADLINE, actor.send(Drain)).await, Ok(Ok(true)))
+        });
+        futures_util::future::join_all(drains).await.into_iter().filter(|done| !done).count()
+    }
+}
+
+/// Waits until a board says that it is committed, or why not; nothing to wait for means that it is.
+async fn committed(durable: Option<Durable>) -> Result<(), BoardError> {
+    match durable {
+        Some(durable) => durable.await.unwrap_or(Err(BoardError::Unavailable { retry_after: RETRY })),
+        None => Ok(()),
+    }
+}
+
+/// Waking a board and committing together may take [`limits::SAVE_DEADLINE`]; then nothing is promised.
+async fn within_deadline<T>(work: impl Future<Output = Result<T, BoardError>>) -> Result<T, BoardError> {
+    let done = tokio::time::timeout(limits::SAVE_DEADLINE, work).await;
+    done.unwrap_or(Err(BoardError::Unavailable { retry_after: RETRY }))
+}

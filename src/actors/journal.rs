@@ -1,0 +1,269 @@
+//! The journal writer: gathers batches of many boards while one transaction is in flight, then commits them together.
+//! Called by boards with `Append`; answers with `Persisted`, `Fenced` and `JournalState`. Never reorders a board's
+//! batches, never drops one that its board still waits for. Rules: SPEC S1, S2, S6, S8.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use crate::actors::board::BoardActor;
+use crate::actors::messages::{Append, Fenced, JournalState, Persisted};
+use crate::actors::meters::meters;
+use crate::actors::shard::JournalHealth;
+use crate::domain::board::Entry;
+use crate::domain::ids::{BoardId, Epoch, Rev};
+use crate::limits;
+use crate::store::{JournalRow, JournalSession, Store, StoreError};
+
+/// A flush that takes longer is given up and tried again: the insert may be repeated safely.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+/// What the slowest link worth serving carries in a second: a flush of large batches may take longer.
+const SLOWEST_BYTES: usize = 512 * 1024;
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LAST: Duration = Duration::from_secs(1);
+
+/// See the module's words.
+pub struct JournalWriter {
+    store: Store,
+    session: Option<Arc<JournalSession>>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    in_flight: bool,
+    health: JournalHealth,
+    retry: Duration,
+    /// While this is armed nothing is tried: the database was away a moment ago.
+    retrying: Option<SpawnHandle>,
+    /// Ownerships that lost a batch to a refusal: nothing of theirs may follow, or the journal would have a hole.
+    broken: HashSet<(BoardId, Epoch)>,
+    /// After a row was refused by the database itself, boards are flushed one at a time, so that only its own board suffers.
+    one_board_at_a_time: bool,
+}
+
+struct Waiting {
+    board: BoardId,
+    epoch: Epoch,
+    entry: Arc<Entry>,
+    owner: Addr<BoardActor>,
+    span: tracing::Span,
+}
+
+/// What became of one flush.
+enum Flush {
+    Committed { session: Arc<JournalSession>, held: HashSet<(BoardId, Epoch)> },
+    Unavailable(String),
+    Rejected(StoreError),
+}
+
+/// Why a flush failed.
+enum Trouble {
+    /// The database cannot be asked now.
+    Away(StoreError),
+    /// It refused these very rows.
+    Refused(StoreError),
+}
+
+impl Trouble {
+    fn of(error: StoreError) -> Self {
+        if error.is_unavailable() { Self::Away(error) } else { Self::Refused(error) }
+    }
+}
+
+impl JournalWriter {
+    /// A writer with nothing to do; it opens its database session with the first batch.
+    #[must_use]
+    pub fn new(store: Store, health: JournalHealth) -> Self {
+        Self {
+            store,
+            session: None,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            in_flight: false,
+            health,
+            retry: RETRY_FIRST,
+            retrying: None,
+            broken: HashSet::new(),
+            one_board_at_a_time: false,
+        }
+    }
+
+    /// How many of the waiting rows the next transaction takes.
+    fn next_batch(&self) -> usize {
+        let mut bytes = 0;
+        let first = self.waiting.front().map(|row| row.board);
+        self.waiting
+            .iter()
+            .take(limits::FLUSH_ROWS)
+            .take_while(|row| !self.one_board_at_a_time || Some(row.board) == first)
+            .take_while(|row| {
+                let fits = bytes == 0 || bytes + row.entry.ops.len() <= limits::FLUSH_BYTES;
+                bytes += row.entry.ops.len();
+                fits
+            })
+            .count()
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        if self.in_flight || self.retrying.is_some() || self.waiting.is_empty() {
+            return;
+        }
+        self.in_flight = true;
+        let count = self.next_batch();
+        let rows: Vec<JournalRow> = self
+            .waiting
+            .iter()
+            .take(count)
+            .map(|row| JournalRow { board: row.board, epoch: row.epoch, entry: row.entry.clone() })
+            .collect();
+        let bytes: usize = rows.iter().map(|row| row.entry.ops.len()).sum();
+        let deadline = FLUSH_DEADLINE + Duration::from_secs((bytes / SLOWEST_BYTES) as u64);
+        let (store, session) = (self.store.clone(), self.session.take());
+        let began = Instant::now();
+        let work = async move {
+            let attempt = async {
+                let session = match session {
+                    Some(session) => session,
+                    // Whatever keeps a session from opening says nothing about the rows.
+                    None => Arc::new(JournalSession::open(&store).await.map_err(Trouble::Away)?),
+                };
+                let held = session.append(&rows).await.map_err(Trouble::of)?;
+                Ok::<_, Trouble>((session, held))
+            };
+            match tokio::time::timeout(deadline, attempt).await {
+                Ok(Ok((session, held))) => Flush::Committed { session, held },
+                Ok(Err(Trouble::Away(error))) => Flush::Unavailable(error.to_string()),
+                Ok(Err(Trouble::Refused(error))) => Flush::Rejected(error),
+                Err(_) => Flush::Unavailable(format!("no answer within {deadline:?}")),
+            }
+        };
+        ctx.spawn(work.into_actor(self).map(move |flush, act, ctx| {
+            act.in_flight = false;
+            meters().flush_seconds.record(began.elapsed());
+            act.flushed(count, flush, ctx);
+        }));
+    }
+
+    fn flushed(&mut self, count: usize, flush: Flush, ctx: &mut Context<Self>) {
+        match flush {
+            Flush::Committed { session, held } => {
+                #[allow(clippy::cast_precision_loss, reason = "at most FLUSH_ROWS")]
+                meters().flush_rows.record(count as f64);
+                self.session = Some(session);
+                self.retry = RETRY_FIRST;
+                self.tell(count, |ownership| held.contains(&ownership));
+                self.one_board_at_a_time &= !self.waiting.is_empty();
+                if self.health.set_flowing(true) {
+                    tracing::info!(waiting = self.waiting.len(), "journal flows again");
+                    self.tell_state();
+                }
+                self.flush(ctx);
+            }
+            Flush::Unavailable(error) => {
+                meters().flush_failures.increment(1);
+                if self.health.set_flowing(false) {
+                    tracing::warn!(error, waiting = self.waiting.len(), "journal waits for postgres");
+                    self.tell_state();
+                }
+                self.later(ctx);
+            }
+            Flush::Rejected(error) if self.one_board_at_a_time => {
+                meters().flush_failures.increment(1);
+                let board = self.waiting.front().map(|row| row.board);
+                tracing::error!(%error, ?board, rows = count, "postgres refused a board's batches");
+                self.break_first();
+                self.flows_if_nothing_waits();
+                self.flush(ctx);
+            }
+            Flush::Rejected(error) => {
+                meters().flush_failures.increment(1);
+                tracing::warn!(%error, rows = count, "postgres refused a transaction, its boards go one at a time");
+                self.one_board_at_a_time = true;
+                self.later(ctx);
+            }
+        }
+    }
+
+    fn later(&mut self, ctx: &mut Context<Self>) {
+        let armed = ctx.run_later(self.retry, |act, ctx| {
+            act.retrying = None;
+            act.flush(ctx);
+        });
+        self.retrying = Some(armed);
+        self.retry = (self.retry * 2).min(RETRY_LAST);
+    }
+
+    /// Takes the first `count` rows out and tells each board how far it is committed, or that it lost the board.
+    fn tell(&mut self, count: usize, held: impl Fn((BoardId, Epoch)) -> bool) {
+        let mut last: HashMap<(BoardId, Epoch), (Rev, Addr<BoardActor>)> = HashMap::with_capacity(count);
+        for row in self.waiting.drain(..count) {
+            self.waiting_bytes -= row.entry.ops.len();
+            tracing::debug!(parent: &row.span, board = %row.board, rev = %row.entry.rev, "batch answered by postgres");
+            last.insert((row.board, row.epoch), (row.entry.rev, row.owner));
+        }
+        self.health.set_waiting_bytes(self.waiting_bytes);
+        meters().journal_depth.decrement(u32::try_from(count).unwrap_or(u32::MAX));
+        for (ownership, (rev, owner)) in last {
+            if held(ownership) {
+                owner.do_send(Persisted { rev });
+            } else {
+                owner.do_send(Fenced);
+            }
+        }
+    }
+
+    /// Gives up the ownership of the first waiting row, with everything of it that waits: later batches must not be
+    /// committed over the one that was refused.
+    fn break_first(&mut self) {
+        let Some(first) = self.waiting.front() else { return };
+        let ownership = (first.board, first.epoch);
+        let owner = first.owner.clone();
+        let before = self.waiting.len();
+        self.waiting.retain(|row| (row.board, row.epoch) != ownership);
+        self.waiting_bytes = self.waiting.iter().map(|row| row.entry.ops.len()).sum();
+        self.health.set_waiting_bytes(self.waiting_bytes);
+        meters().journal_depth.decrement(u32::try_from(before - self.waiting.len()).unwrap_or(u32::MAX));
+        self.broken.insert(ownership);
+        owner.do_send(Fenced);
+    }
+
+    /// With nothing left to try, nothing would tell that commits flow again.
+    fn flows_if_nothing_waits(&mut self) {
+        if self.waiting.is_empty() && self.health.set_flowing(true) {
+            tracing::info!("nothing waits for postgres any more");
+        }
+    }
+
+    fn tell_state(&self) {
+        let state = JournalState { flowing: self.health.flows() };
+        let owners: HashMap<BoardId, &Addr<BoardActor>> =
+            self.waiting.iter().map(|row| (row.board, &row.owner)).collect();
+        for owner in owners.into_values() {
+            owner.do_send(state);
+        }
+    }
+}
+
+impl Actor for JournalWriter {
+    type Context = Context<Self>;
+}
+
+impl Handler<Append> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, append: Append, ctx: &mut Context<Self>) {
+        let Append { board, epoch, entry, owner, span } = append;
+        if self.broken.contains(&(board, epoch)) {
+            owner.do_send(Fenced);
+            return;
+        }
+        if !self.health.flows() {
+            owner.do_send(JournalState { flowing: false });
+        }
+        self.waiting_bytes += entry.ops.len();
+        self.health.set_waiting_bytes(self.waiting_bytes);
+        meters().journal_depth.increment(1);
+        self.waiting.push_back(Waiting { board, epoch, entry, owner, span });
+        self.flush(ctx);
+    }
+}

@@ -1,0 +1,358 @@
+//! Every message that actors take, with its answer. Commands are imperative, facts are past tense.
+//! Made by `directory`, `ws` and the actors themselves. Never holds a lock or a connection of the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::actors::outbox::Outbox;
+use crate::domain::board::{Digest, Document, Op, Refusal};
+use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
+use crate::protocol::client::{Cursor, Position, Status, View};
+use crate::protocol::close::Close;
+use crate::protocol::dialect::Dialect;
+use crate::store::BoardSession;
+
+// --- sockets -------------------------------------------------------------------------------------
+
+/// Take a seat. The welcome goes into the outbox in the same turn, so that nothing falls between.
+#[derive(Message, Clone)]
+#[rtype(result = "Result<(), Declined>")]
+pub struct Attach {
+    /// The socket.
+    pub conn: ConnId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// Which tab; an older socket of the same tab is replaced.
+    pub client: ClientId,
+    /// How to write to it.
+    pub dialect: Dialect,
+    /// Where to write to it.
+    pub outbox: Outbox,
+    /// Where it left.
+    pub resume: Option<Position>,
+    /// Whether it came by the classroom's door, which is shut when the lesson is over.
+    pub by_class: bool,
+}
+
+/// Why a seat was not given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Declined {
+    /// Close the socket with this.
+    Close(Close),
+    /// This board has left memory: look it up again.
+    Moved,
+}
+
+/// Leave the seat.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detach {
+    /// The socket.
+    pub conn: ConnId,
+}
+
+/// Apply a batch; the answer goes through the outbox, in order with everything else.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Submit {
+    /// The socket.
+    pub conn: ConnId,
+    /// The batch's id.
+    pub id: Box<str>,
+    /// What to do.
+    pub ops: Vec<Op>,
+    /// The frame's length, for the byte budget.
+    pub bytes: usize,
+    /// When it was sent to the board (time since the process began).
+    pub sent: Duration,
+    /// The connection's span.
+    pub span: tracing::Span,
+}
+
+/// Something that may be lost: a cursor, a view, a status.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Show {
+    /// The socket.
+    pub conn: ConnId,
+    /// What to show.
+    pub what: Shown,
+}
+
+/// What others see of a person.
+pub enum Shown {
+    /// Where the pen is.
+    Cursor(Cursor),
+    /// What is looked at.
+    View(View),
+    /// What is being done.
+    Status(Status),
+    /// The colour (presence dialect).
+    Color(Arc<str>),
+}
+
+// --- REST ----------------------------------------------------------------------------------------
+
+/// What a REST write was based on (contract/boards.md 2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Base {
+    /// `If-Match`; `None` when no revision could be read from it.
+    IfMatch(Option<Rev>),
+    /// `X-Rev`; `None` when it is no number.
+    XRev(Option<Rev>),
+    /// Neither header, where one is required.
+    Missing,
+    /// Neither header, where none is required.
+    Any,
+}
+
+/// A REST write on its way to a board, with the trace that it belongs to.
+pub struct Save<W> {
+    /// The write.
+    pub write: W,
+    /// The request's span.
+    pub span: tracing::Span,
+}
+
+impl<W: Send + 'static> Message for Save<W> {
+    type Result = Result<Ticket, Bounced<W>>;
+}
+
+/// A list of operations to save.
+pub struct DiffSave {
+    /// Whose save it is.
+    pub who: UserId,
+    /// The revision it was based on.
+    pub base: Base,
+    /// The client's key for this save, when it has one.
+    pub key: Option<Box<str>>,
+    /// What to do.
+    pub ops: Vec<Op>,
+}
+
+/// A whole state to save.
+pub struct StateSave {
+    /// Whose save it is.
+    pub who: UserId,
+    /// The revision it was based on.
+    pub base: Base,
+    /// The client's key for this save, when it has one.
+    pub key: Option<Box<str>>,
+    /// The state, read beforehand: a large one takes longer than a turn may.
+    pub document: Document,
+}
+
+/// Read the document.
+#[derive(Message)]
+#[rtype(result = "Result<Reading, Bounced<ReadBoard>>")]
+pub struct ReadBoard {
+    /// Who reads.
+    pub who: UserId,
+}
+
+/// A save that is ordered; it is answered when `durable` says so.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The answer.
+    pub saved: Saved,
+    /// `None` when it is committed already.
+    pub durable: Option<Durable>,
+}
+
+/// Resolves when something is committed, or cannot be.
+pub type Durable = oneshot::Receiver<Result<(), BoardError>>;
+
+/// A document that was read; it is answered when `durable` says so.
+#[derive(Debug)]
+pub struct Reading {
+    /// The document.
+    pub view: BoardView,
+    /// `None` when all of it is committed already.
+    pub durable: Option<Durable>,
+}
+
+/// What a save did.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The board's revision after it.
+    pub rev: Rev,
+    /// The state's digest after it.
+    pub digest: Digest,
+    /// When the server took it.
+    pub at: Timestamp,
+    /// Whether anything changed.
+    pub change: Change,
+}
+
+/// Whether a save changed anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// A new revision.
+    Accepted,
+    /// The state was the same.
+    Unchanged,
+}
+
+/// The document at one revision.
+#[derive(Clone, Debug)]
+pub struct BoardView {
+    /// The board's ownership.
+    pub epoch: Epoch,
+    /// The revision.
+    pub rev: Rev,
+    /// Canonical JSON.
+    pub state: Bytes,
+    /// `None` while nothing was ever saved (rev 0).
+    pub digest: Option<Digest>,
+    /// Pages, at least 1.
+    pub page_count: u32,
+}
+
+/// Why a board did not do what was asked.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum BoardError {
+    /// No such board for this user.
+    #[error("no such board")]
+    NotFound,
+    /// The user may read it, not do this.
+    #[error("not allowed on this board")]
+    Forbidden,
+    /// `If-Match` names another revision, or none.
+    #[error("the board is at revision {server_rev}")]
+    PreconditionFailed {
+        /// The current revision.
+        server_rev: Rev,
+    },
+    /// `X-Rev` names another revision.
+    #[error("the board is at revision {server_rev}")]
+    RevMismatch {
+        /// The current revision.
+        server_rev: Rev,
+    },
+    /// The operations cannot be applied.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Nothing can be promised right now.
+    #[error("the board cannot save right now")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// A message that was not carried out.
+pub enum Bounced<M> {
+    /// The board said no.
+    Error(BoardError),
+    /// This board has left memory: here is the message back, look the board up again.
+    Moved(M),
+}
+
+impl<M> From<BoardError> for Bounced<M> {
+    fn from(error: BoardError) -> Self {
+        Self::Error(error)
+    }
+}
+
+// --- from other actors ---------------------------------------------------------------------------
+
+/// The journal has committed this board's batches up to `rev`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Persisted {
+    /// The last committed revision.
+    pub rev: Rev,
+}
+
+/// Another owner has this board: what was not committed is lost to this one.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fenced;
+
+/// Postgres went away, or is back.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct JournalState {
+    /// Whether commits flow.
+    pub flowing: bool,
+}
+
+/// The board's members, roles or session have changed.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub struct AccessChanged {
+    /// What holds from now on.
+    pub session: BoardSession,
+    /// Told to those whose rights changed.
+    pub why: &'static str,
+}
+
+/// The board was deleted: close every seat with this and leave memory at once.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct Dismiss {
+    /// Why.
+    pub close: Close,
+}
+
+/// The session is over: tell every seat, then close it with [`Close::SessionEnded`].
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct SessionEnded {
+    /// Which session.
+    pub session: SessionId,
+}
+
+/// Commit and checkpoint everything, close every seat with [`Close::Moved`]; answered when done.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct Drain;
+
+/// A small picture of a board for tests and operators.
+#[derive(Message)]
+#[rtype(result = "Observed")]
+pub struct Observe;
+
+/// What a board looks like from outside.
+#[derive(Debug, serde::Serialize, Default)]
+pub struct Observed {
+    /// `loading`, `awake`, `failed` or `gone`.
+    pub phase: &'static str,
+    /// The ownership.
+    pub epoch: u64,
+    /// The revision.
+    pub rev: u64,
+    /// The last committed revision.
+    pub durable: u64,
+    /// The newest checkpoint's revision.
+    pub checkpoint: u64,
+    /// Seats taken.
+    pub seats: usize,
+    /// Accepted but not committed bytes.
+    pub unsaved_bytes: usize,
+    /// Bytes of the document.
+    pub state_bytes: usize,
+}
+
+/// The rows of one batch for the journal, with the board to tell.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Append {
+    /// The board's id.
+    pub board: BoardId,
+    /// The ownership that the fence checks.
+    pub epoch: Epoch,
+    /// The batch.
+    pub entry: Arc<crate::domain::board::Entry>,
+    /// Whom to tell.
+    pub owner: actix::Addr<crate::actors::board::BoardActor>,
+    /// The span of the request or connection that it came by.
+    pub span: tracing::Span,
+}

@@ -1,0 +1,13 @@
+//! The actix actors and what they share: boards, classrooms, the journal writer, the directory, outboxes.
+//! Called by `ws` and `http` through `directory` and `messages`. Handlers are synchronous turns; I/O comes back as a message.
+
+pub mod board;
+pub mod classroom;
+pub mod clock;
+pub mod directory;
+pub mod journal;
+pub mod messages;
+pub mod meters;
+pub mod outbox;
+pub mod pace;
+pub mod shard;

@@ -1,0 +1,227 @@
+//! The composition root: the only place that knows every concrete type, and the order in which they start and stop.
+//! Called by `main`. Never holds logic of a request or a board.
+
+mod admin;
+mod listener;
+mod page;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor as _;
+use actix_rt::Arbiter;
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use jiff::{SignedDuration, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::actors::directory::Directory;
+use crate::actors::journal::JournalWriter;
+use crate::actors::pace::Pace;
+use crate::actors::shard::{JournalHealth, Shard};
+use crate::cluster::LocalLeases;
+use crate::config::Settings;
+use crate::http::cors::cors;
+use crate::http::{Cookies, Envelope, Limiter, Policy, Readiness, Registration, Services};
+use crate::identity::{self, Authenticator, Passwords, People};
+use crate::store::managed::Cluster;
+use crate::store::{Store, migrate};
+use crate::ws::Sockets;
+use crate::{config, demo, http, limits, ws};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// How long open requests may take when the server stops; sockets were told to come back before.
+const SHUTDOWN_SECONDS: u64 = 3;
+
+/// Runs the server until SIGTERM or SIGINT, then drains: sockets are told to come back, boards are committed.
+///
+/// # Errors
+/// Whatever keeps it from starting, in words for the operator.
+pub async fn serve(settings: Settings, metrics: PrometheusHandle) -> Result<(), Failure> {
+    let database = Database::open(&settings).await?;
+    let outcome = run(&settings, database.url(), metrics).await;
+    database.close().await;
+    outcome
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// When the database cannot be reached or a migration fails.
+pub async fn migrate(settings: Settings) -> Result<(), Failure> {
+    let database = Database::open(&settings).await?;
+    let outcome = migrate::run(database.url()).await;
+    database.close().await;
+    match outcome?.as_slice() {
+        [] => println!("the schema is up to date"),
+        applied => applied.iter().for_each(|name| println!("applied {name}")),
+    }
+    Ok(())
+}
+
+/// Checks every board's journal against its checkpoints; `false` when something is wrong.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn verify(settings: Settings) -> Result<bool, Failure> {
+    let database = Database::open(&settings).await?;
+    let outcome = async {
+        migrate::run(database.url()).await?;
+        let store = Store::connect(database.url(), settings.pool_size).await?;
+        verify::run(&store).await
+    }
+    .await;
+    database.close().await;
+    outcome.map_err(Into::into)
+}
+
+/// The database of this process: somebody's server, or the managed cluster.
+enum Database {
+    Given(String),
+    Managed(Cluster),
+}
+
+impl Database {
+    async fn open(settings: &Settings) -> Result<Self, Failure> {
+        match &settings.database_url {
+            Some(url) => Ok(Self::Given(url.expose().to_owned())),
+            None => Ok(Self::Managed(Cluster::start(&settings.data_dir).await?)),
+        }
+    }
+
+    fn url(&self) -> &str {
+        match self {
+            Self::Given(url) => url,
+            Self::Managed(cluster) => cluster.url(),
+        }
+    }
+
+    async fn close(self) {
+        if let Self::Managed(cluster) = self
+            && let Err(error) = cluster.stop().await
+        {
+            tracing::error!(%error, "the managed cluster did not stop; it is picked up at the next start");
+        }
+    }
+}
+
+async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Result<(), Failure> {
+    for name in migrate::run(url).await? {
+        tracing::info!(migration = name, "schema migrated");
+    }
+    let store = Store::connect(url, settings.pool_size).await?;
+    let secret = match &settings.jwt_secret {
+        Some(secret) => secret.expose().as_bytes().to_vec(),
+        None => identity::load_or_create(&settings.data_dir)?,
+    };
+    let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
+    let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
+    let people = People::new(store.clone());
+    let leases = Arc::new(LocalLeases::default());
+    let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
+    let passwords = Passwords::new()?;
+    let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
+
+    let sockets =
+        web::Data::new(Sockets::new(directory.clone(), authenticator.clone(), people.clone(), settings.rates.clone()));
+    let ended = sockets.clone();
+    authenticator.tell(move |login| ended.login_ended(login));
+    let services = web::Data::new(Services {
+        store: store.clone(),
+        directory: directory.clone(),
+        authenticator,
+        people,
+        passwords,
+        limiter: Limiter::new(settings.rates.clone()),
+        readiness: Readiness::default(),
+        policy: policy(settings),
+    });
+    let listener = listener::bind(settings.bind)?;
+    let address = listener.local_addr()?;
+    let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
+    let server = HttpServer::new(move || {
+        // Runs once on each worker's own thread, which becomes a shard (ADR 0002).
+        shards.add_shard(shard(&store));
+        App::new()
+            .wrap(cors(&origins))
+            .wrap(Envelope)
+            .app_data(services.clone())
+            .app_data(sockets.clone())
+            .configure(ws::configure)
+            .configure(page::configure)
+            .configure(http::configure)
+    })
+    .workers(settings.workers)
+    .tcp_nodelay(true)
+    .disable_signals()
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    let serving = actix_rt::spawn(server);
+    let admin = settings.admin_bind.map(|bind| admin::start(bind, metrics, directory.clone())).transpose()?;
+
+    directory.ready(Duration::from_secs(30)).await;
+    if let Some(filled) = &filled {
+        page::announce(address, filled);
+    }
+    println!("m4sh {} listening on http://{address}", env!("CARGO_PKG_VERSION"));
+    let stopped = tokio::select! {
+        signal = stop_signal() => signal,
+        ended = serving => return Err(format!("the server ended by itself: {ended:?}").into()),
+    };
+    tracing::info!(signal = stopped, "stopping: sockets come back later, boards are committed");
+    closing.readiness.drain();
+    stop(&directory, handle, admin).await;
+    Ok(())
+}
+
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        registration: match settings.registration {
+            config::Registration::Open => Registration::Open,
+            config::Registration::Closed => Registration::Closed,
+        },
+        // The web application's address tells whether people come over HTTPS.
+        cookies: if settings.frontend_url.starts_with("https://") { Cookies::Secure } else { Cookies::Plain },
+    }
+}
+
+fn shard(store: &Store) -> Shard {
+    let health = JournalHealth::default();
+    Shard {
+        arbiter: Arbiter::current(),
+        journal: JournalWriter::new(store.clone(), health.clone()).start(),
+        health,
+        pace: Arc::new(Pace::default()),
+    }
+}
+
+async fn stop(directory: &Directory, server: ServerHandle, admin: Option<ServerHandle>) {
+    let unfinished = directory.drain().await;
+    if unfinished > 0 {
+        tracing::error!(
+            boards = unfinished,
+            "some boards could not commit everything in time; nothing called saved is lost"
+        );
+    }
+    server.stop(true).await;
+    if let Some(admin) = admin {
+        admin.stop(false).await;
+    }
+}
+
+/// Waits for the first signal to stop, and names it.
+async fn stop_signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // Without handlers a signal ends the process as the kernel does.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
+}

@@ -1,0 +1,41 @@
+//! Leases of a node that runs alone: a set in memory.
+//! Used by `app` when there is no Redis. Never grants a board twice, so a board that is awake twice shows at once.
+
+use std::sync::Arc;
+
+use dashmap::DashSet;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
+
+use crate::cluster::{Leases, OwnedElsewhere};
+use crate::domain::ids::BoardId;
+
+/// See the module's words; clones share the set.
+#[derive(Clone, Default)]
+pub struct LocalLeases(Arc<DashSet<BoardId>>);
+
+impl Leases for LocalLeases {
+    fn acquire(&self, board: BoardId) -> BoxFuture<'static, Result<(), OwnedElsewhere>> {
+        ready(if self.0.insert(board) { Ok(()) } else { Err(OwnedElsewhere) }).boxed()
+    }
+
+    fn release(&self, board: BoardId) {
+        self.0.remove(&board);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r2_a_board_has_one_owner_until_it_is_given_back() {
+        let leases = LocalLeases::default();
+        let board = BoardId(uuid::Uuid::nil());
+        let acquire = |leases: &LocalLeases| leases.acquire(board).now_or_never();
+        assert_eq!(acquire(&leases), Some(Ok(())));
+        assert_eq!(acquire(&leases), Some(Err(OwnedElsewhere)));
+        leases.release(board);
+        assert_eq!(acquire(&leases), Some(Ok(())));
+    }
+}

@@ -1,0 +1,377 @@
+//! Settings: flags, then environment, then the settings file, then defaults (contract/live.md 1).
+//! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+use crate::domain::rate::{Rate, RateError, Rates, Scope};
+
+/// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
+#[derive(Parser, Debug)]
+#[command(name = "m4sh", version, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Raw,
+    /// A settings file in TOML; config/example.toml lists every key.
+    #[arg(long, env = "M4SH_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// The rate of one scope, for instance `solo_diff=1000/min`; also M4SH_RATES_SOLO_DIFF. May be repeated.
+    #[arg(long = "rate", value_name = "SCOPE=RATE", global = true)]
+    rates: Vec<String>,
+}
+
+const AFTER_HELP: &str = "Every setting is a flag, an environment variable and a key of the settings file; a flag wins over the environment, \
+which wins over the file. Without a database URL, m4sh keeps a private PostgreSQL cluster in its data directory.";
+
+/// What to do.
+#[derive(Subcommand, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Command {
+    /// Run the server (the default).
+    #[default]
+    Serve,
+    /// Bring the database's schema up to date and exit.
+    Migrate,
+    /// Check every board's journal against its checkpoints and exit; 1 if something is wrong.
+    Verify,
+}
+
+/// The settings as they are written; each is optional and has a default.
+#[derive(Args, Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080].
+    #[arg(long, env = "M4SH_BIND", global = true)]
+    bind: Option<String>,
+    /// Where the managed cluster, secrets and files live [default: ./data].
+    #[arg(long, env = "M4SH_DATA_DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// A PostgreSQL server to use; absent: the managed local cluster.
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
+    database_url: Option<String>,
+    /// A Redis server that nodes share; absent: one node. Not served by this version: it is refused.
+    #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
+    redis_url: Option<String>,
+    /// The secret of access tokens (HS256), at least 32 bytes; absent: made once and kept in the data directory.
+    #[arg(long, env = "M4SH_JWT_SECRET", global = true, hide_env_values = true)]
+    jwt_secret: Option<String>,
+    /// Who may register: open or closed [default: open].
+    #[arg(long, env = "M4SH_REGISTRATION", global = true)]
+    registration: Option<Registration>,
+    /// Fill an empty database with a demo school.
+    #[arg(long, env = "M4SH_DEMO", global = true, num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    demo: Option<bool>,
+    /// Where metrics and debug pages listen, or `off` [default: 127.0.0.1:9090].
+    #[arg(long, env = "M4SH_ADMIN_BIND", global = true)]
+    admin_bind: Option<String>,
+    /// The web application's address, for links [default: http://localhost:5173].
+    #[arg(long, env = "FRONTEND_URL", global = true)]
+    frontend_url: Option<String>,
+    /// Origins that browsers may call from, separated by commas; `*` for any [default: the frontend's].
+    #[arg(long, env = "M4SH_CORS_ORIGINS", value_delimiter = ',', global = true)]
+    cors_origins: Option<Vec<String>>,
+    /// The cursor tick in milliseconds, or `auto` [default: auto].
+    #[arg(long, env = "M4SH_TICK_MS", global = true)]
+    tick_ms: Option<Tick>,
+    /// Threads for sockets and boards [default: half of the cores, at least 1].
+    #[arg(long, env = "M4SH_WORKERS", global = true)]
+    workers: Option<usize>,
+    /// How to log: human or json [default: human].
+    #[arg(long, env = "M4SH_LOG", global = true)]
+    log: Option<LogFormat>,
+    /// An OpenTelemetry collector (OTLP over HTTP), for instance http://localhost:4318.
+    #[arg(long, env = "M4SH_OTLP_ENDPOINT", global = true)]
+    otlp_endpoint: Option<String>,
+    /// Connections to PostgreSQL [default: 16].
+    #[arg(long, env = "M4SH_POOL_SIZE", global = true)]
+    pool_size: Option<u32>,
+    /// Rates by scope.
+    #[arg(skip)]
+    rates: std::collections::BTreeMap<String, String>,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Anybody.
+    #[default]
+    Open,
+    /// Nobody: accounts are made by an operator.
+    Closed,
+}
+
+/// How to log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A fixed cursor tick, or one that follows the load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "TickValue")]
+pub struct Tick(Option<Duration>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TickValue {
+    Millis(u64),
+    Word(String),
+}
+
+impl TryFrom<TickValue> for Tick {
+    type Error = String;
+
+    fn try_from(value: TickValue) -> Result<Self, String> {
+        match value {
+            TickValue::Millis(millis) => millis.to_string().parse(),
+            TickValue::Word(word) => word.parse(),
+        }
+    }
+}
+
+impl std::str::FromStr for Tick {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self(None));
+        }
+        match text.parse::<u64>() {
+            Ok(millis) if (1..=1000).contains(&millis) => Ok(Self(Some(Duration::from_millis(millis)))),
+            _ => Err(format!("`{text}` is no tick: write `auto` or 1 to 1000 milliseconds")),
+        }
+    }
+}
+
+/// A text that does not print.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// Where data lives.
+    pub data_dir: PathBuf,
+    /// The database, or `None` for the managed cluster.
+    pub database_url: Option<Secret>,
+    /// The token secret, or `None` for the one in the data directory.
+    pub jwt_secret: Option<Secret>,
+    /// Who may register.
+    pub registration: Registration,
+    /// Whether to fill an empty database.
+    pub demo: bool,
+    /// Where metrics listen, or `None`.
+    pub admin_bind: Option<SocketAddr>,
+    /// The web application's address.
+    pub frontend_url: String,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// A fixed cursor tick, or `None`.
+    pub tick: Option<Duration>,
+    /// Threads for sockets and boards.
+    pub workers: usize,
+    /// How to log.
+    pub log: LogFormat,
+    /// The OpenTelemetry collector.
+    pub otlp_endpoint: Option<String>,
+    /// Connections to PostgreSQL.
+    pub pool_size: u32,
+    /// The rates in force.
+    pub rates: Rates,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("settings file {0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// The file is no settings file, or has a key that is not known.
+    #[error("settings file {0}: {1}")]
+    Parse(PathBuf, toml::de::Error),
+    /// A value is wrong.
+    #[error("setting {0}: {1}")]
+    Value(&'static str, String),
+    /// A rate is wrong.
+    #[error("rate of `{0}`: {1}")]
+    Rate(String, RateError),
+    /// A scope that does not exist.
+    #[error("there is no rate scope `{0}`; there are: {1}")]
+    Scope(String, String),
+}
+
+impl Cli {
+    /// The command, and the settings that flags, environment and file make together.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which setting is wrong and why.
+    pub fn resolve(
+        self,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Command, Settings), ConfigError> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let mut rates = Rates::default();
+        for (scope, rate) in &file.rates {
+            set_rate(&mut rates, scope, rate)?;
+        }
+        for (key, rate) in environment {
+            if let Some(scope) = key.strip_prefix("M4SH_RATES_") {
+                set_rate(&mut rates, &scope.to_ascii_lowercase(), &rate)?;
+            }
+        }
+        for pair in &self.rates {
+            let (scope, rate) = pair
+                .split_once('=')
+                .ok_or_else(|| ConfigError::Value("rate", format!("`{pair}` is not SCOPE=RATE")))?;
+            set_rate(&mut rates, scope, rate)?;
+        }
+        let settings = settings(self.settings, file, rates)?;
+        Ok((self.command.unwrap_or_default(), settings))
+    }
+}
+
+fn read_file(path: &Path) -> Result<Raw, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.to_owned(), error))?;
+    toml::from_str(&text).map_err(|error| ConfigError::Parse(path.to_owned(), error))
+}
+
+fn set_rate(rates: &mut Rates, scope: &str, rate: &str) -> Result<(), ConfigError> {
+    let known = Scope::ALL.iter().find(|known| known.name() == scope).ok_or_else(|| {
+        let names: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+        ConfigError::Scope(scope.to_owned(), names.join(", "))
+    })?;
+    rates.set(*known, rate.parse::<Rate>().map_err(|error| ConfigError::Rate(scope.to_owned(), error))?);
+    Ok(())
+}
+
+fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
+    let address = |name, value: Option<String>, default: &str| {
+        let text = value.unwrap_or_else(|| default.to_owned());
+        text.parse::<SocketAddr>().map_err(|_| ConfigError::Value(name, format!("`{text}` is not ADDRESS:PORT")))
+    };
+    let admin = cli.admin_bind.or(file.admin_bind);
+    let frontend_url = cli.frontend_url.or(file.frontend_url).unwrap_or_else(|| "http://localhost:5173".to_owned());
+    let jwt_secret = cli.jwt_secret.or(file.jwt_secret);
+    if jwt_secret.as_ref().is_some_and(|secret| secret.len() < 32) {
+        return Err(ConfigError::Value(
+            "jwt_secret",
+            "needs at least 32 bytes: shorter ones can be guessed".to_owned(),
+        ));
+    }
+    if cli.redis_url.or(file.redis_url).is_some() {
+        let why = "several nodes are not served by this version; leave it out to run one";
+        return Err(ConfigError::Value("redis_url", why.to_owned()));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = cli.workers.or(file.workers).unwrap_or((cores / 2).max(1));
+    let pool_size = cli.pool_size.or(file.pool_size).unwrap_or(16);
+    if workers == 0 || workers > 256 {
+        return Err(ConfigError::Value("workers", "needs 1 to 256".to_owned()));
+    }
+    if !(2..=500).contains(&pool_size) {
+        return Err(ConfigError::Value("pool_size", "needs 2 to 500".to_owned()));
+    }
+    Ok(Settings {
+        bind: address("bind", cli.bind.or(file.bind), "127.0.0.1:8080")?,
+        data_dir: cli.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("./data")),
+        database_url: cli.database_url.or(file.database_url).filter(|url| !url.is_empty()).map(Secret),
+        jwt_secret: jwt_secret.map(Secret),
+        registration: cli.registration.or(file.registration).unwrap_or_default(),
+        demo: cli.demo.or(file.demo).unwrap_or(false),
+        admin_bind: match admin.as_deref() {
+            Some("off") => None,
+            _ => Some(address("admin_bind", admin, "127.0.0.1:9090")?),
+        },
+        cors_origins: cli.cors_origins.or(file.cors_origins).unwrap_or_else(|| vec![frontend_url.clone()]),
+        frontend_url,
+        tick: cli.tick_ms.or(file.tick_ms).and_then(|tick| tick.0),
+        workers,
+        log: cli.log.or(file.log).unwrap_or_default(),
+        otlp_endpoint: cli.otlp_endpoint.or(file.otlp_endpoint).filter(|url| !url.is_empty()),
+        pool_size,
+        rates,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(args: &[&str], environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        let cli = Cli::try_parse_from(std::iter::once("m4sh").chain(args.iter().copied())).expect("flags");
+        let environment = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        cli.resolve(environment).map(|(_, settings)| settings)
+    }
+
+    #[test]
+    fn o2_a_flag_wins_over_the_environment_which_wins_over_the_default() {
+        let set =
+            resolve(&["--rate", "solo_diff=7/s"], &[("M4SH_RATES_SOLO_DIFF", "5/s"), ("M4SH_RATES_WS_OPS", "9/s")]);
+        let rates = set.expect("settings").rates;
+        assert_eq!(rates.of(Scope::SoloDiff), Rate::per_second(7));
+        assert_eq!(rates.of(Scope::WsOps), Rate::per_second(9));
+        assert_eq!(rates.of(Scope::SoloStream), Scope::SoloStream.default_rate());
+    }
+
+    #[test]
+    fn o3_wrong_settings_are_refused_with_the_name_of_the_setting() {
+        for (args, word) in [
+            (&["--bind", "nowhere"][..], "bind"),
+            (&["--jwt-secret", "short"], "jwt_secret"),
+            (&["--rate", "nothing=1/s"], "nothing"),
+            (&["--rate", "ws_ops=0/s"], "ws_ops"),
+            (&["--redis-url", "redis://x"], "redis_url"),
+        ] {
+            let error = resolve(args, &[]).expect_err(word);
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn o4_the_example_lists_every_key_and_each_of_them_can_be_set() {
+        let example = include_str!("../config/example.toml").replace("#? ", "");
+        let raw = toml::from_str::<Raw>(&example).expect("every line that can be turned on is a setting");
+        for scope in Scope::ALL {
+            assert_eq!(raw.rates.get(scope.name()), Some(&scope.default_rate().to_string()), "{}", scope.name());
+        }
+        // `Debug` names the fields; one that the example leaves out would read `None`.
+        let unset = format!("{raw:?}").matches(": None").count();
+        assert_eq!(unset, 0, "{raw:?}");
+    }
+
+    #[test]
+    fn o3_an_unknown_key_of_the_file_is_refused() {
+        assert!(toml::from_str::<Raw>("bnid = '127.0.0.1:1'").is_err());
+        let raw = toml::from_str::<Raw>("tick_ms = 33\n[rates]\nws_cursor = '30/s'").expect("file");
+        assert_eq!(raw.tick_ms, Some(Tick(Some(Duration::from_millis(33)))));
+    }
+}

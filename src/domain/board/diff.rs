@@ -1,0 +1,142 @@
+//! The effective change from one document to another, as operations. Called by `Board::replace`.
+//! Never guesses: what operations cannot say gives `None`, and the caller checks the rest by applying it.
+
+use super::{
+    Action, Kind,
+    document::Document,
+    draft::{OpsText, RawOp},
+    item::{self, Item, Writer},
+    members::Part,
+    page::Page,
+    slots::{Keyed, Slots},
+    stream,
+};
+
+/// Operations that turn `old` into `new`, to be applied exactly: the first one is always about the state.
+/// `None` when there are none, or none of at most about `limit` bytes.
+pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Vec<u8>> {
+    let mut ops = OpsText::new(1024);
+    let mut root = Writer::new(64);
+    for (key, part) in new.root.iter().filter(|(key, part)| *key != "pages" && old.root.get(key) != Some(part)) {
+        root.member(key, part.raw()?);
+    }
+    ops.push_raw(&RawOp { patch: Some(&root.finish()), ..op(Action::Update, Kind::State) });
+    for (key, _) in old.root.iter().filter(|(key, _)| *key != "pages" && new.root.get(key).is_none()) {
+        ops.push_raw(&RawOp { id: Some(key), ..op(Action::Remove, Kind::State) });
+    }
+    match (old.root.get("pages"), new.root.get("pages")) {
+        (Some(Part::List(old)), Some(Part::List(new))) => pages(old, new, limit, &mut ops)?,
+        (old, new) if old == new => {}
+        _ => return None,
+    }
+    (ops.len() <= limit).then(|| ops.finish())
+}
+
+fn op<'a>(action: Action, kind: Kind) -> RawOp<'a> {
+    RawOp { action, kind, id: None, page_id: None, value: None, patch: None }
+}
+
+fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) -> Option<()> {
+    if old == new {
+        return Some(());
+    }
+    if !old.is_plain() || !new.is_plain() {
+        return None;
+    }
+    for (_, page) in old.iter() {
+        let id = page.id()?;
+        if new.find(id).is_none() {
+            ops.push_raw(&RawOp { id: Some(id), ..op(Action::Remove, Kind::Page) });
+        }
+    }
+    let mut order = Order::default();
+    for (_, page) in new.iter() {
+        let id = page.id()?;
+        match order.follow(old.find(id))? {
+            Some(slot) => one_page(id, old.get(slot)?, page, ops)?,
+            None => {
+                ops.push_raw(&RawOp { value: Some(&stream::page_text(page)), ..op(Action::Add, Kind::Page) });
+            }
+        }
+        if ops.len() > limit {
+            return None;
+        }
+    }
+    Some(())
+}
+
+fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsText) -> Option<()> {
+    let (old, new) = (old.members()?, new.members()?);
+    if old.iter().any(|(key, _)| new.get(key).is_none()) {
+        return None;
+    }
+    let mut patch = Writer::new(64);
+    for (key, part) in new.iter().filter(|(key, part)| old.get(key) != Some(part)) {
+        if key == "id" {
+            return None;
+        }
+        let before = ops.len();
+        match (old.get(key), part) {
+            (Some(Part::List(was)), Part::List(is)) if items(id, key, was, is, ops).is_some() => {}
+            (_, Part::List(is)) => {
+                ops.truncate(before);
+                patch.member(key, &stream::items_text(is));
+            }
+            (_, Part::Raw(text)) => patch.member(key, text),
+        }
+    }
+    if !patch.is_empty() {
+        ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op(Action::Update, Kind::Page) });
+    }
+    Some(())
+}
+
+/// One list's changes, item by item. `None` when the whole list must be written.
+fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut OpsText) -> Option<()> {
+    if !old.is_plain() || !new.is_plain() {
+        return None;
+    }
+    let kinds = [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text];
+    let kind = kinds.into_iter().find(|kind| kind.collection() == Some(key))?;
+    let op = |action, id| RawOp { id, page_id: Some(page), ..op(action, kind) };
+    for (_, item) in old.iter() {
+        let id = item.id()?;
+        if new.find(id).is_none() {
+            ops.push_raw(&op(Action::Remove, Some(id)));
+        }
+    }
+    let mut order = Order::default();
+    for (_, item) in new.iter() {
+        let id = item.id()?;
+        match order.follow(old.find(id))? {
+            Some(slot) => {
+                let was = old.get(slot)?;
+                if was != item {
+                    let patch = item::changes(was.bytes(), item.bytes())?;
+                    ops.push_raw(&RawOp { patch: Some(&patch), ..op(Action::Update, Some(id)) });
+                }
+            }
+            None => ops.push_raw(&RawOp { value: Some(item.bytes()), ..op(Action::Add, None) }),
+        }
+    }
+    Some(())
+}
+
+/// What stays must come first and in its old order, since what is added is appended.
+#[derive(Default)]
+struct Order {
+    next: u32,
+    adding: bool,
+}
+
+impl Order {
+    /// Takes the old slot of the next element, if it had one; `None` when the order cannot be kept.
+    fn follow(&mut self, slot: Option<u32>) -> Option<Option<u32>> {
+        match slot {
+            Some(slot) if self.adding || slot < self.next => return None,
+            Some(slot) => self.next = slot + 1,
+            None => self.adding = true,
+        }
+        Some(slot)
+    }
+}

@@ -1,0 +1,157 @@
+//! SHA-256 of a document, at the price of what changed. Called by `Board` only.
+//! Keeps the hasher's state at borders about 32 KiB apart: a change makes the later ones worthless, and the
+//! next digest begins at the last one before it. Never hashes when nothing changed.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Digest,
+    document::Document,
+    stream::{self, Place, Start, Visit},
+};
+
+/// Distance of two borders, in bytes: what a change costs at most besides the text that follows it.
+const STEP: usize = 32 * 1024;
+
+/// A place with a hasher that was fed everything before it.
+#[derive(Clone, Debug)]
+struct Border {
+    place: OwnedPlace,
+    first: bool,
+    fed: usize,
+    hasher: Sha256,
+}
+
+/// A [`Place`] that is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct OwnedPlace {
+    root: Box<str>,
+    page: u32,
+    member: Option<Box<str>>,
+    item: u32,
+}
+
+impl OwnedPlace {
+    fn of(place: Place<'_>) -> Self {
+        Self { root: place.root.into(), page: place.page, member: place.member.map(Into::into), item: place.item }
+    }
+
+    fn as_place(&self) -> Place<'_> {
+        Place { root: &self.root, page: self.page, member: self.member.as_deref(), item: self.item }
+    }
+}
+
+/// The digest of one document and what is needed to renew it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hashing {
+    borders: Vec<Border>,
+    /// The first place that changed since the last digest. The next change is likely to be near: a border goes there.
+    changed: Option<OwnedPlace>,
+    digest: Option<Digest>,
+}
+
+impl Hashing {
+    /// The digest of the document, whose every change since the last call was told.
+    pub(super) fn digest(&mut self, document: &Document) -> Digest {
+        if let Some(digest) = self.digest {
+            return digest;
+        }
+        let changed = self.changed.take();
+        let last = self.borders.last().cloned();
+        let mut feed = Feed {
+            buffer: Vec::with_capacity(1024),
+            fed: last.as_ref().map_or(0, |border| border.fed),
+            hasher: last.as_ref().map_or_else(Sha256::new, |border| border.hasher.clone()),
+            borders: &mut self.borders,
+            hot: changed.as_ref().map(OwnedPlace::as_place),
+        };
+        let start = last.as_ref().map(|border| Start { place: border.place.as_place(), first: border.first });
+        stream::walk(document, start, &mut feed);
+        feed.flush();
+        let digest = Digest(feed.hasher.finalize().into());
+        self.digest = Some(digest);
+        digest
+    }
+
+    /// Something at this place, or behind it, is about to differ or already does.
+    pub(super) fn invalidate(&mut self, place: Place<'_>) {
+        self.digest = None;
+        self.forget_after(place);
+        if self.changed.as_ref().is_none_or(|changed| place < changed.as_place()) {
+            self.changed = Some(OwnedPlace::of(place));
+        }
+    }
+
+    /// The slots behind this place got other numbers; the text is the same.
+    pub(super) fn forget_after(&mut self, place: Place<'_>) {
+        while self.borders.last().is_some_and(|border| border.place.as_place() > place) {
+            self.borders.pop();
+        }
+    }
+
+    /// Everything differs.
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Hashes a walk and leaves borders behind.
+struct Feed<'a> {
+    buffer: Vec<u8>,
+    fed: usize,
+    hasher: Sha256,
+    borders: &'a mut Vec<Border>,
+    hot: Option<Place<'a>>,
+}
+
+impl Feed<'_> {
+    fn flush(&mut self) {
+        self.hasher.update(&self.buffer);
+        self.fed += self.buffer.len();
+        self.buffer.clear();
+    }
+
+    fn leave_border(&mut self, place: Place<'_>, first: bool) {
+        self.flush();
+        if self.borders.last().is_some_and(|last| last.place.as_place() == place) {
+            return;
+        }
+        // Without this one, its neighbours are still near enough: borders stay about STEP apart.
+        if let [.., before, _] = self.borders.as_slice()
+            && self.fed - before.fed < STEP
+        {
+            self.borders.pop();
+        }
+        self.borders.push(Border { place: OwnedPlace::of(place), first, fed: self.fed, hasher: self.hasher.clone() });
+    }
+}
+
+impl Visit for Feed<'_> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    fn at(&mut self, place: Place<'_>, first: bool) {
+        let hot = self.hot.is_some_and(|hot| place >= hot);
+        if hot {
+            self.hot = None;
+        }
+        let last = self.borders.last().map_or(0, |border| border.fed);
+        if hot || self.fed + self.buffer.len() >= last + STEP {
+            self.leave_border(place, first);
+        }
+    }
+
+    fn shared(&mut self, piece: &Arc<[u8]>) {
+        if piece.len() < STEP {
+            self.buffer.extend_from_slice(piece);
+        } else {
+            // Hashed where it lies.
+            self.flush();
+            self.hasher.update(piece);
+            self.fed += piece.len();
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Makes a state one that operations can work on, before a client's batch (SPEC D12). Called by `apply`.
+//! Never touches what is there: it only adds what is missing.
+
+use super::{
+    Document,
+    members::Part,
+    page::Page,
+    slots::{Keyed, Slots},
+    transaction::Transaction,
+};
+
+/// Makes a state one that operations can work on: a list of pages with at least one page, each page with an id
+/// and the lists of strokes and assets, and an active page.
+///
+/// # Errors
+/// The state has `pages` that are no list.
+pub(super) fn normalise(transaction: &mut Transaction<'_>) -> Result<(), &'static str> {
+    if transaction.document().normal {
+        return Ok(());
+    }
+    match transaction.document().root.get("pages") {
+        None => transaction.set_root("pages", Some(Part::List(Slots::default()))),
+        Some(Part::List(_)) => {}
+        Some(Part::Raw(_)) => return Err("the state's `pages` is not a list"),
+    }
+    let active = transaction.document().active_page();
+    if transaction.document().pages().is_some_and(|pages| pages.len() == 0) {
+        transaction.add_page(Page::blank(active.as_deref().unwrap_or("page-1")));
+    }
+    let pages = transaction.document().pages().into_iter().flat_map(Slots::iter);
+    let incomplete: Vec<u32> = pages
+        .filter(|(_, page)| page.lacks_id() || missing_lists(page).next().is_some())
+        .map(|(slot, _)| slot)
+        .collect();
+    let mut number = 0;
+    for slot in incomplete {
+        let Some(page) = transaction.document().page(slot) else { continue };
+        let missing: Vec<_> = missing_lists(page).collect();
+        if page.lacks_id() {
+            let id = free_id(transaction.document(), &mut number);
+            transaction.name_page(slot, &id);
+        }
+        for list in missing {
+            transaction.set_member(slot, list, Some(Part::List(Slots::default())));
+        }
+    }
+    if lacks_active_page(transaction.document()) {
+        let document = transaction.document();
+        let page = document.current_page().and_then(|slot| document.page(slot)?.id().cloned());
+        if let Some(id) = page {
+            transaction.set_root("activePageId", Some(Part::text(&id)));
+        }
+    }
+    transaction.set_normal(true);
+    Ok(())
+}
+
+fn missing_lists(page: &Page) -> impl Iterator<Item = &'static str> {
+    let members = page.members();
+    ["strokes", "assets"].into_iter().filter(move |list| members.is_some_and(|members| members.get(list).is_none()))
+}
+
+/// `page-1`, `page-2` … whichever is the next that no page has. Counts on, so that naming all pages stays linear.
+fn free_id(document: &Document, number: &mut u32) -> String {
+    loop {
+        *number += 1;
+        let id = format!("page-{number}");
+        if document.pages().is_none_or(|pages| pages.find(&id).is_none()) {
+            return id;
+        }
+    }
+}
+
+fn lacks_active_page(document: &Document) -> bool {
+    match document.root.get("activePageId") {
+        None => true,
+        Some(Part::Raw(text)) => matches!(text.as_ref(), b"null" | b"\"\"" | b"0" | b"false"),
+        Some(Part::List(_)) => false,
+    }
+}

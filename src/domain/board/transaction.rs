@@ -1,0 +1,215 @@
+//! One batch's changes to a document, each with its way back. Called by `apply` and `Board`.
+//! Never copies the document: a batch that fails is undone step by step.
+
+use super::{digest::Hashing, document::Document, item::Item, members::Part, page::Page, slots::Slots, stream::Place};
+
+/// What to do to take one change back.
+enum Step {
+    Whole(Box<Document>),
+    Root { key: Box<str>, old: Option<Part<Page>> },
+    PageAdded { slot: u32 },
+    PageRemoved { slot: u32, page: Box<Page> },
+    PageNamed { slot: u32, page: Box<Page> },
+    Member { page: u32, key: Box<str>, old: Option<Part<Item>> },
+    ItemAdded { page: u32, collection: &'static str, slot: u32 },
+    ItemRemoved { page: u32, collection: &'static str, slot: u32, item: Item },
+    ItemChanged { page: u32, collection: &'static str, slot: u32, item: Item },
+}
+
+/// A document under change. Dropped without [`Transaction::commit`], it takes every change back.
+pub(super) struct Transaction<'a> {
+    document: &'a mut Document,
+    was_normal: bool,
+    steps: Vec<Step>,
+    kept: bool,
+}
+
+impl<'a> Transaction<'a> {
+    /// Begins.
+    pub(super) fn new(document: &'a mut Document) -> Self {
+        Self { was_normal: document.normal, document, steps: Vec::new(), kept: false }
+    }
+
+    /// The document as it is by now.
+    pub(super) fn document(&self) -> &Document {
+        self.document
+    }
+
+    /// Notes whether the document is known to be normal.
+    pub(super) fn set_normal(&mut self, normal: bool) {
+        self.document.normal = normal;
+    }
+
+    /// Replaces everything.
+    pub(super) fn replace(&mut self, document: Document) {
+        let old = std::mem::replace(self.document, document);
+        self.steps.push(Step::Whole(Box::new(old)));
+    }
+
+    /// Sets or removes a member of the state.
+    pub(super) fn set_root(&mut self, key: &str, part: Option<Part<Page>>) {
+        let old = self.document.root.set(key, part);
+        self.steps.push(Step::Root { key: key.into(), old });
+    }
+
+    /// Appends a page; nothing when the state has no list of pages.
+    pub(super) fn add_page(&mut self, page: Page) {
+        if let Some(slot) = self.pages(|pages| pages.push(page)) {
+            self.steps.push(Step::PageAdded { slot });
+        }
+    }
+
+    /// Takes a page out.
+    pub(super) fn remove_page(&mut self, slot: u32) {
+        if let Some(page) = self.pages(|pages| pages.take(slot)).flatten() {
+            self.steps.push(Step::PageRemoved { slot, page: Box::new(page) });
+        }
+    }
+
+    /// Gives a page an id.
+    pub(super) fn name_page(&mut self, slot: u32, id: &str) {
+        let old = self.pages(|pages| {
+            let old = pages.take(slot)?;
+            let mut page = old.clone();
+            page.set_id(id);
+            pages.put(slot, page);
+            Some(old)
+        });
+        if let Some(page) = old.flatten() {
+            self.steps.push(Step::PageNamed { slot, page: Box::new(page) });
+        }
+    }
+
+    /// Sets or removes a member of a page, other than `id`.
+    pub(super) fn set_member(&mut self, page: u32, key: &str, part: Option<Part<Item>>) {
+        if let Some(old) = self.page(page, |page| page.set(key, part)) {
+            self.steps.push(Step::Member { page, key: key.into(), old });
+        }
+    }
+
+    /// Appends an item to a list of the page, which must be there.
+    pub(super) fn add_item(&mut self, page: u32, collection: &'static str, item: Item) {
+        if let Some(slot) = self.items(page, collection, |items| items.push(item)) {
+            self.steps.push(Step::ItemAdded { page, collection, slot });
+        }
+    }
+
+    /// Takes an item out.
+    pub(super) fn remove_item(&mut self, page: u32, collection: &'static str, slot: u32) {
+        if let Some(item) = self.items(page, collection, |items| items.take(slot)).flatten() {
+            self.steps.push(Step::ItemRemoved { page, collection, slot, item });
+        }
+    }
+
+    /// Puts another text of the same item in its place.
+    pub(super) fn change_item(&mut self, page: u32, collection: &'static str, slot: u32, item: Item) {
+        let old = self.items(page, collection, |items| items.edit(slot, |own| std::mem::replace(own, item)));
+        if let Some(item) = old.flatten() {
+            self.steps.push(Step::ItemChanged { page, collection, slot, item });
+        }
+    }
+
+    /// Keeps the changes and tells the digest where they are.
+    pub(super) fn commit(mut self, hashing: &mut Hashing) {
+        self.kept = true;
+        let steps = std::mem::take(&mut self.steps);
+        for step in &steps {
+            match step.place() {
+                Some(place) => hashing.invalidate(place),
+                None => hashing.reset(),
+            }
+        }
+        for step in &steps {
+            self.compact(step, hashing);
+        }
+    }
+
+    /// Renumbers a list that a removal left mostly empty: only now, since undoing needs the old numbers.
+    fn compact(&mut self, step: &Step, hashing: &mut Hashing) {
+        match step {
+            Step::ItemRemoved { page, collection, .. }
+                if self.items(*page, collection, Slots::compact) == Some(true) =>
+            {
+                hashing.forget_after(Place::member(*page, collection));
+            }
+            Step::PageRemoved { .. } if self.pages(Slots::compact) == Some(true) => {
+                hashing.forget_after(Place::root("pages"));
+            }
+            _ => {}
+        }
+    }
+
+    fn pages<R>(&mut self, change: impl FnOnce(&mut Slots<Page>) -> R) -> Option<R> {
+        self.document.root.edit("pages", change)
+    }
+
+    fn page<R>(&mut self, slot: u32, change: impl FnOnce(&mut Page) -> R) -> Option<R> {
+        self.pages(|pages| pages.edit(slot, change)).flatten()
+    }
+
+    fn items<R>(&mut self, page: u32, collection: &str, change: impl FnOnce(&mut Slots<Item>) -> R) -> Option<R> {
+        self.page(page, |page| page.edit(collection, change)).flatten()
+    }
+
+    fn undo(&mut self, step: Step) {
+        match step {
+            Step::Whole(document) => *self.document = *document,
+            Step::Root { key, old } => {
+                self.document.root.set(&key, old);
+            }
+            Step::PageAdded { .. } => {
+                self.pages(Slots::pop);
+            }
+            Step::PageRemoved { slot, page } => {
+                self.pages(|pages| pages.put(slot, *page));
+            }
+            Step::PageNamed { slot, page } => {
+                self.pages(|pages| {
+                    pages.take(slot);
+                    pages.put(slot, *page);
+                });
+            }
+            Step::Member { page, key, old } => {
+                self.page(page, |page| page.set(&key, old));
+            }
+            Step::ItemAdded { page, collection, .. } => {
+                self.items(page, collection, Slots::pop);
+            }
+            Step::ItemRemoved { page, collection, slot, item } => {
+                self.items(page, collection, |items| items.put(slot, item));
+            }
+            Step::ItemChanged { page, collection, slot, item } => {
+                self.items(page, collection, |items| items.edit(slot, |own| *own = item));
+            }
+        }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        while let Some(step) = self.steps.pop() {
+            self.undo(step);
+        }
+        self.document.normal = self.was_normal;
+    }
+}
+
+impl Step {
+    /// The first place of the text that the change touches; `None` for all of it.
+    fn place(&self) -> Option<Place<'_>> {
+        Some(match self {
+            Self::Whole(_) => return None,
+            Self::Root { key, .. } => Place::root(key),
+            Self::PageAdded { slot } | Self::PageRemoved { slot, .. } | Self::PageNamed { slot, .. } => {
+                Place::page(*slot)
+            }
+            Self::Member { page, key, .. } => Place::member(*page, key),
+            Self::ItemAdded { page, collection, slot }
+            | Self::ItemRemoved { page, collection, slot, .. }
+            | Self::ItemChanged { page, collection, slot, .. } => Place::item(*page, collection, *slot),
+        })
+    }
+}

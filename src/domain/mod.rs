@@ -1,0 +1,7 @@
+//! The pure core: what boards, rights and rates are. No async, no I/O, no clock, no randomness.
+
+pub mod access;
+pub mod board;
+pub mod ids;
+pub mod json;
+pub mod rate;

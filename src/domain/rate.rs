@@ -1,0 +1,228 @@
+//! Rates and the one limiter arithmetic (GCRA), shared by REST scopes and socket budgets.
+//! Called by `http` (per user or address) and by the board actor (per seat). Never reads a clock: `now` is an argument.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// So many events in a period, such as `20/s`, `120/min` or `1000/h`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// Events allowed in one period; at least 1.
+    pub count: u32,
+    /// Length of the period.
+    pub period: Duration,
+}
+
+impl Rate {
+    /// `count` events a second.
+    #[must_use]
+    pub const fn per_second(count: u32) -> Self {
+        Self { count, period: Duration::from_secs(1) }
+    }
+
+    /// `count` events a minute.
+    #[must_use]
+    pub const fn per_minute(count: u32) -> Self {
+        Self { count, period: Duration::from_secs(60) }
+    }
+
+    fn interval_nanos(self) -> u64 {
+        (u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX) / u64::from(self.count.max(1))).max(1)
+    }
+}
+
+/// Why a text is not a rate.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a rate: write COUNT/s, COUNT/min or COUNT/h with COUNT from 1 to 4294967295")]
+pub struct RateError(String);
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        let wrong = || RateError(text.to_owned());
+        let (count, unit) = text.trim().split_once('/').ok_or_else(wrong)?;
+        let count = count.trim().parse::<u32>().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+        let period = match unit.trim() {
+            "s" | "sec" | "second" => 1,
+            "m" | "min" | "minute" => 60,
+            "h" | "hour" => 3600,
+            _ => return Err(wrong()),
+        };
+        Ok(Self { count, period: Duration::from_secs(period) })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.period.as_secs() {
+            1 => "s",
+            60 => "min",
+            _ => "h",
+        };
+        write!(f, "{}/{unit}", self.count)
+    }
+}
+
+/// What a bucket says of one event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Within the rate; `left` more would pass right now.
+    Pass {
+        /// How many more events of cost 1 would pass at this moment.
+        left: u32,
+    },
+    /// Over the rate; nothing was taken. Never zero.
+    Wait(Duration),
+}
+
+/// A bucket of the generic cell rate algorithm: eight bytes of state, exact, no timer.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Bucket {
+    /// When the bucket will be full again, in nanoseconds of the caller's clock.
+    full_at: u64,
+}
+
+impl Bucket {
+    /// Takes `cost` events at `now` from a bucket that holds `burst` events and refills at `rate`.
+    /// `now` is the time since any fixed instant of the caller's. A cost above the burst is charged as the
+    /// whole burst, so that one large event passes when the bucket is full instead of never.
+    pub fn take(&mut self, rate: Rate, burst: u32, cost: u32, now: Duration) -> Verdict {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let interval = rate.interval_nanos();
+        let burst = u64::from(burst.max(1));
+        let depth = interval.saturating_mul(burst);
+        let price = interval.saturating_mul(u64::from(cost).min(burst));
+        let full_at = self.full_at.max(now).saturating_add(price);
+        let debt = full_at - now;
+        if debt > depth {
+            return Verdict::Wait(Duration::from_nanos(debt - depth));
+        }
+        self.full_at = full_at;
+        Verdict::Pass { left: u32::try_from((depth - debt) / interval).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether the bucket is full at `now`, so that forgetting it changes nothing.
+    #[must_use]
+    pub fn is_full(&self, now: Duration) -> bool {
+        u128::from(self.full_at) <= now.as_nanos()
+    }
+}
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $default:expr;)+) => {
+        /// A named budget. Its setting is `M4SH_RATES_<NAME>` and the key `<name>` under `[rates]`.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Scope { $($(#[$doc])* $variant),+ }
+
+        impl Scope {
+            /// Every scope, in the order of the settings.
+            pub const ALL: &'static [Scope] = &[$(Scope::$variant),+];
+
+            /// The scope's name in settings, headers and metrics.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Scope::$variant => $name),+ }
+            }
+
+            /// The rate that holds when no setting says otherwise.
+            #[must_use]
+            pub const fn default_rate(self) -> Rate {
+                match self { $(Scope::$variant => $default),+ }
+            }
+        }
+    };
+}
+
+scopes! {
+    /// Diff saves of one user (`contract/boards.md` 2.0).
+    SoloDiff = "solo_diff", Rate::per_minute(120);
+    /// Whole-state saves of one user (2.0).
+    SoloStream = "solo_stream", Rate::per_minute(60);
+    /// Every other Solo request of one user (2.0).
+    SoloUser = "solo_user", Rate::per_minute(100);
+    /// Login attempts from one address (`contract/drive.md` 11.4).
+    LoginAddress = "login_address", Rate::per_minute(30);
+    /// Login attempts on one account (`contract/drive.md` 11.4).
+    LoginAccount = "login_account", Rate::per_minute(5);
+    /// Registrations from one address: a class registers together behind one school address.
+    Register = "register", Rate::per_minute(40);
+    /// Token refreshes from one address.
+    Refresh = "refresh", Rate::per_minute(240);
+    /// Classroom and account requests of one user.
+    ApiUser = "api_user", Rate::per_minute(300);
+    /// Attempts to join a class by code, per user: a code must not be guessed.
+    JoinClass = "join_class", Rate::per_minute(10);
+    /// Cursor moves of one user on one board (`contract/boards.md` 3.1).
+    WsCursor = "ws_cursor", Rate::per_second(20);
+    /// Cursor moves after which a user is flooding, not drawing: closed with 4429.
+    WsCursorFlood = "ws_cursor_flood", Rate::per_second(60);
+    /// Operation batches of one user on one board.
+    WsOps = "ws_ops", Rate::per_second(60);
+    /// Bytes of operation batches of one user on one board.
+    WsBytes = "ws_bytes", Rate::per_second(262_144);
+    /// Everything else a client says: views, statuses, pings.
+    WsTalk = "ws_talk", Rate::per_second(20);
+    /// Frames of any kind after which a socket is flooding: closed with 4429.
+    WsFlood = "ws_flood", Rate::per_second(400);
+}
+
+/// The rates in force, one for each scope.
+#[derive(Clone, Debug)]
+pub struct Rates(Vec<Rate>);
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self(Scope::ALL.iter().map(|scope| scope.default_rate()).collect())
+    }
+}
+
+impl Rates {
+    /// The rate of one scope.
+    #[must_use]
+    pub fn of(&self, scope: Scope) -> Rate {
+        self.0[scope as usize]
+    }
+
+    /// Replaces the rate of one scope.
+    pub fn set(&mut self, scope: Scope, rate: Rate) {
+        self.0[scope as usize] = rate;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_read_as_people_write_it_and_refused_otherwise() {
+        assert_eq!("20/s".parse(), Ok(Rate::per_second(20)));
+        assert_eq!("120/min".parse(), Ok(Rate::per_minute(120)));
+        assert_eq!("1000/h".parse::<Rate>().map(|r| r.to_string()), Ok("1000/h".to_owned()));
+        for wrong in ["", "20", "0/s", "-1/s", "x/s", "20/day", "99999999999/s"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_then_its_rate_and_never_a_zero_wait() {
+        let rate = Rate::per_second(20);
+        let mut bucket = Bucket::default();
+        let start = Duration::from_secs(5);
+        let passed = (0..50).filter(|_| matches!(bucket.take(rate, 10, 1, start), Verdict::Pass { .. })).count();
+        assert_eq!(passed, 10);
+        let Verdict::Wait(wait) = bucket.take(rate, 10, 1, start) else { panic!("over the burst") };
+        assert_eq!(wait, Duration::from_millis(50));
+        assert!(matches!(bucket.take(rate, 10, 1, start + wait), Verdict::Pass { left: 0 }));
+        assert!(!bucket.is_full(start + wait));
+        assert!(bucket.is_full(start + Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_cost_above_the_burst_passes_only_from_a_full_bucket() {
+        let rate = Rate::per_second(100);
+        let mut bucket = Bucket::default();
+        assert_eq!(bucket.take(rate, 10, 1_000_000, Duration::ZERO), Verdict::Pass { left: 0 });
+        assert!(matches!(bucket.take(rate, 10, 1_000_000, Duration::from_millis(50)), Verdict::Wait(_)));
+        assert!(matches!(bucket.take(rate, 10, 1_000_000, Duration::from_millis(100)), Verdict::Pass { .. }));
+    }
+}

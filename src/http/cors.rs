@@ -1,0 +1,39 @@
+//! Which pages of other origins may call the API, with which headers (contract/boards.md 2).
+//! Called by `app` when it wraps the routes. Never allows every origin: requests carry cookies.
+
+use actix_cors::Cors;
+use actix_web::http::{Method, header::HeaderName};
+
+const SENT: &[&str] = &[
+    "authorization",
+    "content-type",
+    "content-encoding",
+    "if-match",
+    "x-rev",
+    "x-revision",
+    "idempotency-key",
+    "x-idempotency-key",
+    "x-request-id",
+    "x-csrf-token",
+];
+
+const READ: &[&str] =
+    &["etag", "retry-after", "x-backoff-ms", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"];
+
+/// How long a browser may remember a preflight's answer, in seconds.
+const PREFLIGHT_SECONDS: usize = 600;
+
+/// Allows `origins` (scheme, host and port, as browsers send them) to call with credentials.
+pub fn cors(origins: &[String]) -> Cors {
+    let headers = |names: &'static [&'static str]| names.iter().map(|name| HeaderName::from_static(name));
+    let mut cors = Cors::default()
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
+        .allowed_headers(headers(SENT))
+        .expose_headers(headers(READ))
+        .supports_credentials()
+        .max_age(PREFLIGHT_SECONDS);
+    for origin in origins {
+        cors = cors.allowed_origin(origin);
+    }
+    cors
+}

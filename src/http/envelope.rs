@@ -1,0 +1,119 @@
+//! What surrounds every request: its id, its span, the safety headers, the metrics, and the bodies of all errors.
+//! Wrapped around the whole app by `app`, outside CORS. Never reads a body, and costs one allocation on the good path.
+
+use std::{
+    future::{Future, Ready, ready},
+    pin::Pin,
+    rc::Rc,
+    time::Instant,
+};
+
+use actix_web::{
+    Error, HttpMessage,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    http::header::{self, HeaderName, HeaderValue},
+};
+use tracing::Instrument;
+
+use super::{problem::Problem, request_id::RequestId, route::Meter};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+static NOT_STORED: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// The middleware. One per worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Envelope;
+
+impl<S, B> Transform<S, ServiceRequest> for Envelope
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type InitError = ();
+    type Transform = EnvelopeService<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(EnvelopeService { service, unmatched: Rc::new(Meter::new("unmatched")) }))
+    }
+}
+
+/// [`Envelope`] around the services of one worker.
+pub struct EnvelopeService<S> {
+    service: S,
+    unmatched: Rc<Meter>,
+}
+
+impl<S, B> Service<ServiceRequest> for EnvelopeService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let began = Instant::now();
+        let id = RequestId::accept_or_make(request.headers().get(&X_REQUEST_ID));
+        let span = tracing::info_span!(
+            "request",
+            request_id = id.as_str(),
+            method = request.method().as_str(),
+            path = request.path()
+        );
+        request.extensions_mut().insert(id.clone());
+        let unmatched = Rc::clone(&self.unmatched);
+        let answer = span.in_scope(|| self.service.call(request));
+        Box::pin(
+            async move {
+                let answer = finish(answer.await?, &id);
+                let status = answer.status();
+                answer.request().app_data::<Rc<Meter>>().unwrap_or(&unmatched).record(status, began.elapsed());
+                Ok(answer)
+            }
+            .instrument(span),
+        )
+    }
+}
+
+/// Adds the headers, and the body when the answer is an error.
+fn finish<B: MessageBody>(answer: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<EitherBody<B>> {
+    let error_body = answer.response().error().map(|error| {
+        let path = answer.request().path();
+        if let Some(problem) = error.as_error::<Problem>() {
+            note(problem);
+            return problem.body(id.as_str(), path);
+        }
+        let problem = Problem::of_status(answer.status(), error.to_string());
+        note(&problem);
+        problem.body(id.as_str(), path)
+    });
+    let is_api = answer.request().path().starts_with("/api/");
+    let mut answer = answer.map_body(|head, body| {
+        let Some(bytes) = error_body else { return EitherBody::left(body) };
+        head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        EitherBody::right(BoxBody::new(bytes))
+    });
+    let headers = answer.headers_mut();
+    headers.insert(X_REQUEST_ID.clone(), id.header());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
+    if is_api && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, NOT_STORED.clone());
+    }
+    answer
+}
+
+/// The one place where a problem is counted and a cause of ours is logged; the span carries the request's id.
+fn note(problem: &Problem) {
+    metrics::counter!("m4sh_http_problems_total", "code" => problem.code()).increment(1);
+    if let Some(cause) = problem.cause() {
+        tracing::error!(code = problem.code(), cause, "request failed");
+    }
+}

@@ -1,0 +1,25 @@
+//! What a request has proven or said before its handler runs; a handler's signature lists it.
+//! Called by the web framework for the handlers' arguments. Never asks the database.
+
+mod base;
+mod body;
+mod idempotency;
+mod origin;
+mod paging;
+mod signed;
+
+pub use base::{base_required, base_when_given};
+pub use body::{BeaconBody, Body, DiffBody, Limit, SessionBody, SignedBody, SmallBody, StreamBody};
+pub use idempotency::{idempotency_key, key_of_text};
+pub use origin::{ClientOrigin, client_address};
+pub use paging::Paging;
+pub use signed::Signed;
+
+use actix_web::{HttpRequest, web};
+
+use super::{Services, problem::Problem};
+
+/// The process' services, which every route needs.
+fn services(request: &HttpRequest) -> Result<&web::Data<Services>, Problem> {
+    request.app_data::<web::Data<Services>>().ok_or_else(|| Problem::Internal("the services are not there".to_owned()))
+}

@@ -1,0 +1,48 @@
+//! Where a request came from: for rate limits by address and for the event log.
+//! Called by the account routes. Never believes a header about the address.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    net::{IpAddr, Ipv4Addr},
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
+
+use crate::{http::request_id::RequestId, store::Origin};
+
+/// Characters of a `User-Agent` that are kept.
+const AGENT_CHARS: usize = 512;
+
+/// The address of the client: the peer of the connection. Behind a proxy this is the proxy; this is the one place that
+/// will learn which proxies are trusted.
+#[must_use]
+pub fn client_address(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
+}
+
+/// The origin of a request, as the event log keeps it.
+#[derive(Debug)]
+pub struct ClientOrigin {
+    /// The address, for limits.
+    pub address: IpAddr,
+    /// All of it, for events.
+    pub origin: Origin,
+}
+
+impl FromRequest for ClientOrigin {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let address = client_address(request);
+        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+        let origin = Origin {
+            address: Some(address),
+            agent: agent.map(|agent| agent.chars().take(AGENT_CHARS).collect()),
+            request_id,
+        };
+        ready(Ok(Self { address, origin }))
+    }
+}

@@ -1,0 +1,123 @@
+//! Pages of a list: `?limit=&offset=` in, `count`, `next`, `previous` and `results` out.
+//! Called by every list. Never answers more than `limits::PAGE_MAX` rows.
+
+use std::{
+    future::{Ready, ready},
+    num::NonZeroU32,
+};
+
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev};
+use serde::Serialize;
+
+use crate::{
+    http::{fields::Faults, problem::Problem},
+    limits::{PAGE_DEFAULT, PAGE_MAX},
+    store::Page,
+};
+
+/// Which rows were asked for, and under which path the neighbours are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paging {
+    limit: Option<NonZeroU32>,
+    offset: u32,
+    path: String,
+}
+
+#[derive(Serialize)]
+struct Answer<T> {
+    count: u64,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<T>,
+}
+
+impl Paging {
+    /// The rows for the store, [`PAGE_DEFAULT`] of them when the caller did not say.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        self.page_of(PAGE_DEFAULT)
+    }
+
+    /// As many rows as one answer may hold when the caller did not say: for clients that do not page.
+    #[must_use]
+    pub fn widest_page(&self) -> Page {
+        self.page_of(PAGE_MAX)
+    }
+
+    fn page_of(&self, default: u32) -> Page {
+        Page { limit: self.limit.map_or(default, NonZeroU32::get).min(PAGE_MAX), offset: self.offset }
+    }
+
+    /// The answer: `results` are the rows of `page`, `count` is how many there are in all.
+    #[must_use]
+    pub fn answer<T: Serialize>(&self, page: Page, count: u64, results: Vec<T>) -> HttpResponse {
+        let Page { limit, offset } = page;
+        let at = |offset: u32| format!("{}?limit={limit}&offset={offset}", self.path);
+        let after = offset.saturating_add(limit);
+        HttpResponse::Ok().json(Answer {
+            count,
+            next: (u64::from(after) < count).then(|| at(after)),
+            previous: (offset > 0).then(|| at(offset.saturating_sub(limit))),
+            results,
+        })
+    }
+}
+
+impl FromRequest for Paging {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(parse(request.path(), request.query_string()))
+    }
+}
+
+fn parse(path: &str, query: &str) -> Result<Paging, Problem> {
+    let mut paging = Paging { limit: None, offset: 0, path: path.to_owned() };
+    let mut faults = Faults::default();
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match (name, value.parse::<u32>()) {
+            ("limit", Ok(limit)) if limit > 0 => paging.limit = NonZeroU32::new(limit),
+            ("limit", _) => faults.add("limit", "A whole number of at least 1 is required."),
+            ("offset", Ok(offset)) => paging.offset = offset,
+            ("offset", Err(_)) => faults.add("offset", "A whole number of at least 0 is required."),
+            // Clients add parameters of their own against caches.
+            (_, _) => {}
+        }
+    }
+    faults.into_result()?;
+    Ok(paging)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+
+    #[test]
+    fn k2_a_page_is_bounded_and_nonsense_is_refused() {
+        let page = |query: &str| parse("/x/", query).map(|paging| paging.page());
+        assert_eq!(page("").unwrap(), Page { limit: PAGE_DEFAULT, offset: 0 });
+        assert_eq!(page("limit=5&offset=10&_=1700").unwrap(), Page { limit: 5, offset: 10 });
+        assert_eq!(page("limit=100000").unwrap().limit, PAGE_MAX);
+        assert_eq!(parse("/x/", "").unwrap().widest_page().limit, PAGE_MAX);
+        for wrong in ["limit=0", "limit=-1", "limit=x", "offset=-1", "offset=", "limit=99999999999"] {
+            assert_eq!(page(wrong).unwrap_err().status(), 400, "{wrong}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn k2_neighbours_are_named_only_when_they_exist() {
+        let paging = parse("/api/v1/classrooms/", "limit=2&offset=2").unwrap();
+        let body = to_bytes(paging.answer(paging.page(), 5, vec!["c", "d"]).into_body()).await.unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["count"], 5);
+        assert_eq!(answer["next"], "/api/v1/classrooms/?limit=2&offset=4");
+        assert_eq!(answer["previous"], "/api/v1/classrooms/?limit=2&offset=0");
+        let all = parse("/x/", "").unwrap();
+        let body = to_bytes(all.answer(all.page(), 1, vec!["a"]).into_body()).await.unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(answer["next"].is_null() && answer["previous"].is_null());
+    }
+}

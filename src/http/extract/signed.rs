@@ -1,0 +1,64 @@
+//! Somebody who is signed in: `Authorization: Bearer <token>`.
+//! Called by the web framework for the handlers' arguments, and after the body gate by `SignedBody`.
+//! Never looks for a token in a URL or a cookie.
+
+use std::future::{Ready, ready};
+
+use actix_web::{
+    FromRequest, HttpRequest, dev,
+    http::header::{AUTHORIZATION, HeaderMap},
+};
+
+use crate::{http::problem::Problem, identity::Principal};
+
+/// Who sent the request.
+#[derive(Clone, Debug)]
+pub struct Signed(pub Principal);
+
+impl Signed {
+    /// Who sent `request`.
+    ///
+    /// # Errors
+    /// 401 without a token, or with one that is not good.
+    pub fn of(request: &HttpRequest) -> Result<Principal, Problem> {
+        let token = bearer(request.headers()).ok_or_else(Problem::no_credentials)?;
+        Ok(super::services(request)?.authenticator.verify(token)?)
+    }
+}
+
+impl FromRequest for Signed {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Self::of(request).map(Self))
+    }
+}
+
+/// The token of the `Authorization` header; the scheme's case does not matter.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    #[test]
+    fn a5_a_token_rides_in_a_bearer_header_and_nowhere_else() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_static(text));
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(of("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(of("bearer  abc ").as_deref(), Some("abc"));
+        for wrong in ["abc", "Basic abc", "Bearer", "Bearer ", "JWT abc"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! The one error of the REST surface: every refusal a client can meet, with its status, code, words and extra keys.
+//! Made by every file of `http`. Never shows a cause of ours: that goes to the log, and the request id to the client.
+
+mod body;
+mod from;
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{StatusCode, header},
+};
+
+use super::fields::Faults;
+use crate::domain::{board::Refusal, ids::Rev};
+
+/// How a body came, as the 413 answer names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// As it is.
+    Raw,
+    /// Compressed.
+    Gzip,
+}
+
+/// Why a request gets no 2xx. `Display` is the `detail` of the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Problem {
+    /// Fields of the body or the query that are missing or wrong.
+    Invalid(Faults),
+    /// A diff without operations.
+    EmptyOps,
+    /// A JSON body that is none; the words of the parser.
+    Unparsable(String),
+    /// A raw state body that is no JSON.
+    InvalidJson,
+    /// A beacon that is no JSON.
+    InvalidPayload,
+    /// A save-stream without a state.
+    StateRequired,
+    /// A `gzip` body that is broken or cut off.
+    InvalidGzip,
+    /// A request header that cannot be what it claims to be.
+    InvalidHeader {
+        /// Which header.
+        name: &'static str,
+        /// What it must be.
+        must: Cow<'static, str>,
+    },
+    /// The connection broke inside the body.
+    IncompleteBody,
+    /// No credentials, or none that are good; the words say which.
+    Unauthenticated(Cow<'static, str>),
+    /// Unknown e-mail or wrong password: one answer for both.
+    InvalidCredentials,
+    /// A refresh token that is missing, unknown, expired or used up.
+    InvalidRefresh,
+    /// Signed in, seen, and not allowed; the words say what is.
+    Forbidden(&'static str),
+    /// This server does not take registrations.
+    RegistrationClosed,
+    /// No such thing, or nothing that the caller may know of.
+    NotFound,
+    /// The path exists for other methods.
+    MethodNotAllowed {
+        /// The value of `Allow`.
+        allow: Cow<'static, str>,
+    },
+    /// The body did not come in time.
+    SlowBody,
+    /// `X-Rev` is not the board's revision.
+    RevMismatch {
+        /// The board's revision.
+        server_rev: Rev,
+    },
+    /// `If-Match` is not the board's revision, or neither header was sent.
+    PreconditionFailed {
+        /// The board's revision.
+        server_rev: Rev,
+    },
+    /// A body over its limit.
+    BodyTooLarge {
+        /// The limit, in bytes after inflation.
+        limit: usize,
+        /// How it came.
+        encoding: Encoding,
+    },
+    /// A `Content-Encoding` that this server does not read.
+    UnsupportedEncoding,
+    /// The board said no; nothing was changed.
+    Refused(Refusal),
+    /// Too many operations in one diff.
+    OpsQuota {
+        /// How many may be.
+        max: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// Over a rate.
+    RateLimited {
+        /// When the next request passes.
+        wait: Duration,
+        /// Requests in the scope's period.
+        limit: u32,
+    },
+    /// Something this needs is away; nothing is known to have happened.
+    Unavailable {
+        /// When to try again.
+        wait: Duration,
+    },
+    /// A fault of ours. The words are for the log only.
+    Internal(String),
+}
+
+impl Problem {
+    /// The default refusal of a request without credentials.
+    #[must_use]
+    pub const fn no_credentials() -> Self {
+        Self::Unauthenticated(Cow::Borrowed("Authentication credentials were not provided."))
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_)
+            | Self::EmptyOps
+            | Self::Unparsable(_)
+            | Self::InvalidJson
+            | Self::InvalidPayload
+            | Self::StateRequired
+            | Self::InvalidGzip
+            | Self::InvalidHeader { .. }
+            | Self::IncompleteBody => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated(_) | Self::InvalidCredentials | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::RevMismatch { .. } => StatusCode::CONFLICT,
+            Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Refused(refusal) => match refusal {
+                Refusal::InvalidOp { .. }
+                | Refusal::BoardTooLarge { .. }
+                | Refusal::TooManyPages { .. }
+                | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
+            },
+            Self::OpsQuota { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The code: part of the API, and a metric's label.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) | Self::EmptyOps => "validation_error",
+            Self::Unparsable(_) => "parse_error",
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidPayload => "invalid_payload",
+            Self::StateRequired => "state_required",
+            Self::InvalidGzip => "invalid_gzip",
+            Self::InvalidHeader { .. } => "invalid_header",
+            Self::IncompleteBody => "incomplete_body",
+            Self::Unauthenticated(_) => "unauthorized",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::InvalidRefresh => "invalid_refresh",
+            Self::Forbidden(_) => "forbidden",
+            Self::RegistrationClosed => "registration_closed",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::SlowBody => "request_timeout",
+            Self::RevMismatch { .. } => "rev_mismatch",
+            Self::PreconditionFailed { .. } => "precondition_failed",
+            Self::BodyTooLarge { .. } => "payload_too_large",
+            Self::UnsupportedEncoding => "unsupported_media_type",
+            Self::Refused(refusal) => refusal.code(),
+            Self::OpsQuota { .. } => "ops_quota_exceeded",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What the log should know and the client should not.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        if let Self::Internal(cause) = self { Some(cause) } else { None }
+    }
+
+    fn add_headers(&self, answer: &mut HttpResponseBuilder) {
+        match self {
+            Self::Unauthenticated(_) => {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::MethodNotAllowed { allow } => {
+                answer.insert_header((header::ALLOW, allow.as_ref()));
+            }
+            Self::RateLimited { wait, limit } => {
+                answer.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
+                answer.insert_header(("x-backoff-ms", whole_millis(*wait)));
+                answer.insert_header(("x-ratelimit-limit", u64::from(*limit)));
+                answer.insert_header(("x-ratelimit-remaining", 0_u64));
+            }
+            Self::Unavailable { wait } => {
+                answer.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
+            }
+            // The rest of the body is not read: the connection cannot carry another request.
+            Self::SlowBody | Self::IncompleteBody => {
+                answer.force_close();
+            }
+            Self::Invalid(_)
+            | Self::EmptyOps
+            | Self::Unparsable(_)
+            | Self::InvalidJson
+            | Self::InvalidPayload
+            | Self::StateRequired
+            | Self::InvalidGzip
+            | Self::InvalidHeader { .. }
+            | Self::InvalidCredentials
+            | Self::InvalidRefresh
+            | Self::Forbidden(_)
+            | Self::RegistrationClosed
+            | Self::NotFound
+            | Self::RevMismatch { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::UnsupportedEncoding
+            | Self::Refused(_)
+            | Self::OpsQuota { .. }
+            | Self::Internal(_) => {}
+        }
+    }
+}
+
+/// Rounded up, and at least 1: a client that is told 0 comes back at once.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+fn whole_millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    /// Status and headers. The body needs the request's id and path, which `envelope` has and adds.
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status());
+        self.add_headers(&mut answer);
+        answer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

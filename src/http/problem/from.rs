@@ -1,0 +1,105 @@
+//! How the errors of the layers below become problems. Each match is exhaustive, so that a new error must be thought of.
+//! Called through `?` by the handlers. Never logs: `envelope` does, once, with the request's id.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use super::Problem;
+use crate::{
+    actors::messages::BoardError,
+    domain::{
+        board::{OpsError, Refusal},
+        json::JsonError,
+    },
+    http::fields::Faults,
+    identity::{PasswordError, TokenError},
+    store::StoreError,
+};
+
+/// When to come back after Postgres did not answer: a restart takes about this long.
+const STORE_AWAY: Duration = Duration::from_secs(2);
+/// When to come back after too many logins at once.
+const HASHER_BUSY: Duration = Duration::from_secs(3);
+
+impl From<BoardError> for Problem {
+    fn from(error: BoardError) -> Self {
+        match error {
+            BoardError::NotFound => Self::NotFound,
+            BoardError::Forbidden => Self::Forbidden("You may not change this board."),
+            BoardError::PreconditionFailed { server_rev } => Self::PreconditionFailed { server_rev },
+            BoardError::RevMismatch { server_rev } => Self::RevMismatch { server_rev },
+            BoardError::Refused(refusal) => Self::Refused(refusal),
+            BoardError::Unavailable { retry_after } => Self::Unavailable { wait: retry_after },
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable { wait: STORE_AWAY },
+            StoreError::Conflict(_) | StoreError::Query(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<OpsError> for Problem {
+    fn from(error: OpsError) -> Self {
+        match error {
+            OpsError::NotAList => Self::Invalid(Faults::one("ops", "Expected a list of operations.")),
+            OpsError::Empty => Self::EmptyOps,
+            OpsError::TooMany { max, got } => Self::OpsQuota { max, got },
+            OpsError::Malformed { index, field, message } => Self::Invalid(Faults::in_op(index, field, &message)),
+        }
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        Self::Unparsable(error.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        Self::Unauthenticated(error.to_string().into())
+    }
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Unavailable { wait: HASHER_BUSY },
+            PasswordError::Failed(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<getrandom::Error> for Problem {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl Problem {
+    /// The problem that stands for an error of the web framework, of which only the status is known.
+    #[must_use]
+    pub fn of_status(status: StatusCode, words: String) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed { allow: "".into() },
+            StatusCode::UNAUTHORIZED => Self::no_credentials(),
+            StatusCode::FORBIDDEN => Self::Forbidden("This is not allowed."),
+            StatusCode::REQUEST_TIMEOUT => Self::SlowBody,
+            other if other.is_client_error() => Self::Invalid(Faults::one("non_field_errors", &words)),
+            _ => Self::Internal(words),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Solo sessions over REST: boards of one's own, and class boards for those with the right (contract/boards.md 2.1).
+//! Called by the route table. Never reads or writes a document itself: the directory does, in the board's order.
+
+pub mod beacon;
+mod detail;
+pub mod diff;
+pub mod state;
+pub mod stream;
+
+use crate::http::to_the_end;
+use actix_web::{HttpRequest, HttpResponse, web};
+use uuid::Uuid;
+
+use super::{
+    Services,
+    extract::{Paging, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
+    fields::Fields,
+    problem::Problem,
+};
+use crate::{
+    actors::messages::{Base, BoardView, StateSave},
+    domain::{
+        ids::{BoardId, Rev, UserId},
+        json::Value,
+        rate::Scope,
+    },
+    limits::{BOARD_PAGES, NAME_CHARS},
+    store::{BoardCard, BoardPatch, NewBoard},
+};
+
+type Id = web::Path<(BoardId,)>;
+
+/// Characters of a thumbnail's address.
+const URL_CHARS: usize = 2_048;
+/// The name of a session that was given none.
+const UNTITLED: &str = "Untitled";
+
+/// `GET /solo/sessions/`: one's own boards, the last changed first, without their states.
+pub async fn list(services: web::Data<Services>, Signed(who): Signed, paging: Paging) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::SoloUser, who.user)?;
+    // Old clients do not page: they get as many as one answer may hold.
+    let page = paging.widest_page();
+    let (count, cards) = services.store.list_boards(who.user, page).await?;
+    Ok(paging.answer(page, count, cards.iter().map(detail::Row::from).collect()))
+}
+
+/// `POST /solo/sessions/`: a new board at revision 0.
+pub async fn create(services: web::Data<Services>, body: SignedBody<SessionBody>) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::SoloUser, body.who.user)?;
+    let wanted = Wanted::read(without_falsy_state(state::parse(body.bytes).await?))?;
+    let fresh = state::fresh(wanted.state.unwrap_or(Value::Object(crate::domain::json::Object::default()))).await?;
+    let name = wanted.card.name.unwrap_or_else(|| UNTITLED.to_owned());
+    let page_count = wanted.card.page_count.unwrap_or(fresh.page_count);
+    let thumbnail_url = wanted.card.thumbnail_url.flatten();
+    make(&services, body.who.user, name, thumbnail_url, page_count, fresh).await
+}
+
+/// `GET /solo/sessions/{id}/` and `GET /boards/{id}/`: the board with its whole state.
+pub async fn read(services: web::Data<Services>, path: Id, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::SoloUser, who.user)?;
+    let (card, view) = look(&services, path.0, who.user).await?;
+    Ok(detail::answer(HttpResponse::Ok(), &card, &view))
+}
+
+/// `PATCH /solo/sessions/{id}/`: another name or picture, and with a `state` a whole save (design: a full write).
+pub async fn change(
+    services: web::Data<Services>,
+    path: Id,
+    request: HttpRequest,
+    body: SignedBody<SessionBody>,
+) -> Result<HttpResponse, Problem> {
+    let (id, who) = (path.0, body.who.user);
+    services.limiter.check(Scope::SoloUser, who)?;
+    let key = idempotency_key(request.headers())?;
+    let base = base_when_given(request.headers());
+    let mut wanted = Wanted::read(state::parse(body.bytes).await?)?;
+    let card = services.store.board_card(id, who).await?.ok_or(Problem::NotFound)?;
+    if wanted.state.is_some() {
+        // The pages of a saved state are counted, not claimed.
+        wanted.card.page_count = None;
+    }
+    let changes_card = wanted.card != BoardPatch::default();
+    if changes_card && card.owner != who {
+        return Err(Problem::Forbidden("Only the owner of this board may change its name, picture or page count."));
+    }
+    if let Some(state) = wanted.state {
+        let document = state::document(state).await?;
+        services.directory.save_state(id, StateSave { who, base, key, document }).await?;
+    } else if base != Base::Any {
+        must_match(base, services.directory.read(id, who).await?.rev)?;
+    }
+    if changes_card && !services.store.update_board(id, who, wanted.card).await? {
+        return Err(Problem::NotFound);
+    }
+    let (card, view) = look(&services, id, who).await?;
+    Ok(detail::answer(HttpResponse::Ok(), &card, &view))
+}
+
+/// `DELETE /solo/sessions/{id}/`.
+pub async fn delete(services: web::Data<Services>, path: Id, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+    to_the_end(async move {
+        services.limiter.check(Scope::SoloUser, who.user)?;
+        if services.store.delete_board(path.0, who.user).await? {
+            services.directory.board_deleted(path.0).await;
+            return Ok(HttpResponse::NoContent().finish());
+        }
+        match services.store.board_card(path.0, who.user).await? {
+            Some(_) => Err(Problem::Forbidden("The board of a class session is deleted with its classroom.")),
+            None => Err(Problem::NotFound),
+        }
+    })
+    .await
+}
+
+/// `POST /solo/sessions/{id}/duplicate/`: a copy of one's own, at revision 0.
+pub async fn duplicate(services: web::Data<Services>, path: Id, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::SoloUser, who.user)?;
+    let (card, view) = look(&services, path.0, who.user).await?;
+    let fresh = state::fresh(state::parse(view.state).await?).await?;
+    let page_count = fresh.page_count;
+    make(&services, who.user, name_of_copy(&card.name), None, page_count, fresh).await
+}
+
+async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardCard, BoardView), Problem> {
+    let card = services.store.board_card(id, who).await?.ok_or(Problem::NotFound)?;
+    let view = services.directory.read(id, who).await?;
+    Ok((card, view))
+}
+
+async fn make(
+    services: &Services,
+    owner: UserId,
+    name: String,
+    thumbnail_url: Option<String>,
+    page_count: u32,
+    fresh: state::Fresh,
+) -> Result<HttpResponse, Problem> {
+    services.must_exist(owner).await?;
+    let id = BoardId(Uuid::now_v7());
+    let new = NewBoard { id, owner, name, thumbnail_url, page_count, checkpoint: fresh.checkpoint };
+    let card = services.store.create_board(new).await?;
+    Ok(detail::new_board(&card, &fresh.state))
+}
+
+fn must_match(base: Base, server_rev: Rev) -> Result<(), Problem> {
+    match base {
+        Base::Any => Ok(()),
+        Base::IfMatch(Some(rev)) | Base::XRev(Some(rev)) if rev == server_rev => Ok(()),
+        Base::IfMatch(_) | Base::Missing => Err(Problem::PreconditionFailed { server_rev }),
+        Base::XRev(_) => Err(Problem::RevMismatch { server_rev }),
+    }
+}
+
+/// `<name> (Copy)`, cut so that it stays a name.
+fn name_of_copy(name: &str) -> String {
+    const MARK: &str = " (Copy)";
+    let kept: String = name.chars().take(NAME_CHARS - MARK.len()).collect();
+    format!("{kept}{MARK}")
+}
+
+/// A new board may be asked for with `null` or `[]` as its state, which old clients send for an empty one (SPEC D16).
+/// A change may not: it would clear the board by accident.
+fn without_falsy_state(body: Value) -> Value {
+    match body {
+        Value::Object(mut fields) if fields.get("state").is_some_and(Value::is_falsy) => {
+            fields.remove("state");
+            Value::Object(fields)
+        }
+        other => other,
+    }
+}
+
+/// What a create or change body asks for.
+struct Wanted {
+    card: BoardPatch,
+    state: Option<Value>,
+}
+
+impl Wanted {
+    fn read(body: Value) -> Result<Self, Problem> {
+        let mut fields = Fields::from_value(body)?;
+        let name = fields.name("name", NAME_CHARS);
+        let page_count = fields.value("page_count").and_then(|value| {
+            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+            let count = count.filter(|count| (1..=BOARD_PAGES as u64).contains(&u64::from(*count)));
+            if count.is_none() {
+                fields.fault("page_count", &format!("A whole number from 1 to {BOARD_PAGES} is required."));
+            }
+            count
+        });
+        let thumbnail_url = fields.nullable_text("thumbnail_url", URL_CHARS);
+        let state = fields.value("state");
+        if state.as_ref().is_some_and(|state| state.as_object().is_none()) {
+            fields.fault("state", "A state must be an object.");
+        }
+        fields.finish()?;
+        Ok(Self { card: BoardPatch { name, thumbnail_url, page_count }, state })
+    }
+}
+
+impl Services {
+    /// A token of another issuer may name somebody without an account here; such a one can own nothing.
+    pub(super) async fn must_exist(&self, user: UserId) -> Result<crate::identity::Card, Problem> {
+        let card = self.people.card(user).await?;
+        card.ok_or_else(|| Problem::Unauthenticated("This account does not exist.".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h6_a_copy_of_the_longest_name_still_has_a_legal_name() {
+        assert_eq!(name_of_copy("Дошка"), "Дошка (Copy)");
+        let copy = name_of_copy(&"я".repeat(NAME_CHARS));
+        assert_eq!(copy.chars().count(), NAME_CHARS);
+        assert!(copy.ends_with("я (Copy)"));
+    }
+
+    #[test]
+    fn h4_a_change_without_a_state_honours_the_revision_it_names() {
+        let rev = Rev(4);
+        assert_eq!(must_match(Base::Any, rev), Ok(()));
+        assert_eq!(must_match(Base::IfMatch(Some(rev)), rev), Ok(()));
+        assert_eq!(must_match(Base::XRev(Some(rev)), rev), Ok(()));
+        assert_eq!(must_match(Base::IfMatch(Some(Rev(3))), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
+        assert_eq!(must_match(Base::IfMatch(None), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
+        assert_eq!(must_match(Base::XRev(None), rev), Err(Problem::RevMismatch { server_rev: rev }));
+    }
+
+    #[test]
+    fn h5_a_session_body_is_checked_field_by_field() {
+        let read =
+            |body: &str| Wanted::read(Value::parse(body.as_bytes(), crate::domain::json::Bounds::default()).unwrap());
+        let fine =
+            read(r#"{"name":" Лінії ","state":{"pages":[]},"page_count":2,"thumbnail_url":null,"zoom":1}"#).unwrap();
+        assert_eq!(fine.card.name.as_deref(), Some("Лінії"));
+        assert_eq!((fine.card.page_count, fine.card.thumbnail_url), (Some(2), Some(None)));
+        assert!(fine.state.is_some());
+        assert!(read("{}").unwrap().state.is_none());
+        let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(NAME_CHARS + 1));
+        for wrong in [
+            r#"{"name":""}"#,
+            r#"{"name":7}"#,
+            r#"{"name":null}"#,
+            r#"{"state":[]}"#,
+            r#"{"state":null}"#,
+            r#"{"state":"{}"}"#,
+            r#"{"page_count":0}"#,
+            r#"{"page_count":1.5}"#,
+            r#"{"page_count":2001}"#,
+            r#"{"thumbnail_url":7}"#,
+            "[]",
+            &long,
+        ] {
+            assert_eq!(read(wrong).err().map(|problem| problem.status().as_u16()), Some(400), "{wrong}");
+        }
+    }
+}

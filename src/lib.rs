@@ -1,0 +1,29 @@
+//! m4sh: a realtime classroom server. Every live board is an actor that orders, fans out and journals its operations.
+//!
+//! Dependencies point down, which `tests/architecture.rs` keeps:
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`domain`] | what boards, rights and rates are: pure |
+//! | [`protocol`] | frames, dialects and close codes, as bytes |
+//! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
+//! | [`cluster`] | which node owns a board |
+//! | [`identity`] | tokens, passwords, who somebody is |
+//! | [`actors`] | boards, classrooms, the journal writer, the directory |
+//! | [`ws`] | one socket from handshake to goodbye |
+//! | [`http`] | the REST routes |
+//! | [`app`] | the only place that knows every concrete type: start and stop |
+
+pub mod actors;
+pub mod app;
+pub mod cluster;
+pub mod config;
+pub mod demo;
+pub mod domain;
+pub mod http;
+pub mod identity;
+pub mod limits;
+pub mod protocol;
+pub mod store;
+pub mod telemetry;
+pub mod ws;

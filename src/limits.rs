@@ -1,0 +1,141 @@
+//! Every number of the contract, once, with its reason. Rates live in `domain::rate`, since each is a setting.
+//! Used by every layer. Never holds a value that an operator may change.
+
+use std::time::Duration;
+
+// --- REST bodies (contract/boards.md 2.0: at the limit is accepted, one byte more is not) --------
+
+/// A diff save's body, in bytes, after inflation.
+pub const DIFF_BODY: usize = 512 * 1024;
+/// A whole-state save's body, in bytes, after inflation.
+pub const STREAM_BODY: usize = 2 * 1024 * 1024;
+/// `POST` and `PATCH` of a session: the contract gives none, so the largest state that can be exported.
+pub const SESSION_BODY: usize = 10 * 1024 * 1024;
+/// Accounts, classrooms and other small bodies.
+pub const SMALL_BODY: usize = 16 * 1024;
+/// Operations in one batch, REST or socket: 100 pass, 101 are refused.
+pub const OPS_PER_BATCH: usize = 100;
+
+// --- documents ----------------------------------------------------------------------------------
+
+/// Nesting of arrays and objects. Real boards nest about 8 deep; recursion must stay far from the stack's end.
+pub const JSON_DEPTH: usize = 64;
+/// Values (scalars, keys, containers) in one parsed body: bounds memory at a small multiple of the bytes.
+pub const JSON_NODES: usize = 2_000_000;
+/// Digits of one number: longer ones are no coordinate and cost quadratic time elsewhere.
+pub const NUMBER_CHARS: usize = 400;
+/// A whole board's canonical state, in bytes: past it a batch is refused and the board stays usable.
+pub const BOARD_BYTES: usize = 16 * 1024 * 1024;
+/// An item's or page's id, in bytes.
+pub const ITEM_ID_BYTES: usize = 256;
+/// Pages of one board.
+pub const BOARD_PAGES: usize = 2_000;
+/// A board's, classroom's or session's name, in characters (contract/boards.md 2.1).
+pub const NAME_CHARS: usize = 255;
+
+// --- exactly once and history ---------------------------------------------------------------------
+
+/// A socket batch's `id`, in bytes (contract/live.md 3).
+pub const BATCH_ID_BYTES: usize = 64;
+/// An `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 200;
+/// Batches whose ids a board remembers, in memory and after a restart: a resend older than this many
+/// batches cannot come from a client that is merely reconnecting.
+pub const RECEIPTS: usize = 10_000;
+/// Recent batches kept in memory for resuming clients …
+pub const HISTORY_BATCHES: usize = 4_096;
+/// … and their bytes: past either, the oldest leave and a client gets a snapshot instead.
+pub const HISTORY_BYTES: usize = 1024 * 1024;
+
+// --- sockets (contract/live.md 3) -----------------------------------------------------------------
+
+/// A frame of the presence dialect, and a cursor frame of any dialect, in bytes.
+pub const PRESENCE_FRAME: usize = 2 * 1024;
+/// An operation frame of the full dialects, in bytes.
+pub const OPS_FRAME: usize = 64 * 1024;
+/// A socket that has not said hello by then is closed with 4408.
+pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+/// A WebSocket ping goes out after this much silence from the client …
+pub const PING_AFTER: Duration = Duration::from_secs(20);
+/// … and a client silent for this long is gone: a sleeping laptop leaves the roster within 45 s.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(42);
+/// How long a closing socket may take to hear its `bye`.
+pub const BYE_DEADLINE: Duration = Duration::from_secs(3);
+/// Bytes that wait in a connection's ordered lane before its reader is too slow (close 4508), if it took nothing …
+pub const OUTBOX_BYTES: usize = 96 * 1024;
+/// … for this long; …
+pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
+/// … and bytes that are too many in any case.
+pub const OUTBOX_BYTES_MOST: usize = 192 * 1024;
+/// Frames that wait there: bounds the bookkeeping of many tiny frames.
+pub const OUTBOX_FRAMES: usize = 2_048;
+/// A longer frame is written as fragments, one after the other: a welcome with a large board is then never copied whole
+/// into a connection's buffers, however slowly it is read.
+pub const WHOLE_FRAME: usize = 4 * 1024;
+/// The sizes of such fragments: small ones keep a resting connection's buffers small, large ones a large board quick.
+pub const FRAGMENT: std::ops::RangeInclusive<usize> = 2 * 1024..=32 * 1024;
+/// The kernel's send buffer for a connection; Linux doubles the figure. Without it a stalled reader hides
+/// up to 4 MB below the outbox (anchors/performance.md 3).
+pub const SEND_BUFFER: usize = 64 * 1024;
+/// Unacknowledged data older than this ends the TCP connection.
+pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections on one board: a class of 300 with second tabs, and guests.
+pub const BOARD_SEATS: usize = 2_000;
+/// `saved` is said at most this often.
+pub const SAVED_EVERY: Duration = Duration::from_millis(100);
+
+// --- cursor ticks ---------------------------------------------------------------------------------
+
+/// Ticks while the node is calm: a lone class sees a cursor within 5 ms, for a few percent of a core.
+pub const TICK_CALM: Duration = Duration::from_millis(3);
+/// Ticks while it is busy: half the cost of the calm tick, and still smooth to the eye.
+pub const TICK_BUSY: Duration = Duration::from_millis(50);
+/// Cursor deliveries a second on one shard up to which it is calm …
+pub const CALM_DELIVERIES: u64 = 50_000;
+/// … and from which on it is busy; in between the tick grows in proportion.
+pub const BUSY_DELIVERIES: u64 = 300_000;
+
+// --- durability -----------------------------------------------------------------------------------
+
+/// Rows in one journal transaction.
+pub const FLUSH_ROWS: usize = 512;
+/// Bytes in one journal transaction.
+pub const FLUSH_BYTES: usize = 4 * 1024 * 1024;
+/// Accepted but not yet journaled bytes of one board: drawing goes on that long without Postgres.
+pub const UNSAVED_BOARD_BYTES: usize = 4 * 1024 * 1024;
+/// The same for all boards of one journal writer.
+pub const UNSAVED_SHARD_BYTES: usize = 64 * 1024 * 1024;
+/// A REST write that is not committed by then is answered 503: it may still be saved, and says so.
+pub const SAVE_DEADLINE: Duration = Duration::from_secs(5);
+/// A checkpoint is written when so many batches …
+pub const CHECKPOINT_BATCHES: u64 = 1_000;
+/// … or so many journal bytes lie behind it, or …
+pub const CHECKPOINT_BYTES: usize = 2 * 1024 * 1024;
+/// … when anything lies behind it for this long.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// Checkpoints kept for a board: recovery walks back past a bad one.
+pub const CHECKPOINTS_KEPT: i64 = 2;
+/// A board without seats, requests or unsaved work leaves memory after this long.
+pub const PARK_AFTER: Duration = Duration::from_secs(60);
+
+// --- accounts -------------------------------------------------------------------------------------
+
+/// Life of an access token (contract/live.md 2).
+pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Life of a refresh token; each rotation starts it anew.
+pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A password's length in bytes: the least that guards an account, the most that Argon2 is asked to hash.
+pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
+/// An e-mail address, in bytes (RFC 5321).
+pub const EMAIL_BYTES: usize = 254;
+/// An access token, in bytes, before it is looked at.
+pub const TOKEN_BYTES: usize = 4 * 1024;
+/// Bytes of storage a new account may use: 5 GiB (design §6).
+pub const DEFAULT_QUOTA_BYTES: i64 = 5 * 1024 * 1024 * 1024;
+
+// --- paging ---------------------------------------------------------------------------------------
+
+/// Rows of a page when the caller does not say.
+pub const PAGE_DEFAULT: u32 = 50;
+/// Rows of a page at most.
+pub const PAGE_MAX: u32 = 200;

@@ -1,0 +1,35 @@
+//! The binary: settings, telemetry, then the one thing that was asked for. It says which part stopped, and why.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use m4sh::app;
+use m4sh::config::{Cli, Command};
+use m4sh::telemetry::Telemetry;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("m4sh: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let (command, settings) = Cli::parse().resolve(std::env::vars())?;
+    let telemetry = Telemetry::start(&settings)?;
+    let metrics = telemetry.metrics();
+    let outcome = actix_rt::System::new().block_on(async {
+        match command {
+            Command::Serve => app::serve(settings, metrics).await.map(|()| ExitCode::SUCCESS),
+            Command::Migrate => app::migrate(settings).await.map(|()| ExitCode::SUCCESS),
+            Command::Verify => {
+                app::verify(settings).await.map(|sound| if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            }
+        }
+    });
+    telemetry.stop();
+    outcome
+}

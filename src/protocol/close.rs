@@ -1,0 +1,127 @@
+//! Every close code: its number, its name, and whether a client should come back.
+//! Used by `ws` and `actors`; the same table is the SDK's. Never decides when to close.
+
+use std::time::Duration;
+
+/// Why a socket ends. The numbers mirror HTTP (design §6, contract/live.md 3).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Close {
+    /// Undecodable, over-long or out of turn.
+    BadRequest,
+    /// No token, or one that is not valid; also a token in the URL.
+    Unauthorized,
+    /// Known, but not allowed here (any more).
+    Forbidden,
+    /// No such board, class or session.
+    NotFound,
+    /// No hello in time, or silent for too long.
+    Timeout,
+    /// A newer socket of the same tab took over.
+    Replaced,
+    /// The session has ended.
+    SessionEnded,
+    /// The client speaks a protocol that is no longer served.
+    ClientTooOld,
+    /// A flood.
+    RateLimited,
+    /// The server is stopping, or the board moved to another owner.
+    Moved,
+    /// The reader is too slow: what it missed waits for its resume.
+    SlowReader,
+}
+
+/// What a client does after a close.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Advice {
+    /// Reconnect after about this long (plus jitter) and resume.
+    ComeBack(Duration),
+    /// Get a new access token, then reconnect.
+    Refresh,
+    /// Do not reconnect by itself.
+    StayAway,
+}
+
+impl Close {
+    /// Every code.
+    pub const ALL: [Self; 11] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Timeout,
+        Self::Replaced,
+        Self::SessionEnded,
+        Self::ClientTooOld,
+        Self::RateLimited,
+        Self::Moved,
+        Self::SlowReader,
+    ];
+
+    /// The number in the close frame and in `bye`.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::BadRequest => 4400,
+            Self::Unauthorized => 4401,
+            Self::Forbidden => 4403,
+            Self::NotFound => 4404,
+            Self::Timeout => 4408,
+            Self::Replaced => 4409,
+            Self::SessionEnded => 4410,
+            Self::ClientTooOld => 4426,
+            Self::RateLimited => 4429,
+            Self::Moved => 4503,
+            Self::SlowReader => 4508,
+        }
+    }
+
+    /// The reason in the close frame and in `bye`; far below the 123 bytes that a control frame holds.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
+            Self::Replaced => "replaced",
+            Self::SessionEnded => "session_ended",
+            Self::ClientTooOld => "client_too_old",
+            Self::RateLimited => "rate_limited",
+            Self::Moved => "moved",
+            Self::SlowReader => "slow_reader",
+        }
+    }
+
+    /// Whether and when to come back.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::Unauthorized => Advice::Refresh,
+            Self::Timeout | Self::Moved => Advice::ComeBack(Duration::from_millis(500)),
+            Self::SlowReader => Advice::ComeBack(Duration::from_secs(1)),
+            Self::RateLimited => Advice::ComeBack(Duration::from_secs(5)),
+            Self::BadRequest
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Replaced
+            | Self::SessionEnded
+            | Self::ClientTooOld => Advice::StayAway,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w9_every_close_code_has_its_own_number_and_a_name_that_fits_a_control_frame() {
+        let mut seen = std::collections::HashSet::new();
+        for close in Close::ALL {
+            assert!((4400..=4599).contains(&close.code()));
+            assert!(seen.insert(close.code()));
+            assert!(close.reason().len() <= 123);
+        }
+    }
+}

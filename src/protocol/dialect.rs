@@ -1,0 +1,115 @@
+//! The dialects of the socket and how a client asks for one, together with its token.
+//! Called by `ws` at the handshake. Never checks a token.
+
+/// How frames are written on one socket (contract/live.md 3 and 4).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Dialect {
+    /// The full protocol as JSON text.
+    Json,
+    /// The full protocol as MessagePack, with the same keys.
+    MsgPack,
+    /// The v0.31 presence protocol, JSON text.
+    Presence,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 3] = [Self::Json, Self::MsgPack, Self::Presence];
+
+    /// The subprotocol name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "m4sh.json",
+            Self::MsgPack => "m4sh.msgpack",
+            Self::Presence => "m4sh.presence",
+        }
+    }
+
+    /// Whether this is one of the two that carry operations.
+    #[must_use]
+    pub const fn is_full(self) -> bool {
+        !matches!(self, Self::Presence)
+    }
+}
+
+/// What a `Sec-WebSocket-Protocol` header asked for.
+#[derive(PartialEq, Eq, Debug, Default)]
+pub struct Offer {
+    /// The first dialect named, if any.
+    pub dialect: Option<Dialect>,
+    /// The token that rode in the list, in any of the accepted forms (contract/boards.md 3.1).
+    pub token: Option<String>,
+    /// What the answer must echo: a browser fails the connection when it offered names and none comes back.
+    pub echo: Option<String>,
+}
+
+impl Offer {
+    /// Reads the list: `m4sh.json`, `bearer.<jwt>`; the pairs `access_token, <jwt>`, `jwt, <jwt>`, `bearer, <jwt>`;
+    /// or a lone three-part JWT.
+    #[must_use]
+    pub fn read<'a>(headers: impl Iterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> =
+            headers.flat_map(|list| list.split(',')).map(str::trim).filter(|n| !n.is_empty()).collect();
+        let mut offer = Self::default();
+        let mut marker = None;
+        let mut names_left = names.iter().copied().peekable();
+        while let Some(name) = names_left.next() {
+            if let Some(dialect) = Dialect::ALL.into_iter().find(|dialect| dialect.name() == name) {
+                offer.dialect.get_or_insert(dialect);
+            } else if let Some(token) = name.strip_prefix("bearer.") {
+                offer.token.get_or_insert_with(|| token.to_owned());
+            } else if matches!(name, "access_token" | "jwt" | "bearer") {
+                marker.get_or_insert(name);
+                if let Some(token) = names_left.next_if(|next| is_jwt(next)) {
+                    offer.token.get_or_insert_with(|| token.to_owned());
+                }
+            } else if names.len() == 1 && is_jwt(name) {
+                offer.token = Some(name.to_owned());
+            }
+        }
+        // The token itself is echoed only when the client offered nothing else.
+        offer.echo = offer
+            .dialect
+            .map(|dialect| dialect.name().to_owned())
+            .or_else(|| marker.map(str::to_owned))
+            .or_else(|| names.iter().find(|n| !n.starts_with("bearer.") && !is_jwt(n)).map(|n| (*n).to_owned()))
+            .or_else(|| names.first().map(|n| (*n).to_owned()));
+        offer
+    }
+}
+
+fn is_jwt(text: &str) -> bool {
+    text.split('.').count() == 3 && text.len() > 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JWT: &str = "eyJhbGciOi.eyJzdWIiOiIx.c2lnbmF0dXJl";
+
+    fn read(list: &str) -> (Option<Dialect>, Option<String>, Option<String>) {
+        let offer = Offer::read([list].into_iter());
+        (offer.dialect, offer.token, offer.echo)
+    }
+
+    #[test]
+    fn w2_a_token_may_ride_in_the_subprotocol_list_in_every_accepted_form() {
+        let token = Some(JWT.to_owned());
+        let echo = |name: &str| Some(name.to_owned());
+        assert_eq!(read(&format!("m4sh.json, bearer.{JWT}")), (Some(Dialect::Json), token.clone(), echo("m4sh.json")));
+        assert_eq!(
+            read(&format!("bearer.{JWT}, m4sh.msgpack")),
+            (Some(Dialect::MsgPack), token.clone(), echo("m4sh.msgpack"))
+        );
+        for marker in ["access_token", "jwt", "bearer"] {
+            assert_eq!(read(&format!("{marker}, {JWT}")), (None, token.clone(), echo(marker)));
+        }
+        assert_eq!(read(JWT), (None, token.clone(), echo(JWT)));
+        assert_eq!(read(&format!("bearer.{JWT}")), (None, token, echo(&format!("bearer.{JWT}"))));
+        assert_eq!(read("m4sh.presence"), (Some(Dialect::Presence), None, echo("m4sh.presence")));
+        assert_eq!(read("graphql-ws"), (None, None, echo("graphql-ws")));
+        assert_eq!(Offer::read([].into_iter()), Offer::default());
+    }
+}

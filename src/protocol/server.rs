@@ -1,0 +1,444 @@
+//! All that the server may say, encoded once for each dialect that listens.
+//! Called by the board and classroom actors and by `ws`. Never sends anything.
+
+use std::cell::OnceCell;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::domain::access::{Can, Role};
+use crate::domain::board::Entry;
+use crate::domain::ids::{ClassroomId, ConnId, Epoch, Rev, SessionId, UserId};
+use crate::domain::json::{Bounds, Object, Value};
+use crate::domain::rate::Rate;
+use crate::protocol::client::{Status, View};
+use crate::protocol::close::{Advice, Close};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::payload::Payload;
+use crate::protocol::{msgpack, presence};
+
+/// Somebody at a board, as others see them.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The account.
+    pub user: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// What they are to this board.
+    pub role: Role,
+    /// `#rrggbb`.
+    pub color: Arc<str>,
+    /// What they are doing.
+    pub status: Status,
+}
+
+/// The answer to a hello.
+pub struct Welcome<'a> {
+    /// The one who is welcomed.
+    pub me: &'a Person,
+    /// Their socket.
+    pub conn: ConnId,
+    /// What they may do here.
+    pub can: Can,
+    /// The board's ownership.
+    pub epoch: Epoch,
+    /// The board's revision.
+    pub rev: Rev,
+    /// Everything up to here is committed.
+    pub saved: Rev,
+    /// Everybody who is here, the welcomed one included.
+    pub roster: Vec<&'a Person>,
+    /// Named budgets with their bursts.
+    pub budgets: &'a [(&'static str, Rate, u32)],
+    /// The class session that this board belongs to.
+    pub class: Option<(ClassroomId, SessionId)>,
+    /// The document, or what was missed.
+    pub content: Content,
+}
+
+/// What a welcome brings.
+pub enum Content {
+    /// The whole document.
+    State(Arc<SharedState>),
+    /// The tail after the client's position.
+    Tail(Vec<Arc<Entry>>),
+}
+
+/// A document as joiners get it: encoded once for all who come at the same revision.
+pub struct SharedState {
+    json: Bytes,
+    msgpack: OnceLock<Bytes>,
+}
+
+impl SharedState {
+    /// From canonical JSON.
+    #[must_use]
+    pub fn new(json: Bytes) -> Self {
+        Self { json, msgpack: OnceLock::new() }
+    }
+
+    /// Canonical JSON.
+    #[must_use]
+    pub fn json(&self) -> &Bytes {
+        &self.json
+    }
+
+    fn msgpack(&self) -> &Bytes {
+        self.msgpack.get_or_init(|| msgpack::encode(&trusted(&self.json)).into())
+    }
+}
+
+/// Our own canonical bytes as a value; their bounds were applied when they came in.
+fn trusted(json: &[u8]) -> Value {
+    Value::parse(json, Bounds { depth: usize::MAX, nodes: usize::MAX }).unwrap_or(Value::Null)
+}
+
+/// One frame to say.
+pub enum ServerFrame<'a> {
+    /// The answer to a hello.
+    Welcome(Box<Welcome<'a>>),
+    /// Another's batch.
+    Ops(&'a Entry),
+    /// My batch is ordered.
+    Accepted { id: &'a str, rev: Rev },
+    /// Everything up to `rev` is committed.
+    Saved(Rev),
+    /// Nothing changed; the socket lives.
+    Refused { id: Option<&'a str>, code: &'a str, detail: &'a str, index: Option<usize>, retry_after_ms: Option<u64> },
+    /// Somebody came.
+    Joined(&'a Person),
+    /// Somebody left.
+    Left(&'a Person),
+    /// Somebody's status changed.
+    Status(&'a Person),
+    /// Somebody looks elsewhere.
+    View(&'a Person, &'a View),
+    /// My rights changed.
+    Can { can: Can, why: &'a str },
+    /// I am over a budget.
+    Budget { class: &'a str, left: u32, retry_after_ms: u64 },
+    /// Whether commits flow to Postgres.
+    Journal { flowing: bool },
+    /// The session has ended.
+    Ended(SessionId),
+    /// The answer to a ping.
+    Pong(&'a Value),
+    /// The last frame before a close.
+    Bye(Close),
+}
+
+impl ServerFrame<'_> {
+    /// The frame's bytes in a dialect; `None` when the dialect has no word for it.
+    #[must_use]
+    pub fn encode(&self, dialect: Dialect) -> Option<Payload> {
+        if let Self::Welcome(welcome) = self
+            && let Content::State(state) = &welcome.content
+            && dialect.is_full()
+        {
+            return Some(self.with_state(state, dialect));
+        }
+        match dialect {
+            Dialect::Presence => self.presence().map(|fields| Payload::text(Value::Object(fields).to_canonical())),
+            Dialect::Json => {
+                let (fields, raw) = self.parts();
+                Some(Payload::text(splice(fields, &raw)))
+            }
+            Dialect::MsgPack => {
+                let (mut fields, raw) = self.parts();
+                for (key, json) in raw {
+                    fields.insert(key.to_owned(), trusted(&json));
+                }
+                Some(Payload::Binary(msgpack::encode(&Value::Object(fields)).into()))
+            }
+        }
+    }
+
+    /// A welcome around the shared state, which is not copied.
+    fn with_state(&self, state: &SharedState, dialect: Dialect) -> Payload {
+        let (fields, _) = self.parts();
+        let fields = Value::Object(fields);
+        if dialect == Dialect::MsgPack
+            && let Some(open) = msgpack::open_map(&fields, "state")
+        {
+            return Payload::Rope { text: false, parts: Arc::new([open.into(), state.msgpack().clone()]) };
+        }
+        let mut open = fields.to_canonical();
+        open.pop();
+        open.extend_from_slice(b",\"state\":");
+        Payload::Rope { text: true, parts: Arc::new([open.into(), state.json.clone(), Bytes::from_static(b"}")]) }
+    }
+
+    /// The small fields, and the large ones that are canonical JSON already.
+    fn parts(&self) -> (Object, Vec<(&'static str, Bytes)>) {
+        let mut raw = Vec::new();
+        let fields = match self {
+            Self::Welcome(welcome) => welcome.parts(&mut raw),
+            Self::Ops(entry) => {
+                raw.push(("ops", entry.ops.clone()));
+                frame("ops", [("rev", rev(entry.rev)), ("by", id(entry.key.author)), ("id", (&*entry.key.id).into())])
+            }
+            Self::Accepted { id, rev: at } => frame("accepted", [("id", (*id).into()), ("rev", rev(*at))]),
+            Self::Saved(at) => frame("saved", [("rev", rev(*at))]),
+            Self::Refused { id, code, detail, index, retry_after_ms } => {
+                let mut fields = frame("refused", [("code", (*code).into()), ("detail", (*detail).into())]);
+                put(&mut fields, "id", id.map(Value::from));
+                put(&mut fields, "index", index.map(|index| Value::from(index as u64)));
+                put(&mut fields, "retry_after_ms", retry_after_ms.map(Value::from));
+                fields
+            }
+            Self::Joined(person) => {
+                let mut fields = roster_entry(person);
+                put(&mut fields, "t", Some("joined".into()));
+                fields
+            }
+            Self::Left(person) => frame("left", [("user", id(person.user))]),
+            Self::Status(person) => {
+                frame("status", [("user", id(person.user)), ("state", person.status.name().into())])
+            }
+            Self::View(person, view) => {
+                let mut fields = frame(
+                    "view",
+                    [("user", id(person.user)), ("x", view.x.into()), ("y", view.y.into()), ("zoom", view.zoom.into())],
+                );
+                put(&mut fields, "page", view.page.as_deref().map(Value::from));
+                fields
+            }
+            Self::Can { can, why } => frame("can", [("can", flags(*can)), ("why", (*why).into())]),
+            Self::Budget { class, left, retry_after_ms } => frame(
+                "budget",
+                [
+                    ("class", (*class).into()),
+                    ("left", u64::from(*left).into()),
+                    ("retry_after_ms", (*retry_after_ms).into()),
+                ],
+            ),
+            Self::Journal { flowing } => {
+                frame("journal", [("state", if *flowing { "flowing" } else { "waiting" }.into())])
+            }
+            Self::Ended(session) => frame("ended", [("session", session.to_string().into())]),
+            Self::Pong(n) => frame("pong", [("n", (*n).clone())]),
+            Self::Bye(close) => {
+                let mut fields =
+                    frame("bye", [("code", u64::from(close.code()).into()), ("reason", close.reason().into())]);
+                if let Advice::ComeBack(after) = close.advice() {
+                    fields.insert("retry_after_ms".to_owned(), Value::from(millis(after)));
+                }
+                fields
+            }
+        };
+        (fields, raw)
+    }
+
+    fn presence(&self) -> Option<Object> {
+        Some(match self {
+            Self::Welcome(welcome) => presence::sync(welcome.roster.iter().copied()),
+            Self::Joined(person) => presence::join(person),
+            Self::Left(person) => presence::leave(person),
+            Self::View(person, view) => presence::view(person, view),
+            Self::Refused { code, detail, retry_after_ms, .. } => presence::error(code, detail, *retry_after_ms),
+            Self::Budget { class, retry_after_ms, .. } => presence::error("rate_limited", class, Some(*retry_after_ms)),
+            Self::Bye(close) => presence::error(close.reason(), "the connection is closing", None),
+            Self::Ops(_)
+            | Self::Accepted { .. }
+            | Self::Saved(_)
+            | Self::Status(_)
+            | Self::Can { .. }
+            | Self::Journal { .. }
+            | Self::Ended(_)
+            | Self::Pong(_) => return None,
+        })
+    }
+}
+
+impl Welcome<'_> {
+    fn parts(&self, raw: &mut Vec<(&'static str, Bytes)>) -> Object {
+        let mut me = frame("", [("user", id(self.me.user)), ("conn", self.conn.to_string().into())]);
+        me.remove("t");
+        put(&mut me, "role", Some(self.me.role.name().into()));
+        put(&mut me, "name", Some((&*self.me.name).into()));
+        put(&mut me, "color", Some((&*self.me.color).into()));
+        put(&mut me, "can", Some(flags(self.can)));
+        let budgets = self.budgets.iter().map(|(name, rate, burst)| {
+            let mut budget = Object::default();
+            put(&mut budget, "count", Some(u64::from(rate.count).into()));
+            put(&mut budget, "period_ms", Some(millis(rate.period).into()));
+            put(&mut budget, "burst", Some(u64::from(*burst).into()));
+            ((*name).to_owned(), Value::Object(budget))
+        });
+        let mut fields = frame(
+            "welcome",
+            [
+                ("you", Value::Object(me)),
+                ("epoch", Value::from(self.epoch.0)),
+                ("rev", rev(self.rev)),
+                ("saved", rev(self.saved)),
+                ("roster", Value::Array(self.roster.iter().map(|p| Value::Object(roster_entry(p))).collect())),
+                ("budgets", Value::Object(budgets.collect())),
+            ],
+        );
+        if let Some((classroom, session)) = self.class {
+            let mut class = Object::default();
+            put(&mut class, "classroom", Some(classroom.to_string().into()));
+            put(&mut class, "session", Some(session.to_string().into()));
+            fields.insert("class".to_owned(), Value::Object(class));
+        }
+        match &self.content {
+            Content::State(_) => {}
+            Content::Tail(entries) => {
+                fields.insert("resumed".to_owned(), Value::from(true));
+                raw.push(("ops", tail(entries)));
+            }
+        }
+        fields
+    }
+}
+
+/// The missed batches as one JSON list.
+fn tail(entries: &[Arc<Entry>]) -> Bytes {
+    let mut json = vec![b'['];
+    for (place, entry) in entries.iter().enumerate() {
+        if place > 0 {
+            json.push(b',');
+        }
+        let mut fields = Object::default();
+        put(&mut fields, "rev", Some(rev(entry.rev)));
+        put(&mut fields, "by", Some(id(entry.key.author)));
+        put(&mut fields, "id", Some((&*entry.key.id).into()));
+        json.extend_from_slice(&splice(fields, &[("ops", entry.ops.clone())]));
+    }
+    json.push(b']');
+    json.into()
+}
+
+/// One JSON object of small fields and ready bytes.
+fn splice(fields: Object, raw: &[(&'static str, Bytes)]) -> Vec<u8> {
+    let mut json = Vec::with_capacity(96 + raw.iter().map(|(key, bytes)| key.len() + bytes.len() + 4).sum::<usize>());
+    Value::Object(fields).write_canonical(&mut json);
+    for (key, bytes) in raw {
+        json.pop();
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        json.push(b'"');
+        json.extend_from_slice(key.as_bytes());
+        json.extend_from_slice(b"\":");
+        json.extend_from_slice(bytes);
+        json.push(b'}');
+    }
+    json
+}
+
+fn frame<const N: usize>(kind: &str, fields: [(&str, Value); N]) -> Object {
+    std::iter::once(("t", Value::from(kind))).chain(fields).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn put(fields: &mut Object, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+fn id(user: UserId) -> Value {
+    user.to_string().into()
+}
+
+fn rev(rev: Rev) -> Value {
+    rev.0.into()
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn roster_entry(person: &Person) -> Object {
+    let mut fields = Object::default();
+    put(&mut fields, "user", Some(id(person.user)));
+    put(&mut fields, "name", Some((&*person.name).into()));
+    put(&mut fields, "role", Some(person.role.name().into()));
+    put(&mut fields, "status", Some(person.status.name().into()));
+    put(&mut fields, "color", Some((&*person.color).into()));
+    fields
+}
+
+fn flags(can: Can) -> Value {
+    can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Object>().into()
+}
+
+/// A frame and its encodings, each made when the first reader of its dialect asks.
+pub struct Once<'a, 'f> {
+    frame: &'a ServerFrame<'f>,
+    encoded: [OnceCell<Option<Payload>>; 3],
+}
+
+impl<'a, 'f> Once<'a, 'f> {
+    /// Nothing is encoded yet.
+    #[must_use]
+    pub fn new(frame: &'a ServerFrame<'f>) -> Self {
+        Self { frame, encoded: [const { OnceCell::new() }; 3] }
+    }
+
+    /// The shared bytes for a dialect.
+    pub fn get(&self, dialect: Dialect) -> Option<&Payload> {
+        self.encoded[dialect as usize].get_or_init(|| self.frame.encode(dialect)).as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::testing::{person, text};
+
+    #[test]
+    fn w1_every_frame_says_the_same_in_both_full_dialects() {
+        let me = person();
+        let frames = [
+            ServerFrame::Accepted { id: "a", rev: Rev(3) },
+            ServerFrame::Saved(Rev(9)),
+            ServerFrame::Refused { id: None, code: "forbidden", detail: "no", index: Some(2), retry_after_ms: None },
+            ServerFrame::Joined(&me),
+            ServerFrame::Bye(Close::Moved),
+            ServerFrame::Can { can: Can::ALL, why: "role" },
+        ];
+        for frame in frames {
+            let json = frame.encode(Dialect::Json).map(text).unwrap();
+            let Some(Payload::Binary(packed)) = frame.encode(Dialect::MsgPack) else { panic!("no bytes") };
+            let unpacked = msgpack::decode(&packed).unwrap();
+            assert_eq!(Value::parse(json.as_bytes(), Bounds::default()).unwrap(), unpacked);
+        }
+    }
+
+    #[test]
+    fn w1_a_welcome_shares_its_state_and_says_the_same_in_both_full_dialects() {
+        let me = person();
+        let state = Arc::new(SharedState::new(Bytes::from_static(br#"{"pages":[{"id":"p","n":1.0}]}"#)));
+        let budgets = [("ws_ops", Rate::per_second(1), 4)];
+        let welcome = ServerFrame::Welcome(Box::new(Welcome {
+            me: &me,
+            conn: ConnId(1),
+            can: Can::ALL,
+            epoch: Epoch(1),
+            rev: Rev(2),
+            saved: Rev(2),
+            roster: vec![&me],
+            budgets: &budgets,
+            class: None,
+            content: Content::State(state.clone()),
+        }));
+        let bytes = |dialect| match welcome.encode(dialect) {
+            Some(Payload::Rope { parts, .. }) => parts,
+            _ => panic!("no rope"),
+        };
+        let (json, packed) = (bytes(Dialect::Json), bytes(Dialect::MsgPack));
+        assert_eq!(json[1].as_ptr(), state.json.as_ptr(), "shared, not copied");
+        let value = Value::parse(&json.concat(), Bounds::default()).unwrap();
+        assert_eq!(Some(&value), msgpack::decode(&packed.concat()).as_ref());
+        assert!(value.get("state").is_some_and(|state| state.get("pages").is_some()));
+    }
+
+    #[test]
+    fn raw_bytes_are_spliced_into_the_frame_as_they_are() {
+        let fields = frame("x", []);
+        assert_eq!(splice(fields, &[("ops", Bytes::from_static(b"[1.0]"))]), br#"{"t":"x","ops":[1.0]}"#);
+        assert_eq!(splice(Object::default(), &[("a", Bytes::from_static(b"1"))]), br#"{"a":1}"#);
+    }
+}

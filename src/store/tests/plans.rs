@@ -1,0 +1,68 @@
+//! Plans: among many rows, every query of the store finds its own by an index.
+
+use crate::store::{accounts, boards, boards_cold, class_sessions, classes, logins, testing::TestDatabase};
+
+/// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, and a membership.
+const CROWD: &str = "
+    CREATE FUNCTION pg_temp.id(kind text, i integer) RETURNS uuid LANGUAGE sql AS 'SELECT md5(kind || i)::uuid';
+    CREATE TEMP TABLE n AS SELECT i FROM generate_series(0, 19999) i;
+    INSERT INTO account (id, email, password_hash, role, quota_bytes)
+        SELECT pg_temp.id('account', i), i || '@example.org', 'x', 'tutor', 0 FROM n;
+    INSERT INTO auth_session (id, account, created_at, expires_at, ended_at)
+        SELECT pg_temp.id('login', i), pg_temp.id('account', i), now(), now(), CASE i % 100 WHEN 0 THEN now() END FROM n;
+    INSERT INTO refresh_token (hash, auth_session, expires_at)
+        SELECT sha256(i::text::bytea), pg_temp.id('login', i), now() FROM n;
+    INSERT INTO node (id, kind, owner, name, purpose)
+        SELECT pg_temp.id('folder', i), 'folder', pg_temp.id('account', i), 'Boards', 'boards' FROM n;
+    INSERT INTO node (id, kind, owner, parent, name)
+        SELECT pg_temp.id('board', i), 'board', pg_temp.id('account', i), pg_temp.id('folder', i), 'b' FROM n;
+    INSERT INTO board (id) SELECT pg_temp.id('board', i) FROM n;
+    INSERT INTO checkpoint (board, rev, epoch, bytes) SELECT pg_temp.id('board', i), 0, 0, '' FROM n;
+    INSERT INTO journal SELECT 1, 1, now(), 0, 1, 1, pg_temp.id('board', i), pg_temp.id('account', i),
+        pg_temp.id('client', i), 'b', NULL, '' FROM n;
+    INSERT INTO \"group\" (id, kind, name, owner, invite_code, folder)
+        SELECT pg_temp.id('class', i), 'classroom', 'c', pg_temp.id('account', i), i, pg_temp.id('folder', i)
+        FROM n;
+    INSERT INTO member (\"group\", account, role)
+        SELECT pg_temp.id('class', i / 4), pg_temp.id('account', i), 'student' FROM n;
+    INSERT INTO class_session (id, classroom, board, name)
+        SELECT pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('board', i), 's' FROM n;
+    ANALYZE";
+
+/// What the planner thinks of a plan, in pages read one after another. Reading any of the tables above whole, or the
+/// whole of one of their indexes, costs more than this; a dozen look-ups in an index cost less.
+const DEAR: f64 = 250.0;
+/// The same for a walk down the tree, of which the planner expects a hundred times more than there is.
+const DEAR_TREE: f64 = 2_000.0;
+
+#[tokio::test]
+async fn every_query_finds_its_rows_by_an_index() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client.batch_execute(CROWD).await.unwrap();
+    client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    let files = [
+        accounts::QUERIES,
+        logins::QUERIES,
+        boards::QUERIES,
+        boards_cold::QUERIES,
+        classes::QUERIES,
+        class_sessions::QUERIES,
+    ];
+    for query in files.concat() {
+        let parameters = client.prepare(query).await.unwrap().params().len();
+        let nulls = vec!["NULL"; parameters].join(", ");
+        client.batch_execute(&format!("PREPARE asked AS {query}")).await.unwrap();
+        let plan = client.simple_query(&format!("EXPLAIN EXECUTE asked ({nulls})")).await.unwrap();
+        let lines = plan.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan = lines.collect::<Vec<_>>().join("\n");
+        // "… (cost=0.42..8.44 rows=…"
+        let total = plan.split_once("..").unwrap().1.split(' ').next().unwrap().parse::<f64>().unwrap();
+        let dear = if plan.contains("Recursive Union") { DEAR_TREE } else { DEAR };
+        assert!(total < dear, "{query}\n{plan}");
+        client.batch_execute("DEALLOCATE asked").await.unwrap();
+    }
+}

@@ -1,0 +1,65 @@
+//! Sockets: the two routes, and what one connection is from its handshake to its goodbye.
+//! Called by `app`, which mounts the routes. Never holds a board's state and never decides a right.
+
+mod greeting;
+mod handshake;
+mod logins;
+mod pump;
+mod seated;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::web;
+
+use crate::actors::directory::Directory;
+use crate::domain::ids::{ConnId, LoginId};
+use crate::domain::rate::Rates;
+use crate::identity::{Authenticator, People};
+
+/// What every socket needs.
+pub struct Sockets {
+    /// Finds boards and class sessions.
+    pub directory: Directory,
+    /// Checks tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// Knows names.
+    pub people: People,
+    /// The flood budget of a socket.
+    pub rates: Rates,
+    connections: AtomicU64,
+    logins: logins::Logins,
+}
+
+impl Sockets {
+    /// Sockets of a node that has none yet.
+    #[must_use]
+    pub fn new(directory: Directory, authenticator: Arc<Authenticator>, people: People, rates: Rates) -> Self {
+        Self {
+            directory,
+            authenticator,
+            people,
+            rates,
+            connections: AtomicU64::new(0),
+            logins: logins::Logins::default(),
+        }
+    }
+
+    /// Closes the sockets of a login that has ended, with 4401.
+    pub fn login_ended(&self, login: LoginId) {
+        self.logins.end(login);
+    }
+
+    fn next_conn(&self) -> ConnId {
+        ConnId(self.connections.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+/// Mounts the socket routes; expects `web::Data<Sockets>`.
+pub fn configure(routes: &mut web::ServiceConfig) {
+    for slash in ["", "/"] {
+        routes
+            .route(&format!("/ws/classroom/{{class}}/session/{{session}}{slash}"), web::get().to(handshake::classroom))
+            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(handshake::board));
+    }
+}

@@ -1,0 +1,390 @@
+//! One socket's loop: messages in, outbox out, silence watched; and the one door through which it ends.
+//! Spawned by `handshake`. The only place that awaits the socket; actors never do (anchors: actix-ws waits when full).
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Item, Session};
+use tokio::time::{sleep, timeout};
+
+use crate::actors::clock;
+use crate::actors::meters::{budget_hit, meters};
+use crate::actors::outbox::{Next, Outbox};
+use crate::domain::ids::ClientId;
+use crate::domain::rate::{Bucket, Rate, Scope, Verdict};
+use crate::limits;
+use crate::protocol::client::ClientFrame;
+use crate::protocol::close::Close;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::payload::Payload;
+use crate::protocol::server::ServerFrame;
+use crate::ws::Sockets;
+use crate::ws::greeting::Greeting;
+use crate::ws::seated::{Ended, Seated};
+
+/// Longer than any socket lives, and short enough to be added to an instant.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// How long a ping or pong may wait for room.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The socket is gone: nobody is left to say anything to.
+struct Gone;
+
+/// Runs one connection to its end.
+pub(super) async fn run(
+    session: Session,
+    messages: AggregatedMessageStream,
+    dialect: Dialect,
+    greeting: Result<Box<Greeting>, Close>,
+    sockets: Arc<Sockets>,
+) {
+    meters().connections.increment(1);
+    let mut wire = Wire {
+        session,
+        messages,
+        dialect,
+        outbox: Outbox::default(),
+        heard: Instant::now(),
+        ends: None,
+        flood: Bucket::default(),
+        flood_rate: sockets.rates.of(Scope::WsFlood),
+    };
+    let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.principal.login?, greeting.conn)));
+    if let Some((login, conn)) = login {
+        sockets.logins.add(login, conn, dialect, wire.outbox.clone());
+        // It may have ended between the look at its token and this line, when nobody knew of this socket.
+        if sockets.authenticator.has_ended(login) {
+            sockets.logins.end(login);
+        }
+    }
+    let end = converse(&mut wire, greeting).await;
+    if let Some((login, conn)) = login {
+        sockets.logins.remove(login, conn);
+    }
+    if let Ok(close) = end {
+        Box::pin(wire.goodbye(close)).await;
+    }
+    meters().connections.decrement(1);
+}
+
+/// From the greeting to the reason for closing.
+async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Result<Close, Gone> {
+    let greeting = match greeting {
+        Ok(greeting) => greeting,
+        Err(close) => return Box::pin(wire.farewell(close)).await,
+    };
+    // The presence dialect joins by the handshake; the full ones say hello first.
+    let (client, resume) = if wire.dialect.is_full() {
+        match Box::pin(timeout(limits::HELLO_DEADLINE, wire.hello())).await {
+            Ok(Ok(Ok(hello))) => hello,
+            Ok(Ok(Err(close))) => return Box::pin(wire.farewell(close)).await,
+            Ok(Err(gone)) => return Err(gone),
+            Err(_) => return Box::pin(wire.farewell(Close::Timeout)).await,
+        }
+    } else {
+        (ClientId(uuid::Uuid::now_v7()), None)
+    };
+    wire.ends = greeting.life().map(|life| Instant::now() + life.min(FOREVER));
+    // Boxed, as the goodbye is: a connection that rests should not hold the room that its beginning and end need.
+    let mut seated = match Box::pin(greeting.sit(client, resume, wire.outbox.clone())).await {
+        Ok(seated) => seated,
+        Err(close) => return Box::pin(wire.farewell(close)).await,
+    };
+    let end = wire.talk(&mut seated).await;
+    // Before the farewell, which a reader that is gone may draw out.
+    seated.leave();
+    match end {
+        Ok(close) => Box::pin(wire.farewell(close)).await,
+        Err(gone) => Err(gone),
+    }
+}
+
+struct Wire {
+    session: Session,
+    messages: AggregatedMessageStream,
+    dialect: Dialect,
+    outbox: Outbox,
+    heard: Instant,
+    /// When the token ends that is all we know of its bearer.
+    ends: Option<Instant>,
+    flood: Bucket,
+    flood_rate: Rate,
+}
+
+/// What woke the loop.
+enum Event {
+    Out(Next),
+    In(Option<Result<AggregatedMessage, actix_ws::ProtocolError>>),
+    Silence,
+}
+
+type Hello = (ClientId, Option<crate::protocol::client::Position>);
+
+impl Wire {
+    /// Waits for the first frame, which must be a hello.
+    async fn hello(&mut self) -> Result<Result<Hello, Close>, Gone> {
+        loop {
+            let message = self.messages.recv().await;
+            match self.bytes(message).await? {
+                Heard::Frame(bytes) => {
+                    return Ok(match ClientFrame::decode(&bytes, self.dialect) {
+                        Ok(ClientFrame::Hello { client, resume }) => Ok((client, resume)),
+                        _ => Err(Close::BadRequest),
+                    });
+                }
+                Heard::Control => {}
+                Heard::End(close) => return Ok(Err(close)),
+            }
+        }
+    }
+
+    /// The loop of a seated connection, until somebody ends it.
+    async fn talk(&mut self, seated: &mut Seated) -> Result<Close, Gone> {
+        let silence = sleep(self.next_look());
+        tokio::pin!(silence);
+        // After each tick's cursors the client is heard first: a reader for whom there is always a newer tick must
+        // still be able to draw.
+        let mut listen_first = false;
+        loop {
+            let event = {
+                let (outbox, messages) = (&self.outbox, &mut self.messages);
+                let (out, heard) = (poll_fn(|cx| outbox.poll_next(cx)), messages.recv());
+                if listen_first {
+                    tokio::select! {
+                        biased;
+                        message = heard => Event::In(message),
+                        next = out => Event::Out(next),
+                        () = &mut silence => Event::Silence,
+                    }
+                } else {
+                    tokio::select! {
+                        biased;
+                        next = out => Event::Out(next),
+                        message = heard => Event::In(message),
+                        () = &mut silence => Event::Silence,
+                    }
+                }
+            };
+            listen_first = false;
+            match event {
+                Event::Out(Next::Frame(frame)) => self.write(frame).await?,
+                Event::Out(Next::Latest(frames)) => {
+                    listen_first = true;
+                    for frame in frames.iter() {
+                        self.write(frame.clone()).await?;
+                    }
+                }
+                Event::Out(Next::Close(close)) => return Ok(close),
+                Event::In(message) => match self.bytes(message).await? {
+                    Heard::Frame(bytes) => match seated.hear(&bytes).await {
+                        ControlFlow::Continue(()) => {}
+                        ControlFlow::Break(Ended::Close(close)) => return Ok(close),
+                        ControlFlow::Break(Ended::Left) => {
+                            return Err(self.answer_close(Some(CloseCode::Normal.into())).await);
+                        }
+                    },
+                    Heard::Control => {}
+                    Heard::End(close) => return Ok(close),
+                },
+                Event::Silence => {
+                    let quiet = self.heard.elapsed();
+                    if quiet >= limits::SILENCE_LIMIT {
+                        return Ok(Close::Timeout);
+                    }
+                    if self.ends.is_some_and(|ends| ends <= Instant::now()) {
+                        return Ok(Close::Unauthorized);
+                    }
+                    if quiet >= limits::PING_AFTER {
+                        self.control(true, b"").await?;
+                    }
+                    silence.as_mut().reset(tokio::time::Instant::now() + self.next_look());
+                }
+            }
+        }
+    }
+
+    /// When to look at the silence again: when the ping is due, or its answer, or the token's end.
+    fn next_look(&self) -> Duration {
+        let quiet = self.heard.elapsed();
+        let due = if quiet >= limits::PING_AFTER { limits::SILENCE_LIMIT } else { limits::PING_AFTER };
+        let left = self.ends.map_or(FOREVER, |ends| ends.saturating_duration_since(Instant::now()));
+        due.saturating_sub(quiet).min(left).max(Duration::from_millis(50))
+    }
+
+    /// Sends a ping or a pong. One for which there is no room for a while is left out: whoever does not read needs none.
+    async fn control(&mut self, ping: bool, bytes: &[u8]) -> Result<(), Gone> {
+        let session = &mut self.session;
+        let sent = timeout(CONTROL_PATIENCE, async {
+            if ping { session.ping(bytes).await } else { session.pong(bytes).await }
+        });
+        Box::pin(sent).await.unwrap_or(Ok(())).map_err(|_| Gone)
+    }
+
+    /// What a message of the socket is to us; pings are answered here.
+    async fn bytes(
+        &mut self,
+        message: Option<Result<AggregatedMessage, actix_ws::ProtocolError>>,
+    ) -> Result<Heard, Gone> {
+        let message = match message {
+            None => return Err(Gone),
+            // Over-long, broken or unmasked: the conversation cannot go on.
+            Some(Err(_)) => return Ok(Heard::End(Close::BadRequest)),
+            Some(Ok(message)) => message,
+        };
+        self.heard = Instant::now();
+        let now = clock::now();
+        if let Verdict::Wait(_) = self.flood.take(self.flood_rate, self.flood_rate.count.saturating_mul(2), 1, now) {
+            budget_hit(Scope::WsFlood);
+            return Ok(Heard::End(Close::RateLimited));
+        }
+        let text = self.dialect != Dialect::MsgPack;
+        Ok(match message {
+            AggregatedMessage::Text(frame) if text => Heard::Frame(frame.into_bytes()),
+            AggregatedMessage::Binary(frame) if !text => Heard::Frame(frame),
+            AggregatedMessage::Text(_) | AggregatedMessage::Binary(_) => Heard::End(Close::BadRequest),
+            AggregatedMessage::Ping(bytes) => {
+                self.control(false, &bytes).await?;
+                Heard::Control
+            }
+            AggregatedMessage::Pong(_) => Heard::Control,
+            AggregatedMessage::Close(reason) => return Err(self.answer_close(reason).await),
+        })
+    }
+
+    /// Answers a client's goodbye with its own code.
+    async fn answer_close(&mut self, reason: Option<CloseReason>) -> Gone {
+        let reason = reason.map(|reason| CloseReason { code: reason.code, description: None });
+        let _ = timeout(limits::BYE_DEADLINE, self.session.clone().close(reason)).await;
+        Gone
+    }
+
+    /// Writes one frame, a long one in fragments. Almost always there is room.
+    async fn write(&mut self, frame: Payload) -> Result<(), Gone> {
+        if frame.len() > limits::WHOLE_FRAME {
+            return Box::pin(self.write_in_fragments(frame)).await;
+        }
+        let out = Out::Whole(frame.whole());
+        let at_once = poll_fn(|cx| Poll::Ready(pin!(send(&mut self.session, out.clone())).poll(cx))).await;
+        match at_once {
+            Poll::Ready(sent) => sent.map_err(|_| Gone),
+            Poll::Pending => Box::pin(self.wait_for_room(out)).await,
+        }
+    }
+
+    async fn write_in_fragments(&mut self, frame: Payload) -> Result<(), Gone> {
+        let size = (frame.len() / 16).clamp(*limits::FRAGMENT.start(), *limits::FRAGMENT.end());
+        let mut left = frame.len();
+        let (text, parts) = frame.into_parts();
+        let mut first = true;
+        for bytes in parts.into_iter().flat_map(|part| pieces(part, size)) {
+            left -= bytes.len();
+            let place = match (first, left) {
+                (true, _) => Place::First { text },
+                (false, 1..) => Place::Middle,
+                (false, 0) => Place::Last,
+            };
+            // What was begun is finished, also for a reader that was given up meanwhile: the bytes are shared, and only
+            // after a whole message can it be told.
+            let sent = timeout(limits::SILENCE_LIMIT, send(&mut self.session, Out::Fragment(place, bytes))).await;
+            sent.map_err(|_| Gone)?.map_err(|_| Gone)?;
+            first = false;
+            // Lets the connection write this one before it is given the next.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// The outbox may give the reader up meanwhile, or it takes nothing for so long that it is not there.
+    async fn wait_for_room(&mut self, out: Out) -> Result<(), Gone> {
+        tokio::select! {
+            sent = send(&mut self.session, out) => sent.map_err(|_| Gone),
+            () = self.outbox.severed() => Ok(()),
+            () = sleep(limits::SILENCE_LIMIT) => Err(Gone),
+        }
+    }
+
+    /// Ends the connection from this side: whatever the outbox still holds goes first.
+    async fn farewell(&mut self, close: Close) -> Result<Close, Gone> {
+        self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
+        let saying = async {
+            loop {
+                let outbox = &self.outbox;
+                match poll_fn(|cx| outbox.poll_next(cx)).await {
+                    Next::Frame(frame) => self.write(frame).await?,
+                    Next::Latest(_) => {}
+                    Next::Close(close) => return Ok(close),
+                }
+            }
+        };
+        match timeout(limits::BYE_DEADLINE, saying).await {
+            Ok(end) => end,
+            // It may stand in the middle of a message now, so only the close frame can follow.
+            Err(_) => Ok(close),
+        }
+    }
+
+    /// The close frame, and a moment for the client to answer it.
+    async fn goodbye(mut self, close: Close) {
+        // A reader that stopped is told as soon as it reads again; until then nothing but these two frames waits for it.
+        let patience = if self.outbox.is_severed() { limits::TCP_USER_TIMEOUT } else { limits::BYE_DEADLINE };
+        if self.outbox.is_severed()
+            && let Some(bye) = ServerFrame::Bye(close).encode(self.dialect)
+        {
+            let _ = timeout(patience, send(&mut self.session, Out::Whole(bye))).await;
+        }
+        let reason = CloseReason { code: CloseCode::Other(close.code()), description: Some(close.reason().to_owned()) };
+        let closed = timeout(patience, self.session.close(Some(reason))).await;
+        if matches!(closed, Ok(Ok(()))) {
+            let messages = &mut self.messages;
+            let _ = timeout(limits::BYE_DEADLINE, async { while let Some(Ok(_)) = messages.recv().await {} }).await;
+        }
+    }
+}
+
+/// A part in pieces of at most `size` bytes; none is copied.
+fn pieces(mut part: bytes::Bytes, size: usize) -> impl Iterator<Item = bytes::Bytes> {
+    std::iter::from_fn(move || (!part.is_empty()).then(|| part.split_to(size.min(part.len()))))
+}
+
+/// What is handed to a connection.
+#[derive(Clone)]
+enum Out {
+    Whole(Payload),
+    Fragment(Place, bytes::Bytes),
+}
+
+/// Which fragment of a message it is.
+#[derive(Clone, Copy)]
+enum Place {
+    First { text: bool },
+    Middle,
+    Last,
+}
+
+/// Hands something over; when this is dropped before it is done, nothing was.
+async fn send(session: &mut Session, out: Out) -> Result<(), actix_ws::Closed> {
+    match out {
+        Out::Whole(Payload::Text(text)) => session.text(text).await,
+        Out::Whole(Payload::Binary(bytes)) => session.binary(bytes).await,
+        Out::Whole(Payload::Rope { parts, .. }) => session.binary(parts.concat()).await,
+        Out::Fragment(place, bytes) => {
+            let item = match place {
+                Place::First { text: true } => Item::FirstText(bytes),
+                Place::First { text: false } => Item::FirstBinary(bytes),
+                Place::Middle => Item::Continue(bytes),
+                Place::Last => Item::Last(bytes),
+            };
+            session.continuation(item).await
+        }
+    }
+}
+
+enum Heard {
+    Frame(bytes::Bytes),
+    Control,
+    End(Close),
+}

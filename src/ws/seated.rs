@@ -1,0 +1,118 @@
+//! Seated: what one client's frames mean, and to whom they go. No socket in sight, so that it is tested by feeding frames.
+//! Called by `pump` for each message. Never decides a right or applies an operation: the board does.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use actix::Addr;
+
+use crate::actors::board::BoardActor;
+use crate::actors::classroom::{ClassroomActor, Leave};
+use crate::actors::clock;
+use crate::actors::messages::{Detach, Show, Shown, Submit};
+use crate::actors::meters::meters;
+use crate::actors::outbox::Outbox;
+use crate::domain::board::OpsError;
+use crate::domain::ids::ConnId;
+use crate::protocol::client::ClientFrame;
+use crate::protocol::close::Close;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::server::ServerFrame;
+
+/// How a conversation ends.
+pub(super) enum Ended {
+    /// Close with this.
+    Close(Close),
+    /// The client said goodbye.
+    Left,
+}
+
+/// One connection with a seat.
+pub(super) struct Seated {
+    conn: ConnId,
+    dialect: Dialect,
+    board: Addr<BoardActor>,
+    class: Option<Addr<ClassroomActor>>,
+    outbox: Outbox,
+}
+
+impl Seated {
+    pub(super) fn new(
+        conn: ConnId,
+        dialect: Dialect,
+        board: Addr<BoardActor>,
+        class: Option<Addr<ClassroomActor>>,
+        outbox: Outbox,
+    ) -> Self {
+        Self { conn, dialect, board, class, outbox }
+    }
+
+    /// Takes one message; `Break` says how the conversation ends.
+    pub(super) async fn hear(&mut self, bytes: &[u8]) -> ControlFlow<Ended> {
+        let now = clock::now();
+        let Ok(frame) = ClientFrame::decode(bytes, self.dialect) else {
+            return ControlFlow::Break(Ended::Close(Close::BadRequest));
+        };
+        match frame {
+            ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
+            ClientFrame::View(view) => self.show(Shown::View(view)),
+            ClientFrame::Status(status) => self.show(Shown::Status(status)),
+            ClientFrame::Join { color: Some(color) } => self.show(Shown::Color(color.into())),
+            ClientFrame::Join { color: None } => {}
+            ClientFrame::Ping(n) => self.say(&ServerFrame::Pong(&n)),
+            ClientFrame::Ops { id, ops: Ok(ops) } => {
+                if !Box::pin(self.submit(id, ops, bytes.len(), now)).await {
+                    return ControlFlow::Break(Ended::Close(Close::Moved));
+                }
+            }
+            ClientFrame::Ops { id, ops: Err(error) } => {
+                let index = match &error {
+                    OpsError::Malformed { index, .. } => Some(*index),
+                    OpsError::NotAList | OpsError::Empty | OpsError::TooMany { .. } => None,
+                };
+                let code = if matches!(error, OpsError::TooMany { .. }) { "too_large" } else { "bad_frame" };
+                self.refuse(Some(&id), code, &error.to_string(), index);
+            }
+            ClientFrame::Bad { detail, id } => self.refuse(id.as_deref(), "bad_frame", &detail, None),
+            ClientFrame::Unknown(name) => {
+                self.refuse(None, "unknown_frame", &format!("`{name}` is no frame of this protocol"), None);
+            }
+            ClientFrame::Hello { .. } => self.refuse(None, "bad_frame", "hello was said already", None),
+            ClientFrame::Leave => return ControlFlow::Break(Ended::Left),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn show(&self, what: Shown) {
+        if self.board.try_send(Show { conn: self.conn, what }).is_err() {
+            meters().drops.increment(1);
+        }
+    }
+
+    /// Waiting for the turn is the back-pressure: while the board is busy this socket is not read.
+    /// `false` when there is no board any more, so that the client must come back and send it again.
+    async fn submit(&self, id: Box<str>, ops: Vec<crate::domain::board::Op>, bytes: usize, sent: Duration) -> bool {
+        let span = tracing::debug_span!("batch", conn = %self.conn, %id);
+        self.board.send(Submit { conn: self.conn, id, ops, bytes, sent, span }).await.is_ok()
+    }
+
+    fn refuse(&self, id: Option<&str>, code: &str, detail: &str, index: Option<usize>) {
+        meters().refused.increment(1);
+        self.say(&ServerFrame::Refused { id, code, detail, index, retry_after_ms: None });
+    }
+
+    fn say(&self, frame: &ServerFrame<'_>) {
+        if let Some(payload) = frame.encode(self.dialect) {
+            // A full outbox has closed itself.
+            let _ = self.outbox.push(payload);
+        }
+    }
+
+    /// Gives the seat back.
+    pub(super) fn leave(self) {
+        self.board.do_send(Detach { conn: self.conn });
+        if let Some(class) = self.class {
+            class.do_send(Leave { conn: self.conn });
+        }
+    }
+}

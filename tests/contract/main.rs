@@ -1,0 +1,21 @@
+//! The contract, as a client meets it: a real process, a real Postgres, only HTTP and WebSocket.
+//! One module for each feature; names are a rule of `docs/SPEC.md` and a sentence. Never imports the server's code.
+
+mod accounts;
+mod answers;
+mod classrooms;
+mod closing;
+mod cursors;
+mod dialects;
+mod drawing;
+mod faults;
+mod harness;
+mod joining;
+mod operations;
+mod permissions;
+mod process;
+mod repeating;
+mod resuming;
+mod saving;
+mod sessions;
+mod slow_readers;
