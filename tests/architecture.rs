@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["protocol"],
     &["store", "cluster", "blobs", "render"],
-    &["identity"],
+    &["vault", "past", "identity"],
     &["actors", "jobs"],
     &["ws", "http"],
     &["telemetry"],
@@ -249,7 +249,7 @@ fn rules() -> BTreeMap<String, bool> {
 /// The rule that a test's name begins with, such as `d4` of `d4_a_refused_batch…`.
 fn cited(name: &str) -> Option<&str> {
     let (head, _) = name.split_once('_')?;
-    let letter = head.chars().next().is_some_and(|c| "drscjwpakhbo".contains(c));
+    let letter = head.chars().next().is_some_and(|c| "drscjwpakhbovntelumx".contains(c));
     (letter && head.len() > 1 && head[1..].chars().all(|c| c.is_ascii_digit())).then_some(head)
 }
 
@@ -301,7 +301,11 @@ fn o4_the_example_settings_list_every_rate_with_its_default() {
     let mut scopes = 0;
     for line in table.lines().filter(|line| line.contains(" = \"")) {
         let name = line.split('"').nth(1).unwrap();
-        let unit = if line.contains("per_second") { "s" } else { "min" };
+        let unit = match line {
+            line if line.contains("per_second") => "s",
+            line if line.contains("per_hour") => "h",
+            _ => "min",
+        };
         let count: String = line.split('(').nth(1).unwrap().chars().filter(char::is_ascii_digit).collect();
         let expected = format!("{name} = \"{count}/{unit}\"");
         let plain = |text: &str| text.trim_start_matches(['#', ' ']).split_whitespace().collect::<Vec<_>>().join(" ");

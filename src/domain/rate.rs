@@ -25,6 +25,12 @@ impl Rate {
         Self { count, period: Duration::from_secs(60) }
     }
 
+    /// `count` events an hour.
+    #[must_use]
+    pub const fn per_hour(count: u32) -> Self {
+        Self { count, period: Duration::from_secs(3600) }
+    }
+
     fn interval_nanos(self) -> u64 {
         (u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX) / u64::from(self.count.max(1))).max(1)
     }
@@ -138,8 +144,20 @@ scopes! {
     SoloDiff = "solo_diff", Rate::per_minute(120);
     /// Whole-state saves of one user (2.0).
     SoloStream = "solo_stream", Rate::per_minute(60);
+    /// Beacons of one user (2.0).
+    SoloBeacon = "solo_beacon", Rate::per_minute(120);
     /// Every other Solo request of one user (2.0).
     SoloUser = "solo_user", Rate::per_minute(100);
+    /// Requests through share links from one address (2.0).
+    SoloAnon = "solo_anon", Rate::per_minute(30);
+    /// Exports that one user asks for (2.0).
+    SoloExport = "solo_export", Rate::per_minute(10);
+    /// Uploads of one user (`contract/drive.md` 11.4).
+    Upload = "upload", Rate::per_hour(50);
+    /// Board metrics from one user or address (2.9).
+    BoardMetrics = "board_metrics", Rate::per_minute(200);
+    /// Telemetry from one user or address (2.9).
+    Telemetry = "telemetry", Rate::per_minute(300);
     /// Login attempts from one address (`contract/drive.md` 11.4).
     LoginAddress = "login_address", Rate::per_minute(30);
     /// Login attempts on one account (`contract/drive.md` 11.4).

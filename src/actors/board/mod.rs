@@ -113,12 +113,27 @@ impl BoardActor {
         tracing::debug!(board = %self.id, "board left memory");
     }
 
-    /// Another owner has the board: seats come back to find it, writes in flight are told that nothing is promised.
-    fn lost(&mut self, ctx: &mut Context<Self>) {
+    /// The fence turned this owner away: the board has another one, or it was deleted. Nothing else happens to the board
+    /// until that is known, since those at it are told to come back in the one case and to stay away in the other.
+    fn fenced(&mut self, ctx: &mut Context<Self>) {
+        let (id, store) = (self.id, self.directory.store().clone());
+        let asking = async move {
+            // Whoever comes back to a board that is gone after all is told so at the door.
+            let asked = tokio::time::timeout(Duration::from_secs(2), store.board_access(id)).await;
+            matches!(asked, Ok(Ok(None)))
+        };
+        ctx.wait(asking.into_actor(self).map(|deleted, act, ctx| act.lost(deleted, ctx)));
+    }
+
+    fn lost(&mut self, deleted: bool, ctx: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
-            tracing::warn!(board = %awake.id, epoch = %awake.epoch, rev = %awake.board.rev(), "board has another owner");
-            awake.close_seats(Close::Moved);
-            awake.fail_waiters(&BoardError::Unavailable { retry_after: Duration::from_secs(1) });
+            tracing::warn!(board = %awake.id, epoch = %awake.epoch, rev = %awake.board.rev(), deleted, "board is no longer ours");
+            let (close, error) = match deleted {
+                true => (Close::NotFound, BoardError::NotFound),
+                false => (Close::Moved, BoardError::Unavailable { retry_after: Duration::from_secs(1) }),
+            };
+            awake.close_seats(close);
+            awake.fail_waiters(&error);
         }
         self.leave(ctx);
     }

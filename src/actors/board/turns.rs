@@ -105,7 +105,7 @@ impl Handler<Fenced> for BoardActor {
 
     fn handle(&mut self, _: Fenced, ctx: &mut Context<Self>) {
         if let Phase::Awake(_) = self.phase {
-            self.lost(ctx);
+            self.fenced(ctx);
         }
     }
 }

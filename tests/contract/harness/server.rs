@@ -24,7 +24,13 @@ pub const SECRET: &str = "a-secret-for-tests-only-0123456789abcdef";
 const ROOMY: &[&str] = &[
     "SOLO_DIFF",
     "SOLO_STREAM",
+    "SOLO_BEACON",
     "SOLO_USER",
+    "SOLO_ANON",
+    "SOLO_EXPORT",
+    "UPLOAD",
+    "BOARD_METRICS",
+    "TELEMETRY",
     "LOGIN_ADDRESS",
     "LOGIN_ACCOUNT",
     "REGISTER",
