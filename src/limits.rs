@@ -11,6 +11,8 @@ pub const DIFF_BODY: usize = 512 * 1024;
 pub const STREAM_BODY: usize = 2 * 1024 * 1024;
 /// `POST` and `PATCH` of a session: the contract gives none, so the largest state that can be exported.
 pub const SESSION_BODY: usize = 10 * 1024 * 1024;
+/// What a page says as it leaves.
+pub const BEACON_BODY: usize = 64 * 1024;
 /// Accounts, classrooms and other small bodies.
 pub const SMALL_BODY: usize = 16 * 1024;
 /// Operations in one batch, REST or socket: 100 pass, 101 are refused.
@@ -132,6 +134,23 @@ pub const EMAIL_BYTES: usize = 254;
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Bytes of storage a new account may use: 5 GiB (design §6).
 pub const DEFAULT_QUOTA_BYTES: i64 = 5 * 1024 * 1024 * 1024;
+
+// --- the event log ---------------------------------------------------------------------------------
+
+/// Characters of a `User-Agent` that are kept: real ones are shorter, and the header is the client's to fill.
+pub const AGENT_CHARS: usize = 512;
+/// Bytes of an event's details as JSON; longer ones are left out.
+pub const EVENT_DATA_BYTES: usize = 2 * 1024;
+/// Events that wait for their commit, at most some 3 KiB each: past it the newest are lost and counted.
+pub const EVENTS_WAITING: usize = 8_192;
+/// How long an answer waits for its event to be committed; after that it goes without.
+pub const EVENT_WAIT: Duration = Duration::from_secs(1);
+/// How long events that nobody waits for gather before they are written together.
+pub const EVENTS_LINGER: Duration = Duration::from_millis(50);
+/// How long the last events may take when the server stops.
+pub const EVENTS_FLUSH: Duration = Duration::from_secs(3);
+/// Days that the events of saves are kept: an autosave each 3 s makes 1,200 an hour, and the journal knows them, too.
+pub const SAVE_EVENTS_DAYS: u32 = 90;
 
 // --- paging ---------------------------------------------------------------------------------------
 

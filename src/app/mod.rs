@@ -23,7 +23,7 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
 use crate::http::cors::cors;
-use crate::http::{Cookies, Envelope, Limiter, Policy, Readiness, Registration, Services};
+use crate::http::{Cookies, Envelope, EventLog, Limiter, Policy, Readiness, Registration, Services};
 use crate::identity::{self, Authenticator, Passwords, People};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
@@ -135,6 +135,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         people,
         passwords,
         limiter: Limiter::new(settings.rates.clone()),
+        events: EventLog::start(store.clone()),
         readiness: Readiness::default(),
         policy: policy(settings),
     });
@@ -175,6 +176,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     tracing::info!(signal = stopped, "stopping: sockets come back later, boards are committed");
     closing.readiness.drain();
     stop(&directory, handle, admin).await;
+    closing.events.flush(limits::EVENTS_FLUSH).await;
     Ok(())
 }
 

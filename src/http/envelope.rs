@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, its span, the safety headers, the metrics, and the bodies of all errors.
+//! What surrounds every request: its id, its span, the safety headers, the metrics, its event, and the bodies of errors.
 //! Wrapped around the whole app by `app`, outside CORS. Never reads a body, and costs one allocation on the good path.
 
 use std::{
@@ -16,7 +16,12 @@ use actix_web::{
 };
 use tracing::Instrument;
 
-use super::{problem::Problem, request_id::RequestId, route::Meter};
+use super::{
+    audit::{self, Trail},
+    problem::Problem,
+    request_id::RequestId,
+    route::{Meter, Route},
+};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -69,18 +74,31 @@ where
             path = request.path()
         );
         request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(Trail::default());
+        let changes = audit::changes(request.method());
         let unmatched = Rc::clone(&self.unmatched);
         let answer = span.in_scope(|| self.service.call(request));
-        Box::pin(
-            async move {
-                let answer = finish(answer.await?, &id);
-                let status = answer.status();
-                answer.request().app_data::<Rc<Meter>>().unwrap_or(&unmatched).record(status, began.elapsed());
-                Ok(answer)
+        let work = async move {
+            let answer = finish(answer.await?, &id);
+            let (request, status) = (answer.request(), answer.status());
+            match request.app_data::<Rc<Route>>() {
+                Some(route) => {
+                    audit::settle(request, status, &route.traces).await;
+                    route.meter.record(status, began.elapsed());
+                }
+                None => unmatched.record(status, began.elapsed()),
             }
-            .instrument(span),
-        )
+            Ok(answer)
+        }
+        .instrument(span);
+        if changes { Box::pin(to_the_end(work)) } else { Box::pin(work) }
     }
+}
+
+/// Runs what changes something to its end even when its client hangs up in the middle: what was committed must also be
+/// felt by those who are connected, and be in the event log.
+async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, Error>> + 'static) -> Result<T, Error> {
+    actix_web::rt::spawn(work).await.unwrap_or_else(|error| Err(Problem::Internal(error.to_string()).into()))
 }
 
 /// Adds the headers, and the body when the answer is an error.

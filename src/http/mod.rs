@@ -2,12 +2,12 @@
 //! Called by `app`, which wraps it in [`Envelope`] and [`cors()`](cors::cors). Never touches a board's content: it asks
 //! the directory.
 
+pub mod audit;
 mod auth;
 mod body;
 mod classrooms;
 pub mod cors;
 mod envelope;
-mod events;
 pub mod extract;
 mod fields;
 mod health;
@@ -20,21 +20,22 @@ mod times;
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, Scope, web};
+use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Passwords, People},
-    store::Store,
+    store::{Category, Store},
 };
 
+pub use audit::EventLog;
 pub use classrooms::invite_code;
 pub use envelope::Envelope;
 pub use health::Readiness;
 pub use problem::Problem;
 pub use ratelimit::{Caller, Limiter};
 pub use request_id::RequestId;
-use route::at;
+use route::{Endpoint, at};
 
 /// What every handler may use. One for the process, shared as `web::Data`.
 pub struct Services {
@@ -50,6 +51,8 @@ pub struct Services {
     pub passwords: Passwords,
     /// Rates.
     pub limiter: Limiter,
+    /// What was done by whom.
+    pub events: EventLog,
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// What the operator decided.
@@ -95,46 +98,64 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .default_service(web::to(nothing_here));
 }
 
-/// The API under one prefix. The paths that are called for every stroke come first.
+/// The API under one prefix.
 fn api(prefix: &str) -> Scope {
-    web::scope(prefix)
-        .service(at("/solo/sessions/{id}/diff").patch(solo::diff::save))
-        .service(at("/solo/sessions/{id}/save-stream").post(solo::stream::save))
-        .service(at("/solo/sessions/{id}").get(solo::read).patch(solo::change).delete(solo::delete))
-        .service(at("/solo/sessions/{id}/beacon").post(solo::beacon::heard))
-        .service(at("/solo/sessions/{id}/duplicate").post(solo::duplicate))
-        .service(at("/solo/sessions").get(solo::list).post(solo::create))
-        .service(at("/boards/{id}").get(solo::read))
-        .service(at("/auth/register").post(auth::register))
-        .service(at("/auth/login").post(auth::login))
-        .service(at("/auth/refresh").post(auth::refresh))
-        .service(at("/auth/logout").post(auth::logout))
-        .service(at("/auth/me").get(auth::me))
-        .service(at("/classrooms").get(classrooms::list).post(classrooms::create))
-        .service(at("/classrooms/join").post(classrooms::join))
-        .service(at("/classrooms/{id}").get(classrooms::read).patch(classrooms::rename).delete(classrooms::delete))
-        .service(at("/classrooms/{id}/members").get(classrooms::members::list))
-        .service(
-            at("/classrooms/{id}/members/{user}")
-                .patch(classrooms::members::set_role)
-                .delete(classrooms::members::remove),
-        )
-        .service(at("/classrooms/{id}/sessions").get(classrooms::sessions::list).post(classrooms::sessions::open))
-        .service(
-            at("/classrooms/{id}/sessions/{sid}").get(classrooms::sessions::read).patch(classrooms::sessions::rename),
-        )
-        .service(at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end))
-        .default_service(web::to(nothing_here))
+    table().into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
 }
 
-/// Runs a handler to its end even when its client hangs up in the middle: what was committed must also be felt by those
-/// who are connected.
-async fn to_the_end(
-    work: impl Future<Output = Result<HttpResponse, Problem>> + 'static,
-) -> Result<HttpResponse, Problem> {
-    let span = tracing::Span::current();
-    let done = actix_web::rt::spawn(tracing::Instrument::instrument(work, span)).await;
-    done.map_err(|error| Problem::Internal(error.to_string()))?
+/// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
+/// come first.
+fn table() -> Vec<Endpoint> {
+    use Category::{Account, Board, Classroom};
+    vec![
+        at("/solo/sessions/{id}/diff").patch(solo::diff::save).audit_later("PATCH", Board, "board_saved"),
+        at("/solo/sessions/{id}/save-stream").post(solo::stream::save).audit_later("POST", Board, "board_saved"),
+        at("/solo/sessions/{id}")
+            .get(solo::read)
+            .patch(solo::change)
+            .audit_later("PATCH", Board, "board_changed")
+            .delete(solo::delete)
+            .audit("DELETE", Board, "board_deleted"),
+        at("/solo/sessions/{id}/beacon")
+            .post(solo::beacon::heard)
+            .unaudited("POST", "it changes nothing; it is kept with the telemetry"),
+        at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
+        at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
+        at("/boards/{id}").get(solo::read),
+        at("/auth/register").post(auth::register).audit("POST", Account, "registered"),
+        at("/auth/login").post(auth::login).audit("POST", Account, "logged_in"),
+        at("/auth/refresh").post(auth::refresh).audit("POST", Account, "login_refreshed"),
+        at("/auth/logout").post(auth::logout).audit("POST", Account, "logged_out"),
+        at("/auth/me").get(auth::me),
+        at("/classrooms").get(classrooms::list).post(classrooms::create).audit("POST", Classroom, "classroom_created"),
+        at("/classrooms/join").post(classrooms::join).audit("POST", Classroom, "classroom_joined"),
+        at("/classrooms/{id}")
+            .get(classrooms::read)
+            .patch(classrooms::rename)
+            .audit("PATCH", Classroom, "classroom_renamed")
+            .delete(classrooms::delete)
+            .audit("DELETE", Classroom, "classroom_deleted"),
+        at("/classrooms/{id}/members").get(classrooms::members::list),
+        at("/classrooms/{id}/members/{user}")
+            .patch(classrooms::members::set_role)
+            .audit("PATCH", Classroom, "member_role_set")
+            .delete(classrooms::members::remove)
+            .audit("DELETE", Classroom, "member_removed"),
+        at("/classrooms/{id}/sessions").get(classrooms::sessions::list).post(classrooms::sessions::open).audit(
+            "POST",
+            Classroom,
+            "session_opened",
+        ),
+        at("/classrooms/{id}/sessions/{sid}")
+            .get(classrooms::sessions::read)
+            .patch(classrooms::sessions::rename)
+            .audit("PATCH", Classroom, "session_renamed"),
+        at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
+            "POST",
+            Classroom,
+            "session_ended",
+        ),
+    ]
 }
 
 async fn nothing_here() -> Result<&'static str, Problem> {

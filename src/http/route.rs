@@ -1,4 +1,4 @@
-//! One path of the REST surface: its methods, its 405, its optional trailing slash and its meter.
+//! One path of the REST surface: its methods, its 405, its optional trailing slash, its meter and its traces.
 //! Called by the route tables. Never decides anything about a request beyond its method.
 
 use std::{rc::Rc, time::Duration};
@@ -12,7 +12,11 @@ use actix_web::{
 };
 use metrics::{Counter, Histogram, counter, histogram};
 
-use super::problem::Problem;
+use super::{
+    audit::{Pace, Trace, Traces},
+    problem::Problem,
+};
+use crate::store::Category;
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -40,11 +44,20 @@ impl Meter {
     }
 }
 
+/// What `envelope` knows of the route that answered.
+pub struct Route {
+    /// Its meter.
+    pub meter: Meter,
+    /// What it leaves in the event log.
+    pub traces: Traces,
+}
+
 /// A path and what answers there. Written with a trailing slash; served with and without.
 pub struct Endpoint {
     pattern: &'static str,
     resource: Resource,
     allow: Vec<&'static str>,
+    traces: Traces,
 }
 
 /// The path `pattern`, which must not end in a slash.
@@ -52,7 +65,7 @@ pub struct Endpoint {
 pub fn at(pattern: &'static str) -> Endpoint {
     debug_assert!(!pattern.ends_with('/'));
     let resource = web::resource(format!("{pattern}{{_:/?}}"));
-    Endpoint { pattern, resource, allow: Vec::new() }
+    Endpoint { pattern, resource, allow: Vec::new(), traces: Traces::default() }
 }
 
 macro_rules! methods {
@@ -83,6 +96,35 @@ impl Endpoint {
         /// Answers `DELETE`.
         delete, guard::Delete(), ["DELETE"];
     }
+
+    /// Each success of `method` leaves this event, and is answered when it is committed.
+    #[must_use]
+    pub fn audit(self, method: &'static str, category: Category, action: &'static str) -> Self {
+        self.trace(method, Trace::Event { category, action, pace: Pace::AtOnce })
+    }
+
+    /// The same without waiting for the commit: for what clients do every few seconds.
+    #[must_use]
+    pub fn audit_later(self, method: &'static str, category: Category, action: &'static str) -> Self {
+        self.trace(method, Trace::Event { category, action, pace: Pace::Later })
+    }
+
+    /// `method` leaves no event, because of `why`. A method that changes something must say one or the other.
+    #[must_use]
+    pub fn unaudited(self, method: &'static str, why: &'static str) -> Self {
+        self.trace(method, Trace::Nothing(why))
+    }
+
+    fn trace(mut self, method: &'static str, trace: Trace) -> Self {
+        self.traces.add(method, trace);
+        self
+    }
+
+    /// Its pattern, the methods it answers and the trace of each.
+    #[cfg(test)]
+    pub fn described(&self) -> (&'static str, Vec<(&'static str, Option<Trace>)>) {
+        (self.pattern, self.allow.iter().map(|method| (*method, self.traces.of(method))).collect())
+    }
 }
 
 impl HttpServiceFactory for Endpoint {
@@ -92,6 +134,7 @@ impl HttpServiceFactory for Endpoint {
             let allow = allow.clone().into();
             async move { Err::<&str, _>(Problem::MethodNotAllowed { allow }) }
         };
-        self.resource.app_data(Rc::new(Meter::new(self.pattern))).default_service(web::to(refuse)).register(config);
+        let route = Rc::new(Route { meter: Meter::new(self.pattern), traces: self.traces });
+        self.resource.app_data(route).default_service(web::to(refuse)).register(config);
     }
 }

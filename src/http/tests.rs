@@ -56,6 +56,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         people: People::new(store.clone()),
         passwords: Passwords::new().unwrap(),
         limiter: Limiter::new(rates),
+        events: EventLog::start(store.clone()),
         readiness: Readiness::default(),
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,
@@ -119,6 +120,7 @@ fn person(email: &str, role: &str) -> Value {
 }
 
 mod boards;
+mod traces;
 
 const ANY_ID: &str = "0198a000-0000-7000-8000-000000000000";
 

@@ -118,9 +118,6 @@ const CREATE: &str = "
         VALUES ($9, $1, $10, $11, $12, $13)
     ), token AS (
         INSERT INTO refresh_token (hash, auth_session, expires_at) VALUES ($14, $9, $11)
-    ), logged AS (
-        INSERT INTO event (id, actor, category, action, ip, agent, request_id)
-        VALUES ($15, $1, 'account', 'registered', $12, $13, $16)
     )
     SELECT * FROM made";
 
@@ -137,7 +134,7 @@ const BY_ID: &str = "
     WHERE id = $1";
 
 impl Store {
-    /// Makes an account with its `Boards` folder, its first login and the event, or nothing.
+    /// Makes an account with its `Boards` folder and its first login, or nothing.
     ///
     /// # Errors
     /// `EmailTaken`, or as every query.
@@ -158,8 +155,6 @@ impl Store {
             &login.origin.address,
             &login.origin.agent(),
             &login.refresh.as_slice(),
-            &Uuid::now_v7(),
-            &login.origin.request_id,
         ];
         match self.pool.get().await?.query_one(CREATE, row).await {
             Ok(made) => Ok(Account::from_row(&made)?),

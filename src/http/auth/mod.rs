@@ -4,14 +4,14 @@
 mod cookie;
 mod shapes;
 
-use crate::http::to_the_end;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Registration, Services, events,
+    Registration, Services,
+    audit::Trail,
     extract::{Body, ClientOrigin, Signed, SmallBody},
     fields::{Faults, Fields},
     problem::Problem,
@@ -23,13 +23,14 @@ use crate::{
         rate::Scope,
     },
     identity::RefreshToken,
-    store::{Account, Category, CreateAccountError, NewAccount, NewLogin, Rotation},
+    store::{Account, CreateAccountError, NewAccount, NewLogin, Rotation},
 };
 
 /// `POST /auth/register/`: makes an account and signs it in.
 pub async fn register(
     services: web::Data<Services>,
     from: ClientOrigin,
+    trail: Trail,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::Register, from.address)?;
@@ -55,14 +56,15 @@ pub async fn register(
         }
         CreateAccountError::Store(error) => error.into(),
     })?;
-    let mut answer = HttpResponse::Created();
-    signed_in(&services, &mut answer, &account, new.login.id, &refresh)
+    note(&trail, account.id, new.login.id);
+    signed_in(&services, &mut HttpResponse::Created(), &account, new.login.id, &refresh)
 }
 
 /// `POST /auth/login/`: unknown e-mail and wrong password take the same work and get the same answer.
 pub async fn login(
     services: web::Data<Services>,
     from: ClientOrigin,
+    trail: Trail,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::LoginAddress, from.address)?;
@@ -71,18 +73,18 @@ pub async fn login(
     let known = services.store.account_by_email(&email).await?;
     let stored = known.as_ref().map(|(_, hash)| hash.as_str());
     let matches = services.passwords.matches(password, stored).await?;
-    let Some((account, _)) = known.filter(|_| matches) else { return Err(Problem::InvalidCredentials) };
-    let refresh = RefreshToken::generate()?;
-    let login = NewLogin {
-        id: LoginId(Uuid::now_v7()),
-        refresh: refresh.hash,
-        at: Timestamp::now(),
-        origin: from.origin.clone(),
+    let Some((account, _)) = known.as_ref().filter(|_| matches) else {
+        // Whose account it was tried on is worth knowing; what was typed may be a password, so it is not kept.
+        known.iter().for_each(|(account, _)| trail.note("account", account.id.to_string()));
+        trail.refused("login_refused");
+        return Err(Problem::InvalidCredentials);
     };
+    let refresh = RefreshToken::generate()?;
+    let login =
+        NewLogin { id: LoginId(Uuid::now_v7()), refresh: refresh.hash, at: Timestamp::now(), origin: from.origin };
     services.store.open_login(account.id, &login).await?;
-    let data = json!({"login": login.id});
-    events::record(&services, account.id, Category::Account, "logged_in", from.origin, data).await;
-    signed_in(&services, &mut HttpResponse::Ok(), &account, login.id, &refresh)
+    note(&trail, account.id, login.id);
+    signed_in(&services, &mut HttpResponse::Ok(), account, login.id, &refresh)
 }
 
 /// `POST /auth/refresh/`: exchanges a refresh token, from the body or the cookie, for its successor.
@@ -90,12 +92,14 @@ pub async fn refresh(
     services: web::Data<Services>,
     request: HttpRequest,
     from: ClientOrigin,
+    trail: Trail,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::Refresh, from.address)?;
     let old = presented(&request, &body.bytes)?.ok_or(Problem::InvalidRefresh)?;
     let new = RefreshToken::generate()?;
-    let (login, account) = rotate(&services, &old, &new).await?.ok_or(Problem::InvalidRefresh)?;
+    let (login, account) = rotate(&services, &trail, &old, &new).await?.ok_or(Problem::InvalidRefresh)?;
+    note(&trail, account.id, login);
     services.people.learn(&account);
     let access = access(&services, &account, login)?;
     Ok(HttpResponse::Ok().cookie(cookie::set(&new.text, services.policy.cookies)).json(json!({
@@ -109,35 +113,31 @@ pub async fn refresh(
 pub async fn logout(
     services: web::Data<Services>,
     request: HttpRequest,
-    from: ClientOrigin,
+    trail: Trail,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
-    to_the_end(async move {
-        let signed = Signed::of(&request);
-        let ended = match &signed {
-            Ok(who) => who.login.map(|login| (login, who.user)),
-            Err(_) => match presented(&request, &body.bytes)? {
-                // Rotating is how the store tells whose token it is; the successor is told to nobody and dies at once.
-                Some(old) => rotate(&services, &old, &RefreshToken::generate()?)
-                    .await?
-                    .map(|(login, account)| (login, account.id)),
-                None => None,
-            },
-        };
-        match (ended, signed) {
-            (Some((login, user)), _) => {
-                services.store.end_login(login, Timestamp::now()).await?;
-                services.authenticator.revoke(login);
-                let data = json!({"login": login});
-                events::record(&services, user, Category::Account, "logged_out", from.origin, data).await;
-            }
-            // A token of another issuer has no login here that could end.
-            (None, Ok(_)) => {}
-            (None, Err(problem)) => return Err(problem),
+    let signed = Signed::of(&request);
+    let ended = match &signed {
+        Ok(who) => who.login.map(|login| (login, who.user)),
+        Err(_) => match presented(&request, &body.bytes)? {
+            // Rotating is how the store tells whose token it is; the successor is told to nobody and dies at once.
+            Some(old) => rotate(&services, &trail, &old, &RefreshToken::generate()?)
+                .await?
+                .map(|(login, account)| (login, account.id)),
+            None => None,
+        },
+    };
+    match (ended, signed) {
+        (Some((login, user)), _) => {
+            services.store.end_login(login, Timestamp::now()).await?;
+            services.authenticator.revoke(login);
+            note(&trail, user, login);
         }
-        Ok(HttpResponse::NoContent().cookie(cookie::cleared(services.policy.cookies)).finish())
-    })
-    .await
+        // A token of another issuer has no login here that could end.
+        (None, Ok(_)) => {}
+        (None, Err(problem)) => return Err(problem),
+    }
+    Ok(HttpResponse::NoContent().cookie(cookie::cleared(services.policy.cookies)).finish())
 }
 
 /// `GET /auth/me/`.
@@ -154,17 +154,30 @@ fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<String>, Probl
 }
 
 /// `None` when the token is good for nothing. One that was used before ends its login at once, here and in the store.
-async fn rotate(services: &Services, old: &str, new: &RefreshToken) -> Result<Option<(LoginId, Account)>, Problem> {
+async fn rotate(
+    services: &Services,
+    trail: &Trail,
+    old: &str,
+    new: &RefreshToken,
+) -> Result<Option<(LoginId, Account)>, Problem> {
     let rotation = services.store.rotate_refresh(&RefreshToken::hash_of(old), &new.hash, Timestamp::now()).await?;
     match rotation {
         Rotation::Rotated { login, account } => Ok(Some((login, account))),
         Rotation::Replayed { login } => {
             services.authenticator.revoke(login);
             tracing::warn!(%login, "a used refresh token was shown again, its login is ended");
+            trail.note("login", login.to_string());
+            trail.refused("refresh_replayed");
             Ok(None)
         }
         Rotation::Unknown | Rotation::Expired => Ok(None),
     }
+}
+
+/// Whose login it was: no access token says so here.
+fn note(trail: &Trail, user: UserId, login: LoginId) {
+    trail.actor(user);
+    trail.note("login", login.to_string());
 }
 
 fn access(services: &Services, account: &Account, login: LoginId) -> Result<crate::identity::Issued, Problem> {

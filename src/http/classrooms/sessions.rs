@@ -1,27 +1,19 @@
 //! Class sessions: opened with a board by a tutor, read by members, ended for good. Called by the route table.
 //! Never ends a room itself: it tells the directory.
 
-use crate::http::to_the_end;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{led, name_of, seen, shapes};
+use super::{call::Call, shapes};
 use crate::{
     domain::{
         ids::{BoardId, ClassroomId, SessionId, UserId},
         json::{Object, Value},
-        rate::Scope,
     },
-    http::{
-        Services, events,
-        extract::{ClientOrigin, Paging, Signed, SignedBody, SmallBody},
-        fields::Fields,
-        problem::Problem,
-        solo::state,
-    },
+    http::{Services, extract::Paging, fields::Fields, problem::Problem, solo::state},
     limits::NAME_CHARS,
-    store::{Category, NewSession},
+    store::NewSession,
 };
 
 type Id = web::Path<(ClassroomId,)>;
@@ -31,31 +23,18 @@ type LessonId = web::Path<(ClassroomId, SessionId)>;
 const UNNAMED: &str = "Lesson";
 
 /// `GET /classrooms/{id}/sessions/`: newest first.
-pub async fn list(
-    services: web::Data<Services>,
-    path: Id,
-    Signed(who): Signed,
-    paging: Paging,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::ApiUser, who.user)?;
-    seen(&services, path.0, who.user).await?;
+pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
+    call.seen(path.0).await?;
     let page = paging.page();
-    let (count, rows) = services.store.sessions(path.0, page).await?;
+    let (count, rows) = call.services.store.sessions(path.0, page).await?;
     Ok(paging.answer(page, count, rows.iter().map(shapes::Session::from).collect()))
 }
 
 /// `POST /classrooms/{id}/sessions/`: `{name?, template_board_id?}`, by a tutor.
-pub async fn open(
-    services: web::Data<Services>,
-    path: Id,
-    from: ClientOrigin,
-    body: SignedBody<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    let actor = body.who.user;
-    services.limiter.check(Scope::ApiUser, actor)?;
-    let wanted = Opening::read(&body.bytes)?;
-    led(&services, path.0, actor).await?;
-    let fresh = state::fresh(template(&services, wanted.template, actor).await?).await?;
+pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
+    let wanted = Opening::read(call.fields()?)?;
+    call.led(path.0).await?;
+    let fresh = state::fresh(template(&call.services, wanted.template, call.user).await?).await?;
     let new = NewSession {
         id: SessionId(Uuid::now_v7()),
         classroom: path.0,
@@ -64,60 +43,41 @@ pub async fn open(
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
     };
-    let row = services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
-    let data = json!({"classroom": path.0, "session": row.id, "board": row.board});
-    events::record(&services, actor, Category::Classroom, "session_opened", from.origin, data).await;
+    let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
+    call.trail.node(row.board.0);
+    call.trail.note("session", row.id.to_string());
     Ok(HttpResponse::Created().json(shapes::Session::from(&row)))
 }
 
 /// `GET /classrooms/{id}/sessions/{sid}/`.
-pub async fn read(services: web::Data<Services>, path: LessonId, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+pub async fn read(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    services.limiter.check(Scope::ApiUser, who.user)?;
-    seen(&services, id, who.user).await?;
-    let row = services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    call.seen(id).await?;
+    let row = call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
     Ok(HttpResponse::Ok().json(shapes::Session::from(&row)))
 }
 
 /// `PATCH /classrooms/{id}/sessions/{sid}/`: `{name}`, by a tutor.
-pub async fn rename(
-    services: web::Data<Services>,
-    path: LessonId,
-    from: ClientOrigin,
-    body: SignedBody<SmallBody>,
-) -> Result<HttpResponse, Problem> {
+pub async fn rename(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    let actor = body.who.user;
-    services.limiter.check(Scope::ApiUser, actor)?;
-    let name = name_of(&body.bytes)?;
-    led(&services, id, actor).await?;
-    let row = services.store.rename_session(id, session, &name).await?.ok_or(Problem::NotFound)?;
-    let data = json!({"classroom": id, "session": session, "name": name});
-    events::record(&services, actor, Category::Classroom, "session_renamed", from.origin, data).await;
+    let name = call.name()?;
+    call.led(id).await?;
+    let row = call.services.store.rename_session(id, session, &name).await?.ok_or(Problem::NotFound)?;
+    call.trail.node(row.board.0);
+    call.trail.data(json!({"session": session, "name": name}));
     Ok(HttpResponse::Ok().json(shapes::Session::from(&row)))
 }
 
 /// `POST /classrooms/{id}/sessions/{sid}/end/`: for good, by a tutor; ending it again changes nothing.
-pub async fn end(
-    services: web::Data<Services>,
-    path: LessonId,
-    from: ClientOrigin,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    to_the_end(async move {
-        let (id, session) = *path;
-        services.limiter.check(Scope::ApiUser, who.user)?;
-        led(&services, id, who.user).await?;
-        let ended = services.store.end_session(id, session).await?.ok_or(Problem::NotFound)?;
-        // Told again when it was over already: a process that died in between may not have heard it.
-        services.directory.session_ended(id, session).await;
-        if ended.fresh {
-            let data = json!({"classroom": id, "session": session});
-            events::record(&services, who.user, Category::Classroom, "session_ended", from.origin, data).await;
-        }
-        Ok(HttpResponse::Ok().json(shapes::Session::from(&ended.session)))
-    })
-    .await
+pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+    let (id, session) = *path;
+    call.led(id).await?;
+    let ended = call.services.store.end_session(id, session).await?.ok_or(Problem::NotFound)?;
+    // Told again when it was over already: a process that died in between may not have heard it.
+    call.services.directory.session_ended(id, session).await;
+    call.trail.node(ended.session.board.0);
+    call.trail.data(json!({"session": session, "fresh": ended.fresh}));
+    Ok(HttpResponse::Ok().json(shapes::Session::from(&ended.session)))
 }
 
 /// The first state of a session's board: a copy of a board that the tutor may read, or nothing yet.
@@ -135,8 +95,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn read(body: &[u8]) -> Result<Self, Problem> {
-        let mut fields = Fields::parse(body)?;
+    fn read(mut fields: Fields) -> Result<Self, Problem> {
         let name = fields.name("name", NAME_CHARS).unwrap_or_else(|| UNNAMED.to_owned());
         let template = fields.nullable_text("template_board_id", 64).flatten().and_then(|text| {
             let id = text.parse().ok();
@@ -156,7 +115,7 @@ mod tests {
 
     #[test]
     fn k5_an_opening_body_may_be_empty_and_a_template_must_be_an_id() {
-        let read = |body: &str| Opening::read(body.as_bytes());
+        let read = |body: &str| Opening::read(Fields::parse(body.as_bytes())?);
         let empty = read("").unwrap();
         assert_eq!((&*empty.name, empty.template), (UNNAMED, None));
         assert_eq!(read(r#"{"template_board_id":null}"#).unwrap().template, None);

@@ -20,6 +20,6 @@ use actix_web::{HttpRequest, web};
 use super::{Services, problem::Problem};
 
 /// The process' services, which every route needs.
-fn services(request: &HttpRequest) -> Result<&web::Data<Services>, Problem> {
+pub(super) fn services(request: &HttpRequest) -> Result<&web::Data<Services>, Problem> {
     request.app_data::<web::Data<Services>>().ok_or_else(|| Problem::Internal("the services are not there".to_owned()))
 }

@@ -9,10 +9,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
 
-use crate::{http::request_id::RequestId, store::Origin};
-
-/// Characters of a `User-Agent` that are kept.
-const AGENT_CHARS: usize = 512;
+use crate::{http::request_id::RequestId, limits::AGENT_CHARS, store::Origin};
 
 /// The address of the client: the peer of the connection. Behind a proxy this is the proxy; this is the one place that
 /// will learn which proxies are trusted.
@@ -30,19 +27,27 @@ pub struct ClientOrigin {
     pub origin: Origin,
 }
 
-impl FromRequest for ClientOrigin {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+impl ClientOrigin {
+    /// Where `request` came from.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Self {
         let address = client_address(request);
-        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let agent = request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         let origin = Origin {
             address: Some(address),
             agent: agent.map(|agent| agent.chars().take(AGENT_CHARS).collect()),
             request_id,
         };
-        ready(Ok(Self { address, origin }))
+        Self { address, origin }
+    }
+}
+
+impl FromRequest for ClientOrigin {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
     }
 }

@@ -9,7 +9,10 @@ use actix_web::{
     http::header::{AUTHORIZATION, HeaderMap},
 };
 
-use crate::{http::problem::Problem, identity::Principal};
+use crate::{
+    http::{audit::Trail, problem::Problem},
+    identity::Principal,
+};
 
 /// Who sent the request.
 #[derive(Clone, Debug)]
@@ -22,7 +25,9 @@ impl Signed {
     /// 401 without a token, or with one that is not good.
     pub fn of(request: &HttpRequest) -> Result<Principal, Problem> {
         let token = bearer(request.headers()).ok_or_else(Problem::no_credentials)?;
-        Ok(super::services(request)?.authenticator.verify(token)?)
+        let who = super::services(request)?.authenticator.verify(token)?;
+        Trail::of(request).actor(who.user);
+        Ok(who)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     },
     http::{
         Services,
+        audit::Trail,
         extract::{DiffBody, SignedBody, base_required, idempotency_key},
         fields::Fields,
         problem::Problem,
@@ -27,14 +28,17 @@ pub async fn save(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
+    trail: Trail,
     body: SignedBody<DiffBody>,
 ) -> Result<HttpResponse, Problem> {
     let who = body.who.user;
+    trail.node(path.0.0);
     services.limiter.check(Scope::SoloDiff, who)?;
     let diff = Diff::read(&body.bytes)?;
     let key = idempotency_key(request.headers())?.or(diff.key);
     let save = DiffSave { who, base: base_required(request.headers()), key, ops: diff.ops };
     let saved = services.directory.save_diff(path.0, save).await?;
+    trail.note("rev", saved.rev.0);
     Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
         "server_ts": times::server_ts(saved.at),
         "next_rev": saved.rev.0,

@@ -7,12 +7,12 @@ pub mod diff;
 pub mod state;
 pub mod stream;
 
-use crate::http::to_the_end;
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
 use super::{
     Services,
+    audit::Trail,
     extract::{Paging, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
     fields::Fields,
     problem::Problem,
@@ -45,14 +45,18 @@ pub async fn list(services: web::Data<Services>, Signed(who): Signed, paging: Pa
 }
 
 /// `POST /solo/sessions/`: a new board at revision 0.
-pub async fn create(services: web::Data<Services>, body: SignedBody<SessionBody>) -> Result<HttpResponse, Problem> {
+pub async fn create(
+    services: web::Data<Services>,
+    trail: Trail,
+    body: SignedBody<SessionBody>,
+) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, body.who.user)?;
     let wanted = Wanted::read(without_falsy_state(state::parse(body.bytes).await?))?;
     let fresh = state::fresh(wanted.state.unwrap_or(Value::Object(crate::domain::json::Object::default()))).await?;
     let name = wanted.card.name.unwrap_or_else(|| UNTITLED.to_owned());
     let page_count = wanted.card.page_count.unwrap_or(fresh.page_count);
     let thumbnail_url = wanted.card.thumbnail_url.flatten();
-    make(&services, body.who.user, name, thumbnail_url, page_count, fresh).await
+    make(&services, &trail, body.who.user, name, thumbnail_url, page_count, fresh).await
 }
 
 /// `GET /solo/sessions/{id}/` and `GET /boards/{id}/`: the board with its whole state.
@@ -67,8 +71,10 @@ pub async fn change(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
+    trail: Trail,
     body: SignedBody<SessionBody>,
 ) -> Result<HttpResponse, Problem> {
+    trail.node(path.0.0);
     let (id, who) = (path.0, body.who.user);
     services.limiter.check(Scope::SoloUser, who)?;
     let key = idempotency_key(request.headers())?;
@@ -85,7 +91,9 @@ pub async fn change(
     }
     if let Some(state) = wanted.state {
         let document = state::document(state).await?;
-        services.directory.save_state(id, StateSave { who, base, key, document }).await?;
+        let saved = services.directory.save_state(id, StateSave { who, base, key, document }).await?;
+        trail.action("board_saved");
+        trail.note("rev", saved.rev.0);
     } else if base != Base::Any {
         must_match(base, services.directory.read(id, who).await?.rev)?;
     }
@@ -97,28 +105,37 @@ pub async fn change(
 }
 
 /// `DELETE /solo/sessions/{id}/`.
-pub async fn delete(services: web::Data<Services>, path: Id, Signed(who): Signed) -> Result<HttpResponse, Problem> {
-    to_the_end(async move {
-        services.limiter.check(Scope::SoloUser, who.user)?;
-        if services.store.delete_board(path.0, who.user).await? {
-            services.directory.board_deleted(path.0).await;
-            return Ok(HttpResponse::NoContent().finish());
-        }
-        match services.store.board_card(path.0, who.user).await? {
-            Some(_) => Err(Problem::Forbidden("The board of a class session is deleted with its classroom.")),
-            None => Err(Problem::NotFound),
-        }
-    })
-    .await
+pub async fn delete(
+    services: web::Data<Services>,
+    path: Id,
+    trail: Trail,
+    Signed(who): Signed,
+) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::SoloUser, who.user)?;
+    trail.node(path.0.0);
+    if services.store.delete_board(path.0, who.user).await? {
+        services.directory.board_deleted(path.0).await;
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    match services.store.board_card(path.0, who.user).await? {
+        Some(_) => Err(Problem::Forbidden("The board of a class session is deleted with its classroom.")),
+        None => Err(Problem::NotFound),
+    }
 }
 
 /// `POST /solo/sessions/{id}/duplicate/`: a copy of one's own, at revision 0.
-pub async fn duplicate(services: web::Data<Services>, path: Id, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+pub async fn duplicate(
+    services: web::Data<Services>,
+    path: Id,
+    trail: Trail,
+    Signed(who): Signed,
+) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     let (card, view) = look(&services, path.0, who.user).await?;
     let fresh = state::fresh(state::parse(view.state).await?).await?;
     let page_count = fresh.page_count;
-    make(&services, who.user, name_of_copy(&card.name), None, page_count, fresh).await
+    trail.note("of", path.0.to_string());
+    make(&services, &trail, who.user, name_of_copy(&card.name), None, page_count, fresh).await
 }
 
 async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardCard, BoardView), Problem> {
@@ -129,6 +146,7 @@ async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardCar
 
 async fn make(
     services: &Services,
+    trail: &Trail,
     owner: UserId,
     name: String,
     thumbnail_url: Option<String>,
@@ -139,6 +157,7 @@ async fn make(
     let id = BoardId(Uuid::now_v7());
     let new = NewBoard { id, owner, name, thumbnail_url, page_count, checkpoint: fresh.checkpoint };
     let card = services.store.create_board(new).await?;
+    trail.node(id.0);
     Ok(detail::new_board(&card, &fresh.state))
 }
 

@@ -11,6 +11,7 @@ use crate::{
     domain::{json::Value, rate::Scope},
     http::{
         Services,
+        audit::Trail,
         extract::{SignedBody, StreamBody, base_required, idempotency_key, key_of_text},
         fields::{Faults, Fields},
         problem::Problem,
@@ -23,15 +24,18 @@ pub async fn save(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
+    trail: Trail,
     body: SignedBody<StreamBody>,
 ) -> Result<HttpResponse, Problem> {
     let who = body.who.user;
+    trail.node(path.0.0);
     services.limiter.check(Scope::SoloStream, who)?;
     let sent = if body.is_json { json_body(body.bytes).await? } else { raw_body(body.bytes).await? };
     let key = idempotency_key(request.headers())?.or(sent.key);
     let document = state::document(sent.state).await?;
     let save = StateSave { who, base: base_required(request.headers()), key, document };
     let saved = services.directory.save_state(path.0, save).await?;
+    trail.note("rev", saved.rev.0);
     Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
         "detail": match saved.change {
             Change::Accepted => "accepted",

@@ -3,6 +3,7 @@
 mod accounts;
 mod boards;
 mod classes;
+mod events;
 mod journal;
 mod measure;
 mod migrate;

@@ -1,0 +1,129 @@
+//! One event for every request that changed something: who, what, when, from where, under which request id.
+//! The route table names the action, `envelope` calls [`settle`] after the handler, and handlers add to the [`Trail`].
+//! Never refuses a request: the change is done by then, and saying otherwise would be a lie.
+
+mod log;
+mod trail;
+
+use actix_web::{
+    HttpRequest,
+    http::{Method, StatusCode},
+    web,
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use log::EventLog;
+pub use trail::Trail;
+
+use super::{Services, extract::ClientOrigin};
+use crate::{
+    limits::EVENT_DATA_BYTES,
+    store::{Category, Event},
+};
+
+/// Whether an answer waits until its event is committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// Yes, for a bounded time: what is seldom done is worth a millisecond.
+    AtOnce,
+    /// No: saves are many, and the journal knows their authors already.
+    Later,
+}
+
+/// What one method of a route leaves in the event log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trace {
+    /// An event.
+    Event {
+        /// What it is about.
+        category: Category,
+        /// What was done.
+        action: &'static str,
+        /// Whether the answer waits for it.
+        pace: Pace,
+    },
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+}
+
+/// The traces of one route, by method.
+#[derive(Clone, Default, Debug)]
+pub struct Traces(Vec<(&'static str, Trace)>);
+
+impl Traces {
+    /// Sets the trace of a method.
+    pub fn add(&mut self, method: &'static str, trace: Trace) {
+        self.0.push((method, trace));
+    }
+
+    /// The trace of a method.
+    #[must_use]
+    pub fn of(&self, method: &str) -> Option<Trace> {
+        self.0.iter().find(|(named, _)| *named == method).map(|(_, trace)| *trace)
+    }
+}
+
+/// Whether requests of that method are there to change something.
+#[must_use]
+pub fn changes(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PATCH | Method::PUT | Method::DELETE)
+}
+
+/// Leaves the event of a request that was answered so.
+pub async fn settle(request: &HttpRequest, status: StatusCode, traces: &Traces) {
+    let Some(Trace::Event { category, action, pace }) = traces.of(request.method().as_str()) else { return };
+    let Some(services) = request.app_data::<web::Data<Services>>() else { return };
+    let notes = Trail::of(request).take();
+    let (action, pace) = if status.is_success() {
+        (notes.action.unwrap_or(action), pace)
+    } else if let Some(refusal) = notes.refusal {
+        // Nobody may make others wait by being refused.
+        (refusal, Pace::Later)
+    } else {
+        return;
+    };
+    let event = Event {
+        id: Uuid::now_v7(),
+        at: Timestamp::now(),
+        actor: notes.actor,
+        category,
+        action,
+        node: notes.node,
+        link: notes.link,
+        origin: ClientOrigin::of(request).origin,
+        data: bounded(notes.data),
+    };
+    services.events.record(event, pace).await;
+}
+
+/// What is kept of `data`: all of it, or only that it was too long.
+fn bounded(data: serde_json::Map<String, serde_json::Value>) -> serde_json::Value {
+    let data = serde_json::Value::Object(data);
+    let bytes = data.to_string().len();
+    if bytes <= EVENT_DATA_BYTES { data } else { serde_json::json!({"left_out_bytes": bytes}) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, json};
+
+    #[test]
+    fn u4_the_data_of_an_event_is_bounded() {
+        let of = |text: String| bounded(Map::from_iter([("name".to_owned(), text.into())]));
+        assert_eq!(of("x".repeat(100))["name"].as_str().map(str::len), Some(100));
+        let long = of("x".repeat(EVENT_DATA_BYTES));
+        assert_eq!(long, json!({"left_out_bytes": EVENT_DATA_BYTES + 11}));
+    }
+
+    #[test]
+    fn u1_reading_methods_change_nothing_and_the_others_do() {
+        for method in [Method::POST, Method::PATCH, Method::PUT, Method::DELETE] {
+            assert!(changes(&method), "{method}");
+        }
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+            assert!(!changes(&method), "{method}");
+        }
+    }
+}
