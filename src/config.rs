@@ -2,11 +2,12 @@
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::domain::rate::{Rate, RateError, Rates, Scope};
@@ -92,6 +93,9 @@ struct Raw {
     /// Connections to PostgreSQL [default: 16].
     #[arg(long, env = "M4SH_POOL_SIZE", global = true)]
     pool_size: Option<u32>,
+    /// Networks of the proxies in front, such as 127.0.0.1 or 10.0.0.0/8, whose X-Forwarded-* are believed [default: none].
+    #[arg(long, env = "M4SH_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
+    trusted_proxies: Option<Vec<String>>,
     /// Rates by scope.
     #[arg(skip)]
     rates: std::collections::BTreeMap<String, String>,
@@ -205,6 +209,8 @@ pub struct Settings {
     pub otlp_endpoint: Option<String>,
     /// Connections to PostgreSQL.
     pub pool_size: u32,
+    /// Networks whose X-Forwarded-* headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The rates in force.
     pub rates: Rates,
 }
@@ -318,8 +324,17 @@ fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> 
         log: cli.log.or(file.log).unwrap_or_default(),
         otlp_endpoint: cli.otlp_endpoint.or(file.otlp_endpoint).filter(|url| !url.is_empty()),
         pool_size,
+        trusted_proxies: networks(cli.trusted_proxies.or(file.trusted_proxies).unwrap_or_default())?,
         rates,
     })
+}
+
+/// Each is a network, or an address that is one of its own.
+fn networks(texts: Vec<String>) -> Result<Vec<IpNet>, ConfigError> {
+    let network = |text: &str| text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| address.into()));
+    let wrong = |text| ConfigError::Value("trusted_proxies", format!("`{text}` is no address and no network"));
+    let named = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    named.map(|text| network(text).ok_or_else(|| wrong(text))).collect()
 }
 
 #[cfg(test)]
@@ -350,10 +365,19 @@ mod tests {
             (&["--rate", "nothing=1/s"], "nothing"),
             (&["--rate", "ws_ops=0/s"], "ws_ops"),
             (&["--redis-url", "redis://x"], "redis_url"),
+            (&["--trusted-proxies", "10.0.0.0/8,nginx"], "trusted_proxies"),
         ] {
             let error = resolve(args, &[]).expect_err(word);
             assert!(error.to_string().contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn u7_no_proxy_is_trusted_unless_it_is_named() {
+        let trusted = |args: &[&str]| resolve(args, &[]).expect("settings").trusted_proxies;
+        assert!(trusted(&[]).is_empty());
+        let named = trusted(&["--trusted-proxies", "127.0.0.1, 10.0.0.0/8,::1"]);
+        assert_eq!(named.iter().map(IpNet::to_string).collect::<Vec<_>>(), ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
     }
 
     #[test]

@@ -135,6 +135,13 @@ pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Bytes of storage a new account may use: 5 GiB (design §6).
 pub const DEFAULT_QUOTA_BYTES: i64 = 5 * 1024 * 1024 * 1024;
 
+// --- proxies ----------------------------------------------------------------------------------------
+
+/// Addresses of `X-Forwarded-For` that are looked at, from the right: nobody has so many proxies in a row.
+pub const FORWARDED_HOPS: usize = 16;
+/// A host's name with its port, in bytes (RFC 1035: 253).
+pub const HOST_BYTES: usize = 260;
+
 // --- the event log ---------------------------------------------------------------------------------
 
 /// Characters of a `User-Agent` that are kept: real ones are shorter, and the header is the client's to fill.
@@ -151,6 +158,41 @@ pub const EVENTS_LINGER: Duration = Duration::from_millis(50);
 pub const EVENTS_FLUSH: Duration = Duration::from_secs(3);
 /// Days that the events of saves are kept: an autosave each 3 s makes 1,200 an hour, and the journal knows them, too.
 pub const SAVE_EVENTS_DAYS: u32 = 90;
+
+// --- what clients tell of themselves (contract/boards.md 2.9) --------------------------------------
+
+/// A telemetry body, in bytes after inflation (S31).
+pub const TELEMETRY_BODY: usize = 32 * 1024;
+/// A body of board metrics: the contract gives none; some hundred metrics of the usual size.
+pub const METRICS_BODY: usize = 64 * 1024;
+/// Events or metrics in one body; a browser gathers some dozens.
+pub const CLIENT_EVENTS_PER_BODY: usize = 500;
+/// Nesting of such a body: payloads are flat, and wrapped twice.
+pub const CLIENT_EVENT_DEPTH: usize = 16;
+/// Values in such a body.
+pub const CLIENT_EVENT_NODES: usize = 20_000;
+/// Characters of a session's id, a name and a version; longer ones are cut.
+pub const CLIENT_WORD_CHARS: usize = 128;
+/// Events that wait to be written; past it, or past their bytes, the oldest are dropped and counted: 3 s at full speed.
+pub const CLIENT_EVENTS_WAITING: usize = 65_536;
+/// Their bytes.
+pub const CLIENT_EVENTS_BYTES: usize = 32 * 1024 * 1024;
+/// Events in one insert.
+pub const CLIENT_EVENTS_BATCH: usize = 4_096;
+/// How long they gather: nobody waits for them, and large inserts cost the database the least.
+pub const CLIENT_EVENTS_LINGER: Duration = Duration::from_millis(250);
+/// How long the last of them may take when the server stops.
+pub const CLIENT_EVENTS_FLUSH: Duration = Duration::from_secs(2);
+/// Days that they are kept.
+pub const CLIENT_EVENTS_DAYS: u32 = 30;
+/// The longest range of an aggregate.
+pub const AGGREGATE_DAYS: i64 = 31;
+/// Rows of an aggregate: a row for each hour and version, and versions are what strangers say.
+pub const AGGREGATE_ROWS: usize = 2_000;
+/// How long a board that somebody may see is remembered for their beacons, which change nothing.
+pub const BEACON_MEMORY: Duration = Duration::from_secs(60);
+/// Boards that are so remembered, some 60 bytes each.
+pub const BEACON_MEMORIES: usize = 100_000;
 
 // --- paging ---------------------------------------------------------------------------------------
 

@@ -23,7 +23,9 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
 use crate::http::cors::cors;
-use crate::http::{Cookies, Envelope, EventLog, Limiter, Policy, Readiness, Registration, Services};
+use crate::http::{
+    Cookies, Envelope, EventLog, Ingest, Limiter, Policy, Proxies, Readiness, Registration, Services, Visits,
+};
 use crate::identity::{self, Authenticator, Passwords, People};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
@@ -136,6 +138,9 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         passwords,
         limiter: Limiter::new(settings.rates.clone()),
         events: EventLog::start(store.clone()),
+        ingest: Ingest::start(store.clone()),
+        visits: Visits::default(),
+        proxies: Proxies::new(settings.trusted_proxies.clone()),
         readiness: Readiness::default(),
         policy: policy(settings),
     });
@@ -176,7 +181,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     tracing::info!(signal = stopped, "stopping: sockets come back later, boards are committed");
     closing.readiness.drain();
     stop(&directory, handle, admin).await;
-    closing.events.flush(limits::EVENTS_FLUSH).await;
+    tokio::join!(closing.events.flush(limits::EVENTS_FLUSH), closing.ingest.close(limits::CLIENT_EVENTS_FLUSH));
     Ok(())
 }
 

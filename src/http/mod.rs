@@ -7,11 +7,13 @@ mod auth;
 mod body;
 mod classrooms;
 pub mod cors;
+mod diagnostics;
 mod envelope;
 pub mod extract;
 mod fields;
 mod health;
 pub mod problem;
+mod proxies;
 mod ratelimit;
 mod request_id;
 mod route;
@@ -30,12 +32,15 @@ use crate::{
 
 pub use audit::EventLog;
 pub use classrooms::invite_code;
+pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
 pub use problem::Problem;
+pub use proxies::{Asked, Proxies};
 pub use ratelimit::{Caller, Limiter};
 pub use request_id::RequestId;
 use route::{Endpoint, at};
+pub use solo::visits::Visits;
 
 /// What every handler may use. One for the process, shared as `web::Data`.
 pub struct Services {
@@ -53,6 +58,12 @@ pub struct Services {
     pub limiter: Limiter,
     /// What was done by whom.
     pub events: EventLog,
+    /// What clients tell of themselves.
+    pub ingest: Ingest,
+    /// Who saw which board a moment ago.
+    pub visits: Visits,
+    /// Who may speak for a client.
+    pub proxies: Proxies,
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// What the operator decided.
@@ -122,6 +133,9 @@ fn table() -> Vec<Endpoint> {
         at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
         at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
         at("/boards/{id}").get(solo::read),
+        at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
+        at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
+        at("/logs/board-metrics/aggregate").get(diagnostics::aggregate),
         at("/auth/register").post(auth::register).audit("POST", Account, "registered"),
         at("/auth/login").post(auth::login).audit("POST", Account, "logged_in"),
         at("/auth/refresh").post(auth::refresh).audit("POST", Account, "login_refreshed"),

@@ -19,6 +19,8 @@ use crate::{
 
 /// Clocks of two machines may differ by this much before a token is refused as expired, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
+/// Who issues our tokens: only of these is `sid` a login that we opened.
+const ISSUER: &str = "m4sh";
 /// Ended logins are swept whenever this many were added since the last sweep.
 const SWEEP_EVERY: usize = 1_024;
 
@@ -58,6 +60,7 @@ pub struct Issued {
 
 #[derive(Serialize)]
 struct IssuedClaims<'a> {
+    iss: &'static str,
     sub: UserId,
     role: &'a str,
     sid: LoginId,
@@ -73,6 +76,8 @@ struct ReadClaims {
     sub: Option<Subject>,
     #[serde(default)]
     user_id: Option<Subject>,
+    #[serde(default)]
+    iss: Option<serde_json::Value>,
     #[serde(default)]
     sid: Option<Subject>,
     #[serde(default)]
@@ -154,7 +159,9 @@ impl Authenticator {
             return Err(TokenError::Invalid);
         }
         let user = claims.sub.or(claims.user_id).and_then(Subject::id).map(UserId).ok_or(TokenError::Invalid)?;
-        let login = claims.sid.and_then(Subject::id).map(LoginId);
+        // Another issuer's `sid` names a session of its own: nobody would ever end it here.
+        let ours = claims.iss.is_some_and(|issuer| issuer == ISSUER);
+        let login = claims.sid.filter(|_| ours).and_then(Subject::id).map(LoginId);
         if login.is_some_and(|login| self.ended.contains_key(&login)) {
             return Err(TokenError::Revoked);
         }
@@ -174,7 +181,7 @@ impl Authenticator {
     ) -> Result<Issued, jsonwebtoken::errors::Error> {
         let iat = now.as_second();
         let exp = iat + i64::try_from(ACCESS_TOKEN_LIFE.as_secs()).unwrap_or(i64::MAX / 2);
-        let claims = IssuedClaims { sub: user, role, sid: login, iat, exp, jti: Uuid::new_v4() };
+        let claims = IssuedClaims { iss: ISSUER, sub: user, role, sid: login, iat, exp, jti: Uuid::new_v4() };
         let token = jsonwebtoken::encode(&self.header, &claims, &self.encoding)?;
         Ok(Issued { token, life: ACCESS_TOKEN_LIFE })
     }
@@ -286,6 +293,19 @@ mod tests {
         let claims = json!({"user_id": user, "exp": in_a_minute(), "token_type": "access"});
         let who = authenticator().verify(&sign(&Header::default(), &claims, SECRET)).unwrap();
         assert_eq!((who.user, who.login), (UserId(user), None));
+    }
+
+    #[test]
+    fn w13_the_sid_of_another_issuer_is_no_login_of_ours() {
+        let sid = Uuid::now_v7();
+        let login = |issuer: serde_json::Value| {
+            let claims = json!({"iss": issuer, "sub": Uuid::now_v7(), "sid": sid, "exp": in_a_minute()});
+            authenticator().verify(&sign(&Header::default(), &claims, SECRET)).unwrap().login
+        };
+        assert_eq!(login(json!("m4sh")), Some(LoginId(sid)));
+        for other in [json!("school"), json!(null), json!(7), json!(["m4sh"])] {
+            assert_eq!(login(other.clone()), None, "{other}");
+        }
     }
 
     #[test]

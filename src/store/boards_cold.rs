@@ -52,6 +52,8 @@ pub struct BoardCard {
     pub created_at: Timestamp,
     /// When its name, picture or contents last changed.
     pub updated_at: Timestamp,
+    /// When its contents were last saved; `None` before the first save.
+    pub written_at: Option<Timestamp>,
 }
 
 /// Changes of a board's card; `None` leaves a field as it is.
@@ -75,7 +77,8 @@ const CREATE: &str = "
     ), state AS (
         INSERT INTO checkpoint (board, epoch, rev, bytes) VALUES ($1, 0, 0, $6)
     )
-    SELECT filed.*, made.page_count, 0::bigint AS rev, NULL::bytea AS digest FROM filed, made";
+    SELECT filed.*, made.page_count, 0::bigint AS rev, NULL::bytea AS digest, NULL::timestamptz AS written_at
+    FROM filed, made";
 
 /// What a card takes from the journal: one descent of its index for each board, and no operation is read.
 macro_rules! head {
@@ -89,7 +92,7 @@ macro_rules! head {
 macro_rules! card {
     () => {
         "n.id, n.owner, n.name, n.thumbnail_url, n.created_at, greatest(n.updated_at, j.at) AS updated_at,
-            coalesce(j.rev, 0) AS rev, coalesce(j.page_count, b.page_count) AS page_count, j.digest"
+            coalesce(j.rev, 0) AS rev, coalesce(j.page_count, b.page_count) AS page_count, j.digest, j.at AS written_at"
     };
 }
 
@@ -164,6 +167,7 @@ impl BoardCard {
             digest: rows::digest(row)?,
             created_at: get(row, "created_at")?,
             updated_at: get(row, "updated_at")?,
+            written_at: get(row, "written_at")?,
         })
     }
 }

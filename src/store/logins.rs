@@ -85,6 +85,14 @@ const FATE: &str = "
     FROM refresh_token
     WHERE hash = $1";
 
+/// For requests that can show nothing but the cookie.
+const HOLDER: &str = "
+    SELECT s.account
+    FROM refresh_token t
+    JOIN auth_session s ON s.id = t.auth_session
+    JOIN account a ON a.id = s.account
+    WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > $2 AND s.ended_at IS NULL AND a.disabled_at IS NULL";
+
 const END: &str = "UPDATE auth_session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
 
 const END_ALL: &str = "UPDATE auth_session SET ended_at = $2 WHERE account = $1 AND ended_at IS NULL RETURNING id";
@@ -137,6 +145,15 @@ impl Store {
         Ok(Rotation::Unknown)
     }
 
+    /// Whose unused refresh token that is; `None` when it is good for nothing any more. Uses nothing up.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn holder_of_refresh(&self, token: &TokenHash, now: Timestamp) -> Result<Option<UserId>, StoreError> {
+        let row = self.pool.get().await?.query_opt(HOLDER, &[&token.as_slice(), &now]).await?;
+        row.map(|row| get(&row, "account").map(UserId)).transpose()
+    }
+
     /// Ends a login and with it all its refresh tokens. `false`: it was over already, or never was.
     ///
     /// # Errors
@@ -166,4 +183,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[OPEN, ROTATE, FATE, END, END_ALL, ENDED_SINCE];
+pub(super) const QUERIES: &[&str] = &[OPEN, ROTATE, FATE, HOLDER, END, END_ALL, ENDED_SINCE];

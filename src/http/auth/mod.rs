@@ -1,7 +1,7 @@
 //! Accounts and logins over REST: register, login, refresh, logout, me (contract/live.md 2).
 //! Called by the route table. Never says whether an e-mail address has an account, except to who registers it.
 
-mod cookie;
+pub(super) mod cookie;
 mod shapes;
 
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -36,40 +36,22 @@ kinds! {
     /// A whole-state save.
     StreamBody = limits::STREAM_BODY;
     /// What a page says as it leaves.
-    BeaconBody = 64 * 1024;
+    BeaconBody = limits::BEACON_BODY;
     /// A new session, or a change of one.
     SessionBody = limits::SESSION_BODY;
+    /// What boards measured.
+    MetricsBody = limits::METRICS_BODY;
+    /// What an application reports.
+    TelemetryBody = limits::TELEMETRY_BODY;
     /// Everything of accounts and classrooms.
     SmallBody = limits::SMALL_BODY;
 }
 
-/// A body within its limit, from anybody.
+/// A body within its limit, and then who sent it: an oversized body is told so before its sender is asked for a token.
 #[derive(Debug)]
-pub struct Body<L> {
-    /// Its bytes, inflated.
-    pub bytes: Bytes,
-    limit: PhantomData<L>,
-}
-
-impl<L: Limit> FromRequest for Body<L> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let request = request.clone();
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let bytes = body::read(&request, &mut payload, L::BYTES).await?;
-            Ok(Self { bytes, limit: PhantomData })
-        })
-    }
-}
-
-/// A body within its limit, and then who sent it: an oversized body is told so before the sender is asked for a token.
-#[derive(Debug)]
-pub struct SignedBody<L> {
+pub struct Body<L, W = Anybody> {
     /// Who.
-    pub who: Principal,
+    pub who: W,
     /// The body's bytes, inflated.
     pub bytes: Bytes,
     /// Whether its `Content-Type` is JSON.
@@ -77,7 +59,43 @@ pub struct SignedBody<L> {
     limit: PhantomData<L>,
 }
 
-impl<L: Limit> FromRequest for SignedBody<L> {
+/// A body of somebody who is signed in.
+pub type SignedBody<L> = Body<L, Principal>;
+
+/// Who may have sent a body.
+pub trait Sender: Sized + 'static {
+    /// The sender of a request whose body is within its limit.
+    ///
+    /// # Errors
+    /// 401 where somebody must be signed in and is not.
+    fn of(request: &HttpRequest) -> Result<Self, Problem>;
+}
+
+/// A sender who is not asked for anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Anybody;
+
+impl Sender for Anybody {
+    fn of(_: &HttpRequest) -> Result<Self, Problem> {
+        Ok(Self)
+    }
+}
+
+impl Sender for Principal {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        Signed::of(request)
+    }
+}
+
+/// Whoever shows a token that is good; everybody else is nobody in particular. For what must not be lost only because
+/// a token has expired.
+impl Sender for Option<Principal> {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        Ok(Signed::of(request).ok())
+    }
+}
+
+impl<L: Limit, W: Sender> FromRequest for Body<L, W> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -86,8 +104,7 @@ impl<L: Limit> FromRequest for SignedBody<L> {
         let mut payload = payload.take();
         Box::pin(async move {
             let bytes = body::read(&request, &mut payload, L::BYTES).await?;
-            let who = Signed::of(&request)?;
-            Ok(Self { who, bytes, is_json: is_json(&request), limit: PhantomData })
+            Ok(Self { who: W::of(&request)?, bytes, is_json: is_json(&request), limit: PhantomData })
         })
     }
 }

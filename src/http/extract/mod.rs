@@ -9,9 +9,12 @@ mod paging;
 mod signed;
 
 pub use base::{base_required, base_when_given};
-pub use body::{BeaconBody, Body, DiffBody, Limit, SessionBody, SignedBody, SmallBody, StreamBody};
+pub use body::{
+    Anybody, BeaconBody, Body, DiffBody, Limit, MetricsBody, Sender, SessionBody, SignedBody, SmallBody, StreamBody,
+    TelemetryBody,
+};
 pub use idempotency::{idempotency_key, key_of_text};
-pub use origin::{ClientOrigin, client_address};
+pub use origin::{ClientOrigin, asked_for, client_address};
 pub use paging::Paging;
 pub use signed::Signed;
 

@@ -1,5 +1,5 @@
 //! Where a request came from: for rate limits by address and for the event log.
-//! Called by the account routes. Never believes a header about the address.
+//! Called by the account routes, the event log and whoever makes links. Never believes a header that no trusted proxy sent.
 
 use std::{
     convert::Infallible,
@@ -9,12 +9,26 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
 
-use crate::{http::request_id::RequestId, limits::AGENT_CHARS, store::Origin};
+use crate::{
+    http::{Asked, request_id::RequestId},
+    limits::AGENT_CHARS,
+    store::Origin,
+};
 
-/// The address of the client: the peer of the connection. Behind a proxy this is the proxy; this is the one place that
-/// will learn which proxies are trusted.
+/// The address of the client: the peer of the connection, or whom a trusted proxy speaks for.
 #[must_use]
 pub fn client_address(request: &HttpRequest) -> IpAddr {
+    let peer = peer(request);
+    super::services(request).map_or(peer, |services| services.proxies.client(peer, request.headers()))
+}
+
+/// Under which scheme and host the client asked, for links that lead back here.
+#[must_use]
+pub fn asked_for(request: &HttpRequest) -> Option<Asked<'_>> {
+    super::services(request).ok()?.proxies.asked(peer(request), request.headers())
+}
+
+fn peer(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
 }
 

@@ -74,7 +74,6 @@ pub fn answer(answer: HttpResponseBuilder, card: &BoardCard, view: &BoardView) -
         rev: view.rev.0,
         // The old server had no digest before the first save, and its clients' tests know that.
         state_digest: view.digest.filter(|_| !is_new).map(|digest| digest.to_string()).unwrap_or_default(),
-        last_write_at: (!is_new).then(|| times::field(card.updated_at)),
         ..Head::of(card)
     };
     spliced(answer, &head, &view.state)
@@ -87,7 +86,7 @@ pub fn new_board(card: &BoardCard, state: &[u8]) -> HttpResponse {
 }
 
 impl<'a> Head<'a> {
-    /// The head of a board without a save.
+    /// The head of a board as its card tells it.
     fn of(card: &'a BoardCard) -> Self {
         Self {
             id: card.id,
@@ -99,7 +98,7 @@ impl<'a> Head<'a> {
             created_at: times::field(card.created_at),
             updated_at: times::field(card.updated_at),
             owner_id: card.owner,
-            last_write_at: None,
+            last_write_at: card.written_at.map(times::field),
         }
     }
 }
@@ -137,6 +136,7 @@ mod tests {
             digest: None,
             created_at: "2026-01-31T10:00:00Z".parse().unwrap(),
             updated_at: "2026-01-31T11:00:00Z".parse().unwrap(),
+            written_at: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod detail;
 pub mod diff;
 pub mod state;
 pub mod stream;
+pub mod visits;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
@@ -114,6 +115,7 @@ pub async fn delete(
     services.limiter.check(Scope::SoloUser, who.user)?;
     trail.node(path.0.0);
     if services.store.delete_board(path.0, who.user).await? {
+        services.visits.forget(who.user, path.0);
         services.directory.board_deleted(path.0).await;
         return Ok(HttpResponse::NoContent().finish());
     }

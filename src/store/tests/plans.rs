@@ -1,6 +1,8 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
-use crate::store::{accounts, boards, boards_cold, class_sessions, classes, events, logins, testing::TestDatabase};
+use crate::store::{
+    accounts, boards, boards_cold, class_sessions, classes, client_events, events, logins, testing::TestDatabase,
+};
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, and a membership.
 const CROWD: &str = "
@@ -50,6 +52,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         boards_cold::QUERIES,
         classes::QUERIES,
         class_sessions::QUERIES,
+        client_events::QUERIES,
         events::QUERIES,
     ];
     for query in files.concat() {
