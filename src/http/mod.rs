@@ -12,7 +12,6 @@ pub mod extract;
 mod fields;
 mod health;
 pub mod problem;
-mod ratelimit;
 mod request_id;
 mod route;
 mod solo;
@@ -24,7 +23,7 @@ use actix_web::{HttpResponse, Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Passwords, People},
+    identity::{Authenticator, Limiter, Links, Passwords, People},
     store::Store,
 };
 
@@ -32,7 +31,6 @@ pub use classrooms::invite_code;
 pub use envelope::Envelope;
 pub use health::Readiness;
 pub use problem::Problem;
-pub use ratelimit::{Caller, Limiter};
 pub use request_id::RequestId;
 use route::at;
 
@@ -46,6 +44,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// Names.
     pub people: People,
+    /// Share links: their tokens, tickets and addresses.
+    pub links: Arc<Links>,
     /// Password hashes.
     pub passwords: Passwords,
     /// Rates.

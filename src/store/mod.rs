@@ -11,6 +11,7 @@ mod classes;
 mod error;
 mod events;
 mod journal;
+mod links;
 mod logins;
 pub mod managed;
 pub mod migrate;
@@ -29,8 +30,9 @@ pub use boards_cold::{BoardCard, BoardPatch, NewBoard};
 pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, SessionRow, SessionStatus};
 pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow, NewClassroom};
 pub use error::{Cause, StoreError};
-pub use events::{Category, Event, Origin};
+pub use events::{Category, Event, EventRow, EventsOf, Origin};
 pub use journal::{JournalRow, JournalSession};
+pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
 
 /// The door to Postgres. A clone shares the same pool of connections.
