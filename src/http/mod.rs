@@ -2,6 +2,7 @@
 //! Called by `app`, which wraps it in [`Envelope`] and [`cors()`](cors::cors). Never touches a board's content: it asks
 //! the directory.
 
+mod activity;
 mod auth;
 mod body;
 mod classrooms;
@@ -12,7 +13,9 @@ pub mod extract;
 mod fields;
 mod health;
 pub mod problem;
+mod public;
 mod request_id;
+mod rights;
 mod route;
 mod solo;
 mod times;
@@ -103,13 +106,24 @@ fn api(prefix: &str) -> Scope {
         .service(at("/solo/sessions/{id}").get(solo::read).patch(solo::change).delete(solo::delete))
         .service(at("/solo/sessions/{id}/beacon").post(solo::beacon::heard))
         .service(at("/solo/sessions/{id}/duplicate").post(solo::duplicate))
+        .service(
+            at("/solo/sessions/{id}/share")
+                .get(solo::sharing::status)
+                .post(solo::sharing::make)
+                .delete(solo::sharing::end),
+        )
+        .service(at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors))
+        .service(at("/solo/public/{token}").get(public::read))
+        .service(at("/solo/public/{token}/download").get(public::download::file))
         .service(at("/solo/sessions").get(solo::list).post(solo::create))
         .service(at("/boards/{id}").get(solo::read))
+        .service(at("/boards/{id}/events").get(activity::of_board))
         .service(at("/auth/register").post(auth::register))
         .service(at("/auth/login").post(auth::login))
         .service(at("/auth/refresh").post(auth::refresh))
         .service(at("/auth/logout").post(auth::logout))
         .service(at("/auth/me").get(auth::me))
+        .service(at("/auth/events").get(activity::of_account))
         .service(at("/classrooms").get(classrooms::list).post(classrooms::create))
         .service(at("/classrooms/join").post(classrooms::join))
         .service(at("/classrooms/{id}").get(classrooms::read).patch(classrooms::rename).delete(classrooms::delete))

@@ -289,8 +289,7 @@ impl Store {
         let ended = ids(&tx.query(END, &[&new.board.0]).await?)?;
         let most = new.max_views.map(|most| i32::try_from(most).unwrap_or(i32::MAX));
         let hash = new.hash.as_slice();
-        let row: Params =
-            &[&new.id.0, &hash, &new.board.0, &new.by.0, &new.expires_at, &most, &new.allow_download];
+        let row: Params = &[&new.id.0, &hash, &new.board.0, &new.by.0, &new.expires_at, &most, &new.allow_download];
         let made = tx.query_opt(MAKE, row).await?.ok_or_else(|| StoreError::query("a row is missing"))?;
         let made = MadeLink { link: link(&made)?, ended };
         tx.commit().await?;
@@ -363,13 +362,7 @@ impl Store {
         self.visit(NOTE_VISIT, id, visit, origin).await
     }
 
-    async fn visit(
-        &self,
-        sql: &'static str,
-        id: LinkId,
-        visit: Visit,
-        origin: &Origin,
-    ) -> Result<bool, StoreError> {
+    async fn visit(&self, sql: &'static str, id: LinkId, visit: Visit, origin: &Origin) -> Result<bool, StoreError> {
         let (event, address): (Uuid, Option<IpAddr>) = (Uuid::now_v7(), origin.address);
         let row: Params = &[&id.0, &event, &visit.action(), &address, &origin.agent(), &origin.request_id];
         Ok(self.pool.get().await?.query_opt(sql, row).await?.is_some())

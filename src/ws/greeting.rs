@@ -81,16 +81,8 @@ impl Greeting {
             (None, Some(_)) => messages::Door::Link,
             (None, None) => messages::Door::Board,
         };
-        let attach = Attach {
-            conn: self.conn,
-            user,
-            name,
-            client,
-            dialect: self.dialect,
-            outbox: outbox.clone(),
-            resume,
-            door,
-        };
+        let attach =
+            Attach { conn: self.conn, user, name, client, dialect: self.dialect, outbox: outbox.clone(), resume, door };
         match self.attach(board, attach).await {
             Ok(board) => Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, outbox, ends, watching }),
             Err(close) => {

@@ -55,12 +55,7 @@ impl Admitted {
 
 impl Guest {
     /// Lets a guest in to `board`, or says with which code to close.
-    pub(super) async fn admit(
-        &self,
-        board: BoardId,
-        sockets: &Arc<Sockets>,
-        line: Line,
-    ) -> Result<Admitted, Close> {
+    pub(super) async fn admit(&self, board: BoardId, sockets: &Arc<Sockets>, line: Line) -> Result<Admitted, Close> {
         let link = match &self.proof {
             Proof::Token(token) => {
                 let found = sockets.store.link_by_hash(&token.hash()).await.map_err(away)?;
