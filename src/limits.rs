@@ -88,7 +88,7 @@ pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 pub const LINK_GUESTS: usize = 300;
 /// How often it is looked whether the links that guests watch by still live: what this node is told of ends at once,
 /// what happened elsewhere within this time.
-pub const LINKS_LOOKED_AT: Duration = Duration::from_secs(20);
+pub const LINKS_LOOKED_AT: Duration = Duration::from_secs(10);
 /// Life of the ticket that the public page of a shared board gets, for watching and downloading: a school day.
 pub const TICKET_LIFE: Duration = Duration::from_secs(12 * 3600);
 
