@@ -24,6 +24,8 @@ mod stall;
 mod suite;
 mod suite_plan;
 mod summary;
+mod telemetry;
+mod tellers;
 mod ticks;
 mod token;
 mod watch;
@@ -54,6 +56,8 @@ enum Command {
     Idle(idle::IdleArgs),
     /// Readers that stop reading while others draw
     Stall(stall::StallArgs),
+    /// Clients that tell of themselves while others save
+    Telemetry(telemetry::TelemetryArgs),
     /// Make people and classes ahead, and keep them in a plan file
     Prepare(prepare::PrepareArgs),
     /// Everything in turn, on servers that it starts itself: the closing numbers
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         Command::Rest(args) => rest::main(args),
         Command::Idle(args) => idle::main(args),
         Command::Stall(args) => stall::main(args),
+        Command::Telemetry(args) => telemetry::main(args),
         Command::Prepare(args) => prepare::main(args),
         Command::Suite(args) => suite::main(args),
     });

@@ -99,6 +99,8 @@ pub struct Savers {
     text: String,
     sending: bool,
     measuring: bool,
+    /// Microseconds from one save of a writer to its next; 0: at once.
+    interval: u64,
     saved: u64,
     latency: Histogram<u64>,
     others: BTreeMap<u16, u64>,
@@ -122,6 +124,7 @@ impl Savers {
             text: String::new(),
             sending: true,
             measuring: false,
+            interval: 0,
             saved: 0,
             latency: histogram()?,
             others: BTreeMap::new(),
@@ -247,7 +250,26 @@ impl Savers {
         if last {
             return self.again(id);
         }
+        if status == 200 && self.interval > 0 {
+            let saver = &mut self.list[id];
+            saver.rest = Some(saver.sent + self.interval);
+            return Ok(());
+        }
         if status == 200 { self.save(id) } else { Ok(()) }
+    }
+
+    /// Lets each writer save once in so many microseconds.
+    pub fn pace(&mut self, interval: u64) {
+        self.interval = interval;
+    }
+
+    /// Closes the measured window and gives what it measured; the next one begins empty.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn take(&mut self) -> Outcome<Histogram<u64>> {
+        self.measuring = false;
+        Ok(std::mem::replace(&mut self.latency, histogram()?))
     }
 
     /// Opens the measured window.
@@ -286,6 +308,11 @@ impl Savers {
     pub fn report(&self, report: &mut Report, seconds: f64) {
         report.add("saved", self.saved as f64 / seconds, "saves/s");
         report.add_latency("saved", &self.latency);
+        self.judge(report);
+    }
+
+    /// Adds what was broken.
+    pub fn judge(&self, report: &mut Report) {
         report.add("reconnects", self.reconnects as f64, "");
         for (status, count) in &self.others {
             report.failures.push(format!("{count} saves were answered {status}"));

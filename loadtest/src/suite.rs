@@ -17,6 +17,7 @@ use crate::{
     stall,
     suite_plan::{Load, Part, parts},
     summary::Summary,
+    telemetry,
     wire::Dialect,
 };
 
@@ -238,6 +239,7 @@ fn run(arena: &mut Arena, load: &Load) -> Outcome<Report> {
         Load::Stall(load) => stall::run(arena, load),
         Load::Ops(load) => ops::run(arena, load),
         Load::Rest(load) => rest::run(arena, load),
+        Load::Telemetry(load) => telemetry::run(arena, load),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the suite runs, and the goals that its figures are held against.
 //! Read by `suite` and `summary`. Never runs anything.
 
-use crate::{cursors::CursorLoad, idle::IdleLoad, ops::OpsLoad, rest::RestLoad, stall::StallLoad};
+use crate::{
+    cursors::CursorLoad, idle::IdleLoad, ops::OpsLoad, rest::RestLoad, stall::StallLoad, telemetry::TelemetryLoad,
+};
 
 /// One load.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub enum Load {
     Ops(OpsLoad),
     /// Saves over REST.
     Rest(RestLoad),
+    /// Saves while clients tell of themselves.
+    Telemetry(TelemetryLoad),
 }
 
 impl Load {
@@ -25,7 +29,7 @@ impl Load {
             Self::Cursors(load) => load.classes,
             Self::Idle(load) => load.classes.unwrap_or(load.connections.div_ceil(30)),
             // What is drawn in a class is drawn in a fresh one.
-            Self::Stall(_) | Self::Ops(_) | Self::Rest(_) => 0,
+            Self::Stall(_) | Self::Ops(_) | Self::Rest(_) | Self::Telemetry(_) => 0,
         }
     }
 
@@ -38,6 +42,7 @@ impl Load {
             Self::Ops(load) if load.hot => load.writers,
             Self::Ops(load) => load.owners,
             Self::Rest(load) => load.owners,
+            Self::Telemetry(load) => load.writers,
         }
     }
 }
@@ -89,6 +94,10 @@ fn stalled(seconds: f64) -> Load {
     Load::Stall(StallLoad { pupils: 60, stalled: 10, hz: 20.0, strokes: 50.0, calm: 3.0, seconds, receive_buffer })
 }
 
+fn told(seconds: f64) -> Load {
+    Load::Telemetry(TelemetryLoad { rate: 10_500.0, connections: 128, writers: 16, hz: 10.0, seconds, pairs: 3 })
+}
+
 /// The runs of a suite, in order.
 pub fn parts(short: bool, rounds: u32) -> Vec<Part> {
     let few = if short { 1 } else { rounds.min(3) };
@@ -119,6 +128,7 @@ pub fn parts(short: bool, rounds: u32) -> Vec<Part> {
         durable("rest_one", saves(1, 1, 0, 3.0)),
         durable("rest_1kb", saves(1, 4, 1_024, 3.0)),
         durable("rest_2mb", saves(1, 4, 2_000_000, 3.0)),
+        durable("telemetry", told(3.0)),
     ]
 }
 
@@ -143,7 +153,7 @@ const fn least(part: &'static str, figure: &'static str, bound: f64) -> Goal {
 }
 
 /// The first goals; those of a run that did not take place are left out.
-pub const GOALS: [Goal; 20] = [
+pub const GOALS: [Goal; 22] = [
     most("s2", "ratio", 2.0),
     most("s2x", "ratio", 2.0),
     most("s2", "latency_p99", 55.0),
@@ -164,6 +174,8 @@ pub const GOALS: [Goal; 20] = [
     most("rest", "saved_p50", 3.0),
     most("rest_one", "saved_p50", 0.6),
     most("rest_2mb", "cost_against_1kb", 1.5),
+    least("telemetry", "accepted", 10_000.0),
+    most("telemetry", "p50_ratio", 1.5),
 ];
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::header::{self, HeaderName, HeaderValue},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use tracing::Instrument;
 
@@ -26,6 +26,11 @@ use super::{
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+static NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+static SAME_ORIGIN: HeaderValue = HeaderValue::from_static("SAMEORIGIN");
+static DENY: HeaderValue = HeaderValue::from_static("DENY");
+/// An answer of the API is data: no page may frame it, and nothing in it may run.
+static DATA_ONLY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 static NOT_STORED: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// The middleware. One per worker.
@@ -131,10 +136,19 @@ fn finish<B: MessageBody>(answer: ServiceResponse<B>, id: &RequestId) -> Service
     let headers = answer.headers_mut();
     headers.insert(X_REQUEST_ID.clone(), id.header());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
-    if is_api && !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, NOT_STORED.clone());
+    unless_said(headers, header::REFERRER_POLICY, &NO_REFERRER);
+    unless_said(headers, header::X_FRAME_OPTIONS, if is_api { &DENY } else { &SAME_ORIGIN });
+    if is_api {
+        unless_said(headers, header::CONTENT_SECURITY_POLICY, &DATA_ONLY);
+        unless_said(headers, header::CACHE_CONTROL, &NOT_STORED);
     }
     answer
+}
+
+fn unless_said(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    if !headers.contains_key(&name) {
+        headers.insert(name, value.clone());
+    }
 }
 
 /// The one place where a problem is counted and a cause of ours is logged; the span carries the request's id.

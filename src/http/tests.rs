@@ -155,6 +155,7 @@ async fn h13_answers_are_not_cached_and_not_sniffed_and_readable_for_the_front_e
     let answer = send!(app, from("https://board.example")).await.expect(401);
     assert_eq!(answer.header("cache-control"), "private, no-store");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("referrer-policy"), "no-referrer");
     assert_eq!(answer.header("access-control-allow-origin"), "https://board.example");
     assert_eq!(answer.header("access-control-allow-credentials"), "true");
     assert!(answer.header("access-control-expose-headers").to_lowercase().contains("etag"));

@@ -40,7 +40,7 @@ async fn h13_browsers_of_allowed_origins_may_send_and_read_what_clients_use() {
     let preflight = |origin: &str| {
         let call = app.stranger().call(Method::OPTIONS, &board.rest("diff/")).header("Origin", origin);
         let wanted = "authorization,content-type,content-encoding,if-match,x-rev,x-revision,idempotency-key,\
-                      x-idempotency-key,x-request-id,x-csrf-token";
+                      x-idempotency-key,x-request-id,x-csrf-token,x-protocol-version";
         call.header("Access-Control-Request-Method", "PATCH").header("Access-Control-Request-Headers", wanted).send()
     };
     let allowed = preflight("https://app.school.test").await;
@@ -81,4 +81,31 @@ async fn h14_unknown_routes_and_methods_answer_in_the_same_body() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn h19_every_answer_says_how_it_may_be_used() {
+    let app = Server::with(&[("M4SH_CORS_ORIGINS", "*")]).await;
+    let ann = app.pupil("Ann").await;
+    let board = ann.create_board().await;
+    let api = ["/api/v1/solo/sessions/", "/api/v1/auth/me/", "/api/v1/nowhere/", &board.rest(""), &board.rest("diff/")];
+    for path in api.into_iter().chain(["/health/live", "/", "/board.js", "/nowhere"]) {
+        let answer = ann.get(path).send().await;
+        let is_api = path.starts_with("/api/");
+        assert_eq!(answer.header("X-Content-Type-Options"), "nosniff", "{path}");
+        assert_eq!(answer.header("Referrer-Policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("X-Frame-Options"), if is_api { "DENY" } else { "SAMEORIGIN" }, "{path}");
+        if is_api {
+            assert_eq!(answer.header("Cache-Control"), "private, no-store", "{path}");
+            assert_eq!(
+                answer.header("Content-Security-Policy"),
+                "default-src 'none'; frame-ancestors 'none'",
+                "{path}"
+            );
+        }
+    }
+    // Where every origin may call, none of them may bring a cookie.
+    let open = ann.get(&board.rest("")).header("Origin", "https://anywhere.test").send().await;
+    assert_eq!(open.header("Access-Control-Allow-Origin"), "https://anywhere.test");
+    assert_eq!(open.header("Access-Control-Allow-Credentials"), "");
 }

@@ -3,9 +3,12 @@
 
 mod accounts;
 mod answers;
+mod audit;
+mod beacon;
 mod classrooms;
 mod closing;
 mod cursors;
+mod diagnostics;
 mod dialects;
 mod drawing;
 mod faults;
@@ -15,6 +18,7 @@ mod old_client;
 mod operations;
 mod permissions;
 mod process;
+mod rates;
 mod repeating;
 mod resuming;
 mod saving;

@@ -3,6 +3,7 @@
 mod accounts;
 mod boards;
 mod classes;
+mod client_events;
 mod events;
 mod journal;
 mod measure;

@@ -12,7 +12,7 @@ pub mod server;
 pub mod socket;
 pub mod values;
 
-pub use account::{Account, Answer, Class, Lesson, Room, Solo};
+pub use account::{Account, Answer, Call, Class, Lesson, Room, Solo};
 pub use postgres::{Cluster, Database};
 pub use server::Server;
 pub use socket::{Dialect, Knock, Seat};
