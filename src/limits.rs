@@ -86,6 +86,23 @@ pub const BOARD_SEATS: usize = 2_000;
 /// `saved` is said at most this often.
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 
+/// Guests who watch by one share link: a class of pupils without accounts, and their parents.
+pub const LINK_GUESTS: usize = 300;
+/// How often it is looked whether the links that guests watch by still live: what this node is told of ends at once,
+/// what happened elsewhere within this time.
+pub const LINKS_LOOKED_AT: Duration = Duration::from_secs(10);
+/// Life of the ticket that the public page of a shared board gets, for watching and downloading: a school day.
+pub const TICKET_LIFE: Duration = Duration::from_secs(12 * 3600);
+
+// --- share links ----------------------------------------------------------------------------------
+
+/// Days that a link may live at most, ten years; 0 is for ever.
+pub const LINK_DAYS: u64 = 3_650;
+/// Days that a link lives when nobody says (contract/boards.md 2.7).
+pub const LINK_DAYS_DEFAULT: u64 = 7;
+/// Views that may be asked for at most; 0 is without a bound.
+pub const LINK_VIEWS: u64 = 1_000_000;
+
 // --- cursor ticks ---------------------------------------------------------------------------------
 
 /// Ticks while the node is calm: a lone class sees a cursor within 5 ms, for a few percent of a core.

@@ -23,7 +23,7 @@ const START: Duration = Duration::from_secs(120);
 /// How long it may take to end in order.
 const STOP: Duration = Duration::from_secs(20);
 /// Every budget of m4sh that a load of one account from one address would meet.
-const SCOPES: [&str; 15] = [
+const SCOPES: [&str; 17] = [
     "SOLO_DIFF",
     "SOLO_STREAM",
     "SOLO_USER",
@@ -39,6 +39,8 @@ const SCOPES: [&str; 15] = [
     "WS_BYTES",
     "WS_TALK",
     "WS_FLOOD",
+    "WS_OPEN",
+    "WS_OPEN_GUEST",
 ];
 
 /// A server that this process started.

@@ -22,7 +22,7 @@ use crate::limits;
 use crate::protocol::close::Close;
 use crate::store::{Page, Store};
 
-pub use crate::actors::messages::{Base, BoardError, BoardView, Change, DiffSave, Saved, StateSave};
+pub use crate::actors::messages::{Base, BoardError, BoardView, Change, DiffSave, Reader, Saved, StateSave};
 
 /// How often a message may be sent back before its board is called unavailable: each time the board had just parked.
 const LOOK_UPS: usize = 5;
@@ -231,6 +231,18 @@ impl Directory {
     /// # Errors
     /// `NotFound` for a stranger too; `Unavailable` when it cannot be loaded.
     pub async fn read(&self, board: BoardId, who: UserId) -> Result<BoardView, BoardError> {
+        self.read_as(board, Reader::Account(who)).await
+    }
+
+    /// The same for a visitor whose share link was found to open this board.
+    ///
+    /// # Errors
+    /// As [`Directory::read`].
+    pub async fn read_shared(&self, board: BoardId) -> Result<BoardView, BoardError> {
+        self.read_as(board, Reader::Guest).await
+    }
+
+    async fn read_as(&self, board: BoardId, who: Reader) -> Result<BoardView, BoardError> {
         let reading = async {
             let reading: Reading = self.ask(board, ReadBoard { who }, |read| read).await?;
             committed(reading.durable).await.map(|()| reading.view)

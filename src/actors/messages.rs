@@ -37,8 +37,19 @@ pub struct Attach {
     pub outbox: Outbox,
     /// Where it left.
     pub resume: Option<Position>,
-    /// Whether it came by the classroom's door, which is shut when the lesson is over.
-    pub by_class: bool,
+    /// By which door it came.
+    pub door: Door,
+}
+
+/// By which door somebody comes to a board.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Door {
+    /// The board's own.
+    Board,
+    /// The classroom's, which is shut when the lesson is over.
+    Class,
+    /// A share link, which was looked at before: such a one is a guest, whatever the board knows of them.
+    Link,
 }
 
 /// Why a seat was not given.
@@ -154,7 +165,16 @@ pub struct StateSave {
 #[rtype(result = "Result<Reading, Bounced<ReadBoard>>")]
 pub struct ReadBoard {
     /// Who reads.
-    pub who: UserId,
+    pub who: Reader,
+}
+
+/// Who reads a board.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// Somebody with an account, if they may.
+    Account(UserId),
+    /// Somebody with a share link, which was looked at before.
+    Guest,
 }
 
 /// A save that is ordered; it is answered when `durable` says so.

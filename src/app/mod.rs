@@ -23,10 +23,8 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
 use crate::http::cors::cors;
-use crate::http::{
-    Cookies, Envelope, EventLog, Ingest, Limiter, Policy, Proxies, Readiness, Registration, Services, Visits,
-};
-use crate::identity::{self, Authenticator, Passwords, People};
+use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
+use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
 use crate::ws::Sockets;
@@ -120,27 +118,40 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     };
     let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
+    let links = Arc::new(Links::new(&secret, &settings.frontend_url));
     let people = People::new(store.clone());
     let leases = Arc::new(LocalLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
-    let sockets =
-        web::Data::new(Sockets::new(directory.clone(), authenticator.clone(), people.clone(), settings.rates.clone()));
+    let proxies = Proxies::new(settings.trusted_proxies.clone());
+    let sockets = web::Data::new(Sockets::new(
+        store.clone(),
+        directory.clone(),
+        authenticator.clone(),
+        links.clone(),
+        people.clone(),
+        proxies.clone(),
+        settings.rates.clone(),
+    ));
     let ended = sockets.clone();
     authenticator.tell(move |login| ended.login_ended(login));
+    let ended = sockets.clone();
+    links.tell(move |link| ended.link_ended(link));
+    actix_rt::spawn(sockets.clone().into_inner().watch_links());
     let services = web::Data::new(Services {
         store: store.clone(),
         directory: directory.clone(),
         authenticator,
         people,
+        links,
         passwords,
         limiter: Limiter::new(settings.rates.clone()),
         events: EventLog::start(store.clone()),
         ingest: Ingest::start(store.clone()),
         visits: Visits::default(),
-        proxies: Proxies::new(settings.trusted_proxies.clone()),
+        proxies,
         readiness: Readiness::default(),
         policy: policy(settings),
     });

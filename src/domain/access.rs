@@ -15,6 +15,8 @@ pub enum Role {
     Student,
     /// Watches.
     Viewer,
+    /// Watches through a share link, without an account; never a member.
+    Guest,
 }
 
 impl Role {
@@ -26,10 +28,11 @@ impl Role {
             Self::Tutor => "tutor",
             Self::Student => "student",
             Self::Viewer => "viewer",
+            Self::Guest => "guest",
         }
     }
 
-    /// The role with that name.
+    /// The role of a member or an owner with that name; nobody is made a guest by name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Owner, Self::Tutor, Self::Student, Self::Viewer].into_iter().find(|role| role.name() == name)
@@ -133,7 +136,7 @@ impl Can {
                 Self { can_draw: true, can_erase: true, can_export: true, can_upload: true, ..Self::WATCH }
             }
             Role::Student => Self { can_export: true, ..Self::WATCH },
-            Role::Viewer => Self::WATCH,
+            Role::Viewer | Role::Guest => Self::WATCH,
         }
     }
 }
@@ -148,6 +151,7 @@ mod tests {
             assert_eq!(Role::from_name(role.name()), Some(role));
         }
         assert_eq!(Role::from_name("admin"), None);
+        assert_eq!(Role::from_name(Role::Guest.name()), None);
     }
 
     #[test]

@@ -38,6 +38,8 @@ uuid_id! {
     SessionId,
     /// One login: the family of its refresh tokens and the `sid` of its access tokens.
     LoginId,
+    /// A share link.
+    LinkId,
     /// One tab or device of a client, chosen by the client and kept across its reconnects.
     ClientId,
 }

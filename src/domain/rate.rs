@@ -170,6 +170,11 @@ scopes! {
     ApiUser = "api_user", Rate::per_minute(300);
     /// Attempts to join a class by code, per user: a code must not be guessed.
     JoinClass = "join_class", Rate::per_minute(10);
+    /// Sockets that one user opens: a tab that comes back again and again, and several of them.
+    WsOpen = "ws_open", Rate::per_minute(60);
+    /// Sockets that guests open from one address through share links: two full rooms come back at once behind a
+    /// school's address.
+    WsOpenGuest = "ws_open_guest", Rate::per_minute(600);
     /// Cursor moves of one user on one board (`contract/boards.md` 3.1).
     WsCursor = "ws_cursor", Rate::per_second(20);
     /// Cursor moves after which a user is flooding, not drawing: closed with 4429.

@@ -2,6 +2,7 @@
 //! Wrapped around the whole app by `app`, outside CORS. Never reads a body, and costs one allocation on the good path.
 
 use std::{
+    borrow::Cow,
     future::{Future, Ready, ready},
     pin::Pin,
     rc::Rc,
@@ -71,7 +72,7 @@ where
             "request",
             request_id = id.as_str(),
             method = request.method().as_str(),
-            path = request.path()
+            path = &*without_token(request.path())
         );
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(Trail::default());
@@ -99,6 +100,14 @@ where
 /// felt by those who are connected, and be in the event log.
 async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, Error>> + 'static) -> Result<T, Error> {
     actix_web::rt::spawn(work).await.unwrap_or_else(|error| Err(Problem::Internal(error.to_string()).into()))
+}
+
+/// A path as logs and traces may keep it: that of a shared board is a secret that opens it.
+fn without_token(path: &str) -> Cow<'_, str> {
+    const BEFORE: &str = "/solo/public/";
+    let Some(start) = path.find(BEFORE).map(|at| at + BEFORE.len()) else { return Cow::Borrowed(path) };
+    let end = path[start..].find('/').map_or(path.len(), |length| start + length);
+    Cow::Owned(format!("{}…{}", &path[..start], &path[end..]))
 }
 
 /// Adds the headers, and the body when the answer is an error.
@@ -133,5 +142,18 @@ fn note(problem: &Problem) {
     metrics::counter!("m4sh_http_problems_total", "code" => problem.code()).increment(1);
     if let Some(cause) = problem.cause() {
         tracing::error!(code = problem.code(), cause, "request failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l2_a_path_is_logged_without_the_token_in_it() {
+        assert_eq!(without_token("/api/v1/solo/public/abc/"), "/api/v1/solo/public/…/");
+        assert_eq!(without_token("/api/solo/public/abc"), "/api/solo/public/…");
+        assert_eq!(without_token("/api/v1/solo/public/abc/download/"), "/api/v1/solo/public/…/download/");
+        assert_eq!(without_token("/api/v1/solo/sessions/"), "/api/v1/solo/sessions/");
     }
 }

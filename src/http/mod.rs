@@ -2,6 +2,7 @@
 //! Called by `app`, which wraps it in [`Envelope`] and [`cors()`](cors::cors). Never touches a board's content: it asks
 //! the directory.
 
+mod activity;
 pub mod audit;
 mod auth;
 mod body;
@@ -13,9 +14,9 @@ pub mod extract;
 mod fields;
 mod health;
 pub mod problem;
-mod proxies;
-mod ratelimit;
+mod public;
 mod request_id;
+mod rights;
 mod route;
 mod solo;
 mod times;
@@ -26,7 +27,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Passwords, People},
+    identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     store::{Category, Store},
 };
 
@@ -36,8 +37,6 @@ pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
 pub use problem::Problem;
-pub use proxies::{Asked, Proxies};
-pub use ratelimit::{Caller, Limiter};
 pub use request_id::RequestId;
 use route::{Endpoint, at};
 pub use solo::visits::Visits;
@@ -52,6 +51,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// Names.
     pub people: People,
+    /// Share links: their tokens, tickets and addresses.
+    pub links: Arc<Links>,
     /// Password hashes.
     pub passwords: Passwords,
     /// Rates.
@@ -117,7 +118,7 @@ fn api(prefix: &str) -> Scope {
 /// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
 /// come first.
 fn table() -> Vec<Endpoint> {
-    use Category::{Account, Board, Classroom};
+    use Category::{Account, Board, Classroom, Share};
     vec![
         at("/solo/sessions/{id}/diff").patch(solo::diff::save).audit_later("PATCH", Board, "board_saved"),
         at("/solo/sessions/{id}/save-stream").post(solo::stream::save).audit_later("POST", Board, "board_saved"),
@@ -131,8 +132,18 @@ fn table() -> Vec<Endpoint> {
             .post(solo::beacon::heard)
             .unaudited("POST", "it changes nothing; it is kept with the telemetry"),
         at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
+        at("/solo/sessions/{id}/share")
+            .get(solo::sharing::status)
+            .post(solo::sharing::make)
+            .audit("POST", Share, "share_created")
+            .delete(solo::sharing::end)
+            .audit("DELETE", Share, "share_ended"),
+        at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
+        at("/solo/public/{token}").get(public::read),
+        at("/solo/public/{token}/download").get(public::download::file),
         at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
         at("/boards/{id}").get(solo::read),
+        at("/boards/{id}/events").get(activity::of_board),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics/aggregate").get(diagnostics::aggregate),
@@ -141,6 +152,7 @@ fn table() -> Vec<Endpoint> {
         at("/auth/refresh").post(auth::refresh).audit("POST", Account, "login_refreshed"),
         at("/auth/logout").post(auth::logout).audit("POST", Account, "logged_out"),
         at("/auth/me").get(auth::me),
+        at("/auth/events").get(activity::of_account),
         at("/classrooms").get(classrooms::list).post(classrooms::create).audit("POST", Classroom, "classroom_created"),
         at("/classrooms/join").post(classrooms::join).audit("POST", Classroom, "classroom_joined"),
         at("/classrooms/{id}")

@@ -87,6 +87,8 @@ pub enum Problem {
     },
     /// A `Content-Encoding` that this server does not read.
     UnsupportedEncoding,
+    /// A share link that is unknown, ended, expired or used up: one answer for all.
+    DeadLink,
     /// The board said no; nothing was changed.
     Refused(Refusal),
     /// Too many operations in one diff.
@@ -134,7 +136,7 @@ impl Problem {
             | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) | Self::InvalidCredentials | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::RegistrationClosed => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::DeadLink => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::RevMismatch { .. } => StatusCode::CONFLICT,
@@ -179,11 +181,21 @@ impl Problem {
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::BodyTooLarge { .. } => "payload_too_large",
             Self::UnsupportedEncoding => "unsupported_media_type",
+            Self::DeadLink => "share_link_invalid",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
             Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What stands under `error`: the code, but where old clients show that text to people.
+    #[must_use]
+    pub const fn error(&self) -> &'static str {
+        match self {
+            Self::DeadLink => "Invalid or expired share link",
+            other => other.code(),
         }
     }
 
@@ -213,6 +225,10 @@ impl Problem {
             // The rest of the body is not read: the connection cannot carry another request.
             Self::SlowBody | Self::IncompleteBody => {
                 answer.force_close();
+            }
+            Self::DeadLink => {
+                answer.insert_header((header::REFERRER_POLICY, "no-referrer"));
+                answer.insert_header(("x-robots-tag", "noindex, nofollow"));
             }
             Self::Invalid(_)
             | Self::EmptyOps

@@ -1,13 +1,20 @@
-//! Who somebody is: access tokens, passwords, ended logins and the cards with people's names.
+//! Who somebody is: access tokens, passwords, ended logins, share links, the cards with people's names, and how often
+//! each of them may ask.
 //! Called by `http` and `ws` for every request and handshake, and by the actors for names on a roster.
 //! Never decides what a person may do; that is `domain::access` and the actors.
 
+mod limiter;
+mod links;
 mod passwords;
 mod people;
+mod proxies;
 mod secret;
 mod tokens;
 
+pub use limiter::{Caller, Limited, Limiter};
+pub use links::{Links, Pass, PassError, ShareToken};
 pub use passwords::{PasswordError, Passwords};
 pub use people::{Card, People, display_name};
+pub use proxies::{Asked, Proxies};
 pub use secret::{SecretError, load_or_create};
 pub use tokens::{Authenticator, Issued, Principal, RefreshToken, TokenError};

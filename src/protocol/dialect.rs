@@ -33,6 +33,15 @@ impl Dialect {
     }
 }
 
+/// What a visitor without an account shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LinkProof {
+    /// The share link's token: `share.<token>`.
+    Token(String),
+    /// The ticket of its public page: `view.<ticket>`.
+    Ticket(String),
+}
+
 /// What a `Sec-WebSocket-Protocol` header asked for.
 #[derive(PartialEq, Eq, Debug, Default)]
 pub struct Offer {
@@ -40,12 +49,14 @@ pub struct Offer {
     pub dialect: Option<Dialect>,
     /// The token that rode in the list, in any of the accepted forms (contract/boards.md 3.1).
     pub token: Option<String>,
+    /// The token of a share link, or a ticket for one, that rode in the list.
+    pub link: Option<LinkProof>,
     /// What the answer must echo: a browser fails the connection when it offered names and none comes back.
     pub echo: Option<String>,
 }
 
 impl Offer {
-    /// Reads the list: `m4sh.json`, `bearer.<jwt>`; the pairs `access_token, <jwt>`, `jwt, <jwt>`, `bearer, <jwt>`;
+    /// Reads the list: `m4sh.json`, `bearer.<jwt>`, `share.<token>`, `view.<ticket>`; the pairs `access_token, <jwt>`, `jwt, <jwt>`, `bearer, <jwt>`;
     /// or a lone three-part JWT.
     #[must_use]
     pub fn read<'a>(headers: impl Iterator<Item = &'a str>) -> Self {
@@ -59,6 +70,10 @@ impl Offer {
                 offer.dialect.get_or_insert(dialect);
             } else if let Some(token) = name.strip_prefix("bearer.") {
                 offer.token.get_or_insert_with(|| token.to_owned());
+            } else if let Some(token) = name.strip_prefix("share.") {
+                offer.link.get_or_insert_with(|| LinkProof::Token(token.to_owned()));
+            } else if let Some(ticket) = name.strip_prefix("view.") {
+                offer.link.get_or_insert_with(|| LinkProof::Ticket(ticket.to_owned()));
             } else if matches!(name, "access_token" | "jwt" | "bearer") {
                 marker.get_or_insert(name);
                 if let Some(token) = names_left.next_if(|next| is_jwt(next)) {
@@ -73,10 +88,14 @@ impl Offer {
             .dialect
             .map(|dialect| dialect.name().to_owned())
             .or_else(|| marker.map(str::to_owned))
-            .or_else(|| names.iter().find(|n| !n.starts_with("bearer.") && !is_jwt(n)).map(|n| (*n).to_owned()))
+            .or_else(|| names.iter().find(|name| !is_secret(name)).map(|n| (*n).to_owned()))
             .or_else(|| names.first().map(|n| (*n).to_owned()));
         offer
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    ["bearer.", "share.", "view."].iter().any(|prefix| name.starts_with(prefix)) || is_jwt(name)
 }
 
 fn is_jwt(text: &str) -> bool {
@@ -92,6 +111,20 @@ mod tests {
     fn read(list: &str) -> (Option<Dialect>, Option<String>, Option<String>) {
         let offer = Offer::read([list].into_iter());
         (offer.dialect, offer.token, offer.echo)
+    }
+
+    #[test]
+    fn l7_a_share_links_token_or_ticket_may_ride_there_and_is_not_echoed_beside_a_name() {
+        let of = |list: &str| {
+            let offer = Offer::read([list].into_iter());
+            (offer.link, offer.token, offer.echo)
+        };
+        let token = Some(LinkProof::Token("abc".to_owned()));
+        assert_eq!(of("m4sh.json, share.abc"), (token.clone(), None, Some("m4sh.json".to_owned())));
+        assert_eq!(of("share.abc, other"), (token.clone(), None, Some("other".to_owned())));
+        assert_eq!(of("share.abc"), (token, None, Some("share.abc".to_owned())));
+        let ticket = Some(LinkProof::Ticket("x-y".to_owned()));
+        assert_eq!(of("view.x-y, m4sh.msgpack"), (ticket, None, Some("m4sh.msgpack".to_owned())));
     }
 
     #[test]

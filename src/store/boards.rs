@@ -50,6 +50,21 @@ pub struct BoardSession {
     pub members: Vec<(UserId, Role)>,
 }
 
+impl BoardAccess {
+    /// What somebody is to the board and whether its lesson goes on; `None` for a stranger. A board of one's own is
+    /// always live.
+    #[must_use]
+    pub fn role_of(&self, user: UserId) -> Option<(Role, bool)> {
+        match &self.session {
+            Some(class) => {
+                let member = class.members.iter().find(|(member, _)| *member == user);
+                member.map(|(_, role)| (*role, class.live))
+            }
+            None => (user == self.owner).then_some((Role::Owner, true)),
+        }
+    }
+}
+
 /// A saved checkpoint, not decoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRow {

@@ -10,8 +10,10 @@ mod class_sessions;
 mod classes;
 mod client_events;
 mod error;
+mod event_pages;
 mod events;
 mod journal;
+mod links;
 mod logins;
 pub mod managed;
 pub mod migrate;
@@ -31,8 +33,10 @@ pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, 
 pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow, NewClassroom};
 pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Percentiles};
 pub use error::{Cause, StoreError};
+pub use event_pages::{EventRow, EventsOf};
 pub use events::{Category, Event, Origin};
 pub use journal::{JournalRow, JournalSession};
+pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
 
 /// The door to Postgres. A clone shares the same pool of connections.

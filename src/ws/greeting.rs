@@ -9,14 +9,15 @@ use jiff::Timestamp;
 
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, Enter, Leave};
-use crate::actors::messages::{Attach, Declined};
+use crate::actors::messages::{self, Attach, Declined};
 use crate::actors::outbox::Outbox;
-use crate::domain::ids::{BoardId, ClassroomId, ClientId, ConnId, SessionId};
+use crate::domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
 use crate::identity::Principal;
 use crate::protocol::client::Position;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::ws::Sockets;
+use crate::ws::guests::{self, Guest, Line, Watching};
 use crate::ws::seated::Seated;
 
 /// How often a seat is asked for at a board that had just left memory.
@@ -29,27 +30,74 @@ pub(super) enum Door {
     Board(BoardId),
 }
 
+/// Who comes.
+pub(super) enum Visitor {
+    Account(Principal),
+    Guest(Guest),
+}
+
+/// Who it was found to be.
+struct Known {
+    user: UserId,
+    name: Arc<str>,
+    /// How long they may stay, and with what they go.
+    ends: Option<(Duration, Close)>,
+    watching: Option<Watching>,
+}
+
 /// Somebody at the door.
 pub(super) struct Greeting {
     pub(super) conn: ConnId,
     pub(super) dialect: Dialect,
-    pub(super) principal: Principal,
+    pub(super) visitor: Visitor,
     pub(super) door: Door,
     pub(super) sockets: Arc<Sockets>,
 }
 
 impl Greeting {
-    /// How long the socket may live by its token. One of ours lives as long as its login, whose end is told at once;
-    /// a token of another issuer has no login here, so its own end is all that is known (SPEC W13).
-    pub(super) fn life(&self) -> Option<Duration> {
-        let left = self.principal.expires_at.duration_since(Timestamp::now());
-        self.principal.login.is_none().then(|| left.try_into().unwrap_or(Duration::ZERO))
+    /// The login that this socket lives on.
+    pub(super) fn login(&self) -> Option<LoginId> {
+        match &self.visitor {
+            Visitor::Account(principal) => principal.login,
+            Visitor::Guest(_) => None,
+        }
     }
 
     /// Takes a seat, or says with which code to close. The welcome is in the outbox when this returns.
     pub(super) async fn sit(self, client: ClientId, resume: Option<Position>, outbox: Outbox) -> Result<Seated, Close> {
-        let user = self.principal.user;
-        let card = match self.sockets.people.card(user).await {
+        let Known { user, name, ends, watching } = match &self.visitor {
+            Visitor::Account(principal) => self.account(principal).await?,
+            Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
+        };
+        let (class, board) = match self.door {
+            Door::Board(board) => (None, board),
+            Door::Class(classroom, session) => {
+                let (class, board) = self.enter(user, classroom, session).await?;
+                (Some(class), board)
+            }
+        };
+        let door = match (&class, &watching) {
+            (Some(_), _) => messages::Door::Class,
+            (None, Some(_)) => messages::Door::Link,
+            (None, None) => messages::Door::Board,
+        };
+        let attach =
+            Attach { conn: self.conn, user, name, client, dialect: self.dialect, outbox: outbox.clone(), resume, door };
+        match self.attach(board, attach).await {
+            Ok(board) => Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, outbox, ends, watching }),
+            Err(close) => {
+                if let Some(class) = class {
+                    class.do_send(Leave { conn: self.conn });
+                }
+                // Whether the board or only the link is gone is not for guests to know.
+                let is_guest = watching.is_some();
+                Err(if is_guest && close == Close::NotFound { Close::Forbidden } else { close })
+            }
+        }
+    }
+
+    async fn account(&self, principal: &Principal) -> Result<Known, Close> {
+        let card = match self.sockets.people.card(principal.user).await {
             Ok(Some(card)) => card,
             Ok(None) => return Err(Close::Unauthorized),
             Err(error) => {
@@ -57,43 +105,35 @@ impl Greeting {
                 return Err(Close::Moved);
             }
         };
-        let (class, board) = match self.door {
-            Door::Board(board) => (None, board),
-            Door::Class(classroom, session) => {
-                let (class, board) = self.enter(classroom, session).await?;
-                (Some(class), board)
-            }
-        };
-        let attach = Attach {
-            conn: self.conn,
-            user,
-            name: card.name,
-            client,
-            dialect: self.dialect,
-            outbox: outbox.clone(),
-            resume,
-            by_class: class.is_some(),
-        };
-        match self.attach(board, attach).await {
-            Ok(board) => Ok(Seated::new(self.conn, self.dialect, board, class, outbox)),
-            Err(close) => {
-                if let Some(class) = class {
-                    class.do_send(Leave { conn: self.conn });
-                }
-                Err(close)
-            }
-        }
+        // A token of ours lives as long as its login, whose end is told at once; one of another issuer has no login
+        // here, so its own end is all that is known (SPEC W13).
+        let left = principal.expires_at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+        let ends = principal.login.is_none().then_some((left, Close::Unauthorized));
+        Ok(Known { user: principal.user, name: card.name, ends, watching: None })
+    }
+
+    async fn guest(&self, guest: &Guest, client: ClientId, outbox: &Outbox) -> Result<Known, Close> {
+        let Door::Board(board) = self.door else { return Err(Close::Unauthorized) };
+        let line = Line { conn: self.conn, dialect: self.dialect, outbox: outbox.clone() };
+        let admitted = guest.admit(board, &self.sockets, line).await?;
+        Ok(Known {
+            user: admitted.user(client),
+            name: guests::NAME.into(),
+            ends: admitted.life.map(|life| (life, Close::Forbidden)),
+            watching: Some(admitted.watching),
+        })
     }
 
     async fn enter(
         &self,
+        user: UserId,
         classroom: ClassroomId,
         session: SessionId,
     ) -> Result<(Addr<ClassroomActor>, BoardId), Close> {
         let mut close = Close::Moved;
         for _ in 0..LOOK_UPS {
             let Some(class) = self.sockets.directory.locate_session(classroom, session) else { break };
-            match class.send(Enter { conn: self.conn, user: self.principal.user }).await {
+            match class.send(Enter { conn: self.conn, user }).await {
                 Ok(Ok(board)) => return Ok((class, board)),
                 Ok(Err(Declined::Close(declined))) => return Err(declined),
                 // The actor stopped between the look-up and the message.

@@ -1,15 +1,22 @@
 //! The upgrade: dialect, token, and a connection that is always accepted first, since a browser sees no close code before that.
 //! Called by actix-web for the two routes. Never refuses by an HTTP status what a close code can say (SPEC W2, W3).
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::domain::ids::{BoardId, ClassroomId, SessionId};
+use crate::domain::rate::Scope;
+use crate::identity::ShareToken;
 use crate::limits;
 use crate::protocol::close::Close;
-use crate::protocol::dialect::{Dialect, Offer};
-use crate::ws::greeting::{Door, Greeting};
+use crate::protocol::dialect::{Dialect, LinkProof, Offer};
+use crate::store::Origin;
+use crate::ws::greeting::{Door, Greeting, Visitor};
+use crate::ws::guests::{Guest, Proof};
 use crate::ws::{Sockets, pump};
 
 pub(super) async fn classroom(
@@ -47,11 +54,13 @@ fn accept(
     let echo = offer.echo.clone().unwrap_or_default();
     let (response, session, messages) = actix_ws::handle_with_protocols(request, body, &[&echo])?;
     let conn = sockets.next_conn();
-    let greeting = introduce(request, offer, door, &sockets).map(|(principal, door)| {
-        Box::new(Greeting { conn, dialect, principal, door, sockets: sockets.clone().into_inner() })
+    let greeting = introduce(request, offer, door, dialect, &sockets).map(|(visitor, door)| {
+        Box::new(Greeting { conn, dialect, visitor, door, sockets: sockets.clone().into_inner() })
     });
     let span = tracing::debug_span!("socket", %conn, dialect = dialect.name());
-    let limit = if dialect.is_full() { limits::OPS_FRAME } else { limits::PRESENCE_FRAME };
+    // A guest sends no operations, so theirs are not even read.
+    let draws = dialect.is_full() && greeting.as_ref().is_ok_and(|who| matches!(who.visitor, Visitor::Account(_)));
+    let limit = if draws { limits::OPS_FRAME } else { limits::PRESENCE_FRAME };
     let messages = messages.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
     actix_web::rt::spawn(pump::run(session, messages, dialect, greeting, sockets.into_inner()).instrument(span));
     Ok(response)
@@ -62,25 +71,72 @@ fn introduce(
     request: &HttpRequest,
     offer: Offer,
     door: Option<Door>,
+    dialect: Dialect,
     sockets: &Sockets,
-) -> Result<(crate::identity::Principal, Door), Close> {
+) -> Result<(Visitor, Door), Close> {
     // A token in the URL ends up in logs and histories, so it is refused even when it is valid.
-    let in_url = request
-        .query_string()
-        .split('&')
-        .any(|pair| matches!(pair.split('=').next().unwrap_or_default(), "token" | "access_token" | "jwt" | "access"));
+    let in_url = request.query_string().split('&').any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        matches!(name, "token" | "access_token" | "jwt" | "access" | "share" | "view" | "ticket")
+    });
     if in_url {
         return Err(Close::Unauthorized);
     }
-    let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-    });
-    let token = bearer.or(offer.token).ok_or(Close::Unauthorized)?;
-    let principal = sockets.authenticator.verify(&token).map_err(|_| Close::Unauthorized)?;
+    let visitor = match credential(request, offer).ok_or(Close::Unauthorized)? {
+        Credential::Bearer(token) => {
+            let principal = sockets.authenticator.verify(&token).map_err(|_| Close::Unauthorized)?;
+            sockets.limiter.check(Scope::WsOpen, principal.user).map_err(|_| Close::RateLimited)?;
+            Visitor::Account(principal)
+        }
+        Credential::Link(proof) => {
+            let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+            let address = sockets.proxies.client(peer, request.headers());
+            sockets.limiter.check(Scope::WsOpenGuest, address).map_err(|_| Close::RateLimited)?;
+            let agent = request.headers().get(header::USER_AGENT);
+            let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+            let origin = Origin { address: Some(address), agent, request_id: None };
+            Visitor::Guest(Guest { proof: checked(proof, sockets)?, origin })
+        }
+    };
     if sockets.directory.is_draining() {
         return Err(Close::Moved);
     }
-    Ok((principal, door.ok_or(Close::NotFound)?))
+    match (&visitor, door.ok_or(Close::NotFound)?) {
+        // A link leads to its board and to no class, and the presence dialect has no word for what is drawn.
+        (Visitor::Guest(_), Door::Class(..)) => Err(Close::Unauthorized),
+        (Visitor::Guest(_), Door::Board(_)) if !dialect.is_full() => Err(Close::BadRequest),
+        (_, door) => Ok((visitor, door)),
+    }
+}
+
+/// What somebody shows: an account's token, or something of a share link's.
+enum Credential {
+    Bearer(String),
+    Link(LinkProof),
+}
+
+/// The header's word comes before the list's, and an account's before a link's.
+fn credential(request: &HttpRequest, offer: Offer) -> Option<Credential> {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let named = header.and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
+        let token = token.trim().to_owned();
+        match scheme {
+            scheme if scheme.eq_ignore_ascii_case("bearer") => Some(Credential::Bearer(token)),
+            scheme if scheme.eq_ignore_ascii_case("share") => Some(Credential::Link(LinkProof::Token(token))),
+            _ => None,
+        }
+    });
+    named.or_else(|| offer.token.map(Credential::Bearer)).or_else(|| offer.link.map(Credential::Link))
+}
+
+/// A text that can be no token opens nothing, as one of a link that ended; a ticket that is not good (any more) is
+/// replaced by asking for the public page again.
+fn checked(proof: LinkProof, sockets: &Sockets) -> Result<Proof, Close> {
+    match proof {
+        LinkProof::Token(token) => ShareToken::parse(&token).map(Proof::Token).ok_or(Close::Forbidden),
+        LinkProof::Ticket(ticket) => {
+            let pass = sockets.links.read(&ticket, Timestamp::now());
+            pass.map(Proof::Pass).map_err(|_| Close::Unauthorized)
+        }
+    }
 }

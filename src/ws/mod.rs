@@ -2,6 +2,7 @@
 //! Called by `app`, which mounts the routes. Never holds a board's state and never decides a right.
 
 mod greeting;
+mod guests;
 mod handshake;
 mod logins;
 mod pump;
@@ -13,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::domain::ids::{ConnId, LoginId};
+use crate::domain::ids::{ConnId, LinkId, LoginId};
 use crate::domain::rate::Rates;
-use crate::identity::{Authenticator, People};
+use crate::identity::{Authenticator, Limiter, Links, People, Proxies};
+use crate::store::Store;
 
 /// What every socket needs.
 pub struct Sockets {
@@ -27,27 +29,54 @@ pub struct Sockets {
     pub people: People,
     /// The flood budget of a socket.
     pub rates: Rates,
+    /// Knows share links.
+    pub store: Store,
+    /// Reads their tokens and tickets.
+    pub links: Arc<Links>,
+    /// Knows who speaks for a guest's address.
+    proxies: Proxies,
+    /// How often sockets may be opened.
+    limiter: Limiter,
     connections: AtomicU64,
     logins: logins::Logins,
+    guests: guests::Guests,
 }
 
 impl Sockets {
     /// Sockets of a node that has none yet.
     #[must_use]
-    pub fn new(directory: Directory, authenticator: Arc<Authenticator>, people: People, rates: Rates) -> Self {
+    pub fn new(
+        store: Store,
+        directory: Directory,
+        authenticator: Arc<Authenticator>,
+        links: Arc<Links>,
+        people: People,
+        proxies: Proxies,
+        rates: Rates,
+    ) -> Self {
         Self {
+            store,
             directory,
             authenticator,
+            links,
             people,
+            proxies,
+            limiter: Limiter::new(rates.clone()),
             rates,
             connections: AtomicU64::new(0),
             logins: logins::Logins::default(),
+            guests: guests::Guests::default(),
         }
     }
 
     /// Closes the sockets of a login that has ended, with 4401.
     pub fn login_ended(&self, login: LoginId) {
         self.logins.end(login);
+    }
+
+    /// Closes the sockets of the guests of a link that has ended, with 4403.
+    pub fn link_ended(&self, link: LinkId) {
+        self.guests.end(link);
     }
 
     fn next_conn(&self) -> ConnId {

@@ -53,7 +53,7 @@ pub(super) async fn run(
         flood: Bucket::default(),
         flood_rate: sockets.rates.of(Scope::WsFlood),
     };
-    let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.principal.login?, greeting.conn)));
+    let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.login()?, greeting.conn)));
     if let Some((login, conn)) = login {
         sockets.logins.add(login, conn, dialect, wire.outbox.clone());
         // It may have ended between the look at its token and this line, when nobody knew of this socket.
@@ -88,12 +88,12 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
     } else {
         (ClientId(uuid::Uuid::now_v7()), None)
     };
-    wire.ends = greeting.life().map(|life| Instant::now() + life.min(FOREVER));
     // Boxed, as the goodbye is: a connection that rests should not hold the room that its beginning and end need.
     let mut seated = match Box::pin(greeting.sit(client, resume, wire.outbox.clone())).await {
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
+    wire.ends = seated.ends.map(|(life, close)| (Instant::now() + life.min(FOREVER), close));
     let end = wire.talk(&mut seated).await;
     // Before the farewell, which a reader that is gone may draw out.
     seated.leave();
@@ -109,8 +109,8 @@ struct Wire {
     dialect: Dialect,
     outbox: Outbox,
     heard: Instant,
-    /// When the token ends that is all we know of its bearer.
-    ends: Option<Instant>,
+    /// When the token or the link ends that is all we know of its bearer, and with what it is closed then.
+    ends: Option<(Instant, Close)>,
     flood: Bucket,
     flood_rate: Rate,
 }
@@ -195,8 +195,8 @@ impl Wire {
                     if quiet >= limits::SILENCE_LIMIT {
                         return Ok(Close::Timeout);
                     }
-                    if self.ends.is_some_and(|ends| ends <= Instant::now()) {
-                        return Ok(Close::Unauthorized);
+                    if let Some((_, close)) = self.ends.filter(|(ends, _)| *ends <= Instant::now()) {
+                        return Ok(close);
                     }
                     if quiet >= limits::PING_AFTER {
                         self.control(true, b"").await?;
@@ -211,7 +211,7 @@ impl Wire {
     fn next_look(&self) -> Duration {
         let quiet = self.heard.elapsed();
         let due = if quiet >= limits::PING_AFTER { limits::SILENCE_LIMIT } else { limits::PING_AFTER };
-        let left = self.ends.map_or(FOREVER, |ends| ends.saturating_duration_since(Instant::now()));
+        let left = self.ends.map_or(FOREVER, |(ends, _)| ends.saturating_duration_since(Instant::now()));
         due.saturating_sub(quiet).min(left).max(Duration::from_millis(50))
     }
 

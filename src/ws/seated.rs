@@ -18,6 +18,7 @@ use crate::protocol::client::ClientFrame;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::ServerFrame;
+use crate::ws::guests::Watching;
 
 /// How a conversation ends.
 pub(super) enum Ended {
@@ -29,24 +30,18 @@ pub(super) enum Ended {
 
 /// One connection with a seat.
 pub(super) struct Seated {
-    conn: ConnId,
-    dialect: Dialect,
-    board: Addr<BoardActor>,
-    class: Option<Addr<ClassroomActor>>,
-    outbox: Outbox,
+    pub(super) conn: ConnId,
+    pub(super) dialect: Dialect,
+    pub(super) board: Addr<BoardActor>,
+    pub(super) class: Option<Addr<ClassroomActor>>,
+    pub(super) outbox: Outbox,
+    /// How long it may last, and with what it is closed then.
+    pub(super) ends: Option<(Duration, Close)>,
+    /// A guest's place, given back with the seat.
+    pub(super) watching: Option<Watching>,
 }
 
 impl Seated {
-    pub(super) fn new(
-        conn: ConnId,
-        dialect: Dialect,
-        board: Addr<BoardActor>,
-        class: Option<Addr<ClassroomActor>>,
-        outbox: Outbox,
-    ) -> Self {
-        Self { conn, dialect, board, class, outbox }
-    }
-
     /// Takes one message; `Break` says how the conversation ends.
     pub(super) async fn hear(&mut self, bytes: &[u8]) -> ControlFlow<Ended> {
         let now = clock::now();
@@ -110,6 +105,7 @@ impl Seated {
 
     /// Gives the seat back.
     pub(super) fn leave(self) {
+        drop(self.watching);
         self.board.do_send(Detach { conn: self.conn });
         if let Some(class) = self.class {
             class.do_send(Leave { conn: self.conn });

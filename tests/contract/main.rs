@@ -19,4 +19,6 @@ mod repeating;
 mod resuming;
 mod saving;
 mod sessions;
+mod sharing;
 mod slow_readers;
+mod watching;

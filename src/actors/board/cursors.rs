@@ -53,7 +53,8 @@ impl Source {
 impl Awake {
     pub(super) fn show(&mut self, show: Show, ctx: &mut Context<BoardActor>) {
         let Show { conn, what } = show;
-        let Some(user) = self.seats.get(&conn).map(|seat| seat.user) else { return };
+        // A guest only watches: nobody sees their pen, and what they send costs no more than this look.
+        let Some(user) = self.seats.get(&conn).filter(|seat| !seat.is_guest).map(|seat| seat.user) else { return };
         match what {
             Shown::Cursor(cursor) => match self.allow_cursor(user) {
                 Allowance::Take => self.point(conn, user, cursor, ctx),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::Awake;
 use crate::actors::clock;
-use crate::actors::messages::{Attach, Declined};
+use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{budget_hit, meters};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::Can;
+use crate::domain::access::{Can, Role};
 use crate::domain::ids::{ClientId, ConnId, UserId};
 use crate::domain::rate::{Bucket, Scope, Verdict};
 use crate::limits;
@@ -24,6 +24,8 @@ pub(super) struct Seat {
     pub(super) client: ClientId,
     pub(super) dialect: Dialect,
     pub(super) outbox: Outbox,
+    /// Whether it came by a share link: it only watches, and is told nobody's name.
+    pub(super) is_guest: bool,
     /// What its person was last told that they may do.
     pub(super) can: Can,
 }
@@ -34,6 +36,8 @@ impl Seat {
     }
 
     pub(super) fn close(&self, close: Close) {
+        // Whether the board or only the link is gone is not for guests to know.
+        let close = if self.is_guest && close == Close::NotFound { Close::Forbidden } else { close };
         self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
     }
 }
@@ -68,16 +72,20 @@ pub(super) enum Allowance {
 
 impl Awake {
     pub(super) fn attach(&mut self, attach: Attach) -> Result<(), Declined> {
-        let Attach { conn, user, name, client, dialect, outbox, resume, by_class } = attach;
+        let Attach { conn, user, name, client, dialect, outbox, resume, door } = attach;
         if self.draining {
             return Err(Declined::Close(Close::Moved));
         }
-        let (Some(role), Some(can)) = (self.access.role(user), self.access.can(user)) else {
+        let rights = match door {
+            Door::Link => Some((Role::Guest, Can::of(Role::Guest, self.access.is_live()))),
+            Door::Board | Door::Class => self.access.role(user).zip(self.access.can(user)),
+        };
+        let Some((role, can)) = rights else {
             // A class may be known to exist; somebody's own board may not (SPEC P2).
             let close = if self.access.class().is_some() { Close::Forbidden } else { Close::NotFound };
             return Err(Declined::Close(close));
         };
-        if by_class && !self.access.is_live() {
+        if door == Door::Class && !self.access.is_live() {
             // The lesson ended between the classroom's door and this one.
             return Err(Declined::Close(Close::SessionEnded));
         }
@@ -101,10 +109,11 @@ impl Awake {
             }
             self.unseat(older);
         }
-        let seat = Seat { user, client, dialect, outbox, can };
+        let is_guest = door == Door::Link;
+        let seat = Seat { user, client, dialect, outbox, is_guest, can };
         // The outbox is new, so the one frame fits whatever its size.
         let content = self.content(resume, dialect);
-        let welcome = self.welcome(conn, user, can, content);
+        let welcome = self.welcome(conn, user, is_guest, can, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if !self.shard.health.flows() {
@@ -120,8 +129,9 @@ impl Awake {
         Ok(())
     }
 
-    fn welcome(&self, conn: ConnId, user: UserId, can: Can, content: Content) -> ServerFrame<'_> {
-        let mut roster: Vec<&Person> = self.people.values().map(|member| &member.person).collect();
+    fn welcome(&self, conn: ConnId, user: UserId, is_guest: bool, can: Can, content: Content) -> ServerFrame<'_> {
+        let people = self.people.values().map(|member| &member.person);
+        let mut roster: Vec<&Person> = people.filter(|person| !is_guest || person.user == user).collect();
         roster.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
         ServerFrame::Welcome(Box::new(Welcome {
             me: &self.people[&user].person,
@@ -132,7 +142,7 @@ impl Awake {
             saved: self.durability.durable,
             roster,
             budgets: self.directory.budgets(),
-            class: self.access.class(),
+            class: self.access.class().filter(|_| !is_guest),
             content,
         }))
     }
@@ -198,10 +208,12 @@ impl Awake {
         self.people.remove(&seat.user).map(|member| member.person)
     }
 
-    /// Says a frame to every seat but one; returns those that could not take it.
+    /// Says a frame to every seat but one; returns those that could not take it. Who comes, goes and how they are is not
+    /// told to guests: a link shows a board, not a class.
     fn push(&self, except: Option<ConnId>, frame: &ServerFrame<'_>) -> Vec<ConnId> {
+        let personal = matches!(frame, ServerFrame::Joined(_) | ServerFrame::Left(_) | ServerFrame::Status(_));
         let frame = Once::new(frame);
-        let seats = self.seats.iter().filter(|(conn, _)| Some(**conn) != except);
+        let seats = self.seats.iter().filter(|(conn, seat)| Some(**conn) != except && !(personal && seat.is_guest));
         seats.filter(|(_, seat)| !seat.say(&frame)).map(|(conn, _)| *conn).collect()
     }
 
@@ -235,7 +247,9 @@ impl Awake {
 
     /// Applies new rights to those who are here.
     pub(super) fn rights_changed(&mut self, why: &str) {
-        let seats: Vec<(ConnId, UserId)> = self.seats.iter().map(|(conn, seat)| (*conn, seat.user)).collect();
+        // A guest's rights follow from the link alone.
+        let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
+        let seats: Vec<(ConnId, UserId)> = members.map(|(conn, seat)| (*conn, seat.user)).collect();
         for (conn, user) in seats {
             let (Some(role), Some(can)) = (self.access.role(user), self.access.can(user)) else {
                 self.close_seat(conn, Close::Forbidden);

@@ -15,14 +15,13 @@ use super::{
     extract::{Body, ClientOrigin, Signed, SmallBody},
     fields::{Faults, Fields},
     problem::Problem,
-    ratelimit::Caller,
 };
 use crate::{
     domain::{
         ids::{LoginId, UserId},
         rate::Scope,
     },
-    identity::RefreshToken,
+    identity::{Caller, RefreshToken},
     store::{Account, CreateAccountError, NewAccount, NewLogin, Rotation},
 };
 

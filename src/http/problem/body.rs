@@ -23,6 +23,7 @@ impl Problem {
             Self::Forbidden(why) => why,
             Self::RegistrationClosed => "This server does not take registrations.",
             Self::NotFound => "Not found.",
+            Self::DeadLink => "This link does not show a board, or not any more.",
             Self::MethodNotAllowed { .. } => "This method is not allowed here.",
             Self::SlowBody => "The request's body did not arrive in time.",
             Self::RevMismatch { .. } => "The board has another revision than the one in X-Rev.",
@@ -53,7 +54,7 @@ impl Problem {
     pub fn body(&self, request_id: &str, path: &str) -> Vec<u8> {
         let mut body = Map::new();
         self.add_keys(&mut body, path);
-        body.insert("error".into(), self.code().into());
+        body.insert("error".into(), self.error().into());
         body.insert("detail".into(), self.detail().into());
         body.insert("request_id".into(), request_id.into());
         Value::Object(body).to_string().into_bytes()
@@ -96,6 +97,7 @@ impl Problem {
             Self::RateLimited { wait, .. } | Self::Unavailable { wait } => {
                 put("retry_after_ms", super::whole_millis(*wait).into());
             }
+            Self::DeadLink => put("code", self.code().into()),
             Self::Unparsable(_)
             | Self::InvalidJson
             | Self::InvalidPayload

@@ -13,7 +13,7 @@ use crate::{
         json::JsonError,
     },
     http::fields::Faults,
-    identity::{PasswordError, TokenError},
+    identity::{Limited, PasswordError, TokenError},
     store::StoreError,
 };
 
@@ -70,6 +70,12 @@ impl From<Refusal> for Problem {
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         Self::Unauthenticated(error.to_string().into())
+    }
+}
+
+impl From<Limited> for Problem {
+    fn from(Limited { wait, limit }: Limited) -> Self {
+        Self::RateLimited { wait, limit }
     }
 }
 

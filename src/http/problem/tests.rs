@@ -29,6 +29,7 @@ fn samples() -> Vec<Problem> {
         Problem::Forbidden("No."),
         Problem::RegistrationClosed,
         Problem::NotFound,
+        Problem::DeadLink,
         Problem::MethodNotAllowed { allow: "GET, HEAD".into() },
         Problem::SlowBody,
         Problem::RevMismatch { server_rev: rev },
@@ -51,7 +52,7 @@ fn samples() -> Vec<Problem> {
 fn h14_every_problem_says_error_detail_and_request_id() {
     for problem in samples() {
         let body = body(&problem);
-        assert_eq!(body["error"], problem.code(), "{problem:?}");
+        assert_eq!(body["error"], problem.error(), "{problem:?}");
         assert_eq!(body["request_id"], "req-1");
         assert!(body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem:?}");
         assert!(problem.status().is_client_error() || problem.status().is_server_error());

@@ -103,7 +103,9 @@ impl<'a> Head<'a> {
     }
 }
 
-fn spliced(mut answer: HttpResponseBuilder, head: &Head<'_>, state: &[u8]) -> HttpResponse {
+/// One JSON object: the fields of `head`, and `state` as the last.
+#[must_use]
+pub fn splice(head: &impl Serialize, state: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(state.len() + 512);
     // Writing these plain fields to memory cannot fail; were it to, the answer would be visibly broken JSON.
     if serde_json::to_writer(&mut body, head).is_ok() {
@@ -112,6 +114,11 @@ fn spliced(mut answer: HttpResponseBuilder, head: &Head<'_>, state: &[u8]) -> Ht
     body.extend_from_slice(b",\"state\":");
     body.extend_from_slice(state);
     body.push(b'}');
+    body
+}
+
+fn spliced(mut answer: HttpResponseBuilder, head: &Head<'_>, state: &[u8]) -> HttpResponse {
+    let body = splice(head, state);
     answer
         .insert_header((header::ETAG, etag(Rev(head.rev))))
         .insert_header((header::CONTENT_TYPE, "application/json"))

@@ -2,8 +2,9 @@
 //! Called by the route table. Never reads or writes a document itself: the directory does, in the board's order.
 
 pub mod beacon;
-mod detail;
+pub mod detail;
 pub mod diff;
+pub mod sharing;
 pub mod state;
 pub mod stream;
 pub mod visits;

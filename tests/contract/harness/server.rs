@@ -37,6 +37,8 @@ const ROOMY: &[&str] = &[
     "REFRESH",
     "API_USER",
     "JOIN_CLASS",
+    "WS_OPEN",
+    "WS_OPEN_GUEST",
 ];
 /// The same for sockets, for tests that load a room.
 pub const LOUD: &[(&str, &str)] = &[

@@ -77,7 +77,7 @@ pub struct Knock {
     path: String,
     dialect: Dialect,
     protocols: Vec<String>,
-    bearer: Option<String>,
+    authorization: Option<String>,
     client: Uuid,
     resume: Option<(u64, u64)>,
     replica: Option<Replica>,
@@ -87,14 +87,19 @@ pub struct Knock {
 impl Knock {
     pub fn new(place: Place, path: &str, dialect: Dialect) -> Self {
         let protocols = vec![dialect.protocol().to_owned()];
-        let (bearer, resume, replica, receive_buffer) = (None, None, None, None);
+        let (authorization, resume, replica, receive_buffer) = (None, None, None, None);
         let path = path.to_owned();
-        Self { place, path, dialect, protocols, bearer, client: Uuid::new_v4(), resume, replica, receive_buffer }
+        Self { place, path, dialect, protocols, authorization, client: Uuid::new_v4(), resume, replica, receive_buffer }
     }
 
     /// Carries the token in the `Authorization` header.
-    pub fn bearer(mut self, token: &str) -> Self {
-        self.bearer = Some(token.to_owned());
+    pub fn bearer(self, token: &str) -> Self {
+        self.authorization(&format!("Bearer {token}"))
+    }
+
+    /// Carries this `Authorization` header.
+    pub fn authorization(mut self, value: &str) -> Self {
+        self.authorization = Some(value.to_owned());
         self
     }
 
@@ -104,11 +109,17 @@ impl Knock {
         self
     }
 
+    /// Goes to another path with the same credentials.
+    pub fn at_path(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
     /// Offers exactly these sub-protocols and no header, as a browser must.
     pub fn offering(mut self, dialect: Dialect, protocols: &[&str]) -> Self {
         self.dialect = dialect;
         self.protocols = protocols.iter().map(|&name| name.to_owned()).collect();
-        self.bearer = None;
+        self.authorization = None;
         self
     }
 
@@ -150,8 +161,8 @@ impl Knock {
     pub async fn try_connect(self) -> Result<Seat, tungstenite::Error> {
         let address = self.place.read().unwrap().clone();
         let mut request = format!("ws://{address}{}", self.path).into_client_request()?;
-        if let Some(token) = &self.bearer {
-            request.headers_mut().insert("Authorization", HeaderValue::try_from(format!("Bearer {token}"))?);
+        if let Some(value) = &self.authorization {
+            request.headers_mut().insert("Authorization", HeaderValue::try_from(value)?);
         }
         if !self.protocols.is_empty() {
             let offered = HeaderValue::try_from(self.protocols.join(", "))?;

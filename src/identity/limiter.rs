@@ -1,6 +1,6 @@
-//! The one rate limiter of the REST surface: a bucket for each scope and caller.
-//! Called by the handlers, after authentication where the scope is a user's. Never grows without bound and never
-//! answers "wait 0".
+//! The one rate limiter: a bucket for each scope and caller.
+//! Called by the REST handlers and at the sockets' door, after authentication where the scope is a user's.
+//! Never grows without bound and never answers "wait 0".
 
 use std::{
     net::IpAddr,
@@ -11,7 +11,6 @@ use std::{
 use dashmap::DashMap;
 use sha2::{Digest, Sha256};
 
-use super::problem::Problem;
 use crate::domain::{
     ids::UserId,
     rate::{Bucket, Rates, Scope, Verdict},
@@ -21,6 +20,15 @@ use crate::domain::{
 const BUCKETS: usize = 200_000;
 /// Sweeps are at least this far apart, so that a flood of addresses cannot make each request sweep.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Over a rate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limited {
+    /// When the next one passes; never zero.
+    pub wait: Duration,
+    /// How many pass in the scope's period.
+    pub limit: u32,
+}
 
 /// Whose bucket it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -75,19 +83,19 @@ impl Limiter {
     /// Takes one request from the caller's bucket of `scope`, which holds the scope's count.
     ///
     /// # Errors
-    /// 429 with the time after which the next one passes.
-    pub fn check(&self, scope: Scope, caller: impl Into<Caller>) -> Result<(), Problem> {
+    /// [`Limited`], with the time after which the next one passes.
+    pub fn check(&self, scope: Scope, caller: impl Into<Caller>) -> Result<(), Limited> {
         self.check_at(scope, caller.into(), self.began.elapsed())
     }
 
-    fn check_at(&self, scope: Scope, caller: Caller, now: Duration) -> Result<(), Problem> {
+    fn check_at(&self, scope: Scope, caller: Caller, now: Duration) -> Result<(), Limited> {
         let rate = self.rates.of(scope);
         let caller = if self.has_room_for(scope, caller, now) { caller } else { Caller::CROWD };
         match self.buckets.entry((scope, caller)).or_default().take(rate, rate.count, 1, now) {
             Verdict::Pass { .. } => Ok(()),
             Verdict::Wait(wait) => {
                 metrics::counter!("m4sh_budget_hits_total", "scope" => scope.name()).increment(1);
-                Err(Problem::RateLimited { wait, limit: rate.count })
+                Err(Limited { wait, limit: rate.count })
             }
         }
     }
@@ -131,7 +139,7 @@ mod tests {
             assert_eq!(limiter.check_at(Scope::SoloDiff, one, now), Ok(()));
         }
         let refused = limiter.check_at(Scope::SoloDiff, one, now);
-        assert_eq!(refused, Err(Problem::RateLimited { wait: Duration::from_secs(20), limit: 3 }));
+        assert_eq!(refused, Err(Limited { wait: Duration::from_secs(20), limit: 3 }));
         assert_eq!(limiter.check_at(Scope::SoloDiff, two, now), Ok(()), "another caller has another bucket");
         assert_eq!(limiter.check_at(Scope::SoloStream, one, now), Ok(()), "another scope has another bucket");
         assert_eq!(limiter.check_at(Scope::SoloDiff, one, now + Duration::from_secs(20)), Ok(()));

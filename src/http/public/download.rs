@@ -1,0 +1,89 @@
+//! `GET /solo/public/{token}/download/`: a shared board as a file, where its owner allows that.
+//! Called by the route table. Never takes a view: whoever sees the page has paid for it already.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
+    web,
+};
+use metrics::counter;
+use serde::{Deserialize, Serialize};
+
+use super::{Token, gone, opened, shown};
+use crate::{
+    actors::messages::BoardView,
+    domain::ids::BoardId,
+    http::{Services, extract::ClientOrigin, fields::Faults, problem::Problem, solo::detail, times},
+    store::{LiveLink, PublicCard},
+};
+
+/// What is asked for.
+#[derive(Deserialize)]
+pub struct Wanted {
+    format: Option<String>,
+    /// Of the public page: opens a link whose views are all taken to those who took one.
+    ticket: Option<String>,
+}
+
+/// What the file says of the board beside its state.
+#[derive(Serialize)]
+struct Head<'a> {
+    id: BoardId,
+    name: &'a str,
+    page_count: u32,
+    rev: u64,
+    created_at: String,
+}
+
+/// The file. Counted when it is certain that it can be given.
+pub async fn file(
+    services: web::Data<Services>,
+    path: Token,
+    wanted: web::Query<Wanted>,
+    from: ClientOrigin,
+) -> Result<HttpResponse, Problem> {
+    let link = opened(&services, from.address, &path.0, wanted.ticket.as_deref()).await?;
+    if !link.allow_download {
+        return Err(Problem::Forbidden("The owner of this board does not allow downloads."));
+    }
+    if wanted.format.as_deref().unwrap_or("json") != "json" {
+        return Err(Problem::Invalid(Faults::one("format", "Choose `json`.")));
+    }
+    let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
+    let view = services.directory.read_shared(link.board).await.map_err(gone)?;
+    if !services.store.count_download(link.id, &from.origin).await? {
+        return Err(Problem::DeadLink);
+    }
+    counter!("m4sh_share_downloads_total").increment(1);
+    Ok(json(&link, &card, &view))
+}
+
+fn json(link: &LiveLink, card: &PublicCard, view: &BoardView) -> HttpResponse {
+    let head = Head {
+        id: link.board,
+        name: &card.name,
+        page_count: shown::page_count(card, view),
+        rev: view.rev.0,
+        created_at: times::field(card.created_at),
+    };
+    shown::guarded(HttpResponse::Ok())
+        .content_type("application/json")
+        .insert_header(attachment(&card.name, "json"))
+        .body(detail::splice(&head, &view.state))
+}
+
+/// Under the board's name, where the browser knows how to read it.
+fn attachment(name: &str, extension: &str) -> ContentDisposition {
+    let value = format!("{name}.{extension}").into_bytes();
+    ContentDisposition {
+        disposition: DispositionType::Attachment,
+        parameters: vec![
+            DispositionParam::Filename(format!("board.{extension}")),
+            DispositionParam::FilenameExt(ExtendedValue {
+                charset: Charset::Ext("UTF-8".into()),
+                language_tag: None,
+                value,
+            }),
+        ],
+    }
+}

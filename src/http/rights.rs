@@ -1,0 +1,30 @@
+//! What somebody may do on a board that they name in a path. Called by handlers that need more than to look.
+//! Never decides: the rows say what somebody is, `domain::access` what that allows.
+
+use super::{Services, problem::Problem};
+use crate::domain::{
+    access::Can,
+    ids::{BoardId, UserId},
+};
+
+impl Services {
+    /// What `who` may do on a board.
+    ///
+    /// # Errors
+    /// 404 for a board that is not there, or not for them.
+    pub(super) async fn rights(&self, board: BoardId, who: UserId) -> Result<Can, Problem> {
+        let access = self.store.board_access(board).await?;
+        let (role, live) = access.and_then(|access| access.role_of(who)).ok_or(Problem::NotFound)?;
+        Ok(Can::of(role, live))
+    }
+
+    /// Passes for those who may share a board: its owner, and the tutors of its class.
+    ///
+    /// # Errors
+    /// As [`Services::rights`]; 403 for those who may only look.
+    pub(super) async fn may_share(&self, board: BoardId, who: UserId) -> Result<(), Problem> {
+        let may = self.rights(board, who).await?.can_share;
+        may.then_some(())
+            .ok_or(Problem::Forbidden("Only the owner of this board or a tutor of its class may share it."))
+    }
+}
