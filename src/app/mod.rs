@@ -23,8 +23,8 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
 use crate::http::cors::cors;
-use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Proxies, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People};
+use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
+use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
 use crate::ws::Sockets;
@@ -125,12 +125,14 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
+    let proxies = Proxies::new(settings.trusted_proxies.clone());
     let sockets = web::Data::new(Sockets::new(
         store.clone(),
         directory.clone(),
         authenticator.clone(),
         links.clone(),
         people.clone(),
+        proxies.clone(),
         settings.rates.clone(),
     ));
     let ended = sockets.clone();
@@ -149,7 +151,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         events: EventLog::start(store.clone()),
         ingest: Ingest::start(store.clone()),
         visits: Visits::default(),
-        proxies: Proxies::new(settings.trusted_proxies.clone()),
+        proxies,
         readiness: Readiness::default(),
         policy: policy(settings),
     });

@@ -14,7 +14,6 @@ pub mod extract;
 mod fields;
 mod health;
 pub mod problem;
-mod proxies;
 mod public;
 mod request_id;
 mod rights;
@@ -28,7 +27,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Limiter, Links, Passwords, People},
+    identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     store::{Category, Store},
 };
 
@@ -38,7 +37,6 @@ pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
 pub use problem::Problem;
-pub use proxies::{Asked, Proxies};
 pub use request_id::RequestId;
 use route::{Endpoint, at};
 pub use solo::visits::Visits;
@@ -139,7 +137,7 @@ fn table() -> Vec<Endpoint> {
             .post(solo::sharing::make)
             .audit("POST", Share, "share_created")
             .delete(solo::sharing::end)
-            .audit("DELETE", Share, "share_revoked"),
+            .audit("DELETE", Share, "share_ended"),
         at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
         at("/solo/public/{token}").get(public::read),
         at("/solo/public/{token}/download").get(public::download::file),

@@ -1,6 +1,6 @@
 //! The append-only event log: activity, audit and share access are views of it.
-//! Written by the writer of `http::audit`, many events at a time, and by this layer where an event belongs to a change;
-//! read by `event_pages`. Never read to decide anything.
+//! Written by the writer of `http::audit`, many events at a time, and by this layer where an event belongs to a change.
+//! Read by `event_pages`. Never read to decide anything.
 
 use std::net::IpAddr;
 

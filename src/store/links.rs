@@ -240,11 +240,6 @@ const CARD: &str = "
     JOIN account a ON a.id = n.owner
     WHERE n.id = $1 AND n.trashed_at IS NULL";
 
-/// Two statements' worth, so that each finds its rows by its own index.
-const SWEEP: &str = "
-    DELETE FROM share_link
-    WHERE id IN (SELECT id FROM share_link WHERE revoked_at < $1 UNION SELECT id FROM share_link WHERE expires_at < $1)";
-
 fn link(row: &Row) -> Result<LinkRow, StoreError> {
     let number = |column| get::<i32>(row, column).and_then(|n| n.try_into().map_err(StoreError::query));
     Ok(LinkRow {
@@ -383,29 +378,9 @@ impl Store {
             owner_email: get(&row, "email")?,
         }))
     }
-
-    /// Removes links that ended or expired before a moment; says how many.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn sweep_links(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.pool.get().await?.execute(SWEEP, &[&before]).await
-    }
 }
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[
-    LOCK,
-    END,
-    MAKE,
-    CURRENT,
-    LIVE_BY_HASH,
-    LIVE_BY_ID,
-    STILL_LIVE,
-    COUNT_VIEW,
-    COUNT_DOWNLOAD,
-    NOTE_VISIT,
-    CARD,
-    SWEEP,
-];
+pub(super) const QUERIES: &[&str] =
+    &[LOCK, END, MAKE, CURRENT, LIVE_BY_HASH, LIVE_BY_ID, STILL_LIVE, COUNT_VIEW, COUNT_DOWNLOAD, NOTE_VISIT, CARD];

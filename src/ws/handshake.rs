@@ -89,9 +89,12 @@ fn introduce(
             Visitor::Account(principal)
         }
         Credential::Link(proof) => {
-            let origin = origin(request);
-            let address = origin.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+            let address = sockets.proxies.client(peer, request.headers());
             sockets.limiter.check(Scope::WsOpenGuest, address).map_err(|_| Close::RateLimited)?;
+            let agent = request.headers().get(header::USER_AGENT);
+            let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+            let origin = Origin { address: Some(address), agent, request_id: None };
             Visitor::Guest(Guest { proof: checked(proof, sockets)?, origin })
         }
     };
@@ -135,15 +138,5 @@ fn checked(proof: LinkProof, sockets: &Sockets) -> Result<Proof, Close> {
             let pass = sockets.links.read(&ticket, Timestamp::now());
             pass.map(Proof::Pass).map_err(|_| Close::Unauthorized)
         }
-    }
-}
-
-/// Where a guest comes from, for the access log.
-fn origin(request: &HttpRequest) -> Origin {
-    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    Origin {
-        address: request.peer_addr().map(|peer| peer.ip().to_canonical()),
-        agent: agent.map(str::to_owned),
-        request_id: None,
     }
 }

@@ -16,7 +16,7 @@ use actix_web::web;
 use crate::actors::directory::Directory;
 use crate::domain::ids::{ConnId, LinkId, LoginId};
 use crate::domain::rate::Rates;
-use crate::identity::{Authenticator, Limiter, Links, People};
+use crate::identity::{Authenticator, Limiter, Links, People, Proxies};
 use crate::store::Store;
 
 /// What every socket needs.
@@ -33,6 +33,8 @@ pub struct Sockets {
     pub store: Store,
     /// Reads their tokens and tickets.
     pub links: Arc<Links>,
+    /// Knows who speaks for a guest's address.
+    proxies: Proxies,
     /// How often sockets may be opened.
     limiter: Limiter,
     connections: AtomicU64,
@@ -49,6 +51,7 @@ impl Sockets {
         authenticator: Arc<Authenticator>,
         links: Arc<Links>,
         people: People,
+        proxies: Proxies,
         rates: Rates,
     ) -> Self {
         Self {
@@ -57,6 +60,7 @@ impl Sockets {
             authenticator,
             links,
             people,
+            proxies,
             limiter: Limiter::new(rates.clone()),
             rates,
             connections: AtomicU64::new(0),

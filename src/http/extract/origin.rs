@@ -9,11 +9,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
 
-use crate::{
-    http::{Asked, request_id::RequestId},
-    limits::AGENT_CHARS,
-    store::Origin,
-};
+use crate::{http::request_id::RequestId, identity::Asked, limits::AGENT_CHARS, store::Origin};
 
 /// The address of the client: the peer of the connection, or whom a trusted proxy speaks for.
 #[must_use]

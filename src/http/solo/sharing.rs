@@ -73,22 +73,23 @@ pub async fn status(services: web::Data<Services>, path: Id, Signed(who): Signed
 pub async fn make(
     services: web::Data<Services>,
     path: Id,
-    body: SignedBody<SmallBody>,
     trail: Trail,
+    body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let (board, by) = (path.0, body.who.user);
     services.limiter.check(Scope::SoloUser, by)?;
     let Wanted { days, max_views, allow_download } = Wanted::read(&body.bytes)?;
     services.may_share(board, by).await?;
     let id = LinkId(Uuid::now_v7());
-    // Days of an owner's, at most ten years of them: far from the end of time.
+    trail.node(board.0);
+    trail.link(id.0);
+    trail.data(json!({"expires_in_days": days, "max_views": max_views, "allow_download": allow_download}));
+    // At most ten years of days: far from the end of time.
     let expires_at = days.map(|days| Timestamp::now() + SignedDuration::from_hours(i64::from(days) * 24));
     let hash = services.links.token(id).hash();
     let new = NewLink { id, hash, board, by, expires_at, max_views, allow_download };
     let made = services.store.make_link(&new).await?.ok_or(Problem::NotFound)?;
     made.ended.into_iter().for_each(|link| services.links.ended(link));
-    trail.node(board.0);
-    trail.link(id.0);
     Ok(HttpResponse::Created().json(Shown::of(&made.link, board, &services.links)))
 }
 
@@ -96,8 +97,8 @@ pub async fn make(
 pub async fn end(
     services: web::Data<Services>,
     path: Id,
-    Signed(who): Signed,
     trail: Trail,
+    Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     services.may_share(path.0, who.user).await?;

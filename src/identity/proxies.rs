@@ -1,5 +1,5 @@
 //! Which neighbours may speak for a client: what they forward about its address, its scheme and its host is believed.
-//! Called by the extractors for limits, events and links. Never believes a header from anybody else.
+//! Called by the extractors and at the sockets' door, for limits, events and links. Never believes a header from anybody else.
 
 use std::net::{IpAddr, SocketAddr};
 
