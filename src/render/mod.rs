@@ -3,7 +3,18 @@
 //! Never fetches anything, never reads a font of the machine, and never runs in the server's own process (ADR 0016).
 
 pub mod child;
+mod draw;
+mod geometry;
+mod images;
+mod order;
+mod pdf;
+mod pixels;
 mod process;
+mod scene;
+mod sheet;
+mod svg;
+mod text;
+mod tree;
 
 use bytes::Bytes;
 

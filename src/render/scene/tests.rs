@@ -1,0 +1,1 @@
+//! What a page becomes: every era's shape, and what makes no sense.

@@ -1,0 +1,1 @@
+//! What must not bring the renderer down: hostile states, and its own bounds.

@@ -1,0 +1,1 @@
+//! The formats: what each file is.
