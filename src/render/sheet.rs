@@ -58,7 +58,7 @@ fn asset_extent<'a>(asset: &Asset<'a>, images: &Images<'a>, measure: &Measure) -
             (frame.width(), frame.height())
         }
         Content::Image(source) => asset_size(asset, || images.size(*source)),
-        Content::Frame(_) => asset_size(asset, || None),
+        Content::Frame => asset_size(asset, || None),
     };
     Rect::at(asset.at.x, asset.at.y, width, height).turned(asset.rotation)
 }

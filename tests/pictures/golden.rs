@@ -15,11 +15,17 @@ const STRAY: u32 = 1;
 /// The longer side of golden images.
 const SIDE: u32 = 960;
 
-/// Draws a fixture and compares it with its golden image.
+/// Draws a fixture's open page and compares it with its golden image.
 async fn looks_as_it_should(name: &str) {
-    let state = std::fs::read(fixtures().join(format!("{name}.json"))).expect("a fixture");
+    page_looks_as_it_should(name, None).await;
+}
+
+async fn page_looks_as_it_should(fixture: &str, page: Option<u32>) {
+    let state = std::fs::read(fixtures().join(format!("{fixture}.json"))).expect("a fixture");
+    let name = page.map_or(fixture.to_owned(), |page| format!("{fixture}-{page}"));
     let mut order = order(Format::Png, state);
-    order.longest_side = Some(SIDE);
+    order.page = page;
+    order.longest_side = Some(if page.is_some() { SIDE / 3 } else { SIDE });
     order.images = stored();
     let (bytes, _) = draw(order).await.expect("a picture");
     let golden = fixtures().join(format!("golden/{name}.png"));
@@ -30,11 +36,11 @@ async fn looks_as_it_should(name: &str) {
     let expected = image::open(&golden).expect("the golden image").to_rgb8();
     let actual = image::load_from_memory(&bytes).expect("a PNG").to_rgb8();
     let Some(stray) = stray(&expected, &actual) else {
-        keep(name, &actual, None);
+        keep(&name, &actual, None);
         panic!("{name}: {:?} instead of {:?}", actual.dimensions(), expected.dimensions());
     };
     if stray.0 * 1000 > STRAY * actual.width() * actual.height() {
-        keep(name, &actual, Some(&stray.1));
+        keep(&name, &actual, Some(&stray.1));
         panic!("{name}: {} pixels differ; see target/render/{name}.actual.png and .diff.png", stray.0);
     }
 }
@@ -87,4 +93,18 @@ macro_rules! golden {
 
 golden! {
     e7_pens_press_and_lines_are_smooth => "pens",
+    e6_highlighters_and_composites_mix_with_what_is_below => "highlighter",
+    e8_erasers_take_ink_and_neither_paper_nor_pictures => "eraser",
+    e5_shapes_and_arrows_in_every_spelling => "shapes",
+    e9_texts_and_notes_in_latin_and_cyrillic => "texts",
+    e11_images_notes_and_frames => "images",
+    e2_a_board_of_the_first_era_has_no_pages => "legacy",
+    e1_what_makes_no_sense_is_left_out => "odd",
+}
+
+#[tokio::test]
+async fn e12_every_background() {
+    for page in 0..10 {
+        page_looks_as_it_should("backgrounds", Some(page)).await;
+    }
 }

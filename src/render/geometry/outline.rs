@@ -1,7 +1,11 @@
 //! The outline of a pen that presses harder and softer: a filled shape whose width follows the pressure.
 //! Called by `svg`. Never leaves a hole where the pen turns back: at a sharp turn one piece ends and another begins.
 
-use super::{Point, Sample, path::Path, smooth::curve_through};
+use super::{
+    Point, Sample,
+    path::Path,
+    smooth::{curve_through, turns_back},
+};
 
 /// The width of a pen under pressure, as a factor of its own width: 0.3 at 0, 1 at a half, 1.7 at 1.
 #[must_use]
@@ -23,6 +27,7 @@ pub fn trace(path: &mut Path, samples: &[Sample], width: f32) {
     let mut start = 0;
     for at in 1..knots.len() {
         let last = at + 1 == knots.len();
+        // There an offset line would cross itself.
         if last || turns_back(knots[at - 1].at, knots[at].at, knots[at + 1].at) {
             piece(path, &knots[start..=at]);
             start = at;
@@ -47,28 +52,16 @@ fn knots(samples: &[Sample], width: f32) -> Vec<Knot> {
     knots
 }
 
-/// Whether the way turns by more than a right angle, where an offset line would cross itself.
-fn turns_back(before: Point, at: Point, after: Point) -> bool {
-    let (ax, ay) = (at.x - before.x, at.y - before.y);
-    let (bx, by) = (after.x - at.x, after.y - at.y);
-    ax * bx + ay * by < 0.0
-}
-
 fn piece(path: &mut Path, knots: &[Knot]) {
     let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return };
     let (mut left, mut right) = (Vec::with_capacity(knots.len()), Vec::with_capacity(knots.len()));
     for (index, knot) in knots.iter().enumerate() {
         let before = knots[index.saturating_sub(1)].at;
         let after = knots.get(index + 1).unwrap_or(knot).at;
-        // The way along the neighbours; a point between two equal ones has none and is left out.
-        let (Some(l), Some(r)) = (
-            knot.at.towards(Point::new(knot.at.x + after.x - before.x, knot.at.y + after.y - before.y), 0.0, knot.half),
-            knot.at.towards(
-                Point::new(knot.at.x + after.x - before.x, knot.at.y + after.y - before.y),
-                0.0,
-                -knot.half,
-            ),
-        ) else {
+        // Square to the way between the neighbours; between two equal ones there is no way.
+        let ahead = Point::new(knot.at.x + after.x - before.x, knot.at.y + after.y - before.y);
+        let (Some(l), Some(r)) = (knot.at.towards(ahead, 0.0, knot.half), knot.at.towards(ahead, 0.0, -knot.half))
+        else {
             continue;
         };
         left.push(l);

@@ -20,20 +20,30 @@ pub fn thin(samples: &[Sample], least: f32) -> Vec<Sample> {
     kept
 }
 
-/// Goes on from the first of `points`, where the path is, to the last, in curves through the middles between them.
+/// Goes on from the first of `points`, where the path is, to the last, in curves through the middles between them. A
+/// sharp turn is a corner: it was meant, and a curve would cut it off.
 pub fn curve_through(path: &mut Path, points: impl IntoIterator<Item = Point>) {
     let mut points = points.into_iter();
     let Some(first) = points.next() else { return };
     let Some(mut control) = points.next() else { return };
-    let mut from = first;
+    let mut before = first;
     for next in points {
-        let middle = control.middle(next);
-        path.curve_to(control, middle);
-        (from, control) = (middle, next);
+        if turns_back(before, control, next) {
+            path.line_to(control);
+        } else {
+            path.curve_to(control, control.middle(next));
+        }
+        (before, control) = (control, next);
     }
-    if from.distance(control) > 0.0 {
-        path.line_to(control);
-    }
+    path.line_to(control);
+}
+
+/// Whether the way turns by more than a right angle.
+#[must_use]
+pub fn turns_back(before: Point, at: Point, after: Point) -> bool {
+    let (ax, ay) = (at.x - before.x, at.y - before.y);
+    let (bx, by) = (after.x - at.x, after.y - at.y);
+    ax * bx + ay * by < 0.0
 }
 
 #[cfg(test)]
@@ -60,5 +70,14 @@ mod tests {
         path.move_to(points[0]);
         curve_through(&mut path, points);
         assert_eq!(String::from_utf8_lossy(path.data()), "M0 0q10 0 10 5l0 5");
+    }
+
+    #[test]
+    fn e7_a_corner_is_not_cut_off() {
+        let mut path = Path::default();
+        let points = [(0.0, 0.0), (10.0, 20.0), (20.0, 0.0)].map(|(x, y)| Point::new(x, y));
+        path.move_to(points[0]);
+        curve_through(&mut path, points);
+        assert_eq!(String::from_utf8_lossy(path.data()), "M0 0l10 20 10-20");
     }
 }

@@ -18,8 +18,8 @@ pub fn read(item: &Value) -> Option<Asset<'_>> {
             Content::Note(writing, color)
         }
         _ => match field::text(item, &["src", "url", "image"]) {
-            Some(src) if !kind.ends_with("_player") => Content::Image(source(src, kind)),
-            _ => Content::Frame(label(item, kind)),
+            Some(src) if !kind.ends_with("_player") => Content::Image(source(src)),
+            _ => Content::Frame,
         },
     };
     let side = |keys: &[&str]| field::length(item, keys, SIDE);
@@ -30,21 +30,22 @@ pub fn read(item: &Value) -> Option<Asset<'_>> {
         rotation: field::number(item, "rotation").unwrap_or(0.0) % 360.0,
         opacity: field::opacity(item),
         content,
+        label: label(item, kind),
     })
 }
 
 /// Where the bytes of `src` are.
-pub fn source<'a>(src: &'a str, kind: &'a str) -> Source<'a> {
+pub fn source(src: &str) -> Source<'_> {
     if src.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
         Source::Data(src)
     } else if let Some(hash) = src.strip_prefix("asset:") {
         Source::Stored(hash)
     } else {
-        Source::Elsewhere(file_name(src).unwrap_or(kind))
+        Source::Elsewhere(file_name(src))
     }
 }
 
-/// What a frame shows: a name that people gave, else the kind of thing.
+/// A name that people gave, else the kind of thing.
 fn label<'a>(item: &'a Value, kind: &'a str) -> &'a str {
     let kind = match kind {
         "audio_player" => "audio",

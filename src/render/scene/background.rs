@@ -53,7 +53,7 @@ fn detailed<'a>(background: &mut Background<'a>, object: &'a Value) {
     if let Some(step) = field::length(object, &["gridSize"], STEP) {
         background.step = step;
     }
-    background.image = field::text(object, &["image", "url", "src"]).map(|src| asset::source(src, "background"));
+    background.image = field::text(object, &["image", "url", "src"]).map(asset::source);
 }
 
 fn pattern(name: &str) -> Option<Pattern> {

@@ -17,7 +17,12 @@ pub fn of(value: &Value, keys: &[&str]) -> Option<Color> {
 /// A name, `#rgb[a]`, `#rrggbb[aa]`, `rgb()`, `rgba()`, `hsl()` or `hsla()`.
 pub fn parse(text: &str) -> Option<Color> {
     let text = text.trim();
-    if text.len() > MOST_BYTES { None } else { Color::from_str(text).ok() }
+    if text.len() > MOST_BYTES {
+        return None;
+    }
+    // The one name that CSS has and SVG has not.
+    let text = if text.eq_ignore_ascii_case("rebeccapurple") { "#663399" } else { text };
+    Color::from_str(text).ok()
 }
 
 /// Whether light text is easier to read on it.

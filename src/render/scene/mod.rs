@@ -159,6 +159,8 @@ pub struct Asset<'a> {
     pub rotation: f32,
     pub opacity: f32,
     pub content: Content<'a>,
+    /// What a frame says in place of what cannot be drawn: a name that people gave, else the kind of thing.
+    pub label: &'a str,
 }
 
 #[derive(Debug)]
@@ -166,8 +168,8 @@ pub enum Content<'a> {
     Image(Source<'a>),
     /// With the colour of its text.
     Note(Writing<'a>, Color),
-    /// What a frame says in place of a video, a sound, a link …
-    Frame(&'a str),
+    /// A video, a sound, a link …: only its frame.
+    Frame,
 }
 
 /// Where a picture's bytes are.
@@ -177,8 +179,8 @@ pub enum Source<'a> {
     Data(&'a str),
     /// In the order, by its hash.
     Stored(&'a str),
-    /// Elsewhere: never fetched. The name to show.
-    Elsewhere(&'a str),
+    /// Elsewhere: never fetched. The file's name in the address.
+    Elsewhere(Option<&'a str>),
 }
 
 impl Default for Background<'_> {

@@ -51,14 +51,14 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
         write!(self.out, "\"{}>", Opacity(asset.opacity))?;
         match &asset.content {
             Content::Note(writing, color) => self.writing(writing, *color)?,
-            Content::Frame(label) => {
+            Content::Frame => {
                 let (width, height) = size(asset, || None);
-                self.frame_of(label, Rect::at(0.0, 0.0, width, height))?;
+                self.frame_of(asset.label, Rect::at(0.0, 0.0, width, height))?;
             }
             Content::Image(source) => {
                 let images = &self.hand.images;
                 let (width, height) = size(asset, || images.size(*source));
-                self.picture(*source, Rect::at(0.0, 0.0, width, height), "none", "image")?;
+                self.picture(*source, Rect::at(0.0, 0.0, width, height), "none", asset.label)?;
             }
         }
         write!(self.out, "</g>")
@@ -69,9 +69,9 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
         self.picture(source, self.frame, "xMidYMid", "background")
     }
 
-    fn picture(&mut self, source: Source<'a>, at: Rect, fit: &str, kind: &str) -> io::Result<()> {
+    fn picture(&mut self, source: Source<'a>, at: Rect, fit: &str, label: &str) -> io::Result<()> {
         let Some(number) = self.hand.images.prepare(source, (at.width(), at.height())) else {
-            let label = if let Source::Elsewhere(name) = source { name } else { kind };
+            let label = if let Source::Elsewhere(Some(name)) = source { name } else { label };
             return self.frame_of(label, at);
         };
         write!(

@@ -16,6 +16,8 @@ use crate::render::{
 const MOST_LINES: f32 = 400.0;
 /// Each fifth line of a graph is so much darker.
 const STRONGER: f32 = 0.82;
+/// A dot is smaller than a line and so much darker.
+const DOT: f32 = 0.7;
 
 impl<'a, W: Write> Canvas<'_, 'a, W> {
     pub(super) fn background(&mut self, background: &Background<'a>) -> io::Result<()> {
@@ -75,10 +77,10 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
         self.pattern(color, width)
     }
 
-    /// Dots are lines without length and with round ends.
+    /// Dots where a grid's lines would cross.
     fn dots(&mut self, step: f32, color: Color) -> io::Result<()> {
         let Rect { left, top, right, bottom } = self.frame;
-        let darker = |part: u8| (f32::from(part) * STRONGER) as u8;
+        let darker = |part: u8| (f32::from(part) * DOT) as u8;
         let color =
             Color { red: darker(color.red), green: darker(color.green), blue: darker(color.blue), alpha: color.alpha };
         self.path.clear();

@@ -17,14 +17,15 @@ use crate::render::{
 const CORNER: f32 = 6.0;
 
 impl<W: Write> Canvas<'_, '_, W> {
-    /// Writes a mark.
-    pub(super) fn mark(&mut self, mark: &Mark<'_>) -> io::Result<()> {
+    /// Writes a mark; one that mixes is at most `mix` opaque.
+    pub(super) fn mark(&mut self, mark: &Mark<'_>, mix: f32) -> io::Result<()> {
+        let opacity = if let Blend::Mix(_) = mark.blend { mark.opacity.min(mix) } else { mark.opacity };
         let blend = match mark.blend {
             Blend::Mix(mode) => format!(" style=\"mix-blend-mode:{mode}\""),
             Blend::Over | Blend::Erase => String::new(),
         };
         match &mark.form {
-            Form::Pen { samples, pressed } => self.pen(mark, samples, *pressed, mark.color, &blend),
+            Form::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (mark.color, opacity), &blend),
             Form::Line { from, to, start, end, head } => {
                 let heads = (start.then_some(*head), end.then_some(*head));
                 self.line(mark, (*from, *to), heads, &blend)
@@ -64,7 +65,7 @@ impl<W: Write> Canvas<'_, '_, W> {
     /// The way of an eraser, inside of a mask.
     pub(super) fn eraser(&mut self, mark: &Mark<'_>) -> io::Result<()> {
         match &mark.form {
-            Form::Pen { samples, pressed } => self.pen(mark, samples, *pressed, Color::black(), ""),
+            Form::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (Color::black(), mark.opacity), ""),
             form => {
                 let black = match form {
                     Form::Rectangle { frame, .. } => Form::Rectangle { frame: *frame, fill: Some(Color::black()) },
@@ -74,22 +75,29 @@ impl<W: Write> Canvas<'_, '_, W> {
                     }
                     Form::Writing(_) | Form::Pen { .. } => return Ok(()),
                 };
-                self.mark(&Mark { form: black, color: Color::black(), blend: Blend::Over, ..*mark })
+                self.mark(&Mark { form: black, color: Color::black(), blend: Blend::Over, ..*mark }, 1.0)
             }
         }
     }
 
-    fn pen(&mut self, mark: &Mark<'_>, samples: &[Sample], pressed: bool, color: Color, blend: &str) -> io::Result<()> {
+    fn pen(
+        &mut self,
+        mark: &Mark<'_>,
+        samples: &[Sample],
+        pressed: bool,
+        (color, opacity): (Color, f32),
+        blend: &str,
+    ) -> io::Result<()> {
         let thinned = smooth::thin(samples, self.hand.detail);
         self.path.clear();
         if let [only] = thinned.as_slice() {
             let factor = if pressed { outline::factor(only.pressure) } else { 1.0 };
             self.path.circle(only.at, mark.width * factor / 2.0);
-            return write!(self.out, "<path d=\"{}\"{}{blend}/>", Data(&self.path), Paint("fill", color, mark.opacity));
+            return write!(self.out, "<path d=\"{}\"{}{blend}/>", Data(&self.path), Paint("fill", color, opacity));
         }
         if pressed {
             outline::trace(&mut self.path, &thinned, mark.width);
-            return write!(self.out, "<path d=\"{}\"{}{blend}/>", Data(&self.path), Paint("fill", color, mark.opacity));
+            return write!(self.out, "<path d=\"{}\"{}{blend}/>", Data(&self.path), Paint("fill", color, opacity));
         }
         let Some(first) = thinned.first() else { return Ok(()) };
         self.path.move_to(first.at);
@@ -98,7 +106,7 @@ impl<W: Write> Canvas<'_, '_, W> {
             self.out,
             "<path d=\"{}\"{} stroke-width=\"{}\"{blend}/>",
             Data(&self.path),
-            Paint("stroke", color, mark.opacity),
+            Paint("stroke", color, opacity),
             Num(mark.width)
         )
     }

@@ -20,6 +20,10 @@ use super::{
 };
 use xml::{Escaped, Num};
 
+/// Inside of a mask colours mix with ink alone: a mark that mixes may hide no more than that of the paper and the
+/// pictures below.
+const MASKED_MIX: f32 = 0.5;
+
 /// How pictures are named in the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hrefs {
@@ -91,7 +95,7 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
         }
         for depth in (0..=depths.deepest).rev() {
             for mark in at(depth).filter(|mark| mark.blend != Blend::Erase) {
-                self.mark(mark)?;
+                self.mark(mark, if depth == 0 { 1.0 } else { MASKED_MIX })?;
             }
             write!(self.out, "</g>")?;
         }
@@ -120,6 +124,6 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
     }
 
     fn texts(&mut self, page: &Page<'a>) -> io::Result<()> {
-        page.texts.iter().try_for_each(|mark| self.mark(mark))
+        page.texts.iter().try_for_each(|mark| self.mark(mark, 1.0))
     }
 }
