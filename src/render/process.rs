@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -39,13 +40,21 @@ const SIGXFSZ: i32 = 25;
 pub struct Renderer {
     program: Arc<PathBuf>,
     at_once: Arc<Semaphore>,
+    deadline: Duration,
 }
 
 impl Renderer {
     /// Renders with `program render` (our own binary), at most `at_once` (at least 1) at the same time.
     #[must_use]
     pub fn new(program: PathBuf, at_once: usize) -> Self {
-        Self { program: Arc::new(program), at_once: Arc::new(Semaphore::new(at_once.max(1))) }
+        let at_once = Arc::new(Semaphore::new(at_once.max(1)));
+        Self { program: Arc::new(program), at_once, deadline: limits::RENDER_DEADLINE }
+    }
+
+    /// The same with another deadline than [`limits::RENDER_DEADLINE`].
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Draws, after those who came before. `progress` hears percents, rising. Dropping the future ends the process.
@@ -57,7 +66,7 @@ impl Renderer {
         let (format, _turn) = (order.format, self.at_once.acquire().await);
         drop(order);
         let (file, place) = tempfile::NamedTempFile::new().map_err(crashed)?.into_parts();
-        let drawn = timeout(limits::RENDER_DEADLINE, self.draw(parts, file, progress));
+        let drawn = timeout(self.deadline, self.draw(parts, file, progress));
         drawn.await.map_err(|_| RenderError::TimedOut)??;
         let size = tokio::fs::metadata(&place).await.map_err(crashed)?.len();
         if size == 0 {

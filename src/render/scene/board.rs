@@ -19,7 +19,9 @@ impl Board {
     /// # Errors
     /// When it is no JSON, or nested deeper or longer than a board may be.
     pub fn read(state: &[u8]) -> Result<Self, JsonError> {
-        Value::parse(state, Bounds::default()).map(|state| Self { state })
+        // A state grew by ops, so only its bytes are bounded: no text of so many bytes has more values.
+        let bounds = Bounds { nodes: limits::BOARD_BYTES, ..Bounds::default() };
+        Value::parse(state, bounds).map(|state| Self { state })
     }
 
     /// Pages, at least 1 and at most [`limits::BOARD_PAGES`]: a board without any is one blank page.
