@@ -41,6 +41,9 @@ pub enum Command {
     Migrate,
     /// Check every board's journal against its checkpoints and exit; 1 if something is wrong.
     Verify,
+    /// Draw one picture of a board: what the server starts for each (not for people).
+    #[command(hide = true)]
+    Render,
 }
 
 /// The settings as they are written; each is optional and has a default.
@@ -236,6 +239,12 @@ pub enum ConfigError {
 }
 
 impl Cli {
+    /// Whether this is a rendering process, which reads no settings at all.
+    #[must_use]
+    pub fn renders(&self) -> bool {
+        self.command == Some(Command::Render)
+    }
+
     /// The command, and the settings that flags, environment and file make together.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! | [`protocol`] | frames, dialects and close codes, as bytes |
 //! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
 //! | [`cluster`] | which node owns a board |
+//! | [`render`] | pictures of boards, drawn in a process of their own |
 //! | [`identity`] | tokens, passwords, who somebody is |
 //! | [`actors`] | boards, classrooms, the journal writer, the directory |
 //! | [`ws`] | one socket from handshake to goodbye |
@@ -24,6 +25,7 @@ pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod protocol;
+pub mod render;
 pub mod store;
 pub mod telemetry;
 pub mod ws;

@@ -217,3 +217,24 @@ pub const BEACON_MEMORIES: usize = 100_000;
 pub const PAGE_DEFAULT: u32 = 50;
 /// Rows of a page at most.
 pub const PAGE_MAX: u32 = 200;
+
+// --- pictures -------------------------------------------------------------------------------------
+
+/// Bytes of all stored images that one picture may need.
+pub const RENDER_IMAGE_BYTES: usize = 64 * 1024 * 1024;
+/// Stored images of one picture.
+pub const RENDER_IMAGES: usize = 1_000;
+/// Address space of the rendering process: a 16 MiB state with large photos stays below a half of it.
+pub const RENDER_MEMORY: u64 = 1024 * 1024 * 1024;
+/// Processor time of one picture: a whole book of pages needs seconds …
+pub const RENDER_CPU: Duration = Duration::from_secs(25);
+/// … and its time on the clock, waiting for its turn not counted.
+pub const RENDER_DEADLINE: Duration = Duration::from_secs(30);
+/// Bytes of one picture.
+pub const RENDER_OUTPUT: u64 = 256 * 1024 * 1024;
+/// Pixels of one PNG: a 4K screen twice over; larger pages are scaled down.
+pub const RENDER_PIXELS: u32 = 16 * 1024 * 1024;
+/// The longer side of a thumbnail, in pixels, unless asked otherwise.
+pub const THUMBNAIL_SIDE: u32 = 320;
+/// What a thumbnail should not exceed, in bytes: colours are given up first, then size.
+pub const THUMBNAIL_BYTES: usize = 20 * 1024;

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use m4sh::app;
 use m4sh::config::{Cli, Command};
 use m4sh::telemetry::Telemetry;
+use m4sh::{app, render};
 
 fn main() -> ExitCode {
     match run() {
@@ -18,13 +18,18 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let (command, settings) = Cli::parse().resolve(std::env::vars())?;
+    let cli = Cli::parse();
+    if cli.renders() {
+        return Ok(render::child::run());
+    }
+    let (command, settings) = cli.resolve(std::env::vars())?;
     let telemetry = Telemetry::start(&settings)?;
     let metrics = telemetry.metrics();
     let outcome = actix_rt::System::new().block_on(async {
         match command {
             Command::Serve => app::serve(settings, metrics).await.map(|()| ExitCode::SUCCESS),
             Command::Migrate => app::migrate(settings).await.map(|()| ExitCode::SUCCESS),
+            Command::Render => Ok(render::child::run()),
             Command::Verify => {
                 app::verify(settings).await.map(|sound| if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }

@@ -1,0 +1,59 @@
+//! One order, drawn: reads the state, chooses the pages and writes the format. Called by the rendering process.
+//! Never knows where the order came from or where the picture goes.
+
+use std::io::Write;
+
+use super::{
+    Format,
+    images::{Images, Purpose},
+    pdf, pixels,
+    scene::Board,
+    sheet, svg,
+    svg::{Hand, Hrefs},
+    text::fonts::Measure,
+};
+
+/// An order without its envelope.
+#[derive(Debug)]
+pub struct Task<'a> {
+    pub format: Format,
+    pub page: Option<usize>,
+    pub longest_side: Option<u32>,
+    pub title: &'a str,
+    pub state: &'a [u8],
+    pub images: Vec<(&'a str, &'a [u8])>,
+}
+
+/// What can be seen of a curve at one pixel a unit: its points may be so far off.
+pub(super) const DETAIL: f32 = 0.35;
+
+/// Draws. `done` hears how many pages of how many are finished.
+///
+/// # Errors
+/// In words, when the state cannot be read, the page is not there, or the picture cannot be written.
+pub fn draw(task: &Task<'_>, out: impl Write, done: impl FnMut(usize, usize)) -> Result<(), String> {
+    let board = Board::read(task.state).map_err(|error| error.to_string())?;
+    if let Some(page) = task.page.filter(|page| *page >= board.pages()) {
+        return Err(format!("there is no page {page}: the board has {}", board.pages()));
+    }
+    match task.format {
+        Format::Pdf => pdf::write(task, &board, out, done),
+        Format::Png | Format::Thumbnail => pixels::write(task, &board, out),
+        Format::Svg => svg_file(task, &board, out),
+    }
+}
+
+/// The page that is meant where only one can be drawn.
+pub(super) fn one_page(task: &Task<'_>, board: &Board) -> usize {
+    task.page.unwrap_or_else(|| board.open_page())
+}
+
+fn svg_file(task: &Task<'_>, board: &Board, out: impl Write) -> Result<(), String> {
+    let page = board.page(one_page(task, board));
+    let measure = Measure::default();
+    let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);
+    let frame = sheet::frame(&page, &images, &measure);
+    // People zoom into an SVG: it keeps more than a screen shows.
+    let hand = Hand { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };
+    svg::write(out, &page, frame, task.title, hand).map_err(|error| error.to_string())
+}

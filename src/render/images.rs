@@ -1,0 +1,166 @@
+//! Pictures on a page: found, checked, decoded within bounds and made ready for the writer. Called by `sheet` and `svg`.
+//! Never fetches, and never hands on bytes that it has not decoded itself.
+
+mod data_url;
+mod nested;
+
+use std::{collections::HashMap, io::Cursor, sync::Arc};
+
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
+use resvg::usvg::ImageKind;
+
+use super::scene::Source;
+pub use nested::written;
+
+/// The most pixels of one picture: a large camera's. Decoded it takes 200 MB.
+const MOST_PIXELS: u64 = 50_000_000;
+/// The longest side of one picture.
+const LONGEST_SIDE: u32 = 32_768;
+
+/// What pictures are made ready for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Purpose {
+    /// To be seen with so many pixels a board unit: larger pictures are made smaller, which looks better and costs less.
+    Pixels(f32),
+    /// To be kept as they are.
+    Vectors,
+    /// To be kept, but written anew, because what was kept could not be read.
+    Anew,
+}
+
+/// A picture that any writer can use.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    pub kind: ImageKind,
+    /// Its own size.
+    pub size: (f32, f32),
+}
+
+/// All pictures of one order.
+pub struct Images<'a> {
+    stored: HashMap<&'a str, &'a [u8]>,
+    purpose: Purpose,
+    known: HashMap<(Source<'a>, (u32, u32)), Option<usize>>,
+    ready: Vec<Ready>,
+}
+
+impl<'a> Images<'a> {
+    /// With the stored pictures of an order, by hash.
+    pub fn new(stored: impl IntoIterator<Item = (&'a str, &'a [u8])>, purpose: Purpose) -> Self {
+        Self { stored: stored.into_iter().collect(), purpose, known: HashMap::new(), ready: Vec::new() }
+    }
+
+    /// A picture's own size, or `None` when it cannot be drawn.
+    pub fn size(&self, source: Source<'a>) -> Option<(f32, f32)> {
+        let bytes = self.bytes(source)?;
+        match format(&bytes) {
+            Some(format) => {
+                let (width, height) = reader(&bytes, format).into_dimensions().ok()?;
+                Some((width as f32, height as f32))
+            }
+            None => nested::size(&bytes),
+        }
+    }
+
+    /// Makes a picture ready that is to be drawn in this size (in board units), and tells its number. `None` when it
+    /// is not there, is no picture, or is too large.
+    pub fn prepare(&mut self, source: Source<'a>, drawn: (f32, f32)) -> Option<usize> {
+        let pixels = match self.purpose {
+            Purpose::Pixels(scale) => ((drawn.0 * scale).ceil() as u32, (drawn.1 * scale).ceil() as u32),
+            Purpose::Vectors | Purpose::Anew => (0, 0),
+        };
+        if let Some(known) = self.known.get(&(source, pixels)) {
+            return *known;
+        }
+        let made = self.bytes(source).and_then(|bytes| self.make(bytes.into_owned(), pixels));
+        let number = made.map(|ready| {
+            self.ready.push(ready);
+            self.ready.len() - 1
+        });
+        self.known.insert((source, pixels), number);
+        number
+    }
+
+    /// A picture by its number.
+    #[must_use]
+    pub fn ready(&self, number: usize) -> Option<&Ready> {
+        self.ready.get(number)
+    }
+
+    fn bytes(&self, source: Source<'a>) -> Option<std::borrow::Cow<'a, [u8]>> {
+        match source {
+            Source::Data(url) => data_url::decode(url).map(Into::into),
+            Source::Stored(hash) => self.stored.get(hash).map(|bytes| (*bytes).into()),
+            Source::Elsewhere(_) => None,
+        }
+    }
+
+    fn make(&self, bytes: Vec<u8>, pixels: (u32, u32)) -> Option<Ready> {
+        let Some(format) = format(&bytes) else { return nested::read(&bytes) };
+        let (picture, turned) = decode(&bytes, format)?;
+        let size = (picture.width() as f32, picture.height() as f32);
+        let kind = match (self.purpose, format) {
+            (Purpose::Pixels(_), _) if is_larger(&picture, pixels) => {
+                let smaller = picture.thumbnail_exact(pixels.0.max(1), pixels.1.max(1));
+                ImageKind::PNG(Arc::new(encode(&smaller, ImageFormat::Png)?))
+            }
+            (Purpose::Pixels(_) | Purpose::Vectors, ImageFormat::Png) if !turned => ImageKind::PNG(Arc::new(bytes)),
+            (Purpose::Pixels(_) | Purpose::Vectors, ImageFormat::Jpeg) if !turned => ImageKind::JPEG(Arc::new(bytes)),
+            (_, ImageFormat::Jpeg) => ImageKind::JPEG(Arc::new(encode(&picture, ImageFormat::Jpeg)?)),
+            _ => ImageKind::PNG(Arc::new(encode(&picture, ImageFormat::Png)?)),
+        };
+        Some(Ready { kind, size })
+    }
+}
+
+/// Whether a picture has many more pixels than will be seen.
+fn is_larger(picture: &DynamicImage, pixels: (u32, u32)) -> bool {
+    let larger = |own: u32, seen: u32| u64::from(own) * 2 > u64::from(seen.max(1)) * 3;
+    larger(picture.width(), pixels.0) && larger(picture.height(), pixels.1)
+}
+
+fn format(bytes: &[u8]) -> Option<ImageFormat> {
+    use ImageFormat::{Gif, Jpeg, Png, WebP};
+    image::guess_format(bytes).ok().filter(|format| matches!(format, Png | Jpeg | Gif | WebP))
+}
+
+fn reader(bytes: &[u8], format: ImageFormat) -> ImageReader<Cursor<&[u8]>> {
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE);
+    limits.max_image_height = Some(LONGEST_SIDE);
+    limits.max_alloc = Some(MOST_PIXELS * 8);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    reader
+}
+
+/// The picture as it is meant to be seen, and whether a camera had noted a turn.
+fn decode(bytes: &[u8], format: ImageFormat) -> Option<(DynamicImage, bool)> {
+    let mut decoder = reader(bytes, format).into_decoder().ok()?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return None;
+    }
+    let turn = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).ok()?;
+    picture.apply_orientation(turn);
+    Some((picture, turn != image::metadata::Orientation::NoTransforms))
+}
+
+fn encode(picture: &DynamicImage, format: ImageFormat) -> Option<Vec<u8>> {
+    use image::codecs::{jpeg::JpegEncoder, png};
+    let mut out = Vec::new();
+    match format {
+        ImageFormat::Jpeg => picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut out, 90)).ok()?,
+        _ => {
+            let (quick, filter) = (png::CompressionType::Fast, png::FilterType::Adaptive);
+            let encoder = png::PngEncoder::new_with_quality(&mut out, quick, filter);
+            if picture.color().has_alpha() {
+                picture.to_rgba8().write_with_encoder(encoder).ok()?;
+            } else {
+                picture.to_rgb8().write_with_encoder(encoder).ok()?;
+            }
+        }
+    }
+    Some(out)
+}

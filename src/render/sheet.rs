@@ -1,0 +1,64 @@
+//! Which part of the plane a page's picture shows (docs/SPEC.md, E3). Called by `svg` and by the writers of pixels and
+//! PDF, which need its size. Never larger than [`FARTHEST`] allows, however far an item lies.
+
+use super::{
+    geometry::Rect,
+    images::Images,
+    scene::{Asset, Content, Form, Mark, Page},
+    svg::asset_size,
+    text::{self, fonts::Measure},
+};
+
+/// The page of who does not say how large it is.
+const DEFAULT: Rect = Rect { left: 0.0, top: 0.0, right: 1920.0, bottom: 1080.0 };
+/// Around content that lies outside of it.
+const MARGIN: f32 = 40.0;
+/// How far such content is followed.
+const FARTHEST: Rect = Rect { left: -8_192.0, top: -8_192.0, right: 16_384.0, bottom: 16_384.0 };
+
+/// A page's own size, or the default one extended to what lies outside.
+#[must_use]
+pub fn frame<'a>(page: &Page<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
+    if let Some((width, height)) = page.size {
+        return Rect::at(0.0, 0.0, width, height);
+    }
+    let marks = page.ink.iter().chain(&page.texts).map(|mark| extent(mark, measure));
+    let assets = page.assets.iter().map(|asset| asset_extent(asset, images, measure));
+    let content = marks.chain(assets).filter_map(|content| content.intersection(FARTHEST)).reduce(Rect::union);
+    let Some(content) = content else { return DEFAULT };
+    // Only the sides that content passes are moved, so that most pages have the same size.
+    Rect {
+        left: if content.left < DEFAULT.left { content.left - MARGIN } else { DEFAULT.left },
+        top: if content.top < DEFAULT.top { content.top - MARGIN } else { DEFAULT.top },
+        right: if content.right > DEFAULT.right { content.right + MARGIN } else { DEFAULT.right },
+        bottom: if content.bottom > DEFAULT.bottom { content.bottom + MARGIN } else { DEFAULT.bottom },
+    }
+}
+
+/// The box that a mark lies in.
+#[must_use]
+pub fn extent(mark: &Mark<'_>, measure: &Measure) -> Rect {
+    let around = match &mark.form {
+        // A pen that presses hard is 1.7 times as wide.
+        Form::Pen { samples, .. } => Rect::around(samples.iter().map(|sample| sample.at)),
+        Form::Line { from, to, start, end, head } => {
+            let reach = if *start || *end { *head } else { 0.0 };
+            Some(Rect::between(*from, *to).grown(reach))
+        }
+        Form::Rectangle { frame, .. } | Form::Ellipse { frame, .. } => Some(*frame),
+        Form::Writing(writing) => Some(text::lay(writing, measure).frame),
+    };
+    around.unwrap_or(DEFAULT).grown(mark.width + 1.0)
+}
+
+fn asset_extent<'a>(asset: &Asset<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
+    let (width, height) = match &asset.content {
+        Content::Note(writing, _) => {
+            let frame = text::lay(writing, measure).frame;
+            (frame.width(), frame.height())
+        }
+        Content::Image(source) => asset_size(asset, || images.size(*source)),
+        Content::Frame => asset_size(asset, || None),
+    };
+    Rect::at(asset.at.x, asset.at.y, width, height).turned(asset.rotation)
+}

@@ -1,0 +1,129 @@
+//! Writes a page as SVG: the one form from which pixels and PDF are made, too (ADR 0016). Called by those writers, and
+//! by the rendering process for an SVG. The same page gives the same bytes. Never writes a script or an address.
+
+mod assets;
+mod background;
+mod ink;
+mod layers;
+mod xml;
+
+use std::io::{self, Write};
+
+pub use assets::size as asset_size;
+
+use super::{
+    geometry::{Rect, path::Path},
+    images::Images,
+    scene::{Blend, Mark, Page},
+    sheet,
+    text::fonts::Measure,
+};
+use xml::{Escaped, Num};
+
+/// Inside of a mask colours mix with ink alone: a mark that mixes may hide no more than that of the paper and the
+/// pictures below.
+const MASKED_MIX: f32 = 0.5;
+
+/// How pictures are named in the text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hrefs {
+    /// Whole, as data URLs: a file of its own.
+    Whole,
+    /// By their number, for the writer who has them beside the text.
+    Numbered,
+}
+
+/// What stays the same for all pages of an order.
+pub struct Hand<'h, 'a> {
+    pub images: &'h mut Images<'a>,
+    pub measure: &'h Measure,
+    pub hrefs: Hrefs,
+    /// What nobody sees, in board units: points closer than that to each other are one.
+    pub detail: f32,
+}
+
+/// A page being written.
+struct Canvas<'h, 'a, W> {
+    out: W,
+    frame: Rect,
+    hand: Hand<'h, 'a>,
+    /// Room for one path's data after the other.
+    path: Path,
+}
+
+/// Writes a page, of which `frame` is seen.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write<'a>(out: impl Write, page: &Page<'a>, frame: Rect, title: &str, hand: Hand<'_, 'a>) -> io::Result<()> {
+    let mut canvas = Canvas { out, frame, hand, path: Path::default() };
+    let (left, top) = (Num(frame.left), Num(frame.top));
+    let (width, height) = (Num(frame.width()), Num(frame.height()));
+    write!(
+        canvas.out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"{left} {top} {width} {height}\">"
+    )?;
+    if !title.is_empty() {
+        write!(canvas.out, "<title>{}</title>", Escaped(title))?;
+    }
+    canvas.background(&page.background)?;
+    for asset in &page.assets {
+        canvas.asset(asset)?;
+    }
+    canvas.write_ink(page)?;
+    canvas.texts(page)?;
+    writeln!(canvas.out, "</svg>")
+}
+
+impl<'a, W: Write> Canvas<'_, 'a, W> {
+    /// Strokes and shapes, those that were erased inside of the masks of their erasers.
+    fn write_ink(&mut self, page: &Page<'a>) -> io::Result<()> {
+        let extents: Vec<_> = page.ink.iter().map(|mark| sheet::extent(mark, self.hand.measure)).collect();
+        let seen = |extent: &Rect| extent.intersection(self.frame).is_some();
+        let (marks, extents): (Vec<_>, Vec<_>) =
+            page.ink.iter().zip(extents).filter(|(_, extent)| seen(extent)).unzip();
+        let depths = layers::depths(&marks, &extents, self.frame);
+        let at =
+            |depth: u16| marks.iter().zip(&depths.of).filter(move |(_, own)| **own == depth).map(|(mark, _)| *mark);
+        for depth in 1..=depths.deepest {
+            self.mask(depth, at(depth).filter(|mark| mark.blend == Blend::Erase))?;
+        }
+        write!(self.out, "<g fill=\"none\" stroke-linecap=\"round\" stroke-linejoin=\"round\">")?;
+        for depth in 1..=depths.deepest {
+            write!(self.out, "<g mask=\"url(#e{depth})\">")?;
+        }
+        for depth in (0..=depths.deepest).rev() {
+            for mark in at(depth).filter(|mark| mark.blend != Blend::Erase) {
+                self.mark(mark, if depth == 0 { 1.0 } else { MASKED_MIX })?;
+            }
+            write!(self.out, "</g>")?;
+        }
+        Ok(())
+    }
+
+    /// What some erasers leave: all but their way.
+    fn mask<'m>(&mut self, depth: u16, erasers: impl Iterator<Item = &'m Mark<'a>>) -> io::Result<()>
+    where
+        'a: 'm,
+    {
+        let Rect { left, top, .. } = self.frame;
+        let area = format!(
+            "x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
+            Num(left),
+            Num(top),
+            Num(self.frame.width()),
+            Num(self.frame.height())
+        );
+        write!(self.out, "<mask id=\"e{depth}\" maskUnits=\"userSpaceOnUse\" {area}><rect {area} fill=\"#fff\"/>")?;
+        write!(self.out, "<g fill=\"none\" stroke-linecap=\"round\" stroke-linejoin=\"round\">")?;
+        for eraser in erasers {
+            self.eraser(eraser)?;
+        }
+        write!(self.out, "</g></mask>")
+    }
+
+    fn texts(&mut self, page: &Page<'a>) -> io::Result<()> {
+        page.texts.iter().try_for_each(|mark| self.mark(mark, 1.0))
+    }
+}

@@ -1,0 +1,57 @@
+//! Text as it lies on a page: which line has which words, and where. Called by `svg`, and by `sheet` for its extent.
+//! Never draws, and never measures with a font that is not shipped.
+
+pub mod fonts;
+mod wrap;
+
+use super::{
+    geometry::{Point, Rect},
+    scene::{Align, Writing},
+};
+use fonts::Measure;
+
+/// From one line's baseline to the next, as a factor of the letters' size.
+const LINE: f32 = 1.2;
+/// From a line's upper edge to its baseline.
+const BASELINE: f32 = 0.95;
+/// Between a note's edge and its text, in board units.
+const PADDING: f32 = 12.0;
+
+/// A laid-out text.
+#[derive(Debug)]
+pub struct Laid {
+    /// Each line's text, with its reference point on the baseline.
+    pub lines: Vec<(String, Point)>,
+    /// What the text takes, or the note.
+    pub frame: Rect,
+}
+
+/// Lays a text out.
+#[must_use]
+pub fn lay(writing: &Writing<'_>, measure: &Measure) -> Laid {
+    let size = writing.font.size;
+    let padding = if writing.paper.is_some() { PADDING } else { 0.0 };
+    let room = writing.width.map(|width| (width - 2.0 * padding).max(size));
+    let lines = wrap::lines(writing.text, room, |letter| measure.advance(writing.font, letter));
+    let widest = lines.iter().map(|line| line.1).fold(0.0, f32::max);
+    let inner = room.unwrap_or(widest);
+    let x = writing.at.x + padding;
+    let reference = match writing.align {
+        Align::Left => x,
+        Align::Center => x + inner / 2.0,
+        Align::Right => x + inner,
+    };
+    let height = lines.len() as f32 * size * LINE + 2.0 * padding;
+    let top = writing.at.y + padding + size * BASELINE;
+    let place =
+        |(index, (text, _)): (usize, (String, f32))| (text, Point::new(reference, top + index as f32 * size * LINE));
+    Laid {
+        lines: lines.into_iter().enumerate().map(place).collect(),
+        frame: Rect::at(
+            writing.at.x,
+            writing.at.y,
+            inner.max(widest) + 2.0 * padding,
+            height.max(writing.height.unwrap_or(0.0)),
+        ),
+    }
+}

@@ -1,0 +1,40 @@
+//! A page as usvg's tree, from which pixels and PDF are drawn. Called by `pixels` and `pdf`.
+//! Never resolves anything but the numbers of pictures that it was given.
+
+use resvg::usvg::{ImageHrefResolver, Options, Tree};
+
+use super::{
+    geometry::Rect,
+    images::Images,
+    scene::Page,
+    svg::{self, Hand, Hrefs},
+    text::fonts::{self, Measure},
+};
+
+/// Writes a page and reads it again.
+///
+/// # Errors
+/// In words; only a fault of ours can cause one.
+pub fn of_page<'a>(
+    page: &Page<'a>,
+    frame: Rect,
+    images: &mut Images<'a>,
+    measure: &Measure,
+    detail: f32,
+) -> Result<Tree, String> {
+    let mut text = Vec::new();
+    let hand = Hand { images, measure, hrefs: Hrefs::Numbered, detail };
+    svg::write(&mut text, page, frame, "", hand).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(text).map_err(|error| error.to_string())?;
+    let images = &*images;
+    let options = Options {
+        fontdb: fonts::database(),
+        font_family: "Liberation Sans".to_owned(),
+        image_href_resolver: ImageHrefResolver {
+            resolve_data: Box::new(|_, _, _| None),
+            resolve_string: Box::new(|number, _| Some(images.ready(number.parse().ok()?)?.kind.clone())),
+        },
+        ..Options::default()
+    };
+    Tree::from_str(&text, &options).map_err(|error| error.to_string())
+}
