@@ -7,6 +7,8 @@
 //! | [`domain`] | what boards, rights and rates are: pure |
 //! | [`protocol`] | frames, dialects and close codes, as bytes |
 //! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
+//! | [`blobs`] | objects: bytes under a key, in a folder or a bucket |
+//! | [`vault`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
 //! | [`render`] | pictures of boards, drawn in a process of their own |
 //! | [`identity`] | tokens, passwords, who somebody is |
@@ -17,6 +19,7 @@
 
 pub mod actors;
 pub mod app;
+pub mod blobs;
 pub mod cluster;
 pub mod config;
 pub mod demo;
@@ -28,4 +31,5 @@ pub mod protocol;
 pub mod render;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod ws;

@@ -29,6 +29,7 @@ use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     store::{Category, Store},
+    vault::Vault,
 };
 
 pub use audit::EventLog;
@@ -67,6 +68,10 @@ pub struct Services {
     pub proxies: Proxies,
     /// Whether requests are welcome.
     pub readiness: Readiness,
+    /// Objects with their rows and costs.
+    pub vault: Vault,
+    /// The address under which people reach this server; `None`: as each request says.
+    pub public_url: Option<String>,
     /// What the operator decided.
     pub policy: Policy,
 }

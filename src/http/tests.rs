@@ -17,6 +17,7 @@ use crate::{
         journal::JournalWriter,
         shard::{JournalHealth, Shard},
     },
+    blobs::Blobs,
     cluster::LocalLeases,
     domain::rate::{Rate, Rates, Scope},
     store::testing::TestDatabase,
@@ -62,6 +63,8 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         visits: Visits::default(),
         proxies: Proxies::default(),
         readiness: Readiness::default(),
+        vault: Vault::new(store.clone(), Blobs::in_memory()),
+        public_url: None,
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,
     })

@@ -3,6 +3,8 @@
 //! callers), never reads a board's document to answer a list, and never retries: a caller knows what a repeat means.
 
 mod accounts;
+mod assets;
+mod blobs;
 mod boards;
 mod boards_cold;
 mod census;
@@ -19,6 +21,7 @@ pub mod managed;
 pub mod migrate;
 mod pool;
 mod rows;
+mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -27,6 +30,8 @@ mod tests;
 use crate::limits;
 
 pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
+pub use assets::{AssetRow, Copied, NewAsset};
+pub use blobs::{BlobCard, Deposited, LedgerKind, NewBlob, Opened, Usage};
 pub use boards::{BoardAccess, BoardSession, CheckpointRow, Claim};
 pub use boards_cold::{BoardCard, BoardPatch, NewBoard};
 pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, SessionRow, SessionStatus};
@@ -38,6 +43,7 @@ pub use events::{Category, Event, Origin};
 pub use journal::{JournalRow, JournalSession};
 pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
+pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]

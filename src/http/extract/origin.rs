@@ -9,7 +9,9 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
 
-use crate::{http::request_id::RequestId, identity::Asked, limits::AGENT_CHARS, store::Origin};
+use url::Url;
+
+use crate::{http::problem::Problem, http::request_id::RequestId, identity::Asked, limits::AGENT_CHARS, store::Origin};
 
 /// The address of the client: the peer of the connection, or whom a trusted proxy speaks for.
 #[must_use]
@@ -59,5 +61,47 @@ impl FromRequest for ClientOrigin {
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(Ok(Self::of(request)))
+    }
+}
+
+/// The absolute address that links to this server begin with, without a slash at its end: the setting `public_url`, else
+/// the host that the request asked for. Only for links that go back to whoever made the request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublicBase(pub String);
+
+impl FromRequest for PublicBase {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(super::services(request).map(|services| match &services.public_url {
+            Some(url) => Self(url.clone()),
+            None => Self(base(asked_for(request))),
+        }))
+    }
+}
+
+fn base(asked: Option<Asked<'_>>) -> String {
+    let url = asked.and_then(|asked| Url::parse(&format!("{}://{}", asked.scheme, asked.host)).ok());
+    // Anything but a host and a port is no host.
+    let url = url.filter(|url| url.path() == "/" && url.username().is_empty() && url.query().is_none());
+    url.map_or_else(|| "http://localhost".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v4_a_link_begins_with_the_host_that_was_asked_for_and_nothing_else_of_the_header() {
+        let of = |scheme, host| base(Some(Asked { scheme, host }));
+        assert_eq!(of("https", "board.example.org"), "https://board.example.org");
+        assert_eq!(of("http", "127.0.0.1:8080"), "http://127.0.0.1:8080");
+        assert_eq!(of("http", "[::1]:8080"), "http://[::1]:8080");
+        for evil in ["evil.example/x", "a@evil.example", "h?x", "h#x", "", "a b"] {
+            let base = of("http", evil);
+            assert!(Url::parse(&base).is_ok_and(|url| url.path() == "/" && url.query().is_none()), "{base}");
+        }
+        assert_eq!(base(None), "http://localhost");
     }
 }
