@@ -1,6 +1,8 @@
 //! Settings: flags, then environment, then the settings file, then defaults (contract/live.md 1).
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
+mod upkeep;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
 use crate::domain::rate::{Rate, RateError, Rates, Scope};
+use upkeep::Every;
+pub use upkeep::Upkeep;
 
 /// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
 #[derive(Parser, Debug)]
@@ -31,7 +35,7 @@ const AFTER_HELP: &str = "Every setting is a flag, an environment variable and a
 which wins over the file. Without a database URL, m4sh keeps a private PostgreSQL cluster in its data directory.";
 
 /// What to do.
-#[derive(Subcommand, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Subcommand, Debug, Clone, PartialEq, Eq, Default)]
 pub enum Command {
     /// Run the server (the default).
     #[default]
@@ -40,6 +44,13 @@ pub enum Command {
     Migrate,
     /// Check every board's journal against its checkpoints and exit; 1 if something is wrong.
     Verify,
+    /// Do one job of the schedule now and print its result as JSON; exit 1 if it fails. Without a name: list them.
+    Job {
+        /// The job's name.
+        name: Option<String>,
+        /// What it is told, as a JSON object, for instance `{"keep_last": 5}`.
+        params: Option<String>,
+    },
 }
 
 /// The settings as they are written; each is optional and has a default.
@@ -92,6 +103,22 @@ struct Raw {
     /// Connections to PostgreSQL [default: 16].
     #[arg(long, env = "M4SH_POOL_SIZE", global = true)]
     pool_size: Option<u32>,
+    /// Whether this process runs jobs: the schedule, exports, thumbnails [default: true].
+    #[arg(long, env = "M4SH_JOBS", global = true, num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    jobs: Option<bool>,
+    /// How old a changed board's newest snapshot may grow before one is taken, or `off` [default: 10min].
+    #[arg(long, env = "M4SH_SNAPSHOT_EVERY", global = true)]
+    snapshot_every: Option<Every>,
+    /// Snapshots kept of each board; pinned ones stay besides [default: 20].
+    #[arg(long, env = "SOLO_SNAPSHOT_RETENTION_KEEP_LAST", global = true, allow_negative_numbers = true)]
+    snapshot_keep_last: Option<i64>,
+    /// Days that reports of clients are kept [default: 90].
+    #[arg(long, env = "M4SH_CLIENT_EVENT_DAYS", global = true)]
+    client_event_days: Option<u32>,
+    /// Days that the event log is kept; 0 is for ever [default: 0].
+    #[arg(long, env = "M4SH_EVENT_DAYS", global = true)]
+    event_days: Option<u32>,
     /// Rates by scope.
     #[arg(skip)]
     rates: std::collections::BTreeMap<String, String>,
@@ -205,6 +232,8 @@ pub struct Settings {
     pub otlp_endpoint: Option<String>,
     /// Connections to PostgreSQL.
     pub pool_size: u32,
+    /// Jobs, snapshots on a timer, and how long things are kept.
+    pub upkeep: Upkeep,
     /// The rates in force.
     pub rates: Rates,
 }
@@ -274,6 +303,7 @@ fn set_rate(rates: &mut Rates, scope: &str, rate: &str) -> Result<(), ConfigErro
 }
 
 fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
+    let upkeep = upkeep::resolve(&cli, &file)?;
     let address = |name, value: Option<String>, default: &str| {
         let text = value.unwrap_or_else(|| default.to_owned());
         text.parse::<SocketAddr>().map_err(|_| ConfigError::Value(name, format!("`{text}` is not ADDRESS:PORT")))
@@ -318,6 +348,7 @@ fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> 
         log: cli.log.or(file.log).unwrap_or_default(),
         otlp_endpoint: cli.otlp_endpoint.or(file.otlp_endpoint).filter(|url| !url.is_empty()),
         pool_size,
+        upkeep,
         rates,
     })
 }

@@ -8,8 +8,10 @@
 //! | [`protocol`] | frames, dialects and close codes, as bytes |
 //! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
 //! | [`cluster`] | which node owns a board |
+//! | [`past`] | a board at a revision, from Postgres alone |
 //! | [`identity`] | tokens, passwords, who somebody is |
 //! | [`actors`] | boards, classrooms, the journal writer, the directory |
+//! | [`jobs`] | work that outlives a request: the queue, its runner, the schedule |
 //! | [`ws`] | one socket from handshake to goodbye |
 //! | [`http`] | the REST routes |
 //! | [`app`] | the only place that knows every concrete type: start and stop |
@@ -22,7 +24,9 @@ pub mod demo;
 pub mod domain;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod limits;
+pub mod past;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;

@@ -24,17 +24,6 @@ pub struct Past {
     pub page_count: u32,
 }
 
-impl Past {
-    /// The state as compact JSON in UTF-8, keys in the order in which the board keeps them. Takes milliseconds for a
-    /// large board: not for a reactor's thread.
-    #[must_use]
-    pub fn json(&self) -> Vec<u8> {
-        let mut canonical = Vec::new();
-        self.document.write_state(&mut canonical);
-        crate::domain::json::to_utf8(&canonical)
-    }
-}
-
 /// A board with its history and receipts, as it wakes.
 #[derive(Debug)]
 pub struct Rebuilt {

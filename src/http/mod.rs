@@ -11,6 +11,7 @@ mod events;
 pub mod extract;
 mod fields;
 mod health;
+mod once;
 pub mod problem;
 mod ratelimit;
 mod request_id;
@@ -25,6 +26,7 @@ use actix_web::{HttpResponse, Scope, web};
 use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Passwords, People},
+    jobs::{Jobs, snapshots::Snapshots},
     store::Store,
 };
 
@@ -42,6 +44,10 @@ pub struct Services {
     pub store: Store,
     /// Boards.
     pub directory: Directory,
+    /// Work that outlives a request.
+    pub jobs: Jobs,
+    /// Boards kept as objects.
+    pub snapshots: Snapshots,
     /// Access tokens.
     pub authenticator: Arc<Authenticator>,
     /// Names.
@@ -103,6 +109,16 @@ fn api(prefix: &str) -> Scope {
         .service(at("/solo/sessions/{id}").get(solo::read).patch(solo::change).delete(solo::delete))
         .service(at("/solo/sessions/{id}/beacon").post(solo::beacon::heard))
         .service(at("/solo/sessions/{id}/duplicate").post(solo::duplicate))
+        .service(at("/solo/sessions/{id}/snapshot").post(solo::snapshots::create))
+        .service(at("/solo/sessions/{id}/snapshot/latest").get(solo::snapshots::latest))
+        .service(at("/solo/sessions/{id}/snapshots").get(solo::snapshots::list))
+        .service(
+            at("/solo/sessions/{id}/snapshots/{rev}")
+                .get(solo::snapshots::read)
+                .patch(solo::snapshots::change)
+                .delete(solo::snapshots::delete),
+        )
+        .service(at("/solo/sessions/{id}/snapshots/{rev}/restore").post(solo::snapshots::restore))
         .service(at("/solo/sessions").get(solo::list).post(solo::create))
         .service(at("/boards/{id}").get(solo::read))
         .service(at("/auth/register").post(auth::register))

@@ -87,6 +87,8 @@ pub enum Problem {
     },
     /// A `Content-Encoding` that this server does not read.
     UnsupportedEncoding,
+    /// A pinned snapshot is not deleted.
+    Pinned,
     /// The board said no; nothing was changed.
     Refused(Refusal),
     /// Too many operations in one diff.
@@ -137,7 +139,7 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::RevMismatch { .. } => StatusCode::CONFLICT,
+            Self::RevMismatch { .. } | Self::Pinned => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -179,6 +181,7 @@ impl Problem {
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::BodyTooLarge { .. } => "payload_too_large",
             Self::UnsupportedEncoding => "unsupported_media_type",
+            Self::Pinned => "pinned",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
@@ -231,6 +234,7 @@ impl Problem {
             | Self::PreconditionFailed { .. }
             | Self::BodyTooLarge { .. }
             | Self::UnsupportedEncoding
+            | Self::Pinned
             | Self::Refused(_)
             | Self::OpsQuota { .. }
             | Self::Internal(_) => {}

@@ -1,23 +1,43 @@
 //! Work that outlives a request: the queue's handle, what a kind of work is, the runner and the one schedule.
 //! Called by `http` (which asks for work) and `app` (which runs it). Never on a thread of boards: a job's CPU work is its
-//! own to put on blocking threads or into a child process.
+//! own to put on blocking threads or into a child process. ADR 0014.
 
+pub mod chores;
+mod lease;
 mod runner;
 mod schedule;
+pub mod snapshots;
+#[cfg(test)]
+mod tests;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub use self::{
+    runner::{Runner, Running},
+    schedule::When,
+};
 pub use crate::store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
 use crate::{
+    limits,
     store::{Store, StoreError},
     vault::Deposited,
 };
 
-/// A kind of work. Its runs may overlap and may be repeated after a crash at any point: it must not matter.
+/// A kind of work. Its runs may overlap and may be repeated after a crash at any point: that must not matter.
 pub trait Work: Send + Sync + 'static {
     /// The word in `job.kind`.
     const KIND: &'static str;
-    /// How long a run may be silent before somebody else takes over; renewed while it runs.
+    /// How long a worker may be silent before somebody else takes over; renewed while it runs.
     const LEASE: Duration = Duration::from_secs(30);
     /// Attempts before it is given up.
     const ATTEMPTS: u32 = 5;
@@ -52,12 +72,16 @@ pub enum JobError {
 
 /// Where a run tells how far it is.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<std::sync::atomic::AtomicU8>);
+pub struct Progress(Arc<AtomicU8>);
 
 impl Progress {
     /// Sets it, in percent; kept within about a second.
     pub fn set(&self, percent: u8) {
-        self.0.store(percent.min(100), std::sync::atomic::Ordering::Relaxed);
+        self.0.store(percent.min(100), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -71,9 +95,11 @@ pub struct Jobs {
 #[derive(Default)]
 struct News {
     /// Something may be claimed.
-    asked: tokio::sync::Notify,
+    asked: Notify,
     /// Something has finished.
-    finished: tokio::sync::Notify,
+    finished: Notify,
+    /// What the runner of this process does.
+    kinds: OnceLock<Vec<&'static str>>,
 }
 
 impl Jobs {
@@ -83,19 +109,50 @@ impl Jobs {
         Self { store, news: Arc::default() }
     }
 
-    /// Asks for work, once for each key, and wakes a runner of this process.
+    /// Asks for work, once for each key, and wakes the runner of this process.
     ///
     /// # Errors
     /// As every query; `Query` when its account or board does not exist.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
-        todo!("{job:?}")
+        let asked = self.store.enqueue_job(&job).await?;
+        if matches!(asked, Enqueued::New(_)) {
+            self.news.asked.notify_one();
+        }
+        Ok(asked)
+    }
+
+    /// Whether the runner of this process does such work.
+    #[must_use]
+    pub fn does(&self, kind: &str) -> bool {
+        self.news.kinds.get().is_some_and(|kinds| kinds.contains(&kind))
     }
 
     /// Waits until a job is completed or failed, at most `deadline`; then its row as it is. `None`: no such job.
     ///
     /// # Errors
     /// As every query.
-    pub async fn finished(&self, id: uuid::Uuid, deadline: Duration) -> Result<Option<JobRow>, StoreError> {
-        todo!("{id} {deadline:?}")
+    pub async fn finished(&self, id: Uuid, deadline: Duration) -> Result<Option<JobRow>, StoreError> {
+        /// A worker of another process tells nobody here.
+        const LOOK_EACH: Duration = Duration::from_millis(250);
+        let until = Instant::now() + deadline;
+        loop {
+            // Before the look, so that what happens after it is heard.
+            let news = self.news.finished.notified();
+            let row = self.store.job(id).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || row.as_ref().is_none_or(|row| row.status.is_final()) {
+                return Ok(row);
+            }
+            let _ = tokio::time::timeout(left.min(LOOK_EACH), news).await;
+        }
     }
+}
+
+/// How long to wait before attempt number `attempt + 1`: doubling, and spread by `chance` (any number), so that what
+/// failed together does not come back together.
+fn backoff(attempt: u32, chance: u64) -> Duration {
+    let doubled = limits::JOB_BACKOFF.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
+    let most = doubled.min(limits::JOB_BACKOFF_MOST);
+    let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(millis / 2 + chance % (millis / 2 + 1))
 }

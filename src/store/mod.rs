@@ -10,11 +10,15 @@ mod class_sessions;
 mod classes;
 mod error;
 mod events;
+mod idempotency;
+mod jobs;
 mod journal;
 mod logins;
 pub mod managed;
 pub mod migrate;
 mod pool;
+mod retention;
+mod revisions;
 mod rows;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,8 +34,12 @@ pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, 
 pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow, NewClassroom};
 pub use error::{Cause, StoreError};
 pub use events::{Category, Event, Origin};
+pub use idempotency::{AskedOnce, Turn};
+pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
 pub use journal::{JournalRow, JournalSession};
 pub use logins::{NewLogin, Rotation, TokenHash};
+pub use retention::{Aged, Trimmed};
+pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]

@@ -34,6 +34,7 @@ impl Problem {
                 | Refusal::InvalidState { .. }
                 | Refusal::KeyReused => return Cow::Owned(refusal.to_string()),
             },
+            Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::Unavailable { .. } => "Temporarily unavailable; try again.",
             Self::Internal(_) => "Something went wrong on our side.",
@@ -112,6 +113,7 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::SlowBody
             | Self::UnsupportedEncoding
+            | Self::Pinned
             | Self::Internal(_) => {}
         }
     }

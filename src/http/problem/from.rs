@@ -14,6 +14,8 @@ use crate::{
     },
     http::fields::Faults,
     identity::{PasswordError, TokenError},
+    jobs::snapshots::SnapshotError,
+    past::PastError,
     store::StoreError,
 };
 
@@ -40,6 +42,26 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable { wait: STORE_AWAY },
             StoreError::Conflict(_) | StoreError::Query(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<PastError> for Problem {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Store(error) => error.into(),
+            PastError::NoGoodCheckpoint => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SnapshotError> for Problem {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::NoBoard => Self::NotFound,
+            SnapshotError::Vault(error) => error.into(),
+            SnapshotError::Store(error) => error.into(),
+            SnapshotError::Thread(error) => Self::Internal(error.to_string()),
         }
     }
 }

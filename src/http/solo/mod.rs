@@ -4,6 +4,7 @@
 pub mod beacon;
 mod detail;
 pub mod diff;
+pub mod snapshots;
 pub mod state;
 pub mod stream;
 

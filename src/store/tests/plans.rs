@@ -1,6 +1,9 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
-use crate::store::{accounts, boards, boards_cold, class_sessions, classes, logins, testing::TestDatabase};
+use crate::store::{
+    accounts, boards, boards_cold, class_sessions, classes, idempotency, jobs, logins, retention, revisions,
+    testing::TestDatabase,
+};
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, and a membership.
 const CROWD: &str = "
@@ -27,6 +30,20 @@ const CROWD: &str = "
         SELECT pg_temp.id('class', i / 4), pg_temp.id('account', i), 'student' FROM n;
     INSERT INTO class_session (id, classroom, board, name)
         SELECT pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('board', i), 's' FROM n;
+    INSERT INTO blob (id, key, sha256, size, media_type, stored_at)
+        SELECT pg_temp.id('blob', i), i, sha256(''), 1, 'x', now() FROM n;
+    INSERT INTO revision (id, node, number, blob, origin)
+        SELECT pg_temp.id('revision', i), pg_temp.id('board', i), 1, pg_temp.id('blob', i), 'manual' FROM n;
+    INSERT INTO job (id, kind, account, node, idempotency_key, status, finished_at)
+        SELECT pg_temp.id('job', i), 'export', pg_temp.id('account', i), pg_temp.id('board', i), 'k', 'completed', now()
+        FROM n;
+    INSERT INTO job (id, kind, idempotency_key, status, finished_at)
+        SELECT pg_temp.id('own', i), 'chore' || i, 'k', 'completed', now() FROM n;
+    INSERT INTO idempotency (account, scope, key, fingerprint, expires_at)
+        SELECT pg_temp.id('account', i), 's', 'k', '', now() FROM n;
+    INSERT INTO share_link (id, token_hash, node, created_by, expires_at)
+        SELECT pg_temp.id('link', i), sha256(i::text::bytea), pg_temp.id('board', i), pg_temp.id('account', i), now()
+        FROM n;
     ANALYZE";
 
 /// What the planner thinks of a plan, in pages read one after another. Reading any of the tables above whole, or the
@@ -48,6 +65,10 @@ async fn every_query_finds_its_rows_by_an_index() {
         boards_cold::QUERIES,
         classes::QUERIES,
         class_sessions::QUERIES,
+        idempotency::QUERIES,
+        jobs::QUERIES,
+        retention::QUERIES,
+        revisions::QUERIES,
     ];
     for query in files.concat() {
         let parameters = client.prepare(query).await.unwrap().params().len();
