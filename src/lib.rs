@@ -7,6 +7,8 @@
 //! | [`domain`] | what boards, rights and rates are: pure |
 //! | [`protocol`] | frames, dialects and close codes, as bytes |
 //! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
+//! | [`blobs`] | objects: bytes under a key, in a folder or a bucket |
+//! | [`vault`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
 //! | [`identity`] | tokens, passwords, who somebody is |
 //! | [`actors`] | boards, classrooms, the journal writer, the directory |
@@ -16,6 +18,7 @@
 
 pub mod actors;
 pub mod app;
+pub mod blobs;
 pub mod cluster;
 pub mod config;
 pub mod demo;
@@ -26,4 +29,5 @@ pub mod limits;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod ws;

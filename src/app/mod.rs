@@ -20,6 +20,7 @@ use crate::actors::directory::Directory;
 use crate::actors::journal::JournalWriter;
 use crate::actors::pace::Pace;
 use crate::actors::shard::{JournalHealth, Shard};
+use crate::blobs::Blobs;
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
 use crate::http::cors::cors;
@@ -27,6 +28,7 @@ use crate::http::{Cookies, Envelope, Limiter, Policy, Readiness, Registration, S
 use crate::identity::{self, Authenticator, Passwords, People};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
+use crate::vault::Vault;
 use crate::ws::Sockets;
 use crate::{config, demo, http, limits, ws};
 
@@ -112,10 +114,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         tracing::info!(migration = name, "schema migrated");
     }
     let store = Store::connect(url, settings.pool_size).await?;
-    let secret = match &settings.jwt_secret {
-        Some(secret) => secret.expose().as_bytes().to_vec(),
-        None => identity::load_or_create(&settings.data_dir)?,
-    };
+    let secret = secret(settings)?;
+    let vault = Vault::new(store.clone(), Blobs::open(&settings.storage, &secret)?);
     let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
     let people = People::new(store.clone());
@@ -136,6 +136,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         passwords,
         limiter: Limiter::new(settings.rates.clone()),
         readiness: Readiness::default(),
+        vault,
+        public_url: settings.public_url.clone(),
         policy: policy(settings),
     });
     let listener = listener::bind(settings.bind)?;
@@ -176,6 +178,14 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     closing.readiness.drain();
     stop(&directory, handle, admin).await;
     Ok(())
+}
+
+/// What signs access tokens, and what other keys are derived from.
+fn secret(settings: &Settings) -> Result<Vec<u8>, Failure> {
+    Ok(match &settings.jwt_secret {
+        Some(secret) => secret.expose().as_bytes().to_vec(),
+        None => identity::load_or_create(&settings.data_dir)?,
+    })
 }
 
 fn policy(settings: &Settings) -> Policy {

@@ -17,6 +17,7 @@ use crate::{
         journal::JournalWriter,
         shard::{JournalHealth, Shard},
     },
+    blobs::Blobs,
     cluster::LocalLeases,
     domain::rate::{Rate, Rates, Scope},
     store::testing::TestDatabase,
@@ -57,6 +58,8 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         passwords: Passwords::new().unwrap(),
         limiter: Limiter::new(rates),
         readiness: Readiness::default(),
+        vault: Vault::new(store.clone(), Blobs::in_memory()),
+        public_url: None,
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,
     })
