@@ -68,7 +68,8 @@ k6=$(command -v k6 || say .venv/bin/k6)
 if [ ! -f loadtest/class.js ] || [ ! -x "$k6" ]; then
   say "=== k6: not run (no loadtest/class.js, or no k6 for this machine)"
 else
-  step "k6" "$k6" run --quiet --env "M4SH_URL=$url" --env PUPILS=4 --env SECONDS=5 loadtest/class.js
+  step "k6: a class" "$k6" run --quiet --env "M4SH_URL=$url" --env PUPILS=4 --env SECONDS=5 loadtest/class.js
+  step "k6: autosave" "$k6" run --quiet --env "M4SH_URL=$url" --env PEOPLE=2 --env SECONDS=8 --env PAUSE_MS=600 loadtest/autosave.js
 fi
 
 step "the server drains and stops" scripts/server.sh stop "$work/demo"

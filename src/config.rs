@@ -1,6 +1,7 @@
 //! Settings: flags, then environment, then the settings file, then defaults (contract/live.md 1).
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
+mod storage;
 mod upkeep;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
 use crate::domain::rate::{Rate, RateError, Rates, Scope};
+pub use storage::{Bucket, Cdn, Storage, StorageBackend};
 use upkeep::Every;
 pub use upkeep::Upkeep;
 
@@ -103,6 +105,43 @@ struct Raw {
     /// Connections to PostgreSQL [default: 16].
     #[arg(long, env = "M4SH_POOL_SIZE", global = true)]
     pool_size: Option<u32>,
+    /// The address under which people reach this server, for links; absent: as the request says.
+    #[arg(long, env = "M4SH_PUBLIC_URL", global = true)]
+    public_url: Option<String>,
+    /// Where objects are kept: local or s3 [default: local].
+    #[arg(long, env = "SOLO_STORAGE_BACKEND", global = true)]
+    storage_backend: Option<StorageBackend>,
+    /// The folder of the local backend [default: blobs in the data directory].
+    #[arg(long, env = "M4SH_STORAGE_DIR", global = true)]
+    storage_dir: Option<PathBuf>,
+    /// S3: the key's id.
+    #[arg(long, env = "AWS_ACCESS_KEY_ID", global = true)]
+    s3_access_key_id: Option<String>,
+    /// S3: the key's secret.
+    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", global = true, hide_env_values = true)]
+    s3_secret_access_key: Option<String>,
+    /// S3: the region; R2 says auto [default: eu-central-1].
+    #[arg(long, env = "AWS_S3_REGION_NAME", global = true)]
+    s3_region: Option<String>,
+    /// S3: the endpoint of R2 or another store; absent: Amazon's.
+    #[arg(long, env = "AWS_S3_ENDPOINT_URL", global = true)]
+    s3_endpoint_url: Option<String>,
+    /// S3: the endpoint as browsers reach it, where that is another [default: the endpoint].
+    #[arg(long, env = "M4SH_S3_PUBLIC_ENDPOINT_URL", global = true)]
+    s3_public_endpoint_url: Option<String>,
+    /// S3: the bucket [default: solo-workspace].
+    #[arg(long, env = "AWS_STORAGE_BUCKET_NAME", global = true)]
+    s3_bucket: Option<String>,
+    /// S3: whether the bucket is in the path instead of the host [default: true with an endpoint, else false].
+    #[arg(long, env = "M4SH_S3_PATH_STYLE", global = true, num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    s3_path_style: Option<bool>,
+    /// A CDN before the S3 bucket: its domain. Used only with a signing key.
+    #[arg(long, env = "SOLO_CDN_DOMAIN", global = true)]
+    cdn_domain: Option<String>,
+    /// The key that signs the CDN's URLs, at least 16 bytes.
+    #[arg(long, env = "SOLO_CDN_SIGNING_KEY", global = true, hide_env_values = true)]
+    cdn_signing_key: Option<String>,
     /// Whether this process runs jobs: the schedule, exports, thumbnails [default: true].
     #[arg(long, env = "M4SH_JOBS", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -232,6 +271,10 @@ pub struct Settings {
     pub otlp_endpoint: Option<String>,
     /// Connections to PostgreSQL.
     pub pool_size: u32,
+    /// The address under which people reach this server, without a slash at the end; `None`: as each request says.
+    pub public_url: Option<String>,
+    /// Where objects are kept.
+    pub storage: Storage,
     /// Jobs, snapshots on a timer, and how long things are kept.
     pub upkeep: Upkeep,
     /// The rates in force.
@@ -302,7 +345,9 @@ fn set_rate(rates: &mut Rates, scope: &str, rate: &str) -> Result<(), ConfigErro
     Ok(())
 }
 
-fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
+fn settings(mut cli: Raw, mut file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
+    let data_dir = cli.data_dir.take().or(file.data_dir.take()).unwrap_or_else(|| PathBuf::from("./data"));
+    let storage = storage::resolve(&mut cli, &mut file, &data_dir)?;
     let upkeep = upkeep::resolve(&cli, &file)?;
     let address = |name, value: Option<String>, default: &str| {
         let text = value.unwrap_or_else(|| default.to_owned());
@@ -330,9 +375,10 @@ fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> 
     if !(2..=500).contains(&pool_size) {
         return Err(ConfigError::Value("pool_size", "needs 2 to 500".to_owned()));
     }
+    let public_url = cli.public_url.or(file.public_url).filter(|url| !url.is_empty());
     Ok(Settings {
         bind: address("bind", cli.bind.or(file.bind), "127.0.0.1:8080")?,
-        data_dir: cli.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("./data")),
+        data_dir,
         database_url: cli.database_url.or(file.database_url).filter(|url| !url.is_empty()).map(Secret),
         jwt_secret: jwt_secret.map(Secret),
         registration: cli.registration.or(file.registration).unwrap_or_default(),
@@ -348,6 +394,8 @@ fn settings(cli: Raw, file: Raw, rates: Rates) -> Result<Settings, ConfigError> 
         log: cli.log.or(file.log).unwrap_or_default(),
         otlp_endpoint: cli.otlp_endpoint.or(file.otlp_endpoint).filter(|url| !url.is_empty()),
         pool_size,
+        public_url: public_url.map(|url| storage::http_url("public_url", &url)).transpose()?,
+        storage,
         upkeep,
         rates,
     })
@@ -381,6 +429,8 @@ mod tests {
             (&["--rate", "nothing=1/s"], "nothing"),
             (&["--rate", "ws_ops=0/s"], "ws_ops"),
             (&["--redis-url", "redis://x"], "redis_url"),
+            (&["--public-url", "class.example.org"], "public_url"),
+            (&["--storage-backend", "s3"], "s3_access_key_id"),
         ] {
             let error = resolve(args, &[]).expect_err(word);
             assert!(error.to_string().contains(word), "{error}");

@@ -7,6 +7,8 @@
 //! | [`domain`] | what boards, rights and rates are: pure |
 //! | [`protocol`] | frames, dialects and close codes, as bytes |
 //! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
+//! | [`blobs`] | objects: bytes under a key, in a folder or a bucket |
+//! | [`vault`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
 //! | [`past`] | a board at a revision, from Postgres alone |
 //! | [`identity`] | tokens, passwords, who somebody is |
@@ -18,6 +20,7 @@
 
 pub mod actors;
 pub mod app;
+pub mod blobs;
 pub mod cluster;
 pub mod config;
 pub mod demo;
@@ -30,4 +33,5 @@ pub mod past;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod ws;

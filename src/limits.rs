@@ -170,6 +170,36 @@ pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Bytes of storage a new account may use: 5 GiB (design §6).
 pub const DEFAULT_QUOTA_BYTES: i64 = 5 * 1024 * 1024 * 1024;
 
+// --- objects ------------------------------------------------------------------------------------------
+
+/// A small question to the object store (delete, head, one page of a listing) is answered by then, retries included.
+/// Shorter than the database lets a transaction lie idle, since the sweep waits for a deletion within one.
+pub const OBJECT_CALL: Duration = Duration::from_secs(10);
+/// One part of an upload or a download is through by then.
+pub const OBJECT_PART_CALL: Duration = Duration::from_secs(30);
+/// A larger object is uploaded in parts of this size, in bytes: S3 wants at least 5 MiB.
+pub const OBJECT_PART: usize = 8 * 1024 * 1024;
+/// An object's key, in bytes: what its row may hold.
+pub const OBJECT_KEY_BYTES: usize = 512;
+/// An upload that is not through by then has failed.
+pub const DEPOSIT_WITHIN: Duration = Duration::from_secs(120);
+/// How long an upload waits for another one of the same key before it says "come back".
+pub const DEPOSIT_TURN: Duration = Duration::from_secs(10);
+/// Reservations and rows of uploads that were never finished are given up after this long.
+pub const DEPOSIT_LIFE: Duration = Duration::from_secs(3600);
+/// An object without a row is removed when it is older than this: a younger one may be on its way.
+pub const ORPHAN_GRACE: Duration = Duration::from_secs(24 * 3600);
+/// An asset of a board, in bytes.
+pub const ASSET_BYTES: usize = 10 * 1024 * 1024;
+/// Pixels of an uploaded image: a photograph of 40 megapixels; decoded it has 160 MB.
+pub const ASSET_PIXELS: u64 = 40_000_000;
+/// Memory for decoding one image, in bytes.
+pub const ASSET_DECODE_BYTES: u64 = 256 * 1024 * 1024;
+/// Images decoded at once: bounds their memory together.
+pub const ASSET_DECODES: usize = 2;
+/// Life of an asset's signed URL.
+pub const ASSET_URL_LIFE: Duration = Duration::from_secs(3600);
+
 // --- paging ---------------------------------------------------------------------------------------
 
 /// Rows of a page when the caller does not say.

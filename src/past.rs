@@ -87,12 +87,7 @@ pub async fn rebuild(
 
 /// Applies the journal after the board's revision, a page at a time: a history of any length in bounded memory.
 /// `None` when it does not apply.
-async fn replay(
-    store: &Store,
-    id: BoardId,
-    mut board: Board,
-    up_to: Option<Rev>,
-) -> Result<Option<Board>, StoreError> {
+async fn replay(store: &Store, id: BoardId, mut board: Board, up_to: Option<Rev>) -> Result<Option<Board>, StoreError> {
     while up_to.is_none_or(|rev| board.rev() < rev) {
         let rows = limits::REPLAY_ROWS;
         let mut page = store.journal_page(id, board.rev(), rows, limits::REPLAY_BYTES).await?;

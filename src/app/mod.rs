@@ -21,6 +21,7 @@ use crate::actors::directory::Directory;
 use crate::actors::journal::JournalWriter;
 use crate::actors::pace::Pace;
 use crate::actors::shard::{JournalHealth, Shard};
+use crate::blobs::Blobs;
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
 use crate::http::cors::cors;
@@ -29,6 +30,7 @@ use crate::identity::{self, Authenticator, Passwords, People};
 use crate::jobs::{Jobs, snapshots::Snapshots};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
+use crate::vault::Vault;
 use crate::ws::Sockets;
 use crate::{config, demo, http, limits, ws};
 
@@ -92,7 +94,7 @@ pub async fn job(settings: Settings, name: Option<String>, params: Option<String
     let outcome = async {
         migrate::run(database.url()).await?;
         let store = Store::connect(database.url(), settings.pool_size).await?;
-        let vault = open_vault(&settings, &store)?;
+        let vault = Vault::new(store.clone(), Blobs::open(&settings.storage, &secret(&settings)?)?);
         upkeep::run_now(&settings, store, vault, &name, params.as_deref()).await
     }
     .await;
@@ -135,10 +137,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         tracing::info!(migration = name, "schema migrated");
     }
     let store = Store::connect(url, settings.pool_size).await?;
-    let secret = match &settings.jwt_secret {
-        Some(secret) => secret.expose().as_bytes().to_vec(),
-        None => identity::load_or_create(&settings.data_dir)?,
-    };
+    let secret = secret(settings)?;
+    let vault = Vault::new(store.clone(), Blobs::open(&settings.storage, &secret)?);
     let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
     let people = People::new(store.clone());
@@ -162,6 +162,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         passwords,
         limiter: Limiter::new(settings.rates.clone()),
         readiness: Readiness::default(),
+        vault: vault.clone(),
+        public_url: settings.public_url.clone(),
         policy: policy(settings),
     });
     let listener = listener::bind(settings.bind)?;
@@ -210,6 +212,14 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     };
     futures_util::join!(jobs, stop(&directory, handle, admin));
     Ok(())
+}
+
+/// What signs access tokens, and what other keys are derived from.
+fn secret(settings: &Settings) -> Result<Vec<u8>, Failure> {
+    Ok(match &settings.jwt_secret {
+        Some(secret) => secret.expose().as_bytes().to_vec(),
+        None => identity::load_or_create(&settings.data_dir)?,
+    })
 }
 
 fn policy(settings: &Settings) -> Policy {

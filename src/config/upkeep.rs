@@ -45,7 +45,9 @@ impl std::str::FromStr for Every {
         }
         let wrong = || format!("`{text}` is no length of time: write `off`, or for instance `10min`, from 1s to 7d");
         let length = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
-        let length = length.or_else(|| text.strip_suffix('d')?.parse().ok().map(|days: u64| days.saturating_mul(DAY)).map(Duration::from_secs));
+        let length = length.or_else(|| {
+            text.strip_suffix('d')?.parse().ok().map(|days: u64| days.saturating_mul(DAY)).map(Duration::from_secs)
+        });
         let fits = |length: &Duration| (1..=7 * DAY).contains(&length.as_secs());
         length.filter(fits).map(|length| Self(Some(length))).ok_or_else(wrong)
     }
@@ -66,7 +68,10 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
         jobs: cli.jobs.or(file.jobs).unwrap_or(true),
         // A negative number is 0 (contract/boards.md 5).
         snapshot_keep_last: u32::try_from(keep.max(0)).unwrap_or(u32::MAX),
-        snapshot_every: cli.snapshot_every.or(file.snapshot_every).map_or(Some(Duration::from_secs(600)), |every| every.0),
+        snapshot_every: cli
+            .snapshot_every
+            .or(file.snapshot_every)
+            .map_or(Some(Duration::from_secs(600)), |every| every.0),
         client_events: days("client_event_days", cli.client_event_days.or(file.client_event_days), 90)?,
         events: (!events.is_zero()).then_some(events),
     })
@@ -79,7 +84,8 @@ mod tests {
     #[test]
     fn o3_a_length_of_time_is_read_as_people_write_it() {
         let of = |text: &str| text.parse::<Every>().map(|every| every.0.map(|length| length.as_secs()));
-        for (text, seconds) in [("10min", 600), ("1s", 1), ("90s", 90), ("2h", 7200), ("1h 30m", 5400), ("7d", 604_800)] {
+        for (text, seconds) in [("10min", 600), ("1s", 1), ("90s", 90), ("2h", 7200), ("1h 30m", 5400), ("7d", 604_800)]
+        {
             assert_eq!(of(text), Ok(Some(seconds)), "{text}");
         }
         assert_eq!(of("off"), Ok(None));

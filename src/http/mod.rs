@@ -28,6 +28,7 @@ use crate::{
     identity::{Authenticator, Passwords, People},
     jobs::{Jobs, snapshots::Snapshots},
     store::Store,
+    vault::Vault,
 };
 
 pub use classrooms::invite_code;
@@ -58,6 +59,10 @@ pub struct Services {
     pub limiter: Limiter,
     /// Whether requests are welcome.
     pub readiness: Readiness,
+    /// Objects with their rows and costs.
+    pub vault: Vault,
+    /// The address under which people reach this server; `None`: as each request says.
+    pub public_url: Option<String>,
     /// What the operator decided.
     pub policy: Policy,
 }

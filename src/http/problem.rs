@@ -105,6 +105,17 @@ pub enum Problem {
         /// Requests in the scope's period.
         limit: u32,
     },
+    /// It does not fit into the quota of whoever would pay for it.
+    QuotaExceeded {
+        /// Bytes used and reserved.
+        used: u64,
+        /// Bytes that may be.
+        quota: u64,
+    },
+    /// An upload of a type that is not taken; the words say which are.
+    UnsupportedMedia(Cow<'static, str>),
+    /// An upload that is not what it says, or more than may be; the words say why.
+    InvalidAsset(Cow<'static, str>),
     /// Something this needs is away; nothing is known to have happened.
     Unavailable {
         /// When to try again.
@@ -135,14 +146,14 @@ impl Problem {
             | Self::InvalidHeader { .. }
             | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) | Self::InvalidCredentials | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::RegistrationClosed | Self::QuotaExceeded { .. } => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::RevMismatch { .. } | Self::Pinned => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedEncoding | Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(refusal) => match refusal {
                 Refusal::InvalidOp { .. }
                 | Refusal::BoardTooLarge { .. }
@@ -150,7 +161,7 @@ impl Problem {
                 | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
             },
-            Self::OpsQuota { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::OpsQuota { .. } | Self::InvalidAsset(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -181,6 +192,9 @@ impl Problem {
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::BodyTooLarge { .. } => "payload_too_large",
             Self::UnsupportedEncoding => "unsupported_media_type",
+            Self::UnsupportedMedia(_) => "unsupported_asset",
+            Self::InvalidAsset(_) => "invalid_asset",
+            Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::Pinned => "pinned",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
@@ -237,6 +251,9 @@ impl Problem {
             | Self::Pinned
             | Self::Refused(_)
             | Self::OpsQuota { .. }
+            | Self::QuotaExceeded { .. }
+            | Self::UnsupportedMedia(_)
+            | Self::InvalidAsset(_)
             | Self::Internal(_) => {}
         }
     }

@@ -17,6 +17,7 @@ use crate::{
         journal::JournalWriter,
         shard::{JournalHealth, Shard},
     },
+    blobs::Blobs,
     cluster::LocalLeases,
     domain::rate::{Rate, Rates, Scope},
     store::testing::TestDatabase,
@@ -50,6 +51,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         health,
         pace: Arc::default(),
     });
+    let objects = Blobs::in_memory();
     web::Data::new(Services {
         directory,
         authenticator: Arc::new(Authenticator::new(b"a secret of at least thirty-two bytes", [])),
@@ -57,6 +59,10 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         passwords: Passwords::new().unwrap(),
         limiter: Limiter::new(rates),
         readiness: Readiness::default(),
+        snapshots: Snapshots::new(store.clone(), Vault::new(store.clone(), objects.clone())),
+        vault: Vault::new(store.clone(), objects),
+        jobs: Jobs::new(store.clone()),
+        public_url: None,
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,
     })

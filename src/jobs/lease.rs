@@ -94,7 +94,8 @@ impl Leased<'_> {
             return self.give_up(&format!("given up after {} attempts: {last}", self.attempts)).await;
         }
         let progress = Progress::default();
-        let run = AssertUnwindSafe(timeout(self.kind.deadline, self.kind.work.run(&self.row, &progress))).catch_unwind();
+        let run =
+            AssertUnwindSafe(timeout(self.kind.deadline, self.kind.work.run(&self.row, &progress))).catch_unwind();
         let done = tokio::select! {
             done = run => done,
             () = self.keep(&progress) => return Outcome::Lost,

@@ -144,7 +144,8 @@ impl Runner {
             let (store, vault, jobs) = (self.store.clone(), self.vault.clone(), self.jobs.clone());
             let (mut stage, place) = (stage.clone(), at_work.place(kind.name));
             tasks.spawn(async move {
-                let leased = Leased { store: &store, vault: &vault, attempts: kind.attempts, kind: &kind, row, lease, since };
+                let leased =
+                    Leased { store: &store, vault: &vault, attempts: kind.attempts, kind: &kind, row, lease, since };
                 leased.work(async { drop(stage.wait_for(|stage| *stage == Stage::GivingBack).await) }).await;
                 drop(place);
                 jobs.news.finished.notify_waiters();

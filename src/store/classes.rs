@@ -157,7 +157,6 @@ const DELETE: &str = "DELETE FROM \"group\" WHERE id = $1";
 /// Take boards and checkpoints along.
 const DELETE_NODES: &str = "DELETE FROM node WHERE id = $1 OR id = ANY ($2)";
 
-
 /// Everybody who comes by code is a student: a code is known to the whole class, and leading it is the owner's to give.
 const JOIN: &str = "
     INSERT INTO member (\"group\", account, role)

@@ -173,10 +173,8 @@ const ENQUEUE: &str = concat!(
 
 const BY_ID: &str = concat!(job!("job j"), " WHERE j.id = $1");
 
-const ASKED: &str = concat!(
-    job!("job j"),
-    " WHERE j.account = $1 AND j.node = $2 AND j.kind = $3 AND j.idempotency_key = $4"
-);
+const ASKED: &str =
+    concat!(job!("job j"), " WHERE j.account = $1 AND j.node = $2 AND j.kind = $3 AND j.idempotency_key = $4");
 
 const OWN: &str = concat!(job!("job j"), " WHERE j.account IS NULL AND j.kind = $1 AND j.idempotency_key = $2");
 
@@ -310,8 +308,7 @@ impl Store {
         let params = job.params.to_string();
         // A known job may be deleted between the two questions; then the first has another answer.
         for _ in 0..3 {
-            let row: Params =
-                &[&job.id, &job.kind, &account, &node, &job.key, &fingerprint, &params, &job.expires_at];
+            let row: Params = &[&job.id, &job.kind, &account, &node, &job.key, &fingerprint, &params, &job.expires_at];
             if let Some(row) = conn.query_opt(ENQUEUE, row).await? {
                 return Ok(Enqueued::New(JobRow::from_row(&row)?));
             }
@@ -393,12 +390,12 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
+        if let Some(stored) = stored {
+            blobs::seal(&tx, stored).await?;
+        }
         let blob = stored.map(|stored| stored.blob);
         if tx.execute(COMPLETE, &[&id, &lease, &blob, &result.to_string()]).await? == 0 {
             return Ok(false);
-        }
-        if let Some(stored) = stored {
-            blobs::seal(&tx, stored).await?;
         }
         tx.commit().await?;
         Ok(true)

@@ -3,6 +3,7 @@
 //! callers), never reads a board's document to answer a list, and never retries: a caller knows what a repeat means.
 
 mod accounts;
+mod blobs;
 mod boards;
 mod boards_cold;
 mod census;
@@ -28,6 +29,7 @@ mod tests;
 use crate::limits;
 
 pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
+pub use blobs::{Deposited, LedgerKind, Usage};
 pub use boards::{BoardAccess, BoardSession, CheckpointRow, Claim};
 pub use boards_cold::{BoardCard, BoardPatch, NewBoard};
 pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, SessionRow, SessionStatus};

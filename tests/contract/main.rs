@@ -11,6 +11,7 @@ mod drawing;
 mod faults;
 mod harness;
 mod joining;
+mod old_client;
 mod operations;
 mod permissions;
 mod process;

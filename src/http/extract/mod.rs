@@ -11,7 +11,7 @@ mod signed;
 pub use base::{base_required, base_when_given};
 pub use body::{BeaconBody, Body, DiffBody, Limit, SessionBody, SignedBody, SmallBody, StreamBody};
 pub use idempotency::{idempotency_key, key_of_text};
-pub use origin::{ClientOrigin, client_address};
+pub use origin::{ClientOrigin, PublicBase, client_address};
 pub use paging::Paging;
 pub use signed::Signed;
 

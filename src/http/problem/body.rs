@@ -36,6 +36,8 @@ impl Problem {
             },
             Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
+            Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
+            Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
             Self::Unavailable { .. } => "Temporarily unavailable; try again.",
             Self::Internal(_) => "Something went wrong on our side.",
             // Known to old clients by the word in `detail`.
@@ -94,6 +96,11 @@ impl Problem {
                 put("max_ops", json!(max));
                 put("your_ops", json!(got));
             }
+            Self::QuotaExceeded { used, quota } => {
+                put("used", (*used).into());
+                put("quota", (*quota).into());
+                put("remaining", quota.saturating_sub(*used).into());
+            }
             Self::RateLimited { wait, .. } | Self::Unavailable { wait } => {
                 put("retry_after_ms", super::whole_millis(*wait).into());
             }
@@ -113,6 +120,8 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::SlowBody
             | Self::UnsupportedEncoding
+            | Self::UnsupportedMedia(_)
+            | Self::InvalidAsset(_)
             | Self::Pinned
             | Self::Internal(_) => {}
         }

@@ -17,10 +17,13 @@ use crate::{
     jobs::snapshots::SnapshotError,
     past::PastError,
     store::StoreError,
+    vault::VaultError,
 };
 
 /// When to come back after Postgres did not answer: a restart takes about this long.
 const STORE_AWAY: Duration = Duration::from_secs(2);
+/// When to come back after the object store did not answer.
+const OBJECTS_AWAY: Duration = Duration::from_secs(5);
 /// When to come back after too many logins at once.
 const HASHER_BUSY: Duration = Duration::from_secs(3);
 
@@ -42,6 +45,18 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable { wait: STORE_AWAY },
             StoreError::Conflict(_) | StoreError::Query(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Quota { used, quota } => Self::QuotaExceeded { used, quota },
+            VaultError::Unavailable(_) => Self::Unavailable { wait: OBJECTS_AWAY },
+            VaultError::Missing => Self::NotFound,
+            VaultError::Conflict(_) => Self::Internal(error.to_string()),
+            VaultError::Store(error) => error.into(),
         }
     }
 }

@@ -41,6 +41,9 @@ fn samples() -> Vec<Problem> {
         Problem::Refused(Refusal::InvalidState { message: "not an object".to_owned() }),
         Problem::Refused(Refusal::KeyReused),
         Problem::OpsQuota { max: 100, got: 101 },
+        Problem::QuotaExceeded { used: 5, quota: 10 },
+        Problem::UnsupportedMedia("SVG is not taken.".into()),
+        Problem::InvalidAsset("The image is cut off.".into()),
         Problem::RateLimited { wait, limit: 120 },
         Problem::Unavailable { wait },
         Problem::Internal("password=hunter2".to_owned()),
@@ -64,6 +67,14 @@ fn h14_codes_are_snake_case_and_only_validation_shares_one() {
     let codes: Vec<_> = samples().iter().map(Problem::code).collect();
     assert!(codes.iter().all(|code| code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())));
     assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len() - 1);
+}
+
+#[test]
+fn v7_a_full_quota_is_403_with_the_contracts_numbers() {
+    let full = body(&Problem::QuotaExceeded { used: 5, quota: 10 });
+    assert_eq!((&full["used"], &full["quota"], &full["remaining"]), (&json!(5), &json!(10), &json!(5)));
+    let over = Problem::QuotaExceeded { used: 12, quota: 10 };
+    assert_eq!((over.status().as_u16(), &body(&over)["remaining"]), (403, &json!(0)));
 }
 
 #[test]

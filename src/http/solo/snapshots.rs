@@ -27,9 +27,9 @@ use crate::{
         times, to_the_end,
     },
     jobs::snapshots::Picture,
-    limits,
-    past,
+    limits, past,
     store::{BoardAccess, DeletedSnapshot, SnapshotOrigin, SnapshotRow},
+    vault::VaultError,
 };
 
 type OfBoard = web::Path<(BoardId, u64)>;
@@ -209,7 +209,12 @@ impl Services {
     }
 
     async fn snapshot_url(&self, base: &PublicBase, row: &SnapshotRow) -> Result<String, Problem> {
-        Ok(self.vault.blobs().signed_url(&row.key, limits::SNAPSHOT_URL_LIFE, &base.0).await?)
+        Ok(self
+            .vault
+            .blobs()
+            .signed_url(&row.key, limits::SNAPSHOT_URL_LIFE, &base.0)
+            .await
+            .map_err(VaultError::from)?)
     }
 
     async fn shown(&self, base: &PublicBase, row: SnapshotRow) -> Result<Shown, Problem> {

@@ -37,7 +37,7 @@ async fn some_blob(database: &TestDatabase, owner: UserId, bytes: i64) -> Deposi
     let sql = "INSERT INTO ledger (ref, account, kind, bytes, reserved_until)
         VALUES ($1, $2, 'snapshot', $3, now() + interval '1 hour')";
     client.execute(sql, &[&reference, &owner.0, &bytes]).await.unwrap();
-    Deposited { reference, blob, size: bytes.unsigned_abs(), sha256: [0; 32] }
+    Deposited { reference, blob, size: bytes.unsigned_abs(), sha256: [0; 32], version: None, charged: true }
 }
 
 async fn used(database: &TestDatabase, owner: UserId) -> (i64, i64) {
@@ -64,7 +64,9 @@ async fn t1_a_key_is_one_job_also_when_many_ask_at_once() {
         assert_eq!(ids.len(), 1);
     }
     let fresh = store.enqueue_job(&new_job(Some(owner), Some(board), None)).await.unwrap();
-    assert!(matches!(&fresh, Enqueued::New(row) if row.status == JobStatus::Pending && row.fingerprint == Some([7; 32])));
+    assert!(
+        matches!(&fresh, Enqueued::New(row) if row.status == JobStatus::Pending && row.fingerprint == Some([7; 32]))
+    );
     let row = fresh.into_row();
     assert_eq!((&row.params, row.expires_at), (&json!({"format": "png"}), Some(at(90))));
     assert_eq!(store.job(row.id).await.unwrap(), Some(row));
@@ -220,7 +222,10 @@ async fn n3_of_many_requests_under_a_key_one_has_the_turn_and_the_others_get_its
     let other = AskedOnce { key: "other", ..asked };
     let Turn::Mine(turn) = store.begin_once(other, &[1; 32], within).await.unwrap() else { panic!("no turn") };
     store.forget_once(other, turn).await.unwrap();
-    assert!(matches!(store.begin_once(other, &[2; 32], within).await.unwrap(), Turn::Mine(_)), "a refusal is forgotten");
+    assert!(
+        matches!(store.begin_once(other, &[2; 32], within).await.unwrap(), Turn::Mine(_)),
+        "a refusal is forgotten"
+    );
     database.client().await.execute(expire, &[]).await.unwrap();
     assert_eq!(store.remove_aged(Aged::Answers, Timestamp::now(), &[]).await.unwrap(), 2);
 }

@@ -2,8 +2,8 @@
 
 mod accounts;
 mod boards;
-mod jobs;
 mod classes;
+mod jobs;
 mod journal;
 mod measure;
 mod migrate;

@@ -1,0 +1,1 @@
+//! Objects in a folder: what comes back, what is refused, what a URL opens.
