@@ -67,7 +67,7 @@ pub async fn rebuild(
     rev: Option<Rev>,
     receipts: usize,
 ) -> Result<Option<Rebuilt>, PastError> {
-    let mut below = rev.map(Rev::next);
+    let mut below = rev.map(|rev| Rev(rev.0.saturating_add(1)));
     let mut found_any = false;
     while let Some(row) = store.checkpoint_below(id, below).await? {
         found_any = true;

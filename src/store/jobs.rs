@@ -224,11 +224,13 @@ const RENEW: &str = "
         updated_at = now()
     WHERE id = $1 AND lease = $2 AND status = 'processing'";
 
+const HOLD: &str = "SELECT id FROM job WHERE id = $1 AND lease = $2 AND status = 'processing' FOR UPDATE";
+
 const COMPLETE: &str = "
     UPDATE job
-    SET status = 'completed', progress = 100, blob = $3, result = $4::text::jsonb, error = NULL,
+    SET status = 'completed', progress = 100, blob = $2, result = $3::text::jsonb, error = NULL,
         lease = NULL, leased_until = NULL, updated_at = now(), finished_at = now()
-    WHERE id = $1 AND lease = $2 AND status = 'processing'";
+    WHERE id = $1";
 
 const FAIL: &str = "
     UPDATE job
@@ -390,13 +392,14 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
+        if tx.query_opt(HOLD, &[&id, &lease]).await?.is_none() {
+            return Ok(false);
+        }
         if let Some(stored) = stored {
             blobs::seal(&tx, stored).await?;
         }
         let blob = stored.map(|stored| stored.blob);
-        if tx.execute(COMPLETE, &[&id, &lease, &blob, &result.to_string()]).await? == 0 {
-            return Ok(false);
-        }
+        tx.execute(COMPLETE, &[&id, &blob, &result.to_string()]).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -451,4 +454,4 @@ fn cut(error: &str) -> String {
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] =
-    &[ENQUEUE, BY_ID, ASKED, OWN, LIST, CLAIM, CLAIM_ONE, RENEW, COMPLETE, FAIL, RETRY, GIVE_BACK, WAITING];
+    &[ENQUEUE, BY_ID, ASKED, OWN, LIST, CLAIM, CLAIM_ONE, RENEW, HOLD, COMPLETE, FAIL, RETRY, GIVE_BACK, WAITING];
