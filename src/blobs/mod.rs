@@ -132,6 +132,19 @@ impl Blobs {
         Ok(paced(found.into_stream(), limits::OBJECT_PART_CALL))
     }
 
+    /// Whether there is an object under the key.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn exists(&self, key: &str) -> Result<bool, BlobError> {
+        let path = path(key)?;
+        match within(limits::OBJECT_CALL, async { Ok(self.objects.head(&path).await?) }).await {
+            Ok(_) => Ok(true),
+            Err(BlobError::Missing) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes an object; one that is not there is removed already.
     ///
     /// # Errors

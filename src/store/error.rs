@@ -39,7 +39,7 @@ impl StoreError {
     }
 }
 
-/// The unique constraints that a caller can meet; V1__foundations.sql names them.
+/// The unique constraints that a caller can meet; the migrations name them.
 const CONSTRAINTS: &[&str] = &[
     "account_pkey",
     "account_email",
@@ -55,6 +55,10 @@ const CONSTRAINTS: &[&str] = &[
     "class_session_pkey",
     "class_session_board",
     "event_pkey",
+    "blob_pkey",
+    "blob_key",
+    "ledger_pkey",
+    "asset_content",
 ];
 
 impl From<tokio_postgres::Error> for StoreError {
@@ -69,7 +73,10 @@ impl From<tokio_postgres::Error> for StoreError {
             let known = CONSTRAINTS.iter().find(|name| Some(**name) == refusal.constraint());
             return known.map_or_else(|| Self::query(error), |name| Self::Conflict(name));
         }
-        if may_pass(refusal.code()) { Self::unavailable(error) } else { Self::query(error) }
+        // What a reference was to be made to was given up meanwhile; the same may pass when it is done anew.
+        let lost = refusal.code() == &SqlState::FOREIGN_KEY_VIOLATION
+            && refusal.constraint().is_some_and(|name| name.ends_with("_blob_fkey"));
+        if lost || may_pass(refusal.code()) { Self::unavailable(error) } else { Self::query(error) }
     }
 }
 

@@ -395,11 +395,11 @@ impl Store {
         if tx.query_opt(HOLD, &[&id, &lease]).await?.is_none() {
             return Ok(false);
         }
+        let blob = stored.map(|stored| stored.blob);
+        tx.execute(COMPLETE, &[&id, &blob, &result.to_string()]).await?;
         if let Some(stored) = stored {
             blobs::seal(&tx, stored).await?;
         }
-        let blob = stored.map(|stored| stored.blob);
-        tx.execute(COMPLETE, &[&id, &blob, &result.to_string()]).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 //! callers), never reads a board's document to answer a list, and never retries: a caller knows what a repeat means.
 
 mod accounts;
+mod assets;
 mod blobs;
 mod boards;
 mod boards_cold;
@@ -21,6 +22,7 @@ mod pool;
 mod retention;
 mod revisions;
 mod rows;
+mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -29,7 +31,8 @@ mod tests;
 use crate::limits;
 
 pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
-pub use blobs::{Deposited, LedgerKind, Usage};
+pub use assets::{AssetRow, Copied, NewAsset};
+pub use blobs::{BlobCard, Deposited, LedgerKind, NewBlob, Opened, Usage};
 pub use boards::{BoardAccess, BoardSession, CheckpointRow, Claim};
 pub use boards_cold::{BoardCard, BoardPatch, NewBoard};
 pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, SessionRow, SessionStatus};
@@ -42,6 +45,7 @@ pub use journal::{JournalRow, JournalSession};
 pub use logins::{NewLogin, Rotation, TokenHash};
 pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
+pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]

@@ -170,8 +170,8 @@ impl Store {
         let author = new.author.map(|user| user.0);
         let rev = signed(new.rev.0);
         let row: Params = &[&new.id, &new.board.0, &rev, &stored.blob, &new.origin.name(), &author, &new.note];
-        blobs::seal(&tx, stored).await?;
         if tx.execute(KEEP, row).await? == 1 {
+            blobs::seal(&tx, stored).await?;
             let row = tx.query_opt(ONE, &[&new.board.0, &rev]).await?;
             let row = row.ok_or_else(|| StoreError::query("a row is missing"))?;
             let row = SnapshotRow::from_row(&row)?;

@@ -2,12 +2,20 @@
 //! bytes, and then the seal in the transaction that makes the reference (ADR 0011).
 //! Called by `http`, `jobs` and `app`. Never decides who may keep something, and never serves bytes.
 
+mod deposit;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    blobs::{BlobError, Blobs, Content},
+    blobs::{BlobError, Blobs},
     domain::ids::UserId,
+    limits::DEPOSIT_TURN,
     store::{LedgerKind, Store, StoreError},
 };
 
@@ -18,6 +26,8 @@ pub use crate::store::Deposited;
 pub struct Vault {
     store: Store,
     blobs: Blobs,
+    /// How long a deposit waits for another one of the same key.
+    turn: Duration,
 }
 
 /// Something to be kept.
@@ -101,7 +111,7 @@ impl Vault {
     /// A vault over both.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs) -> Self {
-        Self { store, blobs }
+        Self { store, blobs, turn: DEPOSIT_TURN }
     }
 
     /// The objects alone.
@@ -110,53 +120,12 @@ impl Vault {
         &self.blobs
     }
 
-    /// Reserves the cost, writes the row, uploads. What comes back is nobody's until a transaction of the store seals
-    /// it; when that fails, [`abandon`](Self::abandon) it.
-    ///
-    /// # Errors
-    /// [`VaultError`]; reservation and row are released by then.
-    pub async fn deposit(&self, deposit: Deposit, content: Content) -> Result<Deposited, VaultError> {
-        let _ = (deposit, content);
-        todo!()
-    }
-
-    /// Gives a deposit up whose reference was not made.
-    pub async fn abandon(&self, deposited: &Deposited) {
-        let _ = deposited;
-        todo!()
-    }
-
     /// The bytes of an object, at most `most`.
     ///
     /// # Errors
     /// `Missing`, `Unavailable`, `Conflict` when it is longer.
     pub async fn fetch(&self, key: &str, most: usize) -> Result<Bytes, VaultError> {
         Ok(self.blobs.get(key, most).await?)
-    }
-
-    /// Removes what nothing refers to any more: doomed objects, loose rows, uploads that never ended, reservations that
-    /// ran out.
-    ///
-    /// # Errors
-    /// Of the database. A store that does not let go is counted, not an error.
-    pub async fn sweep(&self) -> Result<Swept, VaultError> {
-        todo!()
-    }
-
-    /// Lists the whole store against the rows.
-    ///
-    /// # Errors
-    /// Of the database or the store; what was done stays done.
-    pub async fn orphans(&self) -> Result<Orphans, VaultError> {
-        todo!()
-    }
-
-    /// Compares what accounts use with the sum of the ledger, and mends what differs.
-    ///
-    /// # Errors
-    /// Of the database.
-    pub async fn reconcile(&self) -> Result<Reconciled, VaultError> {
-        todo!()
     }
 }
 

@@ -1,0 +1,186 @@
+//! Keeping something: hash, reserve and row, bytes. The seal is the caller's transaction.
+//! Called by whoever makes a reference. Never leaves a reservation behind that it could take back.
+
+use std::{fs::File, io, io::Read, time::Duration};
+
+use metrics::counter;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::{Deposit, Deposited, Vault, VaultError};
+use crate::{
+    blobs::Content,
+    limits::DEPOSIT_WITHIN,
+    store::{NewBlob, Opened, Store},
+};
+
+/// How often an upload asks whether another one of the same key has ended: such a thing is rare and short.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// Bytes that are hashed where they are; more take longer than a turn of the reactor may.
+const HASHED_HERE: usize = 64 * 1024;
+/// Bytes read at once from a file that is hashed.
+const READ: usize = 256 * 1024;
+
+impl Vault {
+    /// Reserves the cost, writes the row, uploads. What comes back is nobody's until a transaction of the store seals
+    /// it; when that fails, [`abandon`](Self::abandon) it. Of several uploads of one key each waits for its turn.
+    ///
+    /// # Errors
+    /// [`VaultError`]; reservation and row are released by then, also when the future is dropped.
+    pub async fn deposit(&self, deposit: Deposit, content: Content) -> Result<Deposited, VaultError> {
+        let outcome = self.kept(deposit, content).await;
+        let word = match &outcome {
+            Ok(_) => "kept",
+            Err(VaultError::Quota { .. }) => "quota",
+            Err(_) => "failed",
+        };
+        counter!("m4sh_deposits_total", "outcome" => word).increment(1);
+        outcome
+    }
+
+    /// Gives a deposit up whose reference was not made. Does nothing when it was made after all, so it may be called
+    /// when that is not known.
+    pub async fn abandon(&self, deposited: &Deposited) {
+        release(&self.store, deposited.reference, deposited.blob).await;
+    }
+
+    async fn kept(&self, deposit: Deposit, content: Content) -> Result<Deposited, VaultError> {
+        let Deposit { reference, key, media_type, charge, metadata } = deposit;
+        let size = content.size();
+        let (content, sha256) = hashed(content).await?;
+        let new = NewBlob { id: Uuid::now_v7(), key, sha256, size, media_type };
+        let deposited = |blob, version| Deposited { reference, blob, size, sha256, version, charged: charge.is_some() };
+        // From the first statement on: an answer that is lost may have been a yes.
+        let mut unfinished = Unfinished { store: Some(self.store.clone()), reference, blob: new.id };
+        let outcome = match self.open(&new, reference, charge).await {
+            Ok(Turn::Upload) => self.upload(&new, content, &metadata).await.map(|version| deposited(new.id, version)),
+            Ok(Turn::Known(blob)) => Ok(deposited(blob, None)),
+            // Nothing was written, so there is nothing to release: the reference may be somebody's good one.
+            Err(Refused::Before(error)) => {
+                unfinished.store = None;
+                return Err(error);
+            }
+            Err(Refused::Unclear(error)) => Err(error),
+        };
+        unfinished.store = None;
+        if outcome.is_err() {
+            release(&self.store, reference, new.id).await;
+        }
+        outcome
+    }
+
+    async fn open(
+        &self,
+        new: &NewBlob,
+        reference: Uuid,
+        charge: Option<(crate::domain::ids::UserId, crate::store::LedgerKind)>,
+    ) -> Result<Turn, Refused> {
+        let until = Instant::now() + self.turn;
+        loop {
+            let opened = self.store.open_deposit(new, reference, charge).await;
+            match opened.map_err(|error| Refused::Unclear(error.into()))? {
+                Opened::Fresh => return Ok(Turn::Upload),
+                Opened::Known(blob) => return Ok(Turn::Known(blob)),
+                Opened::Full(usage) => {
+                    let used = usage.used.saturating_add(usage.reserved);
+                    return Err(Refused::Before(VaultError::Quota { used, quota: usage.quota }));
+                }
+                Opened::Taken => {
+                    let words = format!("other bytes are kept under {}", new.key);
+                    return Err(Refused::Before(VaultError::Conflict(words)));
+                }
+                Opened::Busy if Instant::now() >= until => {
+                    let words = format!("another upload of {} is under way", new.key);
+                    return Err(Refused::Before(VaultError::Unavailable(words)));
+                }
+                Opened::Busy => sleep(ASK_AGAIN).await,
+            }
+        }
+    }
+
+    async fn upload(
+        &self,
+        new: &NewBlob,
+        content: Content,
+        metadata: &[(&'static str, String)],
+    ) -> Result<Option<String>, VaultError> {
+        let put = timeout(DEPOSIT_WITHIN, self.blobs.put(&new.key, content, &new.media_type, metadata)).await;
+        let late = || VaultError::Unavailable(format!("the upload took longer than {} s", DEPOSIT_WITHIN.as_secs()));
+        let outcome = put.map_or_else(|_| Err(late()), |put| put.map_err(VaultError::from));
+        if let Err(error) = &outcome {
+            tracing::warn!(key = new.key, size = new.size, %error, "an upload failed and was given up");
+        }
+        outcome
+    }
+}
+
+/// What an upload may do.
+enum Turn {
+    Upload,
+    Known(Uuid),
+}
+
+/// Why it may not.
+enum Refused {
+    /// Nothing was written.
+    Before(VaultError),
+    /// Perhaps something was.
+    Unclear(VaultError),
+}
+
+/// Releases when a deposit's future is dropped in the middle, for instance because its client hung up.
+struct Unfinished {
+    store: Option<Store>,
+    reference: Uuid,
+    blob: Uuid,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let (Some(store), Ok(runtime)) = (self.store.take(), tokio::runtime::Handle::try_current()) else { return };
+        let (reference, blob) = (self.reference, self.blob);
+        runtime.spawn(async move { release(&store, reference, blob).await });
+    }
+}
+
+async fn release(store: &Store, reference: Uuid, blob: Uuid) {
+    if let Err(error) = store.release_deposit(reference, blob).await {
+        tracing::warn!(%reference, %error, "a reservation could not be released; it runs out by itself");
+    }
+}
+
+/// The content with its SHA-256.
+async fn hashed(content: Content) -> Result<(Content, [u8; 32]), VaultError> {
+    if let Content::Bytes(bytes) = &content
+        && bytes.len() <= HASHED_HERE
+    {
+        let sha256 = Sha256::digest(bytes).into();
+        return Ok((content, sha256));
+    }
+    let work = move || {
+        let sha256 = match &content {
+            Content::Bytes(bytes) => Sha256::digest(bytes).into(),
+            Content::File(path, size) => of_file(File::open(path)?, *size)?,
+        };
+        Ok::<_, io::Error>((content, sha256))
+    };
+    let done = tokio::task::spawn_blocking(work).await.map_err(|error| VaultError::Conflict(error.to_string()))?;
+    done.map_err(|error| VaultError::Conflict(format!("the file cannot be read: {error}")))
+}
+
+fn of_file(mut file: File, size: u64) -> io::Result<[u8; 32]> {
+    let (mut hasher, mut buffer, mut read) = (Sha256::new(), vec![0; READ], 0);
+    loop {
+        let got = file.read(&mut buffer)?;
+        if got == 0 {
+            break;
+        }
+        read += got as u64;
+        hasher.update(&buffer[..got]);
+    }
+    if read != size {
+        return Err(io::Error::other(format!("it has {read} bytes and was said to have {size}")));
+    }
+    Ok(hasher.finalize().into())
+}

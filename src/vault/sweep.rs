@@ -1,0 +1,190 @@
+//! Cleaning up: what nothing refers to, what never ended, what lies in the store without a row, and accounts that differ
+//! from the ledger. Called by the schedule and by `m4sh job`. Never removes what something refers to, and may run on
+//! several nodes at once.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, pin_mut, stream};
+use jiff::Timestamp;
+use metrics::counter;
+use uuid::Uuid;
+
+use super::{Orphans, Reconciled, Swept, Vault, VaultError};
+use crate::{
+    blobs::BlobError,
+    limits::{DEPOSIT_LIFE, ORPHAN_GRACE},
+};
+
+/// Where all of our keys begin; a bucket may have other tenants.
+const PREFIXES: &[&str] = &["solo"];
+/// Objects removed at once: each holds a connection to the database meanwhile.
+const AT_ONCE: usize = 4;
+/// Keys compared with the rows at once.
+const KEYS: usize = 500;
+
+impl Vault {
+    /// Removes what nothing refers to any more: reservations that ran out, uploads that never ended, rows that lost their
+    /// last reference, and then all objects that were doomed by this or by a deletion.
+    ///
+    /// # Errors
+    /// Of the database. A store that does not let go is counted, not an error.
+    pub async fn sweep(&self) -> Result<Swept, VaultError> {
+        self.sweep_after(DEPOSIT_LIFE).await
+    }
+
+    /// The same, with another age at which an upload has failed.
+    pub(super) async fn sweep_after(&self, age: Duration) -> Result<Swept, VaultError> {
+        let mut swept = Swept::default();
+        loop {
+            match self.store.expire_reservations().await? {
+                0 => break,
+                some => swept.reservations += some,
+            }
+        }
+        loop {
+            match self.store.give_up_uploads(age).await? {
+                0 => break,
+                some => swept.rows += some,
+            }
+        }
+        let mut at = Uuid::nil();
+        loop {
+            let (dropped, next) = self.store.drop_loose(at).await?;
+            swept.rows += dropped;
+            let Some(next) = next else { break };
+            at = next;
+        }
+        self.remove_doomed(&mut swept).await?;
+        counter!("m4sh_vault_removed_objects_total").increment(swept.objects);
+        counter!("m4sh_vault_failed_removals_total").increment(swept.failed);
+        Ok(swept)
+    }
+
+    async fn remove_doomed(&self, swept: &mut Swept) -> Result<(), VaultError> {
+        let mut at = String::new();
+        loop {
+            let keys = self.store.doomed_objects(&at).await?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            at.clone_from(last);
+            let removals = stream::iter(keys).map(|key| async move { self.remove(&key).await });
+            let removals = removals.buffer_unordered(AT_ONCE);
+            pin_mut!(removals);
+            while let Some(removal) = removals.next().await {
+                match removal? {
+                    Removal::Done => swept.objects += 1,
+                    Removal::Needless => {}
+                    Removal::Failed => swept.failed += 1,
+                }
+            }
+        }
+    }
+
+    async fn remove(&self, key: &str) -> Result<Removal, VaultError> {
+        let mut failed = false;
+        let remove = async {
+            match self.blobs.delete(key).await {
+                // No store has ever had an object of such a name.
+                Ok(()) | Err(BlobError::Key(_)) => true,
+                Err(error) => {
+                    tracing::warn!(key, %error, "an object could not be removed; it is tried again");
+                    failed = true;
+                    false
+                }
+            }
+        };
+        let removed = self.store.remove_doomed(key, remove).await?;
+        Ok(match (removed, failed) {
+            (true, _) => Removal::Done,
+            (false, true) => Removal::Failed,
+            (false, false) => Removal::Needless,
+        })
+    }
+
+    /// Lists the whole store against the rows. Objects without a row, half-written files and rows without a reference
+    /// are removed when they are older than a day; rows without an object are told.
+    ///
+    /// # Errors
+    /// Of the database or the store; what was done stays done.
+    pub async fn orphans(&self) -> Result<Orphans, VaultError> {
+        self.orphans_after(ORPHAN_GRACE).await
+    }
+
+    /// The same, with another grace.
+    ///
+    /// # Errors
+    /// As [`orphans`](Self::orphans).
+    pub async fn orphans_after(&self, grace: Duration) -> Result<Orphans, VaultError> {
+        let before = Timestamp::now() - jiff::SignedDuration::try_from(grace).unwrap_or(jiff::SignedDuration::MAX);
+        let mut found = Orphans::default();
+        // Eight bytes for each object instead of its key.
+        let (hasher, mut seen) = (RandomState::new(), HashSet::new());
+        for prefix in PREFIXES {
+            let listed = self.blobs.list(prefix).chunks(KEYS);
+            pin_mut!(listed);
+            while let Some(some) = listed.next().await {
+                let some = some.into_iter().collect::<Result<Vec<_>, _>>()?;
+                found.listed += some.len() as u64;
+                seen.extend(some.iter().map(|object| hasher.hash_one(object.key.as_str())));
+                let old = some.into_iter().filter(|object| object.modified <= before).map(|object| object.key);
+                found.removed += self.store.doom_rowless(&old.collect::<Vec<_>>()).await?;
+            }
+        }
+        found.staged = self.blobs.clear_staged(grace).await?;
+        self.check_rows(before, |key| seen.contains(&hasher.hash_one(key)), &mut found).await?;
+        let swept = self.sweep().await?;
+        counter!("m4sh_vault_orphans_total").increment(found.removed);
+        counter!("m4sh_vault_missing_objects_total").increment(found.missing);
+        tracing::info!(?found, ?swept, "the object store was compared with the rows");
+        Ok(found)
+    }
+
+    /// The other way round: each row against the listing, and the store is asked about those that are not in it.
+    async fn check_rows(
+        &self,
+        before: Timestamp,
+        was_listed: impl Fn(&str) -> bool,
+        found: &mut Orphans,
+    ) -> Result<(), VaultError> {
+        let mut at = Uuid::nil();
+        loop {
+            let rows = self.store.stored_blobs(at, before).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            at = last.id;
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+            found.loose += self.store.loosen_blobs(&ids).await?;
+            for row in rows.iter().filter(|row| !was_listed(&row.key)) {
+                if !self.blobs.exists(&row.key).await? {
+                    tracing::error!(key = row.key, "an object that has a row is not in the store");
+                    found.missing += 1;
+                }
+            }
+        }
+    }
+
+    /// Compares what accounts use with the sum of the ledger, and mends what differs.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn reconcile(&self) -> Result<Reconciled, VaultError> {
+        let mended = self.store.mend_usage().await?;
+        let mut outcome = Reconciled::default();
+        for one in &mended {
+            tracing::error!(account = %one.account, was = ?one.was, is = ?one.is, "an account differed from its ledger");
+            outcome.mended += 1;
+            outcome.drift += one.was.0.abs_diff(one.is.0) + one.was.1.abs_diff(one.is.1);
+        }
+        counter!("m4sh_vault_drifted_accounts_total").increment(outcome.mended);
+        Ok(outcome)
+    }
+}
+
+/// What came of one doomed object.
+enum Removal {
+    Done,
+    Needless,
+    Failed,
+}

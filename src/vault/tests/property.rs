@@ -1,0 +1,118 @@
+//! Whatever happens in whatever order, at once, with a store that fails: accounts are the ledger's sums, nobody is over
+//! their quota, and after the sweep every object has a row and every row an object.
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+
+use super::*;
+use crate::vault::VaultError;
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// Uploads this content and makes a reference to it.
+    Keep(usize, u8),
+    /// Uploads it and gives it up.
+    Abandon(usize, u8),
+    /// Uploads it and vanishes.
+    Vanish(usize, u8),
+    /// Deletes the reference.
+    Delete(usize, u8),
+    /// Copies one board's assets to the other.
+    Copy(usize),
+    /// What the schedule does.
+    Sweep,
+}
+
+const QUOTA: i64 = 1_000;
+
+fn bytes(slot: u8) -> Vec<u8> {
+    vec![slot; 150 + usize::from(slot) * 40]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let who = || (0..2_usize, 0..6_u8);
+    prop_oneof![
+        6 => who().prop_map(|(owner, slot)| Act::Keep(owner, slot)),
+        2 => who().prop_map(|(owner, slot)| Act::Abandon(owner, slot)),
+        1 => who().prop_map(|(owner, slot)| Act::Vanish(owner, slot)),
+        5 => who().prop_map(|(owner, slot)| Act::Delete(owner, slot)),
+        1 => (0..2_usize).prop_map(Act::Copy),
+        2 => Just(Act::Sweep),
+    ]
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![4 => Just(Fault::None), 1 => Just(Fault::Before), 1 => Just(Fault::After)]
+}
+
+async fn perform(house: &House, owners: [Owner; 2], act: Act) {
+    match act {
+        Act::Keep(owner, slot) | Act::Abandon(owner, slot) | Act::Vanish(owner, slot) => {
+            let (owner, bytes) = (owners[owner], bytes(slot));
+            let deposited = match house.vault.deposit(owner.deposit(&bytes), content(&bytes)).await {
+                Ok(deposited) => deposited,
+                Err(VaultError::Quota { .. } | VaultError::Unavailable(_)) => return,
+                Err(error) => panic!("{error}"),
+            };
+            match act {
+                Act::Keep(..) => match house.store.add_asset(&owner.asset(), &deposited).await {
+                    Ok(Some(_)) => {}
+                    // The board has it already.
+                    Ok(None) => house.vault.abandon(&deposited).await,
+                    Err(error) => panic!("{error}"),
+                },
+                Act::Abandon(..) => house.vault.abandon(&deposited).await,
+                _ => {}
+            }
+        }
+        Act::Delete(owner, slot) => {
+            let sha256 = Sha256::digest(bytes(slot)).into();
+            house.store.delete_asset(owners[owner].board, &sha256).await.unwrap();
+        }
+        Act::Copy(from) => {
+            let to = owners[1 - from];
+            house.store.copy_assets(owners[from].board, to.board, to.account).await.unwrap();
+        }
+        Act::Sweep => drop(house.vault.sweep().await.unwrap()),
+    }
+    for owner in owners {
+        let usage = house.store.usage(owner.account).await.unwrap().unwrap();
+        assert!(usage.used + usage.reserved <= usage.quota, "{usage:?}");
+    }
+}
+
+async fn run(lanes: Vec<Vec<Act>>, faults: Vec<Fault>) {
+    let house = House::new().await;
+    let owners = [house.owner(QUOTA).await, house.owner(QUOTA).await];
+    house.door.set(&faults);
+    join_all(lanes.into_iter().map(|lane| {
+        let house = &house;
+        async move {
+            for act in lane {
+                perform(house, owners, act).await;
+            }
+        }
+    }))
+    .await;
+    // An hour later, with the store in good health.
+    house.door.set(&[]);
+    let later = "UPDATE ledger SET reserved_until = now() - interval '1 second' WHERE reserved_until IS NOT NULL;
+        UPDATE loose_blob SET since = now()";
+    house.client.batch_execute(later).await.unwrap();
+    house.vault.sweep_after(Duration::ZERO).await.unwrap();
+    house.is_in_order().await;
+    assert_eq!(house.vault.orphans_after(Duration::ZERO).await.unwrap().missing, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn v6_used_is_the_ledgers_sum_whatever_fails(
+        lanes in prop::collection::vec(prop::collection::vec(act(), 1..14), 1..5),
+        faults in prop::collection::vec(fault(), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(run(lanes, faults));
+    }
+}
