@@ -27,7 +27,8 @@ struct House {
     client: tokio_postgres::Client,
     // After what uses them.
     _place: tempfile::TempDir,
-    database: TestDatabase,
+    /// Kept until the end of the test.
+    _database: TestDatabase,
 }
 
 /// Somebody with a board.
