@@ -26,7 +26,7 @@ async fn an_event_is_kept_with_its_origin_and_an_endless_agent_is_cut() {
     let store = database.store().await;
     let event =
         Event { origin: Origin { agent: Some("ä".repeat(9_000)), ..login().origin }, ..event("login_refused") };
-    store.record_events(&[event.clone()], true).await.unwrap();
+    store.record_events(std::slice::from_ref(&event), true).await.unwrap();
     store.record_events(&[event.clone(), event], false).await.unwrap();
     let sql =
         "SELECT category, action, char_length(agent), host(ip), request_id, data ->> 'tries', node, link FROM event";
