@@ -14,6 +14,7 @@ pub mod extract;
 mod fields;
 mod health;
 mod once;
+mod openapi;
 pub mod problem;
 mod public;
 mod request_id;
@@ -111,10 +112,11 @@ pub enum Cookies {
 
 /// All routes. Needs `web::Data<Services>` in the app, and telemetry installed before.
 pub fn configure(routes: &mut web::ServiceConfig) {
+    routes.app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
+    for endpoint in roots() {
+        routes.service(endpoint);
+    }
     routes
-        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()))
-        .service(at("/health/live").get(health::live))
-        .service(at("/health/ready").get(health::ready))
         // One router, mounted twice: drive clients say `/api`, board clients `/api/v1`.
         .service(api("/api/v1"))
         .service(api("/api"))
@@ -124,6 +126,11 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 /// The API under one prefix.
 fn api(prefix: &str) -> Scope {
     table().into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
+}
+
+/// The routes outside the API.
+fn roots() -> Vec<Endpoint> {
+    vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)]
 }
 
 /// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
@@ -206,6 +213,9 @@ fn table() -> Vec<Endpoint> {
             Classroom,
             "session_ended",
         ),
+        at("/openapi.json").get(openapi::document),
+        at("/docs").get(openapi::page::index),
+        at("/docs/{file}").get(openapi::page::file),
     ]
 }
 

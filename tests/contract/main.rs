@@ -8,6 +8,7 @@ mod beacon;
 mod classrooms;
 mod closing;
 mod cursors;
+mod described;
 mod diagnostics;
 mod dialects;
 mod drawing;

@@ -17,7 +17,7 @@ use super::{
     Services,
     audit::Trail,
     extract::{Paging, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
-    fields::Fields,
+    fields::{Fields, whole},
     problem::Problem,
 };
 use crate::{
@@ -27,14 +27,12 @@ use crate::{
         json::Value,
         rate::Scope,
     },
-    limits::{BOARD_PAGES, NAME_CHARS},
+    limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS},
     store::{BoardCard, BoardPatch, NewBoard},
 };
 
 type Id = web::Path<(BoardId,)>;
 
-/// Characters of a thumbnail's address.
-const URL_CHARS: usize = 2_048;
 /// The name of a session that was given none.
 const UNTITLED: &str = "Untitled";
 
@@ -204,7 +202,7 @@ impl Wanted {
         let mut fields = Fields::from_value(body)?;
         let name = fields.name("name", NAME_CHARS);
         let page_count = fields.value("page_count").and_then(|value| {
-            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+            let count = whole(&value).and_then(|count| u32::try_from(count).ok());
             let count = count.filter(|count| (1..=BOARD_PAGES as u64).contains(&u64::from(*count)));
             if count.is_none() {
                 fields.fault("page_count", &format!("A whole number from 1 to {BOARD_PAGES} is required."));

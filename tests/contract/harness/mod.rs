@@ -8,6 +8,7 @@ pub mod account;
 pub mod artist;
 pub mod postgres;
 pub mod replica;
+pub mod schema;
 pub mod server;
 pub mod socket;
 pub mod values;
