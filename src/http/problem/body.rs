@@ -37,6 +37,7 @@ impl Problem {
             },
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
+            Self::RangeNotSatisfiable { .. } => "These bytes are not there.",
             Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
             Self::Unavailable { .. } => "Temporarily unavailable; try again.",
             Self::Internal(_) => "Something went wrong on our side.",
@@ -121,6 +122,7 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::SlowBody
             | Self::UnsupportedEncoding
+            | Self::RangeNotSatisfiable { .. }
             | Self::UnsupportedMedia(_)
             | Self::InvalidAsset(_)
             | Self::Internal(_) => {}
