@@ -3,8 +3,10 @@
 //! the directory.
 
 mod activity;
-pub mod audit;
+pub mod assets;
+mod audit;
 mod auth;
+pub mod blobs;
 mod body;
 mod classrooms;
 pub mod cors;
@@ -130,7 +132,11 @@ fn api(prefix: &str) -> Scope {
 
 /// The routes outside the API.
 fn roots() -> Vec<Endpoint> {
-    vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)]
+    vec![
+        at("/health/live").get(health::live),
+        at("/health/ready").get(health::ready),
+        at("/blobs/{key:.+}").get(blobs::serve),
+    ]
 }
 
 /// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
@@ -175,6 +181,10 @@ fn table() -> Vec<Endpoint> {
         at("/solo/public/{token}/download").get(public::download::file),
         at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
         at("/boards/{id}").get(solo::read),
+        assets_of("/boards/{id}/assets"),
+        asset_of("/boards/{id}/assets/{sha256}"),
+        assets_of("/solo/sessions/{id}/assets"),
+        asset_of("/solo/sessions/{id}/assets/{sha256}"),
         at("/boards/{id}/events").get(activity::of_board),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
@@ -184,6 +194,7 @@ fn table() -> Vec<Endpoint> {
         at("/auth/refresh").post(auth::refresh).audit("POST", Account, "login_refreshed"),
         at("/auth/logout").post(auth::logout).audit("POST", Account, "logged_out"),
         at("/auth/me").get(auth::me),
+        at("/auth/usage").get(auth::usage),
         at("/auth/events").get(activity::of_account),
         at("/classrooms").get(classrooms::list).post(classrooms::create).audit("POST", Classroom, "classroom_created"),
         at("/classrooms/join").post(classrooms::join).audit("POST", Classroom, "classroom_joined"),
@@ -217,6 +228,14 @@ fn table() -> Vec<Endpoint> {
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),
     ]
+}
+
+fn assets_of(pattern: &'static str) -> Endpoint {
+    at(pattern).get(assets::list).post(assets::upload).audit("POST", Category::Board, "asset_uploaded")
+}
+
+fn asset_of(pattern: &'static str) -> Endpoint {
+    at(pattern).get(assets::read).delete(assets::delete).audit("DELETE", Category::Board, "asset_deleted")
 }
 
 async fn nothing_here() -> Result<&'static str, Problem> {

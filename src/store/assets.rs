@@ -92,6 +92,9 @@ const LIST: &str = concat!(
     ORDER BY created_at DESC, id DESC"
 );
 
+const SIZE: &str = "
+    SELECT coalesce(sum(b.size), 0)::bigint AS bytes FROM asset a JOIN blob b ON b.id = a.blob WHERE a.node = $1";
+
 /// A trigger takes the cost back and looks after the object.
 const DELETE: &str = "DELETE FROM asset WHERE node = $1 AND sha256 = $2";
 
@@ -185,6 +188,14 @@ impl Store {
         rows::paged(&rows, AssetRow::from_row)
     }
 
+    /// Bytes of all assets of a board.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn assets_size(&self, board: BoardId) -> Result<u64, StoreError> {
+        count(&self.pool.get().await?.query_one(SIZE, &[&board.0]).await?, "bytes")
+    }
+
     /// Takes an asset off a board; its owner's quota is freed. `false`: there was none.
     ///
     /// # Errors
@@ -224,4 +235,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[INSERT, ONE, LIST, DELETE, TO_COPY, COPY, PAY, FORGET];
+pub(super) const QUERIES: &[&str] = &[INSERT, ONE, LIST, SIZE, DELETE, TO_COPY, COPY, PAY, FORGET];

@@ -38,6 +38,7 @@ impl Problem {
             Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
+            Self::RangeNotSatisfiable { .. } => "These bytes are not there.",
             Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
             Self::Unavailable { .. } => "Temporarily unavailable; try again.",
             Self::Internal(_) => "Something went wrong on our side.",
@@ -122,6 +123,7 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::SlowBody
             | Self::UnsupportedEncoding
+            | Self::RangeNotSatisfiable { .. }
             | Self::UnsupportedMedia(_)
             | Self::InvalidAsset(_)
             | Self::Pinned

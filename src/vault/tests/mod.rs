@@ -27,7 +27,6 @@ struct House {
     client: tokio_postgres::Client,
     // After what uses them.
     _place: tempfile::TempDir,
-    /// Kept until the end of the test.
     _database: TestDatabase,
 }
 
