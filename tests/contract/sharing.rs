@@ -364,6 +364,7 @@ async fn l13_a_shared_board_is_downloaded_only_where_that_is_allowed_and_takes_n
     app.stranger().get(&page(&link)).send().await.expect(200);
 
     let link = share(&ann, &board, json!({"max_views": 1, "allow_download": true})).await;
+    app.stranger().call(Method::HEAD, &format!("{}download/", page(&link))).send().await.expect(200);
     let answer = file(&link, "?format=json").await.expect(200);
     is_guarded(&answer);
     assert!(answer.header("Content-Disposition").starts_with("attachment; filename=\"board.json\"; filename*=UTF-8''"));

@@ -2,7 +2,8 @@
 //! Called by the route table. Never takes a view: whoever sees the page has paid for it already.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
+    http::Method,
     http::header::{Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
     web,
 };
@@ -38,6 +39,7 @@ struct Head<'a> {
 /// The file. Counted when it is certain that it can be given.
 pub async fn file(
     services: web::Data<Services>,
+    request: HttpRequest,
     path: Token,
     wanted: web::Query<Wanted>,
     from: ClientOrigin,
@@ -48,6 +50,9 @@ pub async fn file(
     }
     if wanted.format.as_deref().unwrap_or("json") != "json" {
         return Err(Problem::Invalid(Faults::one("format", "Choose `json`.")));
+    }
+    if *request.method() == Method::HEAD {
+        return Ok(shown::guarded(HttpResponse::Ok()).content_type("application/json").finish());
     }
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
