@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Token, gone, opened, shown};
 use crate::{
     actors::messages::BoardView,
-    domain::ids::BoardId,
+    domain::{ids::BoardId, rate::Scope},
     http::{Services, extract::ClientOrigin, fields::Faults, problem::Problem, solo::detail, times},
     store::{LiveLink, PublicCard},
 };
@@ -44,7 +44,8 @@ pub async fn file(
     wanted: web::Query<Wanted>,
     from: ClientOrigin,
 ) -> Result<HttpResponse, Problem> {
-    let link = opened(&services, from.address, &path.0, wanted.ticket.as_deref()).await?;
+    services.limiter.check(Scope::SoloAnon, from.address)?;
+    let link = opened(&services, &path.0, wanted.ticket.as_deref()).await?;
     if !link.allow_download {
         return Err(Problem::Forbidden("The owner of this board does not allow downloads."));
     }
