@@ -179,6 +179,7 @@ fn table() -> Vec<Endpoint> {
         at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
         at("/solo/public/{token}").get(public::read),
         at("/solo/public/{token}/download").get(public::download::file),
+        at("/solo/public/{token}/assets/{sha256}").get(public::assets::picture),
         at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
         at("/boards/{id}").get(solo::read),
         assets_of("/boards/{id}/assets"),

@@ -2,7 +2,8 @@
 //! Called by the route table. Never takes a view: whoever sees the page has paid for it already.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
+    http::Method,
     http::header::{Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
     web,
 };
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Token, gone, opened, shown};
 use crate::{
     actors::messages::BoardView,
-    domain::ids::BoardId,
+    domain::{ids::BoardId, rate::Scope},
     http::{Services, extract::ClientOrigin, fields::Faults, problem::Problem, solo::detail, times},
     store::{LiveLink, PublicCard},
 };
@@ -38,16 +39,21 @@ struct Head<'a> {
 /// The file. Counted when it is certain that it can be given.
 pub async fn file(
     services: web::Data<Services>,
+    request: HttpRequest,
     path: Token,
     wanted: web::Query<Wanted>,
     from: ClientOrigin,
 ) -> Result<HttpResponse, Problem> {
-    let link = opened(&services, from.address, &path.0, wanted.ticket.as_deref()).await?;
+    services.limiter.check(Scope::SoloAnon, from.address)?;
+    let link = opened(&services, &path.0, wanted.ticket.as_deref()).await?;
     if !link.allow_download {
         return Err(Problem::Forbidden("The owner of this board does not allow downloads."));
     }
     if wanted.format.as_deref().unwrap_or("json") != "json" {
         return Err(Problem::Invalid(Faults::one("format", "Choose `json`.")));
+    }
+    if *request.method() == Method::HEAD {
+        return Ok(shown::guarded(HttpResponse::Ok()).content_type("application/json").finish());
     }
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;

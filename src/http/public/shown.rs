@@ -1,6 +1,8 @@
 //! How a shared board is shown to strangers. Called by the public routes.
 //! Never names an owner by anything but first and last name.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,6 +32,7 @@ struct Page<'a> {
     rev: u64,
     expires_at: Option<String>,
     live: Live,
+    assets: BTreeMap<String, String>,
 }
 
 /// How to go on watching: the position from which a socket resumes, so that the state need not come twice.
@@ -49,8 +52,15 @@ pub fn guarded(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer
 }
 
-/// The public page of a board, with a ticket for what its visitor does next.
-pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links, now: Timestamp) -> HttpResponse {
+/// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
+pub fn page(
+    link: &LiveLink,
+    card: &PublicCard,
+    view: &BoardView,
+    pictures: BTreeMap<String, String>,
+    links: &Links,
+) -> HttpResponse {
+    let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
     let page = Page {
@@ -68,6 +78,7 @@ pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links,
             ticket: links.ticket(Pass { link: link.id, board: link.board }, ends),
             epoch: view.epoch.0,
         },
+        assets: pictures,
     };
     guarded(HttpResponse::Ok())
         .insert_header((header::ETAG, detail::etag(view.rev)))

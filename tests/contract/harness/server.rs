@@ -27,6 +27,7 @@ const ROOMY: &[&str] = &[
     "SOLO_BEACON",
     "SOLO_USER",
     "SOLO_ANON",
+    "SOLO_ANON_ASSET",
     "SOLO_EXPORT",
     "UPLOAD",
     "BOARD_METRICS",
