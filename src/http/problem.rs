@@ -89,6 +89,8 @@ pub enum Problem {
     UnsupportedEncoding,
     /// A share link that is unknown, ended, expired or used up: one answer for all.
     DeadLink,
+    /// A pinned snapshot is not deleted.
+    Pinned,
     /// The board said no; nothing was changed.
     Refused(Refusal),
     /// Too many operations in one diff.
@@ -150,7 +152,7 @@ impl Problem {
             Self::Forbidden(_) | Self::RegistrationClosed | Self::QuotaExceeded { .. } => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::RevMismatch { .. } => StatusCode::CONFLICT,
+            Self::RevMismatch { .. } | Self::Pinned => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding | Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -196,6 +198,7 @@ impl Problem {
             Self::UnsupportedMedia(_) => "unsupported_asset",
             Self::InvalidAsset(_) => "invalid_asset",
             Self::QuotaExceeded { .. } => "quota_exceeded",
+            Self::Pinned => "pinned",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
@@ -261,6 +264,7 @@ impl Problem {
             | Self::PreconditionFailed { .. }
             | Self::BodyTooLarge { .. }
             | Self::UnsupportedEncoding
+            | Self::Pinned
             | Self::Refused(_)
             | Self::OpsQuota { .. }
             | Self::QuotaExceeded { .. }

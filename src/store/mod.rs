@@ -14,12 +14,16 @@ mod client_events;
 mod error;
 mod event_pages;
 mod events;
+mod idempotency;
+mod jobs;
 mod journal;
 mod links;
 mod logins;
 pub mod managed;
 pub mod migrate;
 mod pool;
+mod retention;
+mod revisions;
 mod rows;
 mod sweeps;
 #[cfg(test)]
@@ -40,9 +44,13 @@ pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Pe
 pub use error::{Cause, StoreError};
 pub use event_pages::{EventRow, EventsOf};
 pub use events::{Category, Event, Origin};
+pub use idempotency::{AskedOnce, Turn};
+pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
 pub use journal::{JournalRow, JournalSession};
 pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
+pub use retention::{Aged, Trimmed};
+pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.

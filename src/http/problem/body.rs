@@ -35,6 +35,7 @@ impl Problem {
                 | Refusal::InvalidState { .. }
                 | Refusal::KeyReused => return Cow::Owned(refusal.to_string()),
             },
+            Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
             Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
@@ -123,6 +124,7 @@ impl Problem {
             | Self::UnsupportedEncoding
             | Self::UnsupportedMedia(_)
             | Self::InvalidAsset(_)
+            | Self::Pinned
             | Self::Internal(_) => {}
         }
     }

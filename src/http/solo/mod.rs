@@ -5,6 +5,7 @@ pub mod beacon;
 pub mod detail;
 pub mod diff;
 pub mod sharing;
+pub mod snapshots;
 pub mod state;
 pub mod stream;
 pub mod visits;
