@@ -159,10 +159,10 @@ struct Raw {
     /// Snapshots kept of each board; pinned ones stay besides [default: 20].
     #[arg(long, env = "SOLO_SNAPSHOT_RETENTION_KEEP_LAST", global = true, allow_negative_numbers = true)]
     snapshot_keep_last: Option<i64>,
-    /// Days that reports of clients are kept [default: 90].
+    /// Days that reports of clients are kept [default: 30].
     #[arg(long, env = "M4SH_CLIENT_EVENT_DAYS", global = true)]
     client_event_days: Option<u32>,
-    /// Days that the event log is kept; 0 is for ever [default: 0].
+    /// Days that the event log is kept, but for saves; 0 is for ever [default: 0].
     #[arg(long, env = "M4SH_EVENT_DAYS", global = true)]
     event_days: Option<u32>,
     /// Rates by scope.

@@ -232,7 +232,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
             running.stop().await;
         }
     };
-    futures_util::join!(jobs, stop(&directory, handle, admin));
+    tokio::join!(jobs, stop(&directory, handle, admin));
     tokio::join!(closing.events.flush(limits::EVENTS_FLUSH), closing.ingest.close(limits::CLIENT_EVENTS_FLUSH));
     Ok(())
 }

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{ConfigError, Raw};
+use crate::limits;
 
 /// What the operator decided about jobs and keeping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +73,11 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
             .snapshot_every
             .or(file.snapshot_every)
             .map_or(Some(Duration::from_secs(600)), |every| every.0),
-        client_events: days("client_event_days", cli.client_event_days.or(file.client_event_days), 90)?,
+        client_events: days(
+            "client_event_days",
+            cli.client_event_days.or(file.client_event_days),
+            limits::CLIENT_EVENTS_DAYS,
+        )?,
         events: (!events.is_zero()).then_some(events),
     })
 }

@@ -156,7 +156,7 @@ fn table() -> Vec<Endpoint> {
             .post(solo::beacon::heard)
             .unaudited("POST", "it changes nothing; it is kept with the telemetry"),
         at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
-        at("/solo/sessions/{id}/snapshot").post(solo::snapshots::create).audit("POST", Board, "snapshot_created"),
+        at("/solo/sessions/{id}/snapshot").post(solo::snapshots::create).audit("POST", Board, "snapshot_taken"),
         at("/solo/sessions/{id}/snapshot/latest").get(solo::snapshots::latest),
         at("/solo/sessions/{id}/snapshots").get(solo::snapshots::list),
         at("/solo/sessions/{id}/snapshots/{rev}")

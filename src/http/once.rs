@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EACH: Duration = Duration::from_millis(50);
 
 /// Does `work` unless the same was asked for under `key` within `life`; then answers what was answered. Without a key it
-/// is just done. Must run to its end (`envelope` sees to that), or the key waits for its turn to run out.
+/// is just done. Every request runs to its end, also when its client hangs up, so no turn is left lying.
 ///
 /// # Errors
 /// Those of `work`; 422 when the key was used for something with another `fingerprint`; 503 when the first is still

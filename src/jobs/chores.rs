@@ -70,7 +70,7 @@ schedule! {
     snapshot_retention, When::daily(3, 45), "keeps the newest snapshots of each board, and the pinned ones";
     reconcile_ledger, When::daily(4, 0), "compares what accounts use with what the ledger says";
     purge_client_events, When::daily(4, 15), "removes old reports of clients";
-    purge_events, When::daily(4, 20), "removes old events, where the operator set an age";
+    purge_events, When::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
     purge_jobs, When::daily(4, 25), "removes the rows of the program's own finished jobs";
     orphan_files, When::sundays(4, 30), "removes objects of the store that no row knows";
 }
@@ -143,12 +143,17 @@ async fn purge_logins(means: &Means, _: &JobRow) -> Answer {
 }
 
 async fn purge_client_events(means: &Means, _: &JobRow) -> Answer {
-    Ok(json!({"deleted": remove(means, Aged::ClientEvents, ago(means.upkeep.client_events)).await?}))
+    Ok(json!({"deleted": means.store.purge_client_events(ago(means.upkeep.client_events)).await?}))
 }
 
 async fn purge_events(means: &Means, _: &JobRow) -> Answer {
-    let Some(age) = means.upkeep.events else { return Ok(json!({"deleted": 0})) };
-    Ok(json!({"deleted": remove(means, Aged::Events, ago(age)).await?}))
+    let saves = Duration::from_secs(u64::from(limits::SAVE_EVENTS_DAYS) * 24 * 3600);
+    let saves = means.store.purge_events(ago(saves), &["board_saved"]).await?;
+    let others = match means.upkeep.events {
+        Some(age) => remove(means, Aged::Events, ago(age)).await?,
+        None => 0,
+    };
+    Ok(json!({"saves": saves, "others": others}))
 }
 
 async fn purge_jobs(means: &Means, _: &JobRow) -> Answer {

@@ -27,8 +27,6 @@ pub enum Aged {
     Logins,
     /// Answers under a key that expired by then.
     Answers,
-    /// What clients told of themselves by then.
-    ClientEvents,
     /// Events by then.
     Events,
     /// The program's own jobs that were completed by then, but the newest of each kind.
@@ -72,9 +70,6 @@ const ANSWERS: &str = "
     DELETE FROM idempotency WHERE (account, scope, key) IN (
         SELECT account, scope, key FROM idempotency WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
     )";
-
-const CLIENT_EVENTS: &str = "
-    DELETE FROM client_event WHERE id IN (SELECT id FROM client_event WHERE at < $1 LIMIT $2)";
 
 const EVENTS: &str = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < $1 LIMIT $2)";
 
@@ -179,7 +174,6 @@ impl Store {
             Aged::Tokens => Ok(conn.query(TOKENS, aged).await?.len() as u64),
             Aged::Logins => conn.execute(LOGINS, aged).await,
             Aged::Answers => conn.execute(ANSWERS, aged).await,
-            Aged::ClientEvents => conn.execute(CLIENT_EVENTS, aged).await,
             Aged::Events => conn.execute(EVENTS, aged).await,
             Aged::OwnJobs => conn.execute(OWN_JOBS, of_kinds).await,
             Aged::FailedJobs => conn.execute(FAILED_JOBS, of_kinds).await,

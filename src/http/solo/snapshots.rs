@@ -20,6 +20,7 @@ use crate::{
     },
     http::{
         Services,
+        audit::Trail,
         extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, base_when_given, idempotency_key},
         fields::Fields,
         once::once,
@@ -53,9 +54,11 @@ pub async fn create(
     path: Id,
     request: HttpRequest,
     base: PublicBase,
+    trail: Trail,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let (board, who) = (path.0, body.who.user);
+    trail.node(board.0);
     services.limiter.check(Scope::SoloUser, who)?;
     let key = idempotency_key(request.headers())?;
     let mut fields = Fields::parse(&body.bytes)?;
@@ -70,6 +73,7 @@ pub async fn create(
         let (owner, rev, state, author) = (access.owner, view.rev, view.state, Some(who));
         let picture = Picture { board, owner, rev, state, origin, author, note };
         let row = services.snapshots.keep(picture).await?;
+        trail.note("rev", row.rev.0);
         Ok((StatusCode::CREATED, json!({"rev": row.rev.0, "url": services.snapshot_url(&base, &row).await?})))
     })
     .await
@@ -127,10 +131,11 @@ pub async fn change(
     services: web::Data<Services>,
     path: OfBoard,
     base: PublicBase,
+    trail: Trail,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, body.who.user)?;
-    let (board, rev) = (path.0, Rev(path.1));
+    let (board, rev) = noted(&trail, &path);
     let mut fields = Fields::parse(&body.bytes)?;
     let note = fields.text("note", limits::NOTE_CHARS);
     let pinned = fields.value("pinned").and_then(|value| {
@@ -150,10 +155,11 @@ pub async fn change(
 pub async fn delete(
     services: web::Data<Services>,
     path: OfBoard,
+    trail: Trail,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    let (board, rev) = (path.0, Rev(path.1));
+    let (board, rev) = noted(&trail, &path);
     services.led_board(board, who.user).await?;
     match services.store.delete_snapshot(board, rev).await? {
         DeletedSnapshot::Done => Ok(HttpResponse::NoContent().finish()),
@@ -167,10 +173,11 @@ pub async fn restore(
     services: web::Data<Services>,
     path: OfBoard,
     request: HttpRequest,
+    trail: Trail,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    let (board, rev, who) = (path.0, Rev(path.1), who.user);
+    let ((board, rev), who) = (noted(&trail, &path), who.user);
     let key = idempotency_key(request.headers())?;
     services.led_board(board, who).await?;
     services.store.snapshot(board, rev).await?.ok_or(Problem::NotFound)?;
@@ -188,6 +195,14 @@ pub async fn restore(
         "server_ts": times::server_ts(saved.at),
         "restored_rev": rev.0,
     })))
+}
+
+/// The snapshot that a path names, noted for the event log.
+fn noted(trail: &Trail, path: &OfBoard) -> (BoardId, Rev) {
+    let (board, rev) = (path.0, Rev(path.1));
+    trail.node(board.0);
+    trail.note("rev", rev.0);
+    (board, rev)
 }
 
 impl Services {

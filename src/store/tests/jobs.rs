@@ -239,8 +239,7 @@ async fn t8_what_is_too_old_leaves_and_nothing_else() {
     let (old, young) = ("now() - interval '40 days'", "now() - interval '1 day'");
     for (n, age) in [(1, old), (2, young)] {
         let sql = format!(
-            "INSERT INTO client_event (at, kind) VALUES ({age}, 'telemetry');
-             INSERT INTO event (id, at, category, action) VALUES (gen_random_uuid(), {age}, 'board', 'x');
+            "INSERT INTO event (id, at, category, action) VALUES (gen_random_uuid(), {age}, 'board', 'x');
              INSERT INTO job (id, kind, account, status, finished_at)
                  VALUES (gen_random_uuid(), 'export', '{owner}', 'completed', {age});
              INSERT INTO job (id, kind, status, finished_at) VALUES
@@ -258,7 +257,6 @@ async fn t8_what_is_too_old_leaves_and_nothing_else() {
     let before = Timestamp::now() - jiff::SignedDuration::from_hours(24 * 30);
     let own = ["sweep", "alone1", "alone2"];
     for (what, removed) in [
-        (Aged::ClientEvents, 1),
         (Aged::Events, 1),
         (Aged::Exports, 1),
         (Aged::Links, 0),
