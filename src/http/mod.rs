@@ -132,11 +132,7 @@ fn api(prefix: &str) -> Scope {
 
 /// The routes outside the API.
 fn roots() -> Vec<Endpoint> {
-    vec![
-        at("/health/live").get(health::live),
-        at("/health/ready").get(health::ready),
-        at("/blobs/{key:.+}").get(blobs::serve),
-    ]
+    vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)]
 }
 
 /// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke

@@ -86,6 +86,11 @@ impl World {
         let thing =
             if operation.path.contains("/classrooms/{id}") { self.lesson.class.clone() } else { self.board().await };
         ids.insert("{id}", thing);
+        if operation.path.contains("{token}") {
+            let path = format!("/api/v1/solo/sessions/{}/share/", self.board().await);
+            let link = self.tutor.post(&path).json(&json!({"allow_download": true})).send().await.expect(201).json();
+            ids.insert("{token}", link.text("token"));
+        }
         match &*operation.id {
             "delete_classroom" => drop(ids.insert("{id}", self.tutor.create_class().await.id)),
             "remove_member" => {

@@ -49,7 +49,7 @@ fn add_components(document: &mut Value, failures: &BTreeMap<&str, Failure>) {
 }
 
 fn dress(path: &str, operation: &mut Value, document: &Value, failures: &BTreeMap<&str, Failure>) {
-    let codes = codes(path, operation);
+    let codes = codes(path, operation, failures);
     let mut by_status = BTreeMap::<u16, Vec<(&str, &Failure)>>::new();
     for code in &codes {
         if let Some(failure) = failures.get(code.as_str()) {
@@ -84,23 +84,24 @@ fn dress(path: &str, operation: &mut Value, document: &Value, failures: &BTreeMa
 }
 
 /// The codes of an operation: its own, and those that follow from what it is.
-fn codes(path: &str, operation: &Value) -> BTreeSet<String> {
+fn codes(path: &str, operation: &Value, failures: &BTreeMap<&str, Failure>) -> BTreeSet<String> {
     // Public operations say so with a list of their own.
     let is_signed = operation["security"].as_array().is_none_or(|ways| ways.iter().any(|way| way["bearer"].is_array()));
     let has_rate = scope(operation).is_some();
     let is_queried = operation["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["in"] == "query"));
+    let own: BTreeSet<_> = operation[ERRORS].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let has_own_404 = own.iter().any(|code| failures.get(code).is_some_and(|failure| failure.status == 404));
     let body = ["validation_error", "parse_error", "invalid_gzip", "incomplete_body", "request_timeout"];
     let implied = [
         (is_signed, &["unauthorized"][..]),
         (has_rate, &["rate_limited"]),
         (is_signed || has_rate, &["unavailable"]),
-        (path.contains('{'), &["not_found"]),
+        (path.contains('{') && !has_own_404, &["not_found"]),
         (is_queried, &["validation_error"]),
         (operation.get("requestBody").is_some(), &body),
         (operation.get("requestBody").is_some(), &["payload_too_large", "unsupported_media_type"]),
     ];
     let implied = implied.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, codes)| codes.iter().copied());
-    let own = operation[ERRORS].as_array().into_iter().flatten().filter_map(Value::as_str);
     implied.chain(own).map(str::to_owned).collect()
 }
 

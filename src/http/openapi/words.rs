@@ -17,8 +17,8 @@ use super::areas::{
     saves::Op,
 };
 use crate::limits::{
-    BOARD_PAGES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES, JSON_DEPTH, NAME_CHARS,
-    OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, URL_CHARS,
+    BOARD_PAGES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS,
+    LINK_VIEWS, NAME_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, URL_CHARS,
 };
 
 /// One line of text: no control characters.
@@ -90,13 +90,15 @@ words! {
     /// The state of a new board. Old clients send `null`, `[]` and other falsy values for an empty one.
     FirstState = AnyOfBuilder::new()
         .item(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(State::name())))
-        .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some([
-            json!(null),
-            json!([]),
-            json!(0),
-            json!(""),
-            json!(false),
-        ])));
+        .item(falsy());
+    /// In how many days a link expires: 7 unless said otherwise; 0 or anything falsy means never.
+    LinkDays = amount(LINK_DAYS);
+    /// How often a link can be opened; 0 or anything falsy means without a bound.
+    LinkViews = amount(LINK_VIEWS);
+    /// Always `true`.
+    IsTrue = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));
+    /// Always `false`.
+    IsFalse = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false]));
     /// A whole state to save, which cannot be empty: no board is cleared by accident.
     NonEmptyState =
         object().min_properties(Some(1)).examples([json!({
@@ -141,6 +143,17 @@ fn alone_listed_or_wrapped(one: &str, wrapper: &str) -> AnyOfBuilder {
     let list = || ArrayBuilder::new().items(one()).max_items(Some(CLIENT_EVENTS_PER_BODY));
     let wrapped = object().property(wrapper, list()).required(wrapper);
     AnyOfBuilder::new().item(one()).item(list()).item(wrapped)
+}
+
+/// What means "none" since ever.
+fn falsy() -> ObjectBuilder {
+    let values = [json!(null), json!([]), json!(0), json!(""), json!(false)];
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some(values))
+}
+
+fn amount(most: u64) -> AnyOfBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(most)).examples([30]);
+    AnyOfBuilder::new().item(number).item(falsy())
 }
 
 fn object() -> ObjectBuilder {

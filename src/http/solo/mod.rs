@@ -28,7 +28,7 @@ use crate::{
         rate::Scope,
     },
     limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS},
-    store::{BoardCard, BoardPatch, Copied, NewBoard},
+    store::{BoardCard, BoardPatch, NewBoard},
 };
 
 type Id = web::Path<(BoardId,)>;

@@ -5,12 +5,14 @@
 #![allow(dead_code, reason = "descriptions have no callers")]
 
 mod accounts;
+mod activity;
 mod boards;
 mod classrooms;
 pub mod diagnostics;
 mod lessons;
 pub mod saves;
 mod service;
+mod sharing;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -20,8 +22,10 @@ pub fn all() -> Vec<Description> {
         accounts::Api::openapi(),
         boards::Api::openapi(),
         saves::Api::openapi(),
+        sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),
     ]
