@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answers;
+mod assets;
 mod audit;
 mod beacon;
 mod classrooms;
@@ -25,4 +26,5 @@ mod saving;
 mod sessions;
 mod sharing;
 mod slow_readers;
+mod storage;
 mod watching;
