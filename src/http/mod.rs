@@ -19,7 +19,6 @@ mod request_id;
 mod rights;
 mod route;
 mod solo;
-mod times;
 
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
+    domain::times,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     store::{Category, Store},
     vault::Vault,
@@ -137,6 +137,13 @@ fn table() -> Vec<Endpoint> {
             .post(solo::beacon::heard)
             .unaudited("POST", "it changes nothing; it is kept with the telemetry"),
         at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
+        at("/solo/sessions/{id}/export").post(solo::exports::create).audit("POST", Board, "export_requested"),
+        at("/solo/sessions/{id}/exports").get(solo::exports::list),
+        at("/solo/sessions/{id}/thumbnail").get(solo::thumbnails::look).post(solo::thumbnails::refresh).audit_later(
+            "POST",
+            Board,
+            "thumbnail_refreshed",
+        ),
         at("/solo/sessions/{id}/share")
             .get(solo::sharing::status)
             .post(solo::sharing::make)
@@ -148,6 +155,11 @@ fn table() -> Vec<Endpoint> {
         at("/solo/public/{token}/download").get(public::download::file),
         at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
         at("/boards/{id}").get(solo::read),
+        at("/exports/{id}").get(solo::exports::read).delete(solo::exports::delete).audit(
+            "DELETE",
+            Board,
+            "export_deleted",
+        ),
         at("/boards/{id}/events").get(activity::of_board),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),

@@ -14,12 +14,14 @@ mod client_events;
 mod error;
 mod event_pages;
 mod events;
+mod exports;
 mod journal;
 mod links;
 mod logins;
 pub mod managed;
 pub mod migrate;
 mod pool;
+mod renditions;
 mod rows;
 mod sweeps;
 #[cfg(test)]
@@ -40,9 +42,11 @@ pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Pe
 pub use error::{Cause, StoreError};
 pub use event_pages::{EventRow, EventsOf};
 pub use events::{Category, Event, Origin};
+pub use exports::{BoardImage, ExportRow, ExportSubject};
 pub use journal::{JournalRow, JournalSession};
 pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
+pub use renditions::Thumbnail;
 pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.

@@ -2,6 +2,7 @@
 //! Called by `board`, by the frame codecs and by `http` for bodies that hold board content.
 //! Never keeps the order of keys, and never accepts what strict JSON does not.
 
+mod indent;
 mod number;
 mod parse;
 mod scan;
@@ -11,6 +12,7 @@ mod slices;
 mod tests;
 mod write;
 
+pub use indent::indent;
 pub use parse::{Bounds, JsonError};
 pub use slices::NotCanonical;
 pub(crate) use slices::{elements, members, unquote};

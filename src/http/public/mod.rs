@@ -14,7 +14,11 @@ use actix_web::{
 use jiff::Timestamp;
 use metrics::counter;
 
-use super::{Services, extract::ClientOrigin, problem::Problem};
+use super::{
+    Services,
+    extract::{ClientOrigin, PublicBase},
+    problem::Problem,
+};
 use crate::{
     domain::rate::Scope,
     identity::ShareToken,
@@ -29,6 +33,7 @@ pub async fn read(
     request: HttpRequest,
     path: Token,
     from: ClientOrigin,
+    address: PublicBase,
 ) -> Result<HttpResponse, Problem> {
     let link = opened(&services, from.address, &path.0, None).await?;
     if *request.method() == Method::HEAD {
@@ -40,12 +45,13 @@ pub async fn read(
     }
     // Read first: an answer that cannot be given takes no view.
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
+    let picture = services.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), &address).await?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
     if !services.store.count_view(link.id, Visit::Viewed, &from.origin).await? {
         return Err(Problem::DeadLink);
     }
     counter!("m4sh_share_views_total", "by" => "page").increment(1);
-    Ok(shown::page(&link, &card, &view, &services.links, Timestamp::now()))
+    Ok(shown::page(&link, &card, picture, &view, &services.links, Timestamp::now()))
 }
 
 /// The link of a token, if it opens its board now. One whose views are all taken opens it still for a visitor who holds

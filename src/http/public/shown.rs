@@ -26,7 +26,7 @@ struct Page<'a> {
     owner: String,
     allow_download: bool,
     created_at: String,
-    thumbnail_url: Option<&'a str>,
+    thumbnail_url: Option<String>,
     rev: u64,
     expires_at: Option<String>,
     live: Live,
@@ -49,8 +49,15 @@ pub fn guarded(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer
 }
 
-/// The public page of a board, with a ticket for what its visitor does next.
-pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links, now: Timestamp) -> HttpResponse {
+/// The public page of a board, with the address of its picture and a ticket for what its visitor does next.
+pub fn page(
+    link: &LiveLink,
+    card: &PublicCard,
+    picture: Option<String>,
+    view: &BoardView,
+    links: &Links,
+    now: Timestamp,
+) -> HttpResponse {
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
     let page = Page {
@@ -60,7 +67,7 @@ pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links,
         owner: owner(card),
         allow_download: link.allow_download,
         created_at: times::field(card.created_at),
-        thumbnail_url: card.thumbnail_url.as_deref(),
+        thumbnail_url: picture,
         rev: view.rev.0,
         expires_at: link.expires_at.map(times::field),
         live: Live {
@@ -101,6 +108,7 @@ mod tests {
                 name: String::new(),
                 page_count: 1,
                 thumbnail_url: None,
+                thumbnail: None,
                 created_at: Timestamp::UNIX_EPOCH,
                 owner: (first.to_owned(), last.to_owned()),
                 owner_email: "Olena@school.test".to_owned(),
