@@ -2,6 +2,7 @@
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
 mod storage;
+mod upkeep;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,8 @@ use serde::Deserialize;
 
 use crate::domain::rate::{Rate, RateError, Rates, Scope};
 pub use storage::{Bucket, Cdn, Storage, StorageBackend};
+use upkeep::Every;
+pub use upkeep::Upkeep;
 
 /// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
 #[derive(Parser, Debug)]
@@ -35,7 +38,7 @@ const AFTER_HELP: &str = "Every setting is a flag, an environment variable and a
 which wins over the file. Without a database URL, m4sh keeps a private PostgreSQL cluster in its data directory.";
 
 /// What to do.
-#[derive(Subcommand, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Subcommand, Debug, Clone, PartialEq, Eq, Default)]
 pub enum Command {
     /// Run the server (the default).
     #[default]
@@ -47,6 +50,13 @@ pub enum Command {
     /// Draw one picture of a board: what the server starts for each (not for people).
     #[command(hide = true)]
     Render,
+    /// Do one job of the schedule now and print its result as JSON; exit 1 if it fails. Without a name: list them.
+    Job {
+        /// The job's name.
+        name: Option<String>,
+        /// What it is told, as a JSON object, for instance `{"keep_last": 5}`.
+        params: Option<String>,
+    },
 }
 
 /// The settings as they are written; each is optional and has a default.
@@ -139,6 +149,22 @@ struct Raw {
     /// The key that signs the CDN's URLs, at least 16 bytes.
     #[arg(long, env = "SOLO_CDN_SIGNING_KEY", global = true, hide_env_values = true)]
     cdn_signing_key: Option<String>,
+    /// Whether this process runs jobs: the schedule, exports, thumbnails [default: true].
+    #[arg(long, env = "M4SH_JOBS", global = true, num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    jobs: Option<bool>,
+    /// How old a changed board's newest snapshot may grow before one is taken, or `off` [default: 10min].
+    #[arg(long, env = "M4SH_SNAPSHOT_EVERY", global = true)]
+    snapshot_every: Option<Every>,
+    /// Snapshots kept of each board; pinned ones stay besides [default: 20].
+    #[arg(long, env = "SOLO_SNAPSHOT_RETENTION_KEEP_LAST", global = true, allow_negative_numbers = true)]
+    snapshot_keep_last: Option<i64>,
+    /// Days that reports of clients are kept [default: 30].
+    #[arg(long, env = "M4SH_CLIENT_EVENT_DAYS", global = true)]
+    client_event_days: Option<u32>,
+    /// Days that the event log is kept, but for saves; 0 is for ever [default: 0].
+    #[arg(long, env = "M4SH_EVENT_DAYS", global = true)]
+    event_days: Option<u32>,
     /// Rates by scope.
     #[arg(skip)]
     rates: std::collections::BTreeMap<String, String>,
@@ -258,6 +284,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Where objects are kept.
     pub storage: Storage,
+    /// Jobs, snapshots on a timer, and how long things are kept.
+    pub upkeep: Upkeep,
     /// The rates in force.
     pub rates: Rates,
 }
@@ -335,6 +363,7 @@ fn set_rate(rates: &mut Rates, scope: &str, rate: &str) -> Result<(), ConfigErro
 fn settings(mut cli: Raw, mut file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
     let data_dir = cli.data_dir.take().or(file.data_dir.take()).unwrap_or_else(|| PathBuf::from("./data"));
     let storage = storage::resolve(&mut cli, &mut file, &data_dir)?;
+    let upkeep = upkeep::resolve(&cli, &file)?;
     let address = |name, value: Option<String>, default: &str| {
         let text = value.unwrap_or_else(|| default.to_owned());
         text.parse::<SocketAddr>().map_err(|_| ConfigError::Value(name, format!("`{text}` is not ADDRESS:PORT")))
@@ -383,6 +412,7 @@ fn settings(mut cli: Raw, mut file: Raw, rates: Rates) -> Result<Settings, Confi
         trusted_proxies: networks(cli.trusted_proxies.or(file.trusted_proxies).unwrap_or_default())?,
         public_url: public_url.map(|url| storage::http_url("public_url", &url)).transpose()?,
         storage,
+        upkeep,
         rates,
     })
 }

@@ -11,8 +11,10 @@
 //! | [`vault`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
 //! | [`render`] | pictures of boards, drawn in a process of their own |
+//! | [`past`] | a board at a revision, from Postgres alone |
 //! | [`identity`] | tokens, passwords, who somebody is |
 //! | [`actors`] | boards, classrooms, the journal writer, the directory |
+//! | [`jobs`] | work that outlives a request: the queue, its runner, the schedule |
 //! | [`ws`] | one socket from handshake to goodbye |
 //! | [`http`] | the REST routes |
 //! | [`app`] | the only place that knows every concrete type: start and stop |
@@ -26,7 +28,9 @@ pub mod demo;
 pub mod domain;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod limits;
+pub mod past;
 pub mod protocol;
 pub mod render;
 pub mod store;

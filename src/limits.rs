@@ -137,6 +137,43 @@ pub const CHECKPOINTS_KEPT: i64 = 2;
 /// A board without seats, requests or unsaved work leaves memory after this long.
 pub const PARK_AFTER: Duration = Duration::from_secs(60);
 
+// --- the past and the queue -----------------------------------------------------------------------
+
+/// Journal rows that are read at once when a board is rebuilt …
+pub const REPLAY_ROWS: u32 = 2_000;
+/// … and the bytes of their operations after which a page ends: a long history in bounded memory.
+pub const REPLAY_BYTES: usize = 8 * 1024 * 1024;
+/// Jobs that run at the same time on one node; each kind has a bound of its own below this.
+pub const JOBS_AT_ONCE: usize = 4;
+/// A waiting job of another process is noticed within this.
+pub const JOBS_POLL: Duration = Duration::from_secs(1);
+/// The wait before a failed job's second attempt; it doubles with each attempt …
+pub const JOB_BACKOFF: Duration = Duration::from_secs(2);
+/// … up to this.
+pub const JOB_BACKOFF_MOST: Duration = Duration::from_secs(300);
+/// How long running jobs may go on when the server stops; then they are given back.
+pub const JOBS_DRAIN: Duration = Duration::from_secs(2);
+/// Rows that a cleaning job removes in one statement: short locks, short transactions.
+pub const CLEANING_ROWS: i64 = 2_000;
+/// How long an answer under an `Idempotency-Key` is given again (contract/boards.md 2.5).
+pub const ANSWER_LIFE: Duration = Duration::from_secs(60);
+/// A request that has not answered by then has died: its key may be used again.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(90);
+/// Life of a signed snapshot URL (contract/boards.md 2.5).
+pub const SNAPSHOT_URL_LIFE: Duration = Duration::from_secs(900);
+/// A snapshot's note, in characters.
+pub const NOTE_CHARS: usize = 500;
+/// Exports are removed, row and object, after this (contract/boards.md 5).
+pub const EXPORTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Rows of the program's own jobs that were completed stay for this long, and the newest of each kind for ever …
+pub const OWN_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// … and those that failed.
+pub const FAILED_JOBS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Ended logins stay for this long: longer than any of their access tokens lives.
+pub const ENDED_LOGINS_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Boards for which one look at what changed asks for work.
+pub const CHANGED_BOARDS: i64 = 500;
+
 // --- accounts -------------------------------------------------------------------------------------
 
 /// Life of an access token (contract/live.md 2).

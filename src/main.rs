@@ -30,11 +30,14 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             Command::Serve => app::serve(settings, metrics).await.map(|()| ExitCode::SUCCESS),
             Command::Migrate => app::migrate(settings).await.map(|()| ExitCode::SUCCESS),
             Command::Render => Ok(render::child::run()),
-            Command::Verify => {
-                app::verify(settings).await.map(|sound| if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            }
+            Command::Verify => app::verify(settings).await.map(code),
+            Command::Job { name, params } => app::job(settings, name, params).await.map(code),
         }
     });
     telemetry.stop();
     outcome
+}
+
+fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,6 +4,7 @@
 mod admin;
 mod listener;
 mod page;
+mod upkeep;
 mod verify;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::config::Settings;
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
+use crate::jobs::{Jobs, snapshots::Snapshots};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
 use crate::vault::Vault;
@@ -79,6 +81,27 @@ pub async fn verify(settings: Settings) -> Result<bool, Failure> {
     outcome.map_err(Into::into)
 }
 
+/// Does one job of the schedule now, or lists them; `false` when it fails.
+///
+/// # Errors
+/// When there is no such job, or its parameters are no JSON object, or the database cannot be reached.
+pub async fn job(settings: Settings, name: Option<String>, params: Option<String>) -> Result<bool, Failure> {
+    let Some(name) = name else {
+        upkeep::list();
+        return Ok(true);
+    };
+    let database = Database::open(&settings).await?;
+    let outcome = async {
+        migrate::run(database.url()).await?;
+        let store = Store::connect(database.url(), settings.pool_size).await?;
+        let vault = Vault::new(store.clone(), Blobs::open(&settings.storage, &secret(&settings)?)?);
+        upkeep::run_now(&settings, store, vault, &name, params.as_deref()).await
+    }
+    .await;
+    database.close().await;
+    outcome
+}
+
 /// The database of this process: somebody's server, or the managed cluster.
 enum Database {
     Given(String),
@@ -122,6 +145,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let people = People::new(store.clone());
     let leases = Arc::new(LocalLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
+    let jobs = Jobs::new(store.clone());
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
@@ -143,6 +167,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let services = web::Data::new(Services {
         store: store.clone(),
         directory: directory.clone(),
+        snapshots: Snapshots::new(store.clone(), vault.clone()),
+        jobs: jobs.clone(),
         authenticator,
         people,
         links,
@@ -153,12 +179,13 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         visits: Visits::default(),
         proxies,
         readiness: Readiness::default(),
-        vault,
+        vault: vault.clone(),
         public_url: settings.public_url.clone(),
         policy: policy(settings),
     });
     let listener = listener::bind(settings.bind)?;
     let address = listener.local_addr()?;
+    let runner = upkeep::runner(settings, &store, &vault, jobs)?;
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
     let server = HttpServer::new(move || {
         // Runs once on each worker's own thread, which becomes a shard (ADR 0002).
@@ -183,6 +210,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let admin = settings.admin_bind.map(|bind| admin::start(bind, metrics, directory.clone())).transpose()?;
 
     directory.ready(Duration::from_secs(30)).await;
+    // On this thread, which has no boards.
+    let running = settings.upkeep.jobs.then(|| runner.start());
     if let Some(filled) = &filled {
         page::announce(address, filled);
     }
@@ -193,7 +222,12 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     };
     tracing::info!(signal = stopped, "stopping: sockets come back later, boards are committed");
     closing.readiness.drain();
-    stop(&directory, handle, admin).await;
+    let jobs = async {
+        if let Some(running) = running {
+            running.stop().await;
+        }
+    };
+    tokio::join!(jobs, stop(&directory, handle, admin));
     tokio::join!(closing.events.flush(limits::EVENTS_FLUSH), closing.ingest.close(limits::CLIENT_EVENTS_FLUSH));
     Ok(())
 }

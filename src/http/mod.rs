@@ -13,6 +13,7 @@ mod envelope;
 pub mod extract;
 mod fields;
 mod health;
+mod once;
 pub mod problem;
 mod public;
 mod request_id;
@@ -28,6 +29,7 @@ use crate::{
     actors::directory::Directory,
     domain::times,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
+    jobs::{Jobs, snapshots::Snapshots},
     store::{Category, Store},
     vault::Vault,
 };
@@ -48,6 +50,10 @@ pub struct Services {
     pub store: Store,
     /// Boards.
     pub directory: Directory,
+    /// Work that outlives a request.
+    pub jobs: Jobs,
+    /// Boards kept as objects.
+    pub snapshots: Snapshots,
     /// Access tokens.
     pub authenticator: Arc<Authenticator>,
     /// Names.
@@ -143,6 +149,20 @@ fn table() -> Vec<Endpoint> {
             "POST",
             Board,
             "thumbnail_refreshed",
+        ),
+        at("/solo/sessions/{id}/snapshot").post(solo::snapshots::create).audit("POST", Board, "snapshot_taken"),
+        at("/solo/sessions/{id}/snapshot/latest").get(solo::snapshots::latest),
+        at("/solo/sessions/{id}/snapshots").get(solo::snapshots::list),
+        at("/solo/sessions/{id}/snapshots/{rev}")
+            .get(solo::snapshots::read)
+            .patch(solo::snapshots::change)
+            .audit("PATCH", Board, "snapshot_changed")
+            .delete(solo::snapshots::delete)
+            .audit("DELETE", Board, "snapshot_deleted"),
+        at("/solo/sessions/{id}/snapshots/{rev}/restore").post(solo::snapshots::restore).audit(
+            "POST",
+            Board,
+            "snapshot_restored",
         ),
         at("/solo/sessions/{id}/share")
             .get(solo::sharing::status)

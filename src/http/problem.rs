@@ -102,6 +102,8 @@ pub enum Problem {
     ExportFailed(String),
     /// A thumbnail that could not be made.
     ThumbnailFailed,
+    /// A pinned snapshot is not deleted.
+    Pinned,
     /// The board said no; nothing was changed.
     Refused(Refusal),
     /// Too many operations in one diff.
@@ -164,7 +166,7 @@ impl Problem {
             Self::Forbidden(_) | Self::RegistrationClosed | Self::QuotaExceeded { .. } => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::RevMismatch { .. } => StatusCode::CONFLICT,
+            Self::RevMismatch { .. } | Self::Pinned => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge { .. } | Self::SessionTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding | Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -215,6 +217,7 @@ impl Problem {
             Self::UnsupportedMedia(_) => "unsupported_asset",
             Self::InvalidAsset(_) => "invalid_asset",
             Self::QuotaExceeded { .. } => "quota_exceeded",
+            Self::Pinned => "pinned",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
@@ -287,6 +290,7 @@ impl Problem {
             | Self::UnknownRev
             | Self::ExportFailed(_)
             | Self::ThumbnailFailed
+            | Self::Pinned
             | Self::Refused(_)
             | Self::OpsQuota { .. }
             | Self::QuotaExceeded { .. }

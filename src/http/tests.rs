@@ -51,6 +51,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         health,
         pace: Arc::default(),
     });
+    let objects = Blobs::in_memory();
     web::Data::new(Services {
         directory,
         authenticator: Arc::new(Authenticator::new(b"a secret of at least thirty-two bytes", [])),
@@ -63,7 +64,9 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         visits: Visits::default(),
         proxies: Proxies::default(),
         readiness: Readiness::default(),
-        vault: Vault::new(store.clone(), Blobs::in_memory()),
+        snapshots: Snapshots::new(store.clone(), Vault::new(store.clone(), objects.clone())),
+        vault: Vault::new(store.clone(), objects),
+        jobs: Jobs::new(store.clone()),
         public_url: None,
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,

@@ -98,12 +98,19 @@ const CHECKPOINTS: &str = "SELECT epoch, rev, bytes FROM checkpoint WHERE board 
 const CHECKPOINT_BELOW: &str = "
     SELECT epoch, rev, bytes FROM checkpoint WHERE board = $1 AND rev < $2 ORDER BY rev DESC LIMIT 1";
 
+/// Rows in order, until so many or until their operations together pass so many bytes; the first is always among them.
+/// The length of long operations is known without reading them.
 const JOURNAL: &str = "
     SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint
-    FROM journal
-    WHERE board = $1 AND rev > $2
-    ORDER BY rev
-    LIMIT $3";
+    FROM (
+        SELECT *, sum(octet_length(ops)) OVER (ORDER BY rev ROWS UNBOUNDED PRECEDING) - octet_length(ops) AS before
+        FROM journal
+        WHERE board = $1 AND rev > $2
+        ORDER BY rev
+        LIMIT $3
+    ) page
+    WHERE before < $4
+    ORDER BY rev";
 
 /// Long operations are kept apart from their rows by Postgres, so leaving `ops` out leaves them unread.
 const RECEIPTS: &str = "
@@ -222,19 +229,26 @@ impl Store {
     /// # Errors
     /// As every query; `Query` also when a row is of a format that this program does not know.
     pub async fn journal_after(&self, id: BoardId, after: Rev) -> Result<Vec<Entry>, StoreError> {
-        self.journal(id, after, i64::MAX).await
+        self.journal(id, after, i64::MAX, i64::MAX).await
     }
 
-    /// The first `rows` journal entries after a revision: a long history in bounded memory.
+    /// The first journal entries after a revision, at most `rows`, and none after those whose operations reach `bytes`
+    /// together: a long history in bounded memory.
     ///
     /// # Errors
     /// As `journal_after`.
-    pub async fn journal_page(&self, id: BoardId, after: Rev, rows: u32) -> Result<Vec<Entry>, StoreError> {
-        self.journal(id, after, rows.into()).await
+    pub async fn journal_page(
+        &self,
+        id: BoardId,
+        after: Rev,
+        rows: u32,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.journal(id, after, rows.into(), i64::try_from(bytes).unwrap_or(i64::MAX)).await
     }
 
-    async fn journal(&self, id: BoardId, after: Rev, limit: i64) -> Result<Vec<Entry>, StoreError> {
-        let rows = self.pool.get().await?.query(JOURNAL, &[&id.0, &signed(after.0), &limit]).await?;
+    async fn journal(&self, id: BoardId, after: Rev, rows: i64, bytes: i64) -> Result<Vec<Entry>, StoreError> {
+        let rows = self.pool.get().await?.query(JOURNAL, &[&id.0, &signed(after.0), &rows, &bytes]).await?;
         rows.iter().map(entry).collect()
     }
 

@@ -157,8 +157,6 @@ const DELETE: &str = "DELETE FROM \"group\" WHERE id = $1";
 /// Take boards and checkpoints along.
 const DELETE_NODES: &str = "DELETE FROM node WHERE id = $1 OR id = ANY ($2)";
 
-const DELETE_JOURNALS: &str = "DELETE FROM journal WHERE board = ANY ($1)";
-
 /// Everybody who comes by code is a student: a code is known to the whole class, and leading it is the owner's to give.
 const JOIN: &str = "
     INSERT INTO member (\"group\", account, role)
@@ -266,7 +264,7 @@ impl Store {
         Ok(self.pool.get().await?.execute(RENAME, &[&id.0, &name]).await? == 1)
     }
 
-    /// Deletes a classroom with its folder, sessions, boards and their journals; `None`: no such classroom.
+    /// Deletes a classroom with its folder, sessions and boards, whose journals are removed later; `None`: no such classroom.
     ///
     /// # Errors
     /// As every query.
@@ -279,8 +277,6 @@ impl Store {
         let sessions = ids(&tx.query(SESSIONS, &[&id.0]).await?)?;
         tx.execute(DELETE, &[&id.0]).await?;
         tx.execute(DELETE_NODES, &[&folder, &boards]).await?;
-        // After the locks and as its own statement: it sees the rows of the appends that they waited for.
-        tx.execute(DELETE_JOURNALS, &[&boards]).await?;
         tx.commit().await?;
         Ok(Some(DeletedClassroom {
             sessions: sessions.into_iter().map(SessionId).collect(),
@@ -359,7 +355,6 @@ pub(super) const QUERIES: &[&str] = &[
     SESSIONS,
     DELETE,
     DELETE_NODES,
-    DELETE_JOURNALS,
     JOIN,
     BY_CODE,
     MEMBERS,

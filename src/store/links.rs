@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Origin, Store, StoreError,
+    Origin, Store, StoreError, Thumbnail,
     pool::Params,
     rows::{self, get},
 };

@@ -15,6 +15,8 @@ mod error;
 mod event_pages;
 mod events;
 mod exports;
+mod idempotency;
+mod jobs;
 mod journal;
 mod links;
 mod logins;
@@ -22,6 +24,8 @@ pub mod managed;
 pub mod migrate;
 mod pool;
 mod renditions;
+mod retention;
+mod revisions;
 mod rows;
 mod sweeps;
 #[cfg(test)]
@@ -43,10 +47,14 @@ pub use error::{Cause, StoreError};
 pub use event_pages::{EventRow, EventsOf};
 pub use events::{Category, Event, Origin};
 pub use exports::{BoardImage, ExportRow, ExportSubject};
+pub use idempotency::{AskedOnce, Turn};
+pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
 pub use journal::{JournalRow, JournalSession};
 pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
 pub use renditions::Thumbnail;
+pub use retention::{Aged, Trimmed};
+pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.

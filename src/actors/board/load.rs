@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
 use crate::cluster::Lease;
-use crate::domain::board::{Board, Checkpoint, Entry};
+use crate::domain::board::Board;
 use crate::domain::ids::{BoardId, Epoch, Rev};
 use crate::limits;
-use crate::store::{BoardAccess, CheckpointRow, Store, StoreError};
+use crate::past::{self, PastError, Rebuilt};
+use crate::store::{BoardAccess, Store, StoreError};
 
 /// A board, owned.
 pub(super) struct Loaded {
@@ -58,40 +59,10 @@ impl From<StoreError> for Trouble {
 async fn read(id: BoardId, store: &Store) -> Result<Option<Found>, Trouble> {
     // From this commit on, the former owner's appends are fenced out, so what is read below is all there is.
     let Some(claim) = store.claim_board(id).await? else { return Ok(None) };
-    let mut above = None;
-    while let Some(row) = store.checkpoint_below(id, above).await? {
-        above = Some(row.rev);
-        let entries = store.journal_after(id, row.rev).await?;
-        let receipts = store.receipts(id, row.rev, limits::RECEIPTS).await?;
-        let at = row.rev;
-        // A large board takes milliseconds to decode, which other boards of this thread should not feel.
-        let rebuilt = tokio::task::spawn_blocking(move || rebuild(&row, receipts, entries)).await;
-        match rebuilt {
-            Ok(Some(board)) => {
-                return Ok(Some(Found { board, epoch: claim.epoch, checkpoint: at, access: claim.access }));
-            }
-            Ok(None) | Err(_) => tracing::error!(board = %id, rev = %at, "checkpoint is not usable, walking back"),
-        }
-    }
-    Err(Trouble::NoGoodCheckpoint)
-}
-
-fn rebuild(
-    row: &CheckpointRow,
-    receipts: Vec<(crate::domain::board::BatchKey, crate::domain::board::Receipt)>,
-    entries: Vec<Entry>,
-) -> Option<Board> {
-    let (document, rev) = Checkpoint::decode(&row.bytes).ok().filter(|(_, rev)| *rev == row.rev)?;
-    let mut board = Board::new(document, rev);
-    for (key, receipt) in receipts {
-        board.remember(key, receipt);
-    }
-    for entry in entries {
-        let at = entry.rev;
-        if let Err(error) = board.replay(entry) {
-            tracing::error!(rev = %at, %error, "journal does not apply");
-            return None;
-        }
-    }
-    Some(board)
+    let rebuilt = past::rebuild(store, id, None, limits::RECEIPTS).await.map_err(|error| match error {
+        PastError::Store(error) => Trouble::Store(error),
+        PastError::NoGoodCheckpoint => Trouble::NoGoodCheckpoint,
+    })?;
+    let Rebuilt { board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
+    Ok(Some(Found { board, epoch: claim.epoch, checkpoint, access: claim.access }))
 }

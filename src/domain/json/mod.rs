@@ -10,12 +10,14 @@ mod serde;
 mod slices;
 #[cfg(test)]
 mod tests;
+mod utf8;
 mod write;
 
 pub use indent::indent;
 pub use parse::{Bounds, JsonError};
 pub use slices::NotCanonical;
 pub(crate) use slices::{elements, members, unquote};
+pub use utf8::to_utf8;
 pub(crate) use write::{string_len, write_string};
 
 /// Any JSON value.

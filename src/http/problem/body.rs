@@ -39,6 +39,7 @@ impl Problem {
             Self::UnknownRev => "This board has no such revision.",
             Self::ExportFailed(why) => why,
             Self::ThumbnailFailed => "The picture could not be made; try again.",
+            Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
             Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
@@ -134,6 +135,7 @@ impl Problem {
             | Self::ExportFailed(_)
             | Self::UnsupportedMedia(_)
             | Self::InvalidAsset(_)
+            | Self::Pinned
             | Self::Internal(_) => {}
         }
     }

@@ -14,6 +14,8 @@ use crate::{
     },
     http::fields::Faults,
     identity::{Limited, PasswordError, TokenError},
+    jobs::snapshots::SnapshotError,
+    past::PastError,
     store::StoreError,
     vault::VaultError,
 };
@@ -55,6 +57,26 @@ impl From<VaultError> for Problem {
             VaultError::Missing => Self::NotFound,
             VaultError::Conflict(_) => Self::Internal(error.to_string()),
             VaultError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PastError> for Problem {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Store(error) => error.into(),
+            PastError::NoGoodCheckpoint => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SnapshotError> for Problem {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::NoBoard => Self::NotFound,
+            SnapshotError::Vault(error) => error.into(),
+            SnapshotError::Store(error) => error.into(),
+            SnapshotError::Thread(error) => Self::Internal(error.to_string()),
         }
     }
 }

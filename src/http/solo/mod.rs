@@ -6,6 +6,7 @@ pub mod detail;
 pub mod diff;
 pub mod exports;
 pub mod sharing;
+pub mod snapshots;
 pub mod state;
 pub mod stream;
 pub mod thumbnails;

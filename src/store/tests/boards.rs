@@ -241,7 +241,8 @@ async fn deleting_a_board_takes_everything_of_it_even_what_an_append_in_flight_s
     writer.batch_execute("COMMIT").await.unwrap();
 
     assert!(deletion.await.unwrap());
-    for table in ["node WHERE kind = 'board'", "board", "checkpoint", "journal"] {
+    assert_eq!(purge_journals(&store).await, 1);
+    for table in ["node WHERE kind = 'board'", "board", "checkpoint", "journal", "doomed_journal"] {
         let left: i64 = watcher.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0);
         assert_eq!(left, 0, "{table}");
     }

@@ -168,6 +168,7 @@ async fn deleting_a_classroom_takes_its_sessions_boards_and_journals_and_nothing
     assert_eq!(store.delete_classroom(class).await.unwrap(), None);
     assert_eq!(store.classroom(class, tutor).await.unwrap(), None);
     assert_eq!(store.board_access(session.board).await.unwrap(), None);
+    assert_eq!(purge_journals(&store).await, 1);
     assert_eq!(store.journal_after(session.board, Rev(0)).await.unwrap(), []);
     assert_eq!(revs(&store.journal_after(solo, Rev(0)).await.unwrap()), [1]);
     let sql = "SELECT count(*) FROM node WHERE purpose IS NULL AND kind = 'folder'";

@@ -23,7 +23,13 @@ async fn s1_an_appended_entry_is_read_back_as_it_was() {
     let read = store.journal_after(board, Rev(0)).await.unwrap();
     assert_eq!(read, rows.iter().map(|row| (*row.entry).clone()).collect::<Vec<_>>());
     assert_eq!(revs(&store.journal_after(board, Rev(2)).await.unwrap()), [3, 4]);
-    assert_eq!(revs(&store.journal_page(board, Rev(1), 2).await.unwrap()), [2, 3]);
+    assert_eq!(revs(&store.journal_page(board, Rev(1), 2, usize::MAX).await.unwrap()), [2, 3]);
+    let two = read[0].ops.len() + read[1].ops.len();
+    for (bytes, revs_read) in
+        [(0, vec![]), (1, vec![1]), (two - 1, vec![1, 2]), (two, vec![1, 2]), (two + 1, vec![1, 2, 3])]
+    {
+        assert_eq!(revs(&store.journal_page(board, Rev(0), 9, bytes).await.unwrap()), revs_read, "{bytes}");
+    }
     let receipts = store.receipts(board, Rev(3), 2).await.unwrap();
     assert_eq!(receipts.iter().map(|(_, receipt)| receipt.rev.0).collect::<Vec<_>>(), [2, 3]);
     assert_eq!((&receipts[0].0, receipts[0].1.fingerprint), (&rows[1].entry.key, u64::MAX - 2));

@@ -5,6 +5,7 @@ mod boards;
 mod classes;
 mod client_events;
 mod events;
+mod jobs;
 mod journal;
 mod measure;
 mod migrate;
@@ -97,6 +98,15 @@ fn row(board: BoardId, epoch: Epoch, rev: u64) -> JournalRow {
 
 fn revs(entries: &[Entry]) -> Vec<u64> {
     entries.iter().map(|entry| entry.rev.0).collect()
+}
+
+/// Removes the journals of boards that are gone, and says how many rows they had.
+async fn purge_journals(store: &Store) -> u64 {
+    let mut rows = 0;
+    while let Some(gone) = store.purge_journal().await.unwrap() {
+        rows += gone;
+    }
+    rows
 }
 
 /// Waits until another session of this database waits for a lock.

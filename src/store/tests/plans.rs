@@ -1,8 +1,8 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::store::{
-    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events,
-    exports, links, logins, renditions, sweeps, testing::TestDatabase,
+    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
+    idempotency, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -46,7 +46,16 @@ const CROWD: &str = "
         SELECT pg_temp.id('revision', i), pg_temp.id('board', i), i, pg_temp.id('blob', i), 'manual' FROM n;
     INSERT INTO rendition (id, node, kind, number, blob)
         SELECT pg_temp.id('rendition', i), pg_temp.id('board', i), 'thumbnail', i, pg_temp.id('blob', i) FROM n;
-    INSERT INTO job (id, kind, blob) SELECT pg_temp.id('job', i), 'export', pg_temp.id('blob', i) FROM n;
+    INSERT INTO job (id, kind, account, node, idempotency_key, blob, status, finished_at)
+        SELECT pg_temp.id('job', i), 'export', pg_temp.id('account', i), pg_temp.id('board', i), 'k',
+            pg_temp.id('blob', i), 'completed', now() FROM n;
+    INSERT INTO job (id, kind, idempotency_key, status, finished_at)
+        SELECT pg_temp.id('own', i), 'chore' || i, 'k', 'completed', now() FROM n;
+    INSERT INTO idempotency (account, scope, key, fingerprint, expires_at)
+        SELECT pg_temp.id('account', i), 's', 'k', '', now() FROM n;
+    INSERT INTO share_link (id, token_hash, node, created_by, expires_at)
+        SELECT pg_temp.id('link', i), sha256(i::text::bytea), pg_temp.id('board', i), pg_temp.id('account', i), now()
+        FROM n;
     INSERT INTO ledger (ref, account, kind, bytes, reserved_until)
         SELECT pg_temp.id('asset', i), pg_temp.id('account', i), 'asset', i, CASE i % 100 WHEN 0 THEN now() END FROM n;
     INSERT INTO loose_blob (blob) SELECT pg_temp.id('blob', i) FROM n;
@@ -83,6 +92,10 @@ async fn every_query_finds_its_rows_by_an_index() {
         blobs::QUERIES,
         sweeps::QUERIES,
         assets::QUERIES,
+        idempotency::QUERIES,
+        jobs::QUERIES,
+        retention::QUERIES,
+        revisions::QUERIES,
     ];
     for query in files.concat() {
         let plan = plan(&client, query).await;
@@ -96,7 +109,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         assert!(total < dear, "{query}\n{plan}");
     }
     // What works on many rows at once may cost as much as many look-ups, each of them by an index.
-    for query in sweeps::BATCHES {
+    for query in [sweeps::BATCHES, retention::BATCHES].concat() {
         let plan = plan(&client, query).await;
         assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");
     }
@@ -104,9 +117,12 @@ async fn every_query_finds_its_rows_by_an_index() {
 
 async fn plan(client: &tokio_postgres::Client, query: &str) -> String {
     let parameters = client.prepare(query).await.unwrap().params().len();
-    let nulls = vec!["NULL"; parameters].join(", ");
+    let nulls = match parameters {
+        0 => String::new(),
+        some => format!("({})", vec!["NULL"; some].join(", ")),
+    };
     client.batch_execute(&format!("PREPARE asked AS {query}")).await.unwrap();
-    let plan = client.simple_query(&format!("EXPLAIN EXECUTE asked ({nulls})")).await.unwrap();
+    let plan = client.simple_query(&format!("EXPLAIN EXECUTE asked {nulls}")).await.unwrap();
     client.batch_execute("DEALLOCATE asked").await.unwrap();
     let lines = plan.iter().filter_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),

@@ -1,0 +1,58 @@
+//! What this process does by itself: which kinds of work it knows, and `m4sh job`.
+//! Called by `app`. Never does work of its own.
+
+use serde_json::Value;
+
+use super::Failure;
+use crate::config::Settings;
+use crate::jobs::{JobStatus, Jobs, Runner, Studio, chores, export::Export, thumbnail::Thumbnail};
+use crate::limits;
+use crate::render::Renderer;
+use crate::store::Store;
+use crate::vault::Vault;
+
+/// Everything that is done outside of requests.
+///
+/// # Errors
+/// When this program does not know where it is.
+pub(super) fn runner(settings: &Settings, store: &Store, vault: &Vault, jobs: Jobs) -> Result<Runner, Failure> {
+    // Drawing happens in a process of its own, which is this same program (ADR 0016).
+    let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
+    let studio = Studio { store: store.clone(), blobs: vault.blobs().clone(), renderer };
+    Ok(Runner::new(store.clone(), vault.clone(), jobs)
+        .with_schedule(settings.upkeep)
+        .with(Export { studio: studio.clone(), vault: vault.clone() })
+        .with(Thumbnail { studio, vault: vault.clone() }))
+}
+
+/// Prints the schedule.
+pub(super) fn list() {
+    for (name, when, about) in chores::listed() {
+        println!("{name:<24} {:<22} {about}", when.to_string());
+    }
+}
+
+/// Does one job of the schedule and prints its result, or its error; `false` when it failed.
+pub(super) async fn run_now(
+    settings: &Settings,
+    store: Store,
+    vault: Vault,
+    name: &str,
+    params: Option<&str>,
+) -> Result<bool, Failure> {
+    if !chores::listed().any(|(known, ..)| known == name) {
+        return Err(format!("there is no job `{name}`; `m4sh job` lists them").into());
+    }
+    let params: Value = serde_json::from_str(params.unwrap_or("{}"))?;
+    if !params.is_object() {
+        return Err("a job's parameters are a JSON object".into());
+    }
+    let runner = runner(settings, &store, &vault, Jobs::new(store.clone()))?;
+    let done = runner.run_now(name, params).await?.ok_or("the job's row is gone")?;
+    match done.status {
+        JobStatus::Completed => println!("{}", done.result.unwrap_or_default()),
+        JobStatus::Failed => eprintln!("m4sh: {name}: {}", done.error.unwrap_or_default()),
+        JobStatus::Pending | JobStatus::Processing => eprintln!("m4sh: {name}: another process is still at it"),
+    }
+    Ok(done.status == JobStatus::Completed)
+}

@@ -1,0 +1,243 @@
+//! The one schedule that is shipped: what is cleaned, counted and looked after, and when (UTC). As a table.
+//! Run by the runner, and by hand with `m4sh job NAME`. Each may be repeated at any point: it looks at what is there.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    Done, JobError, JobRow, Jobs, NewJob, Progress, Runner, When,
+    lease::{AnyWork, Run},
+    snapshots::AutomaticSnapshot,
+};
+use crate::{
+    config::Upkeep,
+    domain::ids::{BoardId, Rev},
+    limits,
+    store::{Aged, Store},
+    vault::Vault,
+};
+
+/// The kind of work that draws a board's thumbnail; asked for when a runner does it.
+pub const THUMBNAIL: &str = "thumbnail";
+
+/// What a chore may use.
+#[derive(Clone)]
+struct Means {
+    store: Store,
+    vault: Vault,
+    jobs: Jobs,
+    upkeep: Upkeep,
+}
+
+/// Whatever goes wrong may pass, unless it is a [`JobError`] that says otherwise.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Answer = Result<Value, Failure>;
+type Doing<'a> = std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// A line of the schedule.
+struct Chore {
+    name: &'static str,
+    when: When,
+    /// For `m4sh job`, in a few words.
+    about: &'static str,
+    run: for<'a> fn(&'a Means, &'a JobRow) -> Doing<'a>,
+}
+
+macro_rules! schedule {
+    ($($name:ident, $when:expr, $about:literal;)+) => {
+        const SCHEDULE: &[Chore] = &[$(Chore {
+            name: stringify!($name),
+            when: $when,
+            about: $about,
+            run: |means, job| Box::pin($name(means, job)),
+        }),+];
+        /// The kinds of the program's own jobs.
+        const OWN: &[&str] = &[$(stringify!($name),)+ AutomaticSnapshot::NAME, THUMBNAIL];
+    };
+}
+
+schedule! {
+    sweep_objects, When::each_minute(), "removes objects that nothing refers to and reservations that ran out";
+    purge_journals, When::each_minute(), "removes the journals of deleted boards, a piece at a time";
+    watch_boards, When::each_minute(), "asks for snapshots and thumbnails of boards that changed";
+    purge_idempotency, When::daily(2, 45), "removes answers that are no longer given again";
+    purge_logins, When::daily(2, 50), "removes expired refresh tokens and ended logins";
+    cleanup_exports, When::daily(3, 0), "removes exports older than 30 days";
+    cleanup_expired_shares, When::daily(3, 30), "removes links that expired or were revoked";
+    snapshot_retention, When::daily(3, 45), "keeps the newest snapshots of each board, and the pinned ones";
+    reconcile_ledger, When::daily(4, 0), "compares what accounts use with what the ledger says";
+    purge_client_events, When::daily(4, 15), "removes old reports of clients";
+    purge_events, When::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
+    purge_jobs, When::daily(4, 25), "removes the rows of the program's own finished jobs";
+    orphan_files, When::sundays(4, 30), "removes objects of the store that no row knows";
+}
+
+/// The schedule's names, times and purposes.
+pub fn listed() -> impl Iterator<Item = (&'static str, When, &'static str)> {
+    SCHEDULE.iter().map(|chore| (chore.name, chore.when, chore.about))
+}
+
+impl Runner {
+    /// Adds the schedule, and the work that it asks for.
+    #[must_use]
+    pub fn with_schedule(mut self, upkeep: Upkeep) -> Self {
+        let (store, vault, jobs) = self.parts();
+        let means = Means { store: store.clone(), vault: vault.clone(), jobs, upkeep };
+        for chore in SCHEDULE {
+            self.scheduled(chore.name, chore.when, Scheduled(chore, means.clone()));
+        }
+        self.with(AutomaticSnapshot::new(store, vault))
+    }
+}
+
+struct Scheduled(&'static Chore, Means);
+
+impl AnyWork for Scheduled {
+    fn run<'a>(&'a self, job: &'a JobRow, _: &'a Progress) -> Run<'a> {
+        Box::pin(async {
+            match (self.0.run)(&self.1, job).await {
+                Ok(result) => Ok(Done { deposited: None, result }),
+                Err(error) => Err(error.downcast().map_or_else(|e| JobError::Retry(e.to_string()), |known| *known)),
+            }
+        })
+    }
+}
+
+/// The moment so long ago.
+fn ago(age: Duration) -> Timestamp {
+    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+    Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN)
+}
+
+/// Removes a sort of rows until few are left.
+async fn remove(means: &Means, what: Aged, before: Timestamp) -> Result<u64, Failure> {
+    let mut removed = 0;
+    loop {
+        let rows = means.store.remove_aged(what, before, OWN).await?;
+        removed += rows;
+        if rows < limits::CLEANING_ROWS.unsigned_abs() {
+            return Ok(removed);
+        }
+    }
+}
+
+async fn cleanup_exports(means: &Means, _: &JobRow) -> Answer {
+    Ok(json!({"deleted": remove(means, Aged::Exports, ago(limits::EXPORTS_KEPT)).await?}))
+}
+
+async fn cleanup_expired_shares(means: &Means, _: &JobRow) -> Answer {
+    Ok(json!({"deleted": remove(means, Aged::Links, Timestamp::now()).await?}))
+}
+
+async fn purge_idempotency(means: &Means, _: &JobRow) -> Answer {
+    Ok(json!({"deleted": remove(means, Aged::Answers, Timestamp::now()).await?}))
+}
+
+async fn purge_logins(means: &Means, _: &JobRow) -> Answer {
+    let tokens = remove(means, Aged::Tokens, Timestamp::now()).await?;
+    let logins = remove(means, Aged::Logins, ago(limits::ENDED_LOGINS_KEPT)).await?;
+    Ok(json!({"tokens": tokens, "logins": logins}))
+}
+
+async fn purge_client_events(means: &Means, _: &JobRow) -> Answer {
+    Ok(json!({"deleted": means.store.purge_client_events(ago(means.upkeep.client_events)).await?}))
+}
+
+async fn purge_events(means: &Means, _: &JobRow) -> Answer {
+    let saves = Duration::from_secs(u64::from(limits::SAVE_EVENTS_DAYS) * 24 * 3600);
+    let saves = means.store.purge_events(ago(saves), &["board_saved"]).await?;
+    let others = match means.upkeep.events {
+        Some(age) => remove(means, Aged::Events, ago(age)).await?,
+        None => 0,
+    };
+    Ok(json!({"saves": saves, "others": others}))
+}
+
+async fn purge_jobs(means: &Means, _: &JobRow) -> Answer {
+    let completed = remove(means, Aged::OwnJobs, ago(limits::OWN_JOBS_KEPT)).await?;
+    let failed = remove(means, Aged::FailedJobs, ago(limits::FAILED_JOBS_KEPT)).await?;
+    Ok(json!({"completed": completed, "failed": failed}))
+}
+
+async fn purge_journals(means: &Means, _: &JobRow) -> Answer {
+    let (mut boards, mut rows) = (0_u64, 0_u64);
+    while let Some(gone) = means.store.purge_journal().await? {
+        rows += gone;
+        boards += u64::from(gone == 0);
+    }
+    Ok(json!({"boards": boards, "rows": rows}))
+}
+
+/// `keep_last` of the job's parameters wins over the setting; a negative one is 0 (contract/boards.md 5).
+async fn snapshot_retention(means: &Means, job: &JobRow) -> Answer {
+    let keep = match &job.params["keep_last"] {
+        Value::Null => means.upkeep.snapshot_keep_last,
+        given => match given.as_i64() {
+            Some(keep) => u32::try_from(keep.max(0)).unwrap_or(u32::MAX),
+            None => return Err(JobError::Fail("keep_last must be a whole number".to_owned()).into()),
+        },
+    };
+    let (mut after, mut files, mut bytes) = (None, 0, 0);
+    loop {
+        let boards = means.store.crowded_boards(after, keep).await?;
+        let Some(last) = boards.last() else { break };
+        after = Some(*last);
+        let freed = means.store.trim_snapshots(&boards, keep).await?;
+        files += freed.files;
+        bytes += freed.bytes;
+    }
+    Ok(json!({"deleted_files": files, "freed_bytes": bytes, "keep_last": keep}))
+}
+
+async fn sweep_objects(means: &Means, _: &JobRow) -> Answer {
+    Ok(serde_json::to_value(means.vault.sweep().await?)?)
+}
+
+async fn orphan_files(means: &Means, _: &JobRow) -> Answer {
+    Ok(serde_json::to_value(means.vault.orphans().await?)?)
+}
+
+async fn reconcile_ledger(means: &Means, _: &JobRow) -> Answer {
+    Ok(serde_json::to_value(means.vault.reconcile().await?)?)
+}
+
+/// Asks for what is derived from boards: thumbnails, and snapshots of those that changed. Looks back to its own last run,
+/// and beyond it for as long as a snapshot may wait, so that nothing is passed over while no server ran.
+async fn watch_boards(means: &Means, _: &JobRow) -> Answer {
+    let margin = Duration::from_secs(300) + means.upkeep.snapshot_every.unwrap_or_default();
+    let since = match means.store.last_run("watch_boards").await? {
+        Some(last) => last.checked_sub(SignedDuration::try_from(margin).unwrap_or_default()).unwrap_or(Timestamp::MIN),
+        None => Timestamp::MIN,
+    };
+    let (mut snapshots, mut thumbnails) = (0, 0);
+    if let Some(every) = means.upkeep.snapshot_every {
+        for board in means.store.boards_without_snapshot(since, ago(every), AutomaticSnapshot::NAME).await? {
+            means.jobs.enqueue(derived(AutomaticSnapshot::NAME, board)).await?;
+            snapshots += 1;
+        }
+    }
+    if means.jobs.does(THUMBNAIL) {
+        for board in means.store.boards_without_picture(since, THUMBNAIL).await? {
+            means.jobs.enqueue(derived(THUMBNAIL, board)).await?;
+            thumbnails += 1;
+        }
+    }
+    Ok(json!({"snapshots": snapshots, "thumbnails": thumbnails}))
+}
+
+/// One job for each board and revision.
+fn derived(kind: &'static str, (board, rev): (BoardId, Rev)) -> NewJob {
+    NewJob {
+        id: Uuid::now_v7(),
+        kind,
+        account: None,
+        node: Some(board),
+        key: Some(format!("{board}:{rev}")),
+        fingerprint: None,
+        params: json!({"rev": rev.0}),
+        expires_at: None,
+    }
+}

@@ -1,0 +1,200 @@
+//! One job in the hands of one worker: run it, keep its lease, write down what it came to.
+//! Called by the runner. Never writes without the lease: whoever lost it changes nothing.
+
+use std::{
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt as _;
+use metrics::{counter, histogram};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::{Done, JobError, JobRow, Progress, Work, backoff};
+use crate::{
+    store::{Store, StoreError},
+    vault::Vault,
+};
+
+/// What one run of any kind is.
+pub(super) type Run<'a> = Pin<Box<dyn Future<Output = Result<Done, JobError>> + Send + 'a>>;
+
+/// Work of any kind.
+pub(super) trait AnyWork: Send + Sync {
+    fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> Run<'a>;
+}
+
+impl<W: Work> AnyWork for W {
+    fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> Run<'a> {
+        Box::pin(Work::run(self, job, progress))
+    }
+}
+
+/// A kind of work with its numbers.
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) lease: Duration,
+    pub(super) attempts: u32,
+    pub(super) at_once: usize,
+    pub(super) deadline: Duration,
+    pub(super) work: Box<dyn AnyWork>,
+}
+
+/// A job that is this worker's while the lease lasts.
+pub(super) struct Leased<'a> {
+    pub(super) store: &'a Store,
+    pub(super) vault: &'a Vault,
+    pub(super) kind: &'a Kind,
+    /// Attempts before it is given up.
+    pub(super) attempts: u32,
+    pub(super) row: JobRow,
+    pub(super) lease: Uuid,
+    /// When it was claimed.
+    pub(super) since: Instant,
+}
+
+/// How a run ended, as the metrics name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    Completed,
+    Failed,
+    Retried,
+    GivenBack,
+    Lost,
+}
+
+impl Outcome {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Retried => "retried",
+            Self::GivenBack => "given_back",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl Leased<'_> {
+    /// Runs the job to its end, unless the lease is lost or `stop` comes first.
+    pub(super) async fn work(&self, stop: impl Future<Output = ()>) -> Outcome {
+        let outcome = self.outcome(stop).await;
+        let (kind, took) = (self.kind.name, self.since.elapsed());
+        counter!("m4sh_jobs_total", "kind" => kind, "outcome" => outcome.name()).increment(1);
+        histogram!("m4sh_job_seconds", "kind" => kind).record(took);
+        tracing::debug!(kind, job = %self.row.id, outcome = outcome.name(), ?took, "job");
+        outcome
+    }
+
+    async fn outcome(&self, stop: impl Future<Output = ()>) -> Outcome {
+        if self.row.attempts > self.attempts {
+            let last = self.row.error.as_deref().unwrap_or("its workers died");
+            return self.give_up(&format!("given up after {} attempts: {last}", self.attempts)).await;
+        }
+        let progress = Progress::default();
+        let run =
+            AssertUnwindSafe(timeout(self.kind.deadline, self.kind.work.run(&self.row, &progress))).catch_unwind();
+        let done = tokio::select! {
+            done = run => done,
+            () = self.keep(&progress) => return Outcome::Lost,
+            () = stop => return self.give_back().await,
+        };
+        match done {
+            Ok(Ok(Ok(done))) => self.complete(done).await,
+            Ok(Ok(Err(JobError::Fail(why)))) => self.give_up(&why).await,
+            Ok(Ok(Err(JobError::Retry(why)))) => self.retry(&why).await,
+            Ok(Err(_)) => self.retry(&format!("it took longer than {:?}", self.kind.deadline)).await,
+            Err(_) => self.retry("it panicked; the log says where").await,
+        }
+    }
+
+    /// Returns when the lease is lost.
+    async fn keep(&self, progress: &Progress) {
+        let (mut renewed, mut told) = (self.since, 0);
+        loop {
+            sleep((self.kind.lease / 3).min(Duration::from_secs(1))).await;
+            let percent = progress.get();
+            if renewed.elapsed() < self.kind.lease / 3 && percent == told {
+                continue;
+            }
+            let asked = Instant::now();
+            match self.store.renew_job(self.row.id, self.lease, self.kind.lease, percent).await {
+                Ok(true) => (renewed, told) = (asked, percent),
+                Ok(false) => return,
+                // Without an answer it is ours until the lease ends.
+                Err(_) if renewed.elapsed() < self.kind.lease => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn complete(&self, done: Done) -> Outcome {
+        let stored = done.deposited.as_ref();
+        let written = self.insist(|| self.store.complete_job(self.row.id, self.lease, stored, &done.result));
+        match written.await {
+            Ok(true) => return Outcome::Completed,
+            // An answer that was lost on its way may have been "completed".
+            Ok(false) => match (self.store.job(self.row.id).await, stored) {
+                (Ok(Some(row)), Some(stored)) if row.object.as_ref().is_some_and(|o| o.blob == stored.blob) => {
+                    return Outcome::Completed;
+                }
+                (Ok(_), Some(stored)) => self.vault.abandon(stored).await,
+                // Without an answer nothing is thrown away: the sweep will know.
+                (Err(_), _) | (_, None) => {}
+            },
+            Err(error) if error.is_unavailable() => {}
+            Err(error) => {
+                if let Some(stored) = stored {
+                    self.vault.abandon(stored).await;
+                }
+                return self.retry(&error.to_string()).await;
+            }
+        }
+        Outcome::Lost
+    }
+
+    async fn give_up(&self, why: &str) -> Outcome {
+        tracing::error!(kind = self.kind.name, job = %self.row.id, why, "job failed");
+        match self.insist(|| self.store.fail_job(self.row.id, self.lease, why)).await {
+            Ok(true) => Outcome::Failed,
+            Ok(false) | Err(_) => Outcome::Lost,
+        }
+    }
+
+    async fn retry(&self, why: &str) -> Outcome {
+        if self.row.attempts >= self.attempts {
+            return self.give_up(why).await;
+        }
+        let wait = backoff(self.row.attempts, Uuid::new_v4().as_u64_pair().1);
+        tracing::warn!(kind = self.kind.name, job = %self.row.id, why, ?wait, "job is tried again");
+        match self.insist(|| self.store.retry_job(self.row.id, self.lease, why, wait)).await {
+            Ok(true) => Outcome::Retried,
+            Ok(false) | Err(_) => Outcome::Lost,
+        }
+    }
+
+    async fn give_back(&self) -> Outcome {
+        match self.store.give_job_back(self.row.id, self.lease).await {
+            Ok(true) => Outcome::GivenBack,
+            Ok(false) | Err(_) => Outcome::Lost,
+        }
+    }
+
+    /// Asks again while the database is away and the lease may still be ours.
+    async fn insist<F>(&self, mut write: impl FnMut() -> F) -> Result<bool, StoreError>
+    where
+        F: Future<Output = Result<bool, StoreError>>,
+    {
+        let began = Instant::now();
+        loop {
+            match write().await {
+                Err(error) if error.is_unavailable() && began.elapsed() < self.kind.lease => {
+                    sleep(Duration::from_millis(500)).await;
+                }
+                written => return written,
+            }
+        }
+    }
+}

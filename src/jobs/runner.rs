@@ -1,0 +1,243 @@
+//! The runner: takes due jobs, several at once and of each kind no more than it may, and stops in order.
+//! Started by `app`, one for each process. Never decides what work is; never holds a connection while work runs.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use metrics::gauge;
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+use uuid::Uuid;
+
+use super::{
+    JobRow, Jobs, NewJob, When, Work,
+    lease::{AnyWork, Kind, Leased},
+    schedule::Schedule,
+};
+use crate::{
+    limits,
+    store::{Store, StoreError},
+    vault::Vault,
+};
+
+/// How often the number of waiting jobs is counted.
+const COUNT_EACH: Duration = Duration::from_secs(10);
+
+/// Everything that this process can do.
+pub struct Runner {
+    store: Store,
+    vault: Vault,
+    jobs: Jobs,
+    kinds: HashMap<&'static str, Arc<Kind>>,
+    schedule: Schedule,
+}
+
+/// A runner at work.
+pub struct Running {
+    stage: watch::Sender<Stage>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+enum Stage {
+    Taking,
+    Draining,
+    GivingBack,
+}
+
+impl Runner {
+    /// A runner that can do nothing yet.
+    #[must_use]
+    pub fn new(store: Store, vault: Vault, jobs: Jobs) -> Self {
+        Self { store, vault, jobs, kinds: HashMap::new(), schedule: Schedule::default() }
+    }
+
+    /// Adds a kind of work.
+    #[must_use]
+    pub fn with<W: Work>(mut self, work: W) -> Self {
+        self.add(Kind {
+            name: W::KIND,
+            lease: W::LEASE,
+            attempts: W::ATTEMPTS,
+            at_once: W::AT_ONCE,
+            deadline: W::DEADLINE,
+            work: Box::new(work),
+        });
+        self
+    }
+
+    /// Adds work that is done at set times, by one node at a time.
+    pub(super) fn scheduled(&mut self, name: &'static str, when: When, work: impl AnyWork + 'static) {
+        let hour = Duration::from_secs(3600);
+        self.add(Kind {
+            name,
+            lease: Duration::from_secs(30),
+            attempts: 5,
+            at_once: 1,
+            deadline: hour,
+            work: Box::new(work),
+        });
+        self.schedule.add(name, when);
+    }
+
+    /// What its work may use.
+    pub(super) fn parts(&self) -> (Store, Vault, Jobs) {
+        (self.store.clone(), self.vault.clone(), self.jobs.clone())
+    }
+
+    fn add(&mut self, kind: Kind) {
+        let earlier = self.kinds.insert(kind.name, Arc::new(kind));
+        debug_assert!(earlier.is_none(), "two kinds of work have one name");
+    }
+
+    /// Begins to take jobs, on a task of the caller's runtime.
+    #[must_use]
+    pub fn start(self) -> Running {
+        let _ = self.jobs.news.kinds.set(self.kinds.keys().copied().collect());
+        let (stage, seen) = watch::channel(Stage::Taking);
+        Running { stage, task: tokio::spawn(self.serve(seen)) }
+    }
+
+    async fn serve(mut self, mut stage: watch::Receiver<Stage>) {
+        let at_work = AtWork::default();
+        let mut tasks = JoinSet::new();
+        let mut counted: Option<Instant> = None;
+        while *stage.borrow_and_update() == Stage::Taking {
+            self.schedule.ask(&self.jobs, Timestamp::now()).await;
+            self.take(&at_work, &mut tasks, &stage).await;
+            if counted.is_none_or(|counted| counted.elapsed() >= COUNT_EACH) {
+                counted = Some(Instant::now());
+                self.count().await;
+            }
+            tokio::select! {
+                _ = stage.changed() => {}
+                Some(_) = tasks.join_next() => {}
+                () = self.jobs.news.asked.notified() => {}
+                () = tokio::time::sleep(limits::JOBS_POLL) => {}
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Takes jobs while there is room and something is due.
+    async fn take(&self, at_work: &AtWork, tasks: &mut JoinSet<()>, stage: &watch::Receiver<Stage>) {
+        while tasks.len() < limits::JOBS_AT_ONCE {
+            let free = self.kinds.values().filter(|kind| at_work.of(kind.name) < kind.at_once);
+            let free: Vec<_> = free.map(|kind| (kind.name, kind.lease)).collect();
+            let (lease, since) = (Uuid::new_v4(), Instant::now());
+            let row = match self.store.claim_job(&free, lease).await {
+                Ok(Some(row)) => row,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "no job can be taken now");
+                    return;
+                }
+            };
+            // Only kinds from this table were asked for.
+            let Some(kind) = self.kinds.get(&*row.kind).cloned() else { return };
+            let (store, vault, jobs) = (self.store.clone(), self.vault.clone(), self.jobs.clone());
+            let (mut stage, place) = (stage.clone(), at_work.place(kind.name));
+            tasks.spawn(async move {
+                let leased =
+                    Leased { store: &store, vault: &vault, attempts: kind.attempts, kind: &kind, row, lease, since };
+                leased.work(async { drop(stage.wait_for(|stage| *stage == Stage::GivingBack).await) }).await;
+                drop(place);
+                jobs.news.finished.notify_waiters();
+                jobs.news.asked.notify_one();
+            });
+        }
+    }
+
+    async fn count(&self) {
+        let Ok(waiting) = self.store.jobs_waiting().await else { return };
+        let waiting: HashMap<String, u64> = waiting.into_iter().collect();
+        for kind in self.kinds.keys() {
+            let count = waiting.get(*kind).copied().unwrap_or_default();
+            #[allow(clippy::cast_precision_loss, reason = "a gauge of rows")]
+            gauge!("m4sh_jobs_waiting", "kind" => *kind).set(count as f64);
+        }
+    }
+
+    /// Whether this runner can do such work.
+    #[must_use]
+    pub fn does(&self, kind: &str) -> bool {
+        self.kinds.contains_key(kind)
+    }
+
+    /// Does one job of that kind now and answers its row: once, without another attempt. `None`: there is no such kind.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn run_now(&self, kind: &str, params: serde_json::Value) -> Result<Option<JobRow>, StoreError> {
+        let Some(kind) = self.kinds.get(kind) else { return Ok(None) };
+        let id = Uuid::now_v7();
+        let new = NewJob {
+            id,
+            kind: kind.name,
+            account: None,
+            node: None,
+            key: None,
+            fingerprint: None,
+            params,
+            expires_at: None,
+        };
+        self.jobs.enqueue(new).await?;
+        let (lease, since) = (Uuid::new_v4(), Instant::now());
+        if let Some(row) = self.store.claim_this_job(id, &[(kind.name, kind.lease)], lease).await? {
+            // One attempt: whoever ran it by hand sees the error and decides.
+            let attempts = row.attempts;
+            let leased = Leased { store: &self.store, vault: &self.vault, kind, attempts, row, lease, since };
+            leased.work(std::future::pending()).await;
+        }
+        // A server on the same database may have been quicker; then it is waited for.
+        self.jobs.finished(id, kind.deadline).await
+    }
+}
+
+impl Running {
+    /// Takes no more, lets what runs go on for [`limits::JOBS_DRAIN`], then gives it back for others to take.
+    pub async fn stop(self) {
+        self.stage.send_replace(Stage::Draining);
+        let mut task = self.task;
+        if tokio::time::timeout(limits::JOBS_DRAIN, &mut task).await.is_ok() {
+            return;
+        }
+        self.stage.send_replace(Stage::GivingBack);
+        if tokio::time::timeout(limits::JOBS_DRAIN, &mut task).await.is_err() {
+            tracing::warn!("some jobs could not be given back; others take them when their leases end");
+            task.abort();
+        }
+    }
+}
+
+/// How many jobs of each kind run.
+#[derive(Clone, Default)]
+struct AtWork(Arc<std::sync::Mutex<HashMap<&'static str, usize>>>);
+
+/// One of them.
+struct Place(AtWork, &'static str);
+
+impl AtWork {
+    fn of(&self, kind: &str) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(kind).copied().unwrap_or_default()
+    }
+
+    fn place(&self, kind: &'static str) -> Place {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
+        Place(self.clone(), kind)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(count) = self.0.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(self.1) {
+            *count -= 1;
+        }
+    }
+}

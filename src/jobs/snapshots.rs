@@ -1,0 +1,178 @@
+//! Taking snapshots: a board's committed state as an object of its own, charged to the board's owner.
+//! Called by `http` when somebody asks, and by the runner when a board has changed. Never waits for an actor: it is
+//! given the state, or reads it from Postgres.
+
+use bytes::Bytes;
+use metrics::counter;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use super::{Done, JobError, JobRow, Progress, Work};
+use crate::{
+    blobs::Content,
+    domain::{
+        ids::{BoardId, Rev, UserId},
+        json as text,
+    },
+    past::{self, PastError},
+    store::{KeptSnapshot, LedgerKind, NewSnapshot, SnapshotOrigin, SnapshotRow, Store, StoreError},
+    vault::{Deposit, Deposited, Vault, VaultError},
+};
+
+/// Takes snapshots; clones share what they need.
+#[derive(Clone)]
+pub struct Snapshots {
+    store: Store,
+    vault: Vault,
+}
+
+/// A state to be kept.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Of which board.
+    pub board: BoardId,
+    /// Whose it is: who pays.
+    pub owner: UserId,
+    /// At which revision, committed.
+    pub rev: Rev,
+    /// The state, as canonical JSON.
+    pub state: Bytes,
+    /// Why.
+    pub origin: SnapshotOrigin,
+    /// Who asked.
+    pub author: Option<UserId>,
+    /// What they wrote about it.
+    pub note: String,
+}
+
+/// Why no snapshot was taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The board is gone.
+    #[error("the board is gone")]
+    NoBoard,
+    /// No room, or no object store.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Postgres has no answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state could not be written.
+    #[error(transparent)]
+    Thread(tokio::task::JoinError),
+}
+
+impl Snapshots {
+    /// Takes snapshots of this database's boards into this vault.
+    #[must_use]
+    pub fn new(store: Store, vault: Vault) -> Self {
+        Self { store, vault }
+    }
+
+    /// Keeps a state. A revision that is kept already is answered as it is and costs nothing: it cannot have changed.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; nothing was kept and nothing is charged.
+    pub async fn keep(&self, picture: Picture) -> Result<SnapshotRow, SnapshotError> {
+        let Picture { board, owner, rev, state, origin, author, note } = picture;
+        if let Some(known) = self.store.snapshot(board, rev).await? {
+            return Ok(known);
+        }
+        let body = spawn_blocking(move || Bytes::from(text::to_utf8(&state))).await.map_err(SnapshotError::Thread)?;
+        let new = NewSnapshot { id: Uuid::now_v7(), board, rev, origin, author, note };
+        let deposit = Deposit {
+            reference: new.id,
+            key: format!("solo/{owner}/{board}/{rev}.json"),
+            media_type: "application/json".to_owned(),
+            charge: Some((owner, LedgerKind::Snapshot)),
+            metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
+        };
+        match self.vault.deposit(deposit, Content::Bytes(body)).await {
+            Ok(deposited) => self.seal(new, deposited).await,
+            // Perhaps because somebody was quicker with the same revision.
+            Err(error) => match self.store.snapshot(board, rev).await? {
+                Some(known) => Ok(known),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    async fn seal(&self, new: NewSnapshot, deposited: Deposited) -> Result<SnapshotRow, SnapshotError> {
+        let refused = match self.store.keep_snapshot(&new, &deposited).await {
+            Ok(KeptSnapshot::New(row)) => return Ok(row),
+            Ok(KeptSnapshot::Known(row)) => Ok(row),
+            Ok(KeptSnapshot::NoBoard) => Err(SnapshotError::NoBoard),
+            // Whether it is kept is not known: the sweep will.
+            Err(error) if error.is_unavailable() => return Err(error.into()),
+            Err(error) => Err(error.into()),
+        };
+        self.vault.abandon(&deposited).await;
+        refused
+    }
+}
+
+/// The work of a snapshot that nobody asked for. A board that has no room for it is passed over.
+pub struct AutomaticSnapshot {
+    store: Store,
+    snapshots: Snapshots,
+}
+
+impl AutomaticSnapshot {
+    /// Its kind.
+    pub(super) const NAME: &'static str = "snapshot";
+
+    pub(super) fn new(store: Store, vault: Vault) -> Self {
+        Self { snapshots: Snapshots::new(store.clone(), vault), store }
+    }
+
+    async fn take(&self, board: BoardId) -> Result<Value, JobError> {
+        let again = |error: &dyn std::fmt::Display| JobError::Retry(error.to_string());
+        let access = self.store.board_access(board).await.map_err(|e| again(&e))?;
+        let past = past::document_at(&self.store, board, None).await.map_err(|error| match error {
+            PastError::Store(error) => again(&error),
+            PastError::NoGoodCheckpoint => JobError::Fail(error.to_string()),
+        })?;
+        let (Some(access), Some(past)) = (access, past) else { return Ok(skipped("gone")) };
+        let newest = self.store.newest_snapshot(board).await.map_err(|e| again(&e))?;
+        if newest.is_some_and(|newest| newest.rev >= past.rev) {
+            return Ok(skipped("unchanged"));
+        }
+        let rev = past.rev;
+        let write = move || {
+            let mut state = Vec::new();
+            past.document.write_state(&mut state);
+            Bytes::from(state)
+        };
+        let state = spawn_blocking(write).await.map_err(|e| again(&e))?;
+        let picture = Picture {
+            board,
+            owner: access.owner,
+            rev,
+            state,
+            origin: SnapshotOrigin::Automatic,
+            author: None,
+            note: String::new(),
+        };
+        match self.snapshots.keep(picture).await {
+            Ok(row) => Ok(json!({"rev": row.rev.0, "size": row.size})),
+            Err(SnapshotError::NoBoard) => Ok(skipped("gone")),
+            Err(SnapshotError::Vault(VaultError::Quota { .. })) => Ok(skipped("quota")),
+            Err(error) => Err(again(&error)),
+        }
+    }
+}
+
+fn skipped(why: &'static str) -> Value {
+    counter!("m4sh_snapshots_skipped_total", "why" => why).increment(1);
+    json!({"skipped": why})
+}
+
+impl Work for AutomaticSnapshot {
+    const KIND: &'static str = Self::NAME;
+
+    async fn run(&self, job: &JobRow, _: &Progress) -> Result<Done, JobError> {
+        let board = job.node.ok_or_else(|| JobError::Fail("a snapshot without a board".to_owned()))?;
+        Ok(Done { deposited: None, result: self.take(board).await? })
+    }
+}
