@@ -283,6 +283,24 @@ pub const ASSET_DECODES: usize = 2;
 /// Life of an asset's signed URL.
 pub const ASSET_URL_LIFE: Duration = Duration::from_secs(3600);
 
+// --- exports (contract/boards.md 2.6) -------------------------------------------------------------
+
+/// A state that is exported, in bytes of its canonical text.
+pub const EXPORT_STATE: usize = 10 * 1024 * 1024;
+/// How long an export's file is offered.
+pub const EXPORT_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long a link to an export's file is good: long enough for a slow download to begin, short enough to be passed on
+/// by mistake without much harm.
+pub const EXPORT_LINK_LIFE: Duration = Duration::from_secs(3600);
+/// How long `POST …/export/` waits for the file: a small board is done by then, and its client need not ask again.
+pub const EXPORT_WAIT: Duration = Duration::from_secs(1);
+/// How long a download through a link, and a thumbnail that was asked for, wait: a person sits before it.
+pub const RENDER_WAIT: Duration = Duration::from_secs(20);
+/// Pictures that are drawn at the same time: each may use a core and `RENDER_MEMORY`.
+pub const RENDERS_AT_ONCE: usize = 2;
+/// A thumbnail's link stays the same for this long, so that browsers keep the picture; it is good for at least as long.
+pub const THUMBNAIL_LINK_LIFE: Duration = Duration::from_secs(3600);
+
 // --- paging ---------------------------------------------------------------------------------------
 
 /// Rows of a page when the caller does not say.

@@ -187,7 +187,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     });
     let listener = listener::bind(settings.bind)?;
     let address = listener.local_addr()?;
-    let runner = upkeep::runner(settings, &store, &vault, jobs);
+    let runner = upkeep::runner(settings, &store, &vault, jobs)?;
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
     let object_origins = web::Data::new(Origins(origins.clone()));
     let server = HttpServer::new(move || {

@@ -23,7 +23,6 @@ mod request_id;
 mod rights;
 mod route;
 mod solo;
-mod times;
 
 use std::sync::Arc;
 
@@ -31,6 +30,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
+    domain::times,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     jobs::{Jobs, snapshots::Snapshots},
     store::{Category, Store},
@@ -152,6 +152,13 @@ fn table() -> Vec<Endpoint> {
             .post(solo::beacon::heard)
             .unaudited("POST", "it changes nothing; it is kept with the telemetry"),
         at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
+        at("/solo/sessions/{id}/export").post(solo::exports::create).audit("POST", Board, "export_requested"),
+        at("/solo/sessions/{id}/exports").get(solo::exports::list),
+        at("/solo/sessions/{id}/thumbnail").get(solo::thumbnails::look).post(solo::thumbnails::refresh).audit_later(
+            "POST",
+            Board,
+            "thumbnail_refreshed",
+        ),
         at("/solo/sessions/{id}/snapshot").post(solo::snapshots::create).audit("POST", Board, "snapshot_taken"),
         at("/solo/sessions/{id}/snapshot/latest").get(solo::snapshots::latest),
         at("/solo/sessions/{id}/snapshots").get(solo::snapshots::list),
@@ -182,6 +189,11 @@ fn table() -> Vec<Endpoint> {
         asset_of("/boards/{id}/assets/{sha256}"),
         assets_of("/solo/sessions/{id}/assets"),
         asset_of("/solo/sessions/{id}/assets/{sha256}"),
+        at("/exports/{id}").get(solo::exports::read).delete(solo::exports::delete).audit(
+            "DELETE",
+            Board,
+            "export_deleted",
+        ),
         at("/boards/{id}/events").get(activity::of_board),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),

@@ -45,13 +45,14 @@ pub async fn read(
     }
     // Read first: an answer that cannot be given takes no view.
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
+    let thumbnail = services.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), &base).await?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
     let pictures = assets::of_state(&services, &base, link.board, &view.state).await?;
     if !services.store.count_view(link.id, Visit::Viewed, &from.origin).await? {
         return Err(Problem::DeadLink);
     }
     counter!("m4sh_share_views_total", "by" => "page").increment(1);
-    Ok(shown::page(&link, &card, &view, pictures, &services.links))
+    Ok(shown::page(&link, &card, shown::Pictures { thumbnail, of_state: pictures }, &view, &services.links))
 }
 
 /// The link of a token, if it opens its board now. One whose views are all taken opens it still for a visitor who holds

@@ -28,7 +28,7 @@ struct Page<'a> {
     owner: String,
     allow_download: bool,
     created_at: String,
-    thumbnail_url: Option<&'a str>,
+    thumbnail_url: Option<String>,
     rev: u64,
     expires_at: Option<String>,
     live: Live,
@@ -52,14 +52,16 @@ pub fn guarded(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer
 }
 
+/// The addresses of a page's pictures.
+pub struct Pictures {
+    /// Of the board as a whole.
+    pub thumbnail: Option<String>,
+    /// Of those that the state names, by name.
+    pub of_state: BTreeMap<String, String>,
+}
+
 /// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
-pub fn page(
-    link: &LiveLink,
-    card: &PublicCard,
-    view: &BoardView,
-    pictures: BTreeMap<String, String>,
-    links: &Links,
-) -> HttpResponse {
+pub fn page(link: &LiveLink, card: &PublicCard, pictures: Pictures, view: &BoardView, links: &Links) -> HttpResponse {
     let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
@@ -70,7 +72,7 @@ pub fn page(
         owner: owner(card),
         allow_download: link.allow_download,
         created_at: times::field(card.created_at),
-        thumbnail_url: card.thumbnail_url.as_deref(),
+        thumbnail_url: pictures.thumbnail,
         rev: view.rev.0,
         expires_at: link.expires_at.map(times::field),
         live: Live {
@@ -78,7 +80,7 @@ pub fn page(
             ticket: links.ticket(Pass { link: link.id, board: link.board }, ends),
             epoch: view.epoch.0,
         },
-        assets: pictures,
+        assets: pictures.of_state,
     };
     guarded(HttpResponse::Ok())
         .insert_header((header::ETAG, detail::etag(view.rev)))
@@ -112,6 +114,7 @@ mod tests {
                 name: String::new(),
                 page_count: 1,
                 thumbnail_url: None,
+                thumbnail: None,
                 created_at: Timestamp::UNIX_EPOCH,
                 owner: (first.to_owned(), last.to_owned()),
                 owner_email: "Olena@school.test".to_owned(),

@@ -4,10 +4,12 @@
 pub mod beacon;
 pub mod detail;
 pub mod diff;
+pub mod exports;
 pub mod sharing;
 pub mod snapshots;
 pub mod state;
 pub mod stream;
+pub mod thumbnails;
 pub mod visits;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,7 +18,7 @@ use uuid::Uuid;
 use super::{
     Services,
     audit::Trail,
-    extract::{Paging, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
+    extract::{Paging, PublicBase, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
     fields::{Fields, whole},
     problem::Problem,
 };
@@ -28,7 +30,7 @@ use crate::{
         rate::Scope,
     },
     limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS},
-    store::{BoardCard, BoardPatch, NewBoard},
+    store::{BoardCard, BoardPatch, Copied, NewBoard},
 };
 
 type Id = web::Path<(BoardId,)>;
@@ -37,12 +39,21 @@ type Id = web::Path<(BoardId,)>;
 const UNTITLED: &str = "Untitled";
 
 /// `GET /solo/sessions/`: one's own boards, the last changed first, without their states.
-pub async fn list(services: web::Data<Services>, Signed(who): Signed, paging: Paging) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    services: web::Data<Services>,
+    Signed(who): Signed,
+    address: PublicBase,
+    paging: Paging,
+) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     // Old clients do not page: they get as many as one answer may hold.
     let page = paging.widest_page();
     let (count, cards) = services.store.list_boards(who.user, page).await?;
-    Ok(paging.answer(page, count, cards.iter().map(detail::Row::from).collect()))
+    let mut rows = Vec::with_capacity(cards.len());
+    for card in &cards {
+        rows.push(detail::Row::of(card, services.picture_of(card, &address).await?));
+    }
+    Ok(paging.answer(page, count, rows))
 }
 
 /// `POST /solo/sessions/`: a new board at revision 0.
@@ -62,10 +73,16 @@ pub async fn create(
 }
 
 /// `GET /solo/sessions/{id}/` and `GET /boards/{id}/`: the board with its whole state.
-pub async fn read(services: web::Data<Services>, path: Id, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+pub async fn read(
+    services: web::Data<Services>,
+    path: Id,
+    Signed(who): Signed,
+    address: PublicBase,
+) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     let (card, view) = look(&services, path.0, who.user).await?;
-    Ok(detail::answer(HttpResponse::Ok(), &card, &view))
+    let picture = services.picture_of(&card, &address).await?;
+    Ok(detail::answer(HttpResponse::Ok(), &card, picture, &view))
 }
 
 /// `PATCH /solo/sessions/{id}/`: another name or picture, and with a `state` a whole save (design: a full write).
@@ -73,6 +90,7 @@ pub async fn change(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
+    address: PublicBase,
     trail: Trail,
     body: SignedBody<SessionBody>,
 ) -> Result<HttpResponse, Problem> {
@@ -103,7 +121,8 @@ pub async fn change(
         return Err(Problem::NotFound);
     }
     let (card, view) = look(&services, id, who).await?;
-    Ok(detail::answer(HttpResponse::Ok(), &card, &view))
+    let picture = services.picture_of(&card, &address).await?;
+    Ok(detail::answer(HttpResponse::Ok(), &card, picture, &view))
 }
 
 /// `DELETE /solo/sessions/{id}/`.
