@@ -258,6 +258,8 @@ pub const BEACON_MEMORIES: usize = 100_000;
 pub const OBJECT_CALL: Duration = Duration::from_secs(10);
 /// One part of an upload or a download is through by then.
 pub const OBJECT_PART_CALL: Duration = Duration::from_secs(30);
+/// Bytes a second that an upload to the store makes at least: a small one that hangs is told sooner than a large one.
+pub const OBJECT_PACE: u64 = 512 * 1024;
 /// A larger object is uploaded in parts of this size, in bytes: S3 wants at least 5 MiB.
 pub const OBJECT_PART: usize = 8 * 1024 * 1024;
 /// An object's key, in bytes: what its row may hold.

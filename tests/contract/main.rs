@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answers;
+mod assets;
 mod audit;
 mod beacon;
 mod classrooms;
@@ -28,4 +29,5 @@ mod sessions;
 mod sharing;
 mod slow_readers;
 mod snapshots;
+mod storage;
 mod watching;

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod artist;
+pub mod bucket;
 pub mod postgres;
 pub mod replica;
 pub mod schema;
