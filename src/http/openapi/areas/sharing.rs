@@ -1,5 +1,7 @@
 //! Share links: made, seen and ended by who may share a board, opened by whoever has one.
 
+use std::collections::BTreeMap;
+
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -10,7 +12,7 @@ const SHARING: &str = "Sharing";
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(share_status, share, end_share, public_board, public_download),
+    paths(share_status, share, end_share, public_board, public_download, public_asset),
     tags((name = SHARING, description = "A board for whoever has its link, without an account.")),
 )]
 pub struct Api;
@@ -96,6 +98,9 @@ struct PublicBoard {
     #[schema(required = true)]
     expires_at: Option<Moment>,
     live: Live,
+    /// Signed URLs for the pictures that the state names as `asset:<sha256>`.
+    #[schema(example = json!({}))]
+    assets: BTreeMap<String, String>,
     state: State,
 }
 
@@ -209,3 +214,33 @@ fn public_board() {}
     extensions(("x-m4sh-rate" = json!(Scope::SoloAnon.name())), ("x-m4sh-errors" = json!(["share_link_invalid", "forbidden"]))),
 )]
 fn public_download() {}
+
+/// The page's ticket.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Ticket {
+    /// Of the public page: opens a link whose views are all taken to those who took one.
+    #[param(required = false)]
+    ticket: String,
+}
+
+/// A picture of a shared board
+///
+/// Takes no view.
+#[utoipa::path(
+    get, path = "/api/v1/solo/public/{token}/assets/{sha256}/", tag = SHARING, security(()),
+    params(
+        ("token" = String, Path, description = "Of the link."),
+        ("sha256" = String, Path, description = "As the state names it after `asset:`."),
+        Ticket,
+    ),
+    responses((
+        status = 302, description = "Where it is, for a short while.",
+        headers(("Location" = String, description = "A signed URL.")),
+    )),
+    extensions(
+        ("x-m4sh-rate" = json!(Scope::SoloAnonAsset.name())),
+        ("x-m4sh-errors" = json!(["share_link_invalid"])),
+    ),
+)]
+fn public_asset() {}
