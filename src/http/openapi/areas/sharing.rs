@@ -3,7 +3,7 @@
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::super::words::{IsFalse, IsTrue, LinkDays, LinkViews, Moment, State};
+use super::super::words::{Addresses, IsFalse, IsTrue, LinkDays, LinkViews, Moment, State};
 use crate::{domain::rate::Scope, limits::SMALL_BODY};
 
 const SHARING: &str = "Sharing";
@@ -96,6 +96,8 @@ struct PublicBoard {
     #[schema(required = true)]
     expires_at: Option<Moment>,
     live: Live,
+    /// Where the pictures are that the state names, by their names in it.
+    assets: Addresses,
     state: State,
 }
 
