@@ -13,6 +13,7 @@ finish() {
   local status=$?
   trap - EXIT INT TERM
   scripts/server.sh stop "$work/demo" || true
+  scripts/server.sh stop "$work/described" || true
   scripts/postgres.sh stop "$work/postgres" || true
   rm -rf "$work"
   [ "$status" = 0 ] || failed=$((failed + 1)) # whatever ended the script early
@@ -71,5 +72,16 @@ else
   step "k6: a class" "$k6" run --quiet --env "M4SH_URL=$url" --env PUPILS=4 --env SECONDS=5 loadtest/class.js
   step "k6: autosave" "$k6" run --quiet --env "M4SH_URL=$url" --env PEOPLE=2 --env SECONDS=8 --env PAUSE_MS=600 loadtest/autosave.js
 fi
+
+# A server of its own: what is tried here leaves boards, classes and accounts behind, at every rate.
+for scope in SOLO_DIFF SOLO_STREAM SOLO_BEACON SOLO_USER SOLO_ANON SOLO_ANON_ASSET SOLO_EXPORT UPLOAD BOARD_METRICS TELEMETRY \
+  LOGIN_ADDRESS LOGIN_ACCOUNT REGISTER REFRESH API_USER JOIN_CLASS; do export "M4SH_RATES_$scope=1000000/min"; done
+described() {
+  local url
+  url=$(scripts/server.sh start "$work/described") || return 1
+  scripts/schemathesis.sh "$url" "${M4SH_DEMO_TUTOR:-anna@demo.m4sh}" "$password"
+}
+step "the API is as its description says" described
+scripts/server.sh stop "$work/described" || true
 
 step "the server drains and stops" scripts/server.sh stop "$work/demo"

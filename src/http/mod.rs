@@ -132,7 +132,11 @@ fn api(prefix: &str) -> Scope {
 
 /// The routes outside the API.
 fn roots() -> Vec<Endpoint> {
-    vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)]
+    vec![
+        at("/health/live").get(health::live),
+        at("/health/ready").get(health::ready),
+        at("/blobs/{key:.+}").get(blobs::serve),
+    ]
 }
 
 /// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke

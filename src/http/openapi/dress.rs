@@ -91,13 +91,15 @@ fn codes(path: &str, operation: &Value, failures: &BTreeMap<&str, Failure>) -> B
     let is_queried = operation["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["in"] == "query"));
     let own: BTreeSet<_> = operation[ERRORS].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let has_own_404 = own.iter().any(|code| failures.get(code).is_some_and(|failure| failure.status == 404));
-    let body = ["validation_error", "parse_error", "invalid_gzip", "incomplete_body", "request_timeout"];
+    let body = ["validation_error", "invalid_gzip", "incomplete_body", "request_timeout"];
+    let is_json = operation.pointer("/requestBody/content/application~1json").is_some();
     let implied = [
         (is_signed, &["unauthorized"][..]),
         (has_rate, &["rate_limited"]),
         (is_signed || has_rate, &["unavailable"]),
         (path.contains('{') && !has_own_404, &["not_found"]),
         (is_queried, &["validation_error"]),
+        (is_json, &["parse_error"]),
         (operation.get("requestBody").is_some(), &body),
         (operation.get("requestBody").is_some(), &["payload_too_large", "unsupported_media_type"]),
     ];

@@ -47,6 +47,8 @@ fn all() -> Vec<(Problem, &'static str)> {
         (Problem::Forbidden("You may not change this board."), "Seen, and not allowed."),
         (Problem::RegistrationClosed, "This server takes no registrations."),
         (Problem::NotFound, "No such thing, or nothing that the caller may know of."),
+        (Problem::Pinned, "A pinned snapshot is not deleted."),
+        (Problem::RangeNotSatisfiable { size: 1_480 }, "The object has no such bytes."),
         (Problem::DeadLink, "The link is unknown, ended, expired or used up: one answer for all."),
         (
             Problem::QuotaExceeded { used: 5_368_000_000, quota: 5_368_709_120 },
@@ -223,6 +225,7 @@ fn header_words(name: &str) -> &'static str {
         "X-RateLimit-Limit" => "Requests in the scope's period.",
         "X-RateLimit-Remaining" => "Requests that are left.",
         "WWW-Authenticate" => "How to sign in.",
+        "Content-Range" => "How many bytes there are.",
         "Referrer-Policy" | "X-Robots-Tag" => "Keeps links out of other sites' logs and of search engines.",
         "Allow" => "The methods that this path has.",
         _ => "Comes with this error.",

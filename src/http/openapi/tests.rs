@@ -22,6 +22,8 @@ fn routes() -> BTreeSet<(String, String)> {
     let named = |prefix: &'static str, endpoints: Vec<Endpoint>| {
         endpoints.into_iter().flat_map(move |endpoint| {
             let (pattern, methods) = endpoint.described();
+            // What a part of the path must look like is no matter of the description.
+            let pattern = pattern.split_once(':').map_or(pattern.to_owned(), |(head, _)| format!("{head}}}"));
             methods.into_iter().map(move |(method, _)| (format!("{prefix}{pattern}"), method.to_lowercase()))
         })
     };
@@ -70,10 +72,12 @@ fn x2_every_operation_says_what_a_client_needs_to_know() {
         must(body.is_none() || ["400", "413", "415"].into_iter().all(has), "no 400, 413 or 415");
         must(body.is_none() || operation[dress::BODY_LIMIT].is_u64(), "no limit of the body");
         let contents = body.into_iter().chain(answers.values()).filter_map(|part| part["content"].as_object());
-        for content in contents.flat_map(|content| content.values()) {
+        // Of bytes there is no example that says anything.
+        let texts = contents.flatten().filter(|(kind, _)| kind.contains("json") || kind.contains("text"));
+        for (_, content) in texts {
             must(content.get("example").or(content.get("examples")).is_some(), "no example");
         }
-        let success = answers.iter().find(|(status, _)| status.starts_with('2'));
+        let success = answers.keys().find(|status| status.starts_with(['2', '3']));
         must(success.is_some(), "no success");
         for code in operation[dress::ERRORS].as_array().unwrap() {
             must(failures::by_code().contains_key(code.as_str().unwrap()), "an unknown error code");

@@ -18,7 +18,7 @@ use super::areas::{
 };
 use crate::limits::{
     BOARD_PAGES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS,
-    LINK_VIEWS, NAME_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, URL_CHARS,
+    LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, URL_CHARS,
 };
 
 /// One line of text: no control characters.
@@ -54,6 +54,10 @@ words! {
     PersonName = line(PERSON_NAME_CHARS).examples(["Anna"]);
     /// A short word of a client, such as its version.
     Word = text().max_length(Some(CLIENT_WORD_CHARS)).pattern(Some(r"^[^\u0000]*$")).examples(["0.31.2"]);
+    /// A file's name, perhaps empty.
+    Line = line(NAME_CHARS).examples(["triangle.png"]);
+    /// A line about something, perhaps empty.
+    Note = line(NOTE_CHARS).examples(["Before the test"]);
     /// Where a picture is.
     Url = line(URL_CHARS).examples(["https://school.example/board.png"]);
     /// An e-mail address as somebody types it to sign in.
@@ -112,6 +116,8 @@ words! {
             .minimum(Some(1))
             .maximum(Some(BOARD_PAGES as u64))
             .examples([1]);
+    /// Signed URLs by what they stand for.
+    Addresses = object().additional_properties(Some(text())).examples([json!({})]);
     /// Members to add or to replace.
     Members = object().min_properties(Some(1)).examples([json!({"color": "#c0392b"})]);
     /// The operations of one batch, in order.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod activity;
+mod assets;
 mod boards;
 mod classrooms;
 pub mod diagnostics;
@@ -13,6 +14,7 @@ mod lessons;
 pub mod saves;
 mod service;
 mod sharing;
+mod snapshots;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -22,6 +24,8 @@ pub fn all() -> Vec<Description> {
         accounts::Api::openapi(),
         boards::Api::openapi(),
         saves::Api::openapi(),
+        snapshots::Api::openapi(),
+        assets::Api::openapi(),
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::super::words::{IsFalse, IsTrue, LinkDays, LinkViews, Moment, State};
+use super::super::words::{Addresses, IsFalse, IsTrue, LinkDays, LinkViews, Moment, State};
 use crate::{domain::rate::Scope, limits::SMALL_BODY};
 
 const SHARING: &str = "Sharing";
@@ -98,9 +98,8 @@ struct PublicBoard {
     #[schema(required = true)]
     expires_at: Option<Moment>,
     live: Live,
-    /// Signed URLs for the pictures that the state names as `asset:<sha256>`.
-    #[schema(example = json!({}))]
-    assets: BTreeMap<String, String>,
+    /// Where the pictures are that the state names, by their names in it.
+    assets: Addresses,
     state: State,
 }
 
