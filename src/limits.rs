@@ -34,6 +34,8 @@ pub const ITEM_ID_BYTES: usize = 256;
 pub const BOARD_PAGES: usize = 2_000;
 /// A board's, classroom's or session's name, in characters (contract/boards.md 2.1).
 pub const NAME_CHARS: usize = 255;
+/// A board's thumbnail address, in characters.
+pub const URL_CHARS: usize = 2_048;
 
 // --- exactly once and history ---------------------------------------------------------------------
 
@@ -184,6 +186,8 @@ pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
 /// An e-mail address, in bytes (RFC 5321).
 pub const EMAIL_BYTES: usize = 254;
+/// A person's first or last name, in characters.
+pub const PERSON_NAME_CHARS: usize = 150;
 /// An access token, in bytes, before it is looked at.
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Bytes of storage a new account may use: 5 GiB (design §6).
@@ -254,6 +258,8 @@ pub const BEACON_MEMORIES: usize = 100_000;
 pub const OBJECT_CALL: Duration = Duration::from_secs(10);
 /// One part of an upload or a download is through by then.
 pub const OBJECT_PART_CALL: Duration = Duration::from_secs(30);
+/// Bytes a second that an upload to the store makes at least: a small one that hangs is told sooner than a large one.
+pub const OBJECT_PACE: u64 = 512 * 1024;
 /// A larger object is uploaded in parts of this size, in bytes: S3 wants at least 5 MiB.
 pub const OBJECT_PART: usize = 8 * 1024 * 1024;
 /// An object's key, in bytes: what its row may hold.
@@ -276,6 +282,24 @@ pub const ASSET_DECODE_BYTES: u64 = 256 * 1024 * 1024;
 pub const ASSET_DECODES: usize = 2;
 /// Life of an asset's signed URL.
 pub const ASSET_URL_LIFE: Duration = Duration::from_secs(3600);
+
+// --- exports (contract/boards.md 2.6) -------------------------------------------------------------
+
+/// A state that is exported, in bytes of its canonical text.
+pub const EXPORT_STATE: usize = 10 * 1024 * 1024;
+/// How long an export's file is offered.
+pub const EXPORT_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long a link to an export's file is good: long enough for a slow download to begin, short enough to be passed on
+/// by mistake without much harm.
+pub const EXPORT_LINK_LIFE: Duration = Duration::from_secs(3600);
+/// How long `POST …/export/` waits for the file: a small board is done by then, and its client need not ask again.
+pub const EXPORT_WAIT: Duration = Duration::from_secs(1);
+/// How long a download through a link, and a thumbnail that was asked for, wait: a person sits before it.
+pub const RENDER_WAIT: Duration = Duration::from_secs(20);
+/// Pictures that are drawn at the same time: each may use a core and `RENDER_MEMORY`.
+pub const RENDERS_AT_ONCE: usize = 2;
+/// A thumbnail's link stays the same for this long, so that browsers keep the picture; it is good for at least as long.
+pub const THUMBNAIL_LINK_LIFE: Duration = Duration::from_secs(3600);
 
 // --- paging ---------------------------------------------------------------------------------------
 

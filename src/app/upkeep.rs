@@ -5,13 +5,24 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::config::Settings;
-use crate::jobs::{JobStatus, Jobs, Runner, chores};
+use crate::jobs::{JobStatus, Jobs, Runner, Studio, chores, export::Export, thumbnail::Thumbnail};
+use crate::limits;
+use crate::render::Renderer;
 use crate::store::Store;
 use crate::vault::Vault;
 
 /// Everything that is done outside of requests.
-pub(super) fn runner(settings: &Settings, store: &Store, vault: &Vault, jobs: Jobs) -> Runner {
-    Runner::new(store.clone(), vault.clone(), jobs).with_schedule(settings.upkeep)
+///
+/// # Errors
+/// When this program does not know where it is.
+pub(super) fn runner(settings: &Settings, store: &Store, vault: &Vault, jobs: Jobs) -> Result<Runner, Failure> {
+    // Drawing happens in a process of its own, which is this same program (ADR 0016).
+    let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
+    let studio = Studio { store: store.clone(), blobs: vault.blobs().clone(), renderer };
+    Ok(Runner::new(store.clone(), vault.clone(), jobs)
+        .with_schedule(settings.upkeep)
+        .with(Export { studio: studio.clone(), vault: vault.clone() })
+        .with(Thumbnail { studio, vault: vault.clone() }))
 }
 
 /// Prints the schedule.
@@ -36,7 +47,7 @@ pub(super) async fn run_now(
     if !params.is_object() {
         return Err("a job's parameters are a JSON object".into());
     }
-    let runner = runner(settings, &store, &vault, Jobs::new(store.clone()));
+    let runner = runner(settings, &store, &vault, Jobs::new(store.clone()))?;
     let done = runner.run_now(name, params).await?.ok_or("the job's row is gone")?;
     match done.status {
         JobStatus::Completed => println!("{}", done.result.unwrap_or_default()),

@@ -5,3 +5,4 @@ pub mod board;
 pub mod ids;
 pub mod json;
 pub mod rate;
+pub mod times;

@@ -89,6 +89,19 @@ pub enum Problem {
     UnsupportedEncoding,
     /// A share link that is unknown, ended, expired or used up: one answer for all.
     DeadLink,
+    /// An export in a format that there is not.
+    InvalidFormat,
+    /// A state that is too large to be exported.
+    SessionTooLarge {
+        /// Bytes of its canonical text.
+        bytes: usize,
+    },
+    /// The board never had that revision, or it is not saved yet.
+    UnknownRev,
+    /// An export that could not be made; the reason, as its `error` says it.
+    ExportFailed(String),
+    /// A thumbnail that could not be made.
+    ThumbnailFailed,
     /// A pinned snapshot is not deleted.
     Pinned,
     /// The board said no; nothing was changed.
@@ -118,6 +131,11 @@ pub enum Problem {
     UnsupportedMedia(Cow<'static, str>),
     /// An upload that is not what it says, or more than may be; the words say why.
     InvalidAsset(Cow<'static, str>),
+    /// A `Range` of bytes that are not there.
+    RangeNotSatisfiable {
+        /// How many there are.
+        size: u64,
+    },
     /// Something this needs is away; nothing is known to have happened.
     Unavailable {
         /// When to try again.
@@ -146,15 +164,16 @@ impl Problem {
             | Self::StateRequired
             | Self::InvalidGzip
             | Self::InvalidHeader { .. }
+            | Self::InvalidFormat
             | Self::IncompleteBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) | Self::InvalidCredentials | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::NotFound | Self::DeadLink => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::DeadLink | Self::UnknownRev => StatusCode::NOT_FOUND,
             Self::Forbidden(_) | Self::RegistrationClosed | Self::QuotaExceeded { .. } => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::RevMismatch { .. } | Self::Pinned => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::SessionTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding | Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(refusal) => match refusal {
                 Refusal::InvalidOp { .. }
@@ -163,10 +182,11 @@ impl Problem {
                 | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
             },
-            Self::OpsQuota { .. } | Self::InvalidAsset(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::OpsQuota { .. } | Self::InvalidAsset(_) | Self::ExportFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ThumbnailFailed | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -195,10 +215,16 @@ impl Problem {
             Self::BodyTooLarge { .. } => "payload_too_large",
             Self::UnsupportedEncoding => "unsupported_media_type",
             Self::DeadLink => "share_link_invalid",
+            Self::InvalidFormat => "invalid_format",
+            Self::SessionTooLarge { .. } => "session_too_large",
+            Self::UnknownRev => "unknown_rev",
+            Self::ExportFailed(_) => "export_failed",
+            Self::ThumbnailFailed => "thumbnail_failed",
             Self::UnsupportedMedia(_) => "unsupported_asset",
             Self::InvalidAsset(_) => "invalid_asset",
             Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::Pinned => "pinned",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
@@ -212,6 +238,8 @@ impl Problem {
     pub const fn error(&self) -> &'static str {
         match self {
             Self::DeadLink => "Invalid or expired share link",
+            Self::InvalidFormat => "Invalid format. Use: png, pdf, json",
+            Self::ThumbnailFailed => "Failed to generate thumbnail",
             other => other.code(),
         }
     }
@@ -239,6 +267,9 @@ impl Problem {
             Self::Unavailable { wait } => {
                 answer.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
             }
+            Self::RangeNotSatisfiable { size } => {
+                answer.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));
+            }
             // The rest of the body is not read: the connection cannot carry another request.
             Self::SlowBody | Self::IncompleteBody => {
                 answer.force_close();
@@ -264,6 +295,11 @@ impl Problem {
             | Self::PreconditionFailed { .. }
             | Self::BodyTooLarge { .. }
             | Self::UnsupportedEncoding
+            | Self::InvalidFormat
+            | Self::SessionTooLarge { .. }
+            | Self::UnknownRev
+            | Self::ExportFailed(_)
+            | Self::ThumbnailFailed
             | Self::Pinned
             | Self::Refused(_)
             | Self::OpsQuota { .. }

@@ -3,12 +3,15 @@
 //! own to put on blocking threads or into a child process. ADR 0014.
 
 pub mod chores;
+mod drawing;
+pub mod export;
 mod lease;
 mod runner;
 mod schedule;
 pub mod snapshots;
 #[cfg(test)]
 mod tests;
+pub mod thumbnail;
 
 use std::{
     future::Future,
@@ -23,6 +26,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use self::{
+    drawing::Studio,
+    export::{ExportFormat, ExportParams},
     runner::{Runner, Running},
     schedule::When,
 };

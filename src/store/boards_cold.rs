@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::{
-    Page, Store, StoreError,
+    Page, Store, StoreError, Thumbnail,
     pool::Params,
     rows::{self, get, signed_pages},
 };
@@ -42,8 +42,10 @@ pub struct BoardCard {
     pub name: String,
     /// Pages, as of the last saved batch.
     pub page_count: u32,
-    /// A picture of it.
+    /// A picture of it, as a client named it.
     pub thumbnail_url: Option<String>,
+    /// The picture of it that the server made; shown in its stead.
+    pub thumbnail: Option<Thumbnail>,
     /// The last saved revision.
     pub rev: Rev,
     /// That revision's digest, where it was computed.
@@ -77,7 +79,8 @@ const CREATE: &str = "
     ), state AS (
         INSERT INTO checkpoint (board, epoch, rev, bytes) VALUES ($1, 0, 0, $6)
     )
-    SELECT filed.*, made.page_count, 0::bigint AS rev, NULL::bytea AS digest, NULL::timestamptz AS written_at
+    SELECT filed.*, made.page_count, 0::bigint AS rev, NULL::bytea AS digest, NULL::timestamptz AS written_at,
+        NULL AS picture, NULL::bigint AS shows
     FROM filed, made";
 
 /// What a card takes from the journal: one descent of its index for each board, and no operation is read.
@@ -96,6 +99,17 @@ macro_rules! card {
     };
 }
 
+/// The server's picture of the board `$of`: two look-ups by their keys.
+macro_rules! picture {
+    ($of:literal) => {
+        concat!(
+            "LEFT JOIN rendition r ON r.node = ",
+            $of,
+            " AND r.kind = 'thumbnail' LEFT JOIN blob t ON t.id = r.blob"
+        )
+    };
+}
+
 /// The total is counted beside the page and not within it, so that a page past the end still tells it.
 pub(super) const LIST: &str = concat!(
     "WITH mine AS MATERIALIZED (
@@ -111,17 +125,22 @@ pub(super) const LIST: &str = concat!(
     ), page AS (
         SELECT * FROM mine ORDER BY updated_at DESC, id DESC LIMIT $2 OFFSET $3
     )
-    SELECT total, page.* FROM (SELECT count(*) AS total FROM mine) AS counted LEFT JOIN page ON true
-    ORDER BY updated_at DESC, id DESC"
+    SELECT total, page.*, t.key AS picture, r.number AS shows
+    FROM (SELECT count(*) AS total FROM mine) AS counted LEFT JOIN page ON true ",
+    picture!("page.id"),
+    "
+    ORDER BY page.updated_at DESC, page.id DESC"
 );
 
 const CARD: &str = concat!(
     "SELECT ",
     card!(),
-    "
+    ", t.key AS picture, r.number AS shows
     FROM node n
     JOIN board b ON b.id = n.id ",
     head!(),
+    " ",
+    picture!("n.id"),
     "
     WHERE n.id = $1 AND n.trashed_at IS NULL AND (n.owner = $2 OR EXISTS (
         SELECT FROM class_session s JOIN member m ON m.\"group\" = s.classroom WHERE s.board = n.id AND m.account = $2
@@ -161,6 +180,7 @@ impl BoardCard {
             name: get(row, "name")?,
             page_count: rows::pages(row)?,
             thumbnail_url: get(row, "thumbnail_url")?,
+            thumbnail: Thumbnail::from_row(row)?,
             rev: rows::rev(row)?,
             digest: rows::digest(row)?,
             created_at: get(row, "created_at")?,

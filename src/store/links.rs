@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Origin, Store, StoreError,
+    Origin, Store, StoreError, Thumbnail,
     pool::Params,
     rows::{self, get},
 };
@@ -92,8 +92,10 @@ pub struct PublicCard {
     pub name: String,
     /// Pages of revision 0.
     pub page_count: u32,
-    /// A picture of it.
+    /// A picture of it, as a client named it.
     pub thumbnail_url: Option<String>,
+    /// The picture of it that the server made.
+    pub thumbnail: Option<Thumbnail>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Its owner's first and last name; the address is only for telling that neither of them is it.
@@ -234,10 +236,13 @@ const NOTE_VISIT: &str = concat!(
 );
 
 const CARD: &str = "
-    SELECT n.name, b.page_count, n.thumbnail_url, n.created_at, a.first_name, a.last_name, a.email
+    SELECT n.name, b.page_count, n.thumbnail_url, n.created_at, a.first_name, a.last_name, a.email,
+        t.key AS picture, r.number AS shows
     FROM node n
     JOIN board b ON b.id = n.id
     JOIN account a ON a.id = n.owner
+    LEFT JOIN rendition r ON r.node = n.id AND r.kind = 'thumbnail'
+    LEFT JOIN blob t ON t.id = r.blob
     WHERE n.id = $1 AND n.trashed_at IS NULL";
 
 fn link(row: &Row) -> Result<LinkRow, StoreError> {
@@ -373,6 +378,7 @@ impl Store {
             name: get(&row, "name")?,
             page_count: rows::pages(&row)?,
             thumbnail_url: get(&row, "thumbnail_url")?,
+            thumbnail: Thumbnail::from_row(&row)?,
             created_at: get(&row, "created_at")?,
             owner: (get(&row, "first_name")?, get(&row, "last_name")?),
             owner_email: get(&row, "email")?,

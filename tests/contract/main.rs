@@ -3,14 +3,18 @@
 
 mod accounts;
 mod answers;
+mod assets;
 mod audit;
 mod beacon;
 mod classrooms;
 mod closing;
 mod cursors;
+mod described;
 mod diagnostics;
 mod dialects;
 mod drawing;
+mod exports;
+mod exports_faults;
 mod faults;
 mod harness;
 mod jobs;
@@ -27,4 +31,6 @@ mod sessions;
 mod sharing;
 mod slow_readers;
 mod snapshots;
+mod storage;
+mod thumbnails;
 mod watching;

@@ -2,6 +2,7 @@
 //! Called by `board`, by the frame codecs and by `http` for bodies that hold board content.
 //! Never keeps the order of keys, and never accepts what strict JSON does not.
 
+mod indent;
 mod number;
 mod parse;
 mod scan;
@@ -12,6 +13,7 @@ mod tests;
 mod utf8;
 mod write;
 
+pub use indent::indent;
 pub use parse::{Bounds, JsonError};
 pub use slices::NotCanonical;
 pub(crate) use slices::{elements, members, unquote};

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::{Encoding, Problem};
-use crate::domain::board::Refusal;
+use crate::{domain::board::Refusal, limits};
 
 impl Problem {
     /// The words for a person. Where the contract fixes a word for programs here, it is that word.
@@ -35,9 +35,14 @@ impl Problem {
                 | Refusal::InvalidState { .. }
                 | Refusal::KeyReused => return Cow::Owned(refusal.to_string()),
             },
+            Self::InvalidFormat => "Use png, pdf, svg or json.",
+            Self::UnknownRev => "This board has no such revision.",
+            Self::ExportFailed(why) => why,
+            Self::ThumbnailFailed => "The picture could not be made; try again.",
             Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
+            Self::RangeNotSatisfiable { .. } => "These bytes are not there.",
             Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
             Self::Unavailable { .. } => "Temporarily unavailable; try again.",
             Self::Internal(_) => "Something went wrong on our side.",
@@ -48,6 +53,7 @@ impl Problem {
             | Self::InvalidGzip
             | Self::BodyTooLarge { .. }
             | Self::UnsupportedEncoding
+            | Self::SessionTooLarge { .. }
             | Self::OpsQuota { .. } => self.code(),
         })
     }
@@ -105,7 +111,11 @@ impl Problem {
             Self::RateLimited { wait, .. } | Self::Unavailable { wait } => {
                 put("retry_after_ms", super::whole_millis(*wait).into());
             }
-            Self::DeadLink => put("code", self.code().into()),
+            Self::SessionTooLarge { bytes } => {
+                put("max_bytes", json!(limits::EXPORT_STATE));
+                put("state_bytes", json!(bytes));
+            }
+            Self::DeadLink | Self::InvalidFormat | Self::ThumbnailFailed => put("code", self.code().into()),
             Self::Unparsable(_)
             | Self::InvalidJson
             | Self::InvalidPayload
@@ -122,6 +132,9 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::SlowBody
             | Self::UnsupportedEncoding
+            | Self::RangeNotSatisfiable { .. }
+            | Self::UnknownRev
+            | Self::ExportFailed(_)
             | Self::UnsupportedMedia(_)
             | Self::InvalidAsset(_)
             | Self::Pinned

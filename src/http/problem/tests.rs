@@ -36,6 +36,11 @@ fn samples() -> Vec<Problem> {
         Problem::PreconditionFailed { server_rev: rev },
         Problem::BodyTooLarge { limit: 524_288, encoding: Encoding::Gzip },
         Problem::UnsupportedEncoding,
+        Problem::InvalidFormat,
+        Problem::SessionTooLarge { bytes: 11_000_000 },
+        Problem::UnknownRev,
+        Problem::ExportFailed("The page is too large.".to_owned()),
+        Problem::ThumbnailFailed,
         Problem::Refused(Refusal::InvalidOp { index: 2, message: "no such page".to_owned() }),
         Problem::Refused(Refusal::BoardTooLarge { got: 2, limit: 1 }),
         Problem::Refused(Refusal::TooManyPages { limit: 1 }),
@@ -45,6 +50,7 @@ fn samples() -> Vec<Problem> {
         Problem::QuotaExceeded { used: 5, quota: 10 },
         Problem::UnsupportedMedia("SVG is not taken.".into()),
         Problem::InvalidAsset("The image is cut off.".into()),
+        Problem::RangeNotSatisfiable { size: 9 },
         Problem::RateLimited { wait, limit: 120 },
         Problem::Unavailable { wait },
         Problem::Internal("password=hunter2".to_owned()),
@@ -89,6 +95,15 @@ fn h10_a_413_has_exactly_the_six_keys_of_the_contract() {
         })
     );
     assert_eq!(problem.status(), 413);
+}
+
+#[test]
+fn e30_old_clients_show_the_text_under_error() {
+    assert_eq!(body(&Problem::InvalidFormat)["error"], "Invalid format. Use: png, pdf, json");
+    assert_eq!(body(&Problem::ThumbnailFailed)["error"], "Failed to generate thumbnail");
+    let large = body(&Problem::SessionTooLarge { bytes: 10_485_761 });
+    assert_eq!(large["detail"], "session_too_large");
+    assert_eq!((&large["max_bytes"], &large["state_bytes"]), (&json!(10_485_760), &json!(10_485_761)));
 }
 
 #[test]

@@ -2,18 +2,30 @@
 //! Called by the route table. Never takes a view: whoever sees the page has paid for it already.
 
 use actix_web::{
-    HttpResponse,
-    http::header::{Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
+    HttpRequest, HttpResponse,
+    http::Method,
+    http::header::{self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
     web,
 };
 use metrics::counter;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{Token, gone, opened, shown};
 use crate::{
     actors::messages::BoardView,
-    domain::ids::BoardId,
-    http::{Services, extract::ClientOrigin, fields::Faults, problem::Problem, solo::detail, times},
+    domain::{ids::BoardId, rate::Scope},
+    http::{
+        Services,
+        extract::{ClientOrigin, PublicBase},
+        problem::Problem,
+        solo::{
+            detail,
+            exports::{self, Download},
+        },
+        times,
+    },
+    jobs::ExportFormat,
     store::{LiveLink, PublicCard},
 };
 
@@ -38,16 +50,24 @@ struct Head<'a> {
 /// The file. Counted when it is certain that it can be given.
 pub async fn file(
     services: web::Data<Services>,
+    request: HttpRequest,
     path: Token,
     wanted: web::Query<Wanted>,
     from: ClientOrigin,
+    address: PublicBase,
 ) -> Result<HttpResponse, Problem> {
-    let link = opened(&services, from.address, &path.0, wanted.ticket.as_deref()).await?;
+    services.limiter.check(Scope::SoloAnon, from.address)?;
+    let link = opened(&services, &path.0, wanted.ticket.as_deref()).await?;
     if !link.allow_download {
         return Err(Problem::Forbidden("The owner of this board does not allow downloads."));
     }
-    if wanted.format.as_deref().unwrap_or("json") != "json" {
-        return Err(Problem::Invalid(Faults::one("format", "Choose `json`.")));
+    let named = wanted.format.as_deref().unwrap_or("json");
+    let format = ExportFormat::from_name(named).ok_or(Problem::InvalidFormat)?;
+    if format != ExportFormat::Json {
+        return drawn(&services, &link, &from, &address, format).await;
+    }
+    if *request.method() == Method::HEAD {
+        return Ok(shown::guarded(HttpResponse::Ok()).content_type("application/json").finish());
     }
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
@@ -55,10 +75,37 @@ pub async fn file(
         return Err(Problem::DeadLink);
     }
     counter!("m4sh_share_downloads_total").increment(1);
-    Ok(json(&link, &card, &view))
+    Ok(json_file(&link, &card, &view))
 }
 
-fn json(link: &LiveLink, card: &PublicCard, view: &BoardView) -> HttpResponse {
+/// A picture is made once for each revision; whoever asks for it is sent to it, or told to come back.
+async fn drawn(
+    services: &Services,
+    link: &LiveLink,
+    from: &ClientOrigin,
+    address: &PublicBase,
+    format: ExportFormat,
+) -> Result<HttpResponse, Problem> {
+    let made = exports::for_link(services, address, link.board, format).await.map_err(|error| match error {
+        Problem::NotFound => Problem::DeadLink,
+        other => other,
+    })?;
+    let url = match made {
+        Download::Ready { url } => url,
+        Download::Later { wait } => {
+            return Ok(shown::guarded(HttpResponse::Accepted())
+                .insert_header((header::RETRY_AFTER, wait.as_secs()))
+                .json(json!({ "status": "processing" })));
+        }
+    };
+    if !services.store.count_download(link.id, &from.origin).await? {
+        return Err(Problem::DeadLink);
+    }
+    counter!("m4sh_share_downloads_total").increment(1);
+    Ok(shown::guarded(HttpResponse::Found()).insert_header((header::LOCATION, url)).finish())
+}
+
+fn json_file(link: &LiveLink, card: &PublicCard, view: &BoardView) -> HttpResponse {
     let head = Head {
         id: link.board,
         name: &card.name,

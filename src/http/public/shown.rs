@@ -1,6 +1,8 @@
 //! How a shared board is shown to strangers. Called by the public routes.
 //! Never names an owner by anything but first and last name.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -26,10 +28,11 @@ struct Page<'a> {
     owner: String,
     allow_download: bool,
     created_at: String,
-    thumbnail_url: Option<&'a str>,
+    thumbnail_url: Option<String>,
     rev: u64,
     expires_at: Option<String>,
     live: Live,
+    assets: BTreeMap<String, String>,
 }
 
 /// How to go on watching: the position from which a socket resumes, so that the state need not come twice.
@@ -49,8 +52,17 @@ pub fn guarded(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer
 }
 
-/// The public page of a board, with a ticket for what its visitor does next.
-pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links, now: Timestamp) -> HttpResponse {
+/// The addresses of a page's pictures.
+pub struct Pictures {
+    /// Of the board as a whole.
+    pub thumbnail: Option<String>,
+    /// Of those that the state names, by name.
+    pub of_state: BTreeMap<String, String>,
+}
+
+/// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
+pub fn page(link: &LiveLink, card: &PublicCard, pictures: Pictures, view: &BoardView, links: &Links) -> HttpResponse {
+    let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
     let page = Page {
@@ -60,7 +72,7 @@ pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links,
         owner: owner(card),
         allow_download: link.allow_download,
         created_at: times::field(card.created_at),
-        thumbnail_url: card.thumbnail_url.as_deref(),
+        thumbnail_url: pictures.thumbnail,
         rev: view.rev.0,
         expires_at: link.expires_at.map(times::field),
         live: Live {
@@ -68,6 +80,7 @@ pub fn page(link: &LiveLink, card: &PublicCard, view: &BoardView, links: &Links,
             ticket: links.ticket(Pass { link: link.id, board: link.board }, ends),
             epoch: view.epoch.0,
         },
+        assets: pictures.of_state,
     };
     guarded(HttpResponse::Ok())
         .insert_header((header::ETAG, detail::etag(view.rev)))
@@ -101,6 +114,7 @@ mod tests {
                 name: String::new(),
                 page_count: 1,
                 thumbnail_url: None,
+                thumbnail: None,
                 created_at: Timestamp::UNIX_EPOCH,
                 owner: (first.to_owned(), last.to_owned()),
                 owner_email: "Olena@school.test".to_owned(),

@@ -20,20 +20,22 @@ pub struct Row<'a> {
     id: BoardId,
     name: &'a str,
     page_count: u32,
-    thumbnail_url: Option<&'a str>,
+    thumbnail_url: Option<String>,
     rev: u64,
     owner_id: UserId,
     created_at: String,
     updated_at: String,
 }
 
-impl<'a> From<&'a BoardCard> for Row<'a> {
-    fn from(card: &'a BoardCard) -> Self {
+impl<'a> Row<'a> {
+    /// The row of a board, with the address of its picture.
+    #[must_use]
+    pub fn of(card: &'a BoardCard, picture: Option<String>) -> Self {
         Self {
             id: card.id,
             name: &card.name,
             page_count: card.page_count,
-            thumbnail_url: card.thumbnail_url.as_deref(),
+            thumbnail_url: picture,
             rev: card.rev.0,
             owner_id: card.owner,
             created_at: times::field(card.created_at),
@@ -48,7 +50,7 @@ struct Head<'a> {
     id: BoardId,
     name: &'a str,
     page_count: u32,
-    thumbnail_url: Option<&'a str>,
+    thumbnail_url: Option<String>,
     rev: u64,
     state_digest: String,
     created_at: String,
@@ -64,9 +66,14 @@ pub fn etag(rev: Rev) -> HeaderValue {
     HeaderValue::from_str(&format!("W/\"rev:{rev}\"")).unwrap_or(HeaderValue::from_static("*"))
 }
 
-/// The detail of a board as it is.
+/// The detail of a board as it is, with the address of its picture.
 #[must_use]
-pub fn answer(answer: HttpResponseBuilder, card: &BoardCard, view: &BoardView) -> HttpResponse {
+pub fn answer(
+    answer: HttpResponseBuilder,
+    card: &BoardCard,
+    picture: Option<String>,
+    view: &BoardView,
+) -> HttpResponse {
     let is_new = view.rev == Rev(0);
     let head = Head {
         // Until something is saved the page count is what the client said; after that it is counted.
@@ -74,7 +81,7 @@ pub fn answer(answer: HttpResponseBuilder, card: &BoardCard, view: &BoardView) -
         rev: view.rev.0,
         // The old server had no digest before the first save, and its clients' tests know that.
         state_digest: view.digest.filter(|_| !is_new).map(|digest| digest.to_string()).unwrap_or_default(),
-        ..Head::of(card)
+        ..Head::of(card, picture)
     };
     spliced(answer, &head, &view.state)
 }
@@ -82,17 +89,17 @@ pub fn answer(answer: HttpResponseBuilder, card: &BoardCard, view: &BoardView) -
 /// The detail of a board that was just made.
 #[must_use]
 pub fn new_board(card: &BoardCard, state: &[u8]) -> HttpResponse {
-    spliced(HttpResponse::Created(), &Head::of(card), state)
+    spliced(HttpResponse::Created(), &Head::of(card, card.thumbnail_url.clone()), state)
 }
 
 impl<'a> Head<'a> {
     /// The head of a board as its card tells it.
-    fn of(card: &'a BoardCard) -> Self {
+    fn of(card: &'a BoardCard, picture: Option<String>) -> Self {
         Self {
             id: card.id,
             name: &card.name,
             page_count: card.page_count,
-            thumbnail_url: card.thumbnail_url.as_deref(),
+            thumbnail_url: picture,
             rev: 0,
             state_digest: String::new(),
             created_at: times::field(card.created_at),
@@ -139,6 +146,7 @@ mod tests {
             name: "Quotes \" and Дошка".to_owned(),
             page_count: 3,
             thumbnail_url: None,
+            thumbnail: None,
             rev: Rev(0),
             digest: None,
             created_at: "2026-01-31T10:00:00Z".parse().unwrap(),
@@ -163,7 +171,7 @@ mod tests {
 
     #[actix_web::test]
     async fn h3_a_detail_has_the_contracts_keys_and_an_etag() {
-        let answer = answer(HttpResponse::Ok(), &card(), &view(7));
+        let answer = answer(HttpResponse::Ok(), &card(), None, &view(7));
         assert_eq!(answer.headers().get("etag").unwrap(), "W/\"rev:7\"");
         let body = body(answer).await;
         let mut keys: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
@@ -193,7 +201,7 @@ mod tests {
 
     #[actix_web::test]
     async fn h3_before_the_first_save_the_digest_is_empty_and_the_page_count_is_the_clients() {
-        let answer = answer(HttpResponse::Ok(), &card(), &view(0));
+        let answer = answer(HttpResponse::Ok(), &card(), None, &view(0));
         assert_eq!(answer.headers().get("etag").unwrap(), "W/\"rev:0\"");
         let body = body(answer).await;
         assert_eq!((&body["state_digest"], &body["page_count"]), (&"".into(), &3.into()));

@@ -6,13 +6,17 @@
 
 pub mod account;
 pub mod artist;
+pub mod bucket;
+pub mod files;
 pub mod postgres;
 pub mod replica;
+pub mod schema;
 pub mod server;
 pub mod socket;
 pub mod values;
 
 pub use account::{Account, Answer, Call, Class, Lesson, Room, Solo};
+pub use files::{fetch, has_ink, pdf_pages, pixels};
 pub use postgres::{Cluster, Database};
 pub use server::Server;
 pub use socket::{Dialect, Knock, Seat};

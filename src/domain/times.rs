@@ -1,4 +1,4 @@
-//! The two ways in which the contract writes a moment. Called by everything that answers.
+//! The two ways in which the contract writes a moment. Called by everything that answers or exports.
 //! Never local time, never without microseconds: clients compare the texts.
 
 use jiff::Timestamp;

@@ -1,0 +1,73 @@
+//! An export for somebody without an account who may download a shared board: made once for each revision and format.
+//! Called by the routes of share links, which have proven the right. Never makes a second job for what one is under way.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Asked, shown, wanted::Wanted};
+use crate::{
+    domain::ids::BoardId,
+    http::{Services, extract::PublicBase, problem::Problem},
+    jobs::ExportFormat,
+    limits,
+    store::JobStatus,
+};
+
+/// When to come back for a file that is still being made.
+const COME_BACK: Duration = Duration::from_secs(3);
+
+/// What a visitor is told when the owner's quota does not hold the file.
+const NO_ROOM: &str = "The owner of this board has no room left for the file.";
+
+/// Where a download is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Download {
+    /// At this signed address, for `limits::EXPORT_LINK_LIFE` at most.
+    Ready {
+        /// Where a browser gets it.
+        url: String,
+    },
+    /// Not made yet: the same request finds it later (202 with `Retry-After`).
+    Later {
+        /// When to try again.
+        wait: Duration,
+    },
+}
+
+/// The newest saved revision of `board` in `format`, charged to the board's owner. Waits `limits::RENDER_WAIT` at most.
+///
+/// # Errors
+/// 404 for a board that is gone, 413 `session_too_large`, 422 `export_failed` with the reason, 503 when something is
+/// away.
+pub async fn for_link(
+    services: &Services,
+    base: &PublicBase,
+    board: BoardId,
+    format: ExportFormat,
+) -> Result<Download, Problem> {
+    let owner = services.store.board_access(board).await?.ok_or(Problem::NotFound)?.owner;
+    let wanted = Wanted { format, rev: None, page: None };
+    let params = services.export_params(board, wanted).await?;
+    // The space keeps such keys apart from keys of clients, which have none.
+    let key = Some(format!("link {} {}", format.name(), params.rev));
+    let asked = Asked { board, who: owner, owner, key, fingerprint: wanted.fingerprint() };
+    let id: Uuid = match services.export_known(&asked).await? {
+        Some(id) => id,
+        None => match services.ask_for_export(asked, params).await {
+            Ok((_, id)) => id,
+            // How much the owner stores is no visitor's business.
+            Err(Problem::QuotaExceeded { .. }) => return Err(Problem::ExportFailed(NO_ROOM.to_owned())),
+            Err(other) => return Err(other),
+        },
+    };
+    services.jobs.finished(id, limits::RENDER_WAIT).await?;
+    let row = services.store.export(id, owner).await?.ok_or(Problem::NotFound)?;
+    if row.status == JobStatus::Failed {
+        let why = row.error.filter(|why| why != "quota_exceeded");
+        return Err(Problem::ExportFailed(why.unwrap_or_else(|| NO_ROOM.to_owned())));
+    }
+    let url = shown::address(services, base, &row, Timestamp::now()).await?;
+    Ok(url.map_or(Download::Later { wait: COME_BACK }, |url| Download::Ready { url }))
+}

@@ -1,0 +1,184 @@
+//! A board's past as a picture: its images are fetched and the renderer draws. Shared by exports and thumbnails.
+//! Called by the works beside it. Never wakes a board, and never holds more images than the renderer takes.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{JobError, Progress};
+use crate::{
+    blobs::{BlobError, Blobs},
+    domain::ids::BoardId,
+    limits,
+    past::{Past, PastError},
+    render::{self, Format, Order, Picture, RenderError, Renderer},
+    store::{BoardImage, Store, StoreError},
+    vault::VaultError,
+};
+
+/// Images that are fetched at the same time.
+const FETCHES: usize = 4;
+
+/// Crashes of the renderer after which a board counts as one that cannot be drawn.
+const CRASHES: u32 = 2;
+
+/// What a work that draws needs.
+#[derive(Clone)]
+pub struct Studio {
+    /// Where boards are.
+    pub store: Store,
+    /// Where images are.
+    pub blobs: Blobs,
+    /// Who draws.
+    pub renderer: Renderer,
+}
+
+/// What is to be drawn.
+pub(super) struct Sitting {
+    pub board: BoardId,
+    pub format: Format,
+    pub page: Option<u32>,
+    pub title: String,
+    /// The canonical state.
+    pub state: Bytes,
+    /// How often this was tried, this time included.
+    pub attempts: u32,
+}
+
+impl Studio {
+    /// Draws it. The first fifth of the progress is for the images.
+    pub(super) async fn draw(&self, sitting: Sitting, progress: &Progress) -> Result<Picture, JobError> {
+        let Sitting { board, format, page, title, state, attempts } = sitting;
+        let images = self.images(board, &state).await?;
+        progress.set(20);
+        let order = Order { format, page, longest_side: None, title, state, images };
+        let told = progress.clone();
+        let drawn = self.renderer.render(order, move |percent| told.set(20 + percent.min(100) / 10 * 7)).await;
+        drawn.map_err(|error| failed(&error, attempts))
+    }
+
+    /// The images of a state that the board has. One that it has not, or that is lost, is drawn as a frame.
+    async fn images(&self, board: BoardId, state: &[u8]) -> Result<Vec<(String, Bytes)>, JobError> {
+        let hashes: Vec<Vec<u8>> = render::assets_of(state).iter().filter_map(|hash| from_hex(hash)).collect();
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.store.board_images(board, &hashes).await?;
+        let total: u64 = known.iter().map(|image| image.size).sum();
+        if total > limits::RENDER_IMAGE_BYTES as u64 {
+            return Err(JobError::Fail("The board's images are too large to be drawn together.".to_owned()));
+        }
+        let fetched = stream::iter(known).map(|image| self.image(image)).buffer_unordered(FETCHES);
+        Ok(fetched.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+    }
+
+    async fn image(&self, image: BoardImage) -> Result<Option<(String, Bytes)>, JobError> {
+        match self.blobs.get(&image.key, limits::RENDER_IMAGE_BYTES).await {
+            Ok(bytes) => Ok(Some((hex(&image.sha256), bytes))),
+            Err(BlobError::Missing) => {
+                tracing::error!(key = image.key, "an image of a board is not in the object store");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The canonical state of a document, written off the reactor: a large one takes tens of milliseconds.
+pub(super) async fn state_of(past: Past) -> Result<Bytes, JobError> {
+    let write = move || {
+        let mut state = Vec::new();
+        past.document.write_state(&mut state);
+        Bytes::from(state)
+    };
+    tokio::task::spawn_blocking(write).await.map_err(|error| JobError::Retry(error.to_string()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+}
+
+/// What is too large or too slow once is so again. A crash may have been the machine's fault, a second one is the board's.
+fn failed(error: &RenderError, attempts: u32) -> JobError {
+    let words = match error {
+        RenderError::TooLarge => "The board is too large to be drawn.",
+        RenderError::TimedOut => "Drawing the board took too long.",
+        RenderError::Memory => "Drawing the board needed too much memory.",
+        RenderError::Broken(_) => "The board has something that cannot be drawn.",
+        RenderError::Crashed(_) => "The board could not be drawn.",
+    };
+    tracing::warn!(%error, attempts, "a board is not drawn");
+    if matches!(error, RenderError::Crashed(_)) && attempts < CRASHES {
+        return JobError::Retry(words.to_owned());
+    }
+    JobError::Fail(words.to_owned())
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a job has no database");
+        Self::Retry("The database could not be asked.".to_owned())
+    }
+}
+
+impl From<PastError> for JobError {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Store(error) => error.into(),
+            PastError::NoGoodCheckpoint => Self::Fail("The board's history cannot be read.".to_owned()),
+        }
+    }
+}
+
+impl From<BlobError> for JobError {
+    fn from(error: BlobError) -> Self {
+        tracing::warn!(%error, "a job has no object store");
+        Self::Retry("The file store could not be asked.".to_owned())
+    }
+}
+
+impl From<VaultError> for JobError {
+    /// `quota_exceeded` is a word for programs, as it is in the answer to a request.
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Quota { .. } => Self::Fail("quota_exceeded".to_owned()),
+            VaultError::Store(error) => error.into(),
+            VaultError::Unavailable(_) | VaultError::Missing => {
+                tracing::warn!(%error, "a job could not keep its file");
+                Self::Retry("The file store could not be written.".to_owned())
+            }
+            VaultError::Conflict(_) => {
+                tracing::error!(%error, "a job could not keep its file");
+                Self::Fail("The file could not be stored.".to_owned())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e39_what_cannot_be_drawn_is_not_tried_again_but_after_one_crash() {
+        let crash = || RenderError::Crashed("signal 11".to_owned());
+        assert!(matches!(failed(&crash(), 1), JobError::Retry(_)));
+        assert!(matches!(failed(&crash(), 2), JobError::Fail(_)));
+        let broken = RenderError::Broken("page 7 of 3".to_owned());
+        for error in [RenderError::TooLarge, RenderError::TimedOut, RenderError::Memory, broken] {
+            let JobError::Fail(words) = failed(&error, 1) else { panic!("{error} is tried again") };
+            assert!(words.ends_with('.') && !words.contains("page 7"), "{words}");
+        }
+    }
+
+    #[test]
+    fn e34_a_hash_is_read_and_written_in_hex() {
+        let text = "00ff10ab".repeat(8);
+        assert_eq!(hex(&from_hex(&text).unwrap()), text);
+        assert_eq!(from_hex("0g"), None);
+        assert_eq!(from_hex("\u{457}\u{457}"), None);
+    }
+}

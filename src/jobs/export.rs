@@ -1,0 +1,159 @@
+//! The work `export`: a board at a revision becomes a file that its asker downloads (contract/boards.md 2.6).
+//! Run by the runner, asked for by `http`. Never wakes a board; a repeat after a crash overwrites the same object.
+
+use std::{
+    io::{BufWriter, Write as _},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use super::{
+    Done, JobError, JobRow, Progress, Work,
+    drawing::{Sitting, Studio, state_of},
+};
+use crate::{
+    blobs::Content,
+    domain::{
+        ids::{BoardId, Rev},
+        json, times,
+    },
+    past,
+    render::{self, Picture},
+    store::{ExportSubject, LedgerKind},
+    vault::{Deposit, Vault},
+};
+
+/// What an export is written as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// One page in pixels.
+    Png,
+    /// Every page, or one.
+    Pdf,
+    /// One page as it was drawn.
+    Svg,
+    /// The whole state.
+    Json,
+}
+
+impl ExportFormat {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Pdf => "pdf",
+            Self::Svg => "svg",
+            Self::Json => "json",
+        }
+    }
+
+    /// The format with that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Png, Self::Pdf, Self::Svg, Self::Json].into_iter().find(|format| format.name() == name)
+    }
+
+    fn drawn(self) -> Option<render::Format> {
+        match self {
+            Self::Png => Some(render::Format::Png),
+            Self::Pdf => Some(render::Format::Pdf),
+            Self::Svg => Some(render::Format::Svg),
+            Self::Json => None,
+        }
+    }
+}
+
+/// What a job of this kind has in its `params`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExportParams {
+    /// What to write.
+    pub format: ExportFormat,
+    /// Of which revision.
+    pub rev: u64,
+    /// Of which page, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+}
+
+/// The work.
+pub struct Export {
+    /// Draws.
+    pub studio: Studio,
+    /// Keeps.
+    pub vault: Vault,
+}
+
+impl Work for Export {
+    const KIND: &'static str = "export";
+    /// Somebody waits for it: after a crash it goes on soon.
+    const LEASE: Duration = Duration::from_secs(10);
+
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+        let gone = || JobError::Fail("The board or its revision is gone.".to_owned());
+        let board = job.node.ok_or_else(gone)?;
+        let wanted: ExportParams = serde_json::from_value(job.params.clone())
+            .map_err(|error| JobError::Fail(format!("The job cannot be read: {error}.")))?;
+        let rev = Rev(wanted.rev);
+        let past = past::document_at(&self.studio.store, board, Some(rev)).await?.ok_or_else(gone)?;
+        let subject = self.studio.store.export_subject(board, rev).await?.ok_or_else(gone)?;
+        let owner = subject.owner;
+        let page_count = past.page_count;
+        progress.set(5);
+        let picture = if let Some(format) = wanted.format.drawn() {
+            let (state, title) = (state_of(past).await?, subject.name);
+            self.studio
+                .draw(Sitting { board, format, page: wanted.page, title, state, attempts: job.attempts }, progress)
+                .await?
+        } else {
+            let write = move || write_json(board, &subject, &past);
+            let written = tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other);
+            written.and_then(|written| written).map_err(|error| JobError::Retry(error.to_string()))?
+        };
+        progress.set(90);
+        let deposit = Deposit {
+            reference: job.id,
+            key: format!("solo/{owner}/{board}/exports/{}.{}", job.id, picture.extension),
+            media_type: picture.media_type.to_owned(),
+            charge: Some((owner, LedgerKind::Export)),
+            metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
+        };
+        let content = Content::File(picture.file.to_path_buf(), picture.size);
+        let deposited = self.vault.deposit(deposit, content).await?;
+        let pages = if wanted.page.is_some() || !matches!(wanted.format, ExportFormat::Pdf | ExportFormat::Json) {
+            1
+        } else {
+            page_count
+        };
+        Ok(Done { deposited: Some(deposited), result: json!({ "page_count": pages }) })
+    }
+}
+
+/// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
+fn write_json(board: BoardId, subject: &ExportSubject, past: &past::Past) -> std::io::Result<Picture> {
+    let mut state = Vec::new();
+    past.document.write_state(&mut state);
+    let state = json::to_utf8(&state);
+    let file = NamedTempFile::new()?;
+    let mut out = BufWriter::new(file.as_file());
+    writeln!(out, "{{\n  \"id\": \"{board}\",")?;
+    writeln!(out, "  \"name\": {},", serde_json::Value::from(subject.name.as_str()))?;
+    write!(out, "  \"state\": ")?;
+    json::indent(&state, 1, &mut out)?;
+    writeln!(out, ",\n  \"page_count\": {},", past.page_count)?;
+    writeln!(out, "  \"created_at\": {},", moment(subject.created_at))?;
+    writeln!(out, "  \"updated_at\": {}\n}}", moment(subject.updated_at))?;
+    out.flush()?;
+    drop(out);
+    let size = file.as_file().metadata()?.len();
+    Ok(Picture { file: file.into_temp_path(), size, media_type: "application/json", extension: "json" })
+}
+
+fn moment(at: Timestamp) -> String {
+    format!("\"{}\"", times::field(at))
+}

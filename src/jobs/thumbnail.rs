@@ -1,0 +1,66 @@
+//! The work `thumbnail`: the page that is open on a board as a small picture, free of charge.
+//! Run by the runner, asked for by `http` and by the timer that follows changes. Never puts an older picture over a
+//! newer one.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    Done, JobError, JobRow, Progress, Work,
+    drawing::{Sitting, Studio, state_of},
+};
+use crate::{
+    blobs::Content,
+    past,
+    render::Format,
+    vault::{Deposit, Vault},
+};
+
+/// The work.
+pub struct Thumbnail {
+    /// Draws.
+    pub studio: Studio,
+    /// Keeps.
+    pub vault: Vault,
+}
+
+impl Work for Thumbnail {
+    const KIND: &'static str = "thumbnail";
+    const ATTEMPTS: u32 = 3;
+
+    /// Shows the newest saved state, whichever revision it was asked for: that is what the list should show.
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+        let gone = || JobError::Fail("The board is gone.".to_owned());
+        let store = &self.studio.store;
+        let board = job.node.ok_or_else(gone)?;
+        let past = past::document_at(store, board, None).await?.ok_or_else(gone)?;
+        let rev = past.rev;
+        let result = json!({ "rev": rev.0 });
+        if store.thumbnail(board).await?.is_some_and(|made| made.rev >= rev) {
+            return Ok(Done { deposited: None, result });
+        }
+        let subject = store.export_subject(board, rev).await?.ok_or_else(gone)?;
+        let (state, title) = (state_of(past).await?, subject.name);
+        let sitting = Sitting { board, format: Format::Thumbnail, page: None, title, state, attempts: job.attempts };
+        let picture = self.studio.draw(sitting, progress).await?;
+        let reference = Uuid::now_v7();
+        let deposit = Deposit {
+            reference,
+            key: format!("solo/{}/{board}/thumbnails/{reference}.{}", subject.owner, picture.extension),
+            media_type: picture.media_type.to_owned(),
+            charge: None,
+            metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
+        };
+        let content = Content::File(picture.file.to_path_buf(), picture.size);
+        let deposited = self.vault.deposit(deposit, content).await?;
+        match store.keep_thumbnail(board, rev, &deposited).await {
+            Ok(true) => {}
+            Ok(false) => self.vault.abandon(&deposited).await,
+            Err(error) => {
+                self.vault.abandon(&deposited).await;
+                return Err(error.into());
+            }
+        }
+        Ok(Done { deposited: None, result })
+    }
+}
