@@ -109,7 +109,7 @@ impl AnyWork for Scheduled {
 /// The moment so long ago.
 fn ago(age: Duration) -> Timestamp {
     let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
-    Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN)
+    Timestamp::now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Removes a sort of rows until few are left.
@@ -209,8 +209,10 @@ async fn reconcile_ledger(means: &Means, _: &JobRow) -> Answer {
 async fn watch_boards(means: &Means, _: &JobRow) -> Answer {
     let margin = Duration::from_secs(300) + means.upkeep.snapshot_every.unwrap_or_default();
     let since = match means.store.last_run("watch_boards").await? {
-        Some(last) => last.checked_sub(SignedDuration::try_from(margin).unwrap_or_default()).unwrap_or(Timestamp::MIN),
-        None => Timestamp::MIN,
+        Some(last) => {
+            last.checked_sub(SignedDuration::try_from(margin).unwrap_or_default()).unwrap_or(Timestamp::UNIX_EPOCH)
+        }
+        None => Timestamp::UNIX_EPOCH,
     };
     let (mut snapshots, mut thumbnails) = (0, 0);
     if let Some(every) = means.upkeep.snapshot_every {
