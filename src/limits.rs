@@ -34,6 +34,8 @@ pub const ITEM_ID_BYTES: usize = 256;
 pub const BOARD_PAGES: usize = 2_000;
 /// A board's, classroom's or session's name, in characters (contract/boards.md 2.1).
 pub const NAME_CHARS: usize = 255;
+/// A board's thumbnail address, in characters.
+pub const URL_CHARS: usize = 2_048;
 
 // --- exactly once and history ---------------------------------------------------------------------
 
@@ -184,6 +186,8 @@ pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
 /// An e-mail address, in bytes (RFC 5321).
 pub const EMAIL_BYTES: usize = 254;
+/// A person's first or last name, in characters.
+pub const PERSON_NAME_CHARS: usize = 150;
 /// An access token, in bytes, before it is looked at.
 pub const TOKEN_BYTES: usize = 4 * 1024;
 /// Bytes of storage a new account may use: 5 GiB (design §6).
@@ -254,6 +258,8 @@ pub const BEACON_MEMORIES: usize = 100_000;
 pub const OBJECT_CALL: Duration = Duration::from_secs(10);
 /// One part of an upload or a download is through by then.
 pub const OBJECT_PART_CALL: Duration = Duration::from_secs(30);
+/// Bytes a second that an upload to the store makes at least: a small one that hangs is told sooner than a large one.
+pub const OBJECT_PACE: u64 = 512 * 1024;
 /// A larger object is uploaded in parts of this size, in bytes: S3 wants at least 5 MiB.
 pub const OBJECT_PART: usize = 8 * 1024 * 1024;
 /// An object's key, in bytes: what its row may hold.

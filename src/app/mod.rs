@@ -13,6 +13,7 @@ use std::time::Duration;
 use actix::Actor as _;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,6 +25,7 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::blobs::Blobs;
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
+use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
@@ -187,12 +189,15 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let address = listener.local_addr()?;
     let runner = upkeep::runner(settings, &store, &vault, jobs)?;
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
+    let object_origins = web::Data::new(Origins(origins.clone()));
     let server = HttpServer::new(move || {
         // Runs once on each worker's own thread, which becomes a shard (ADR 0002).
         shards.add_shard(shard(&store));
         App::new()
             .wrap(cors(&origins))
+            .wrap(from_fn(objects_cors))
             .wrap(Envelope)
+            .app_data(object_origins.clone())
             .app_data(services.clone())
             .app_data(sockets.clone())
             .configure(ws::configure)

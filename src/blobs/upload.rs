@@ -1,7 +1,7 @@
 //! Uploads: small ones in one call, larger ones part by part, from memory or from a file.
 //! Called by `Blobs::put`. Never holds more than one part of a file in memory.
 
-use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::{
@@ -9,7 +9,7 @@ use object_store::{
 };
 
 use super::{BlobError, Content, within};
-use crate::limits::{OBJECT_CALL, OBJECT_PART, OBJECT_PART_CALL};
+use crate::limits::{OBJECT_CALL, OBJECT_PACE, OBJECT_PART, OBJECT_PART_CALL};
 
 /// The object's media type and metadata, as a bucket keeps them.
 pub(super) fn attributes(media_type: &str, metadata: &[(&'static str, String)]) -> Attributes {
@@ -48,7 +48,8 @@ async fn whole(
 ) -> Result<Option<String>, BlobError> {
     let payload = PutPayload::from(source.part(0).await?);
     let options = PutOptions { attributes, ..PutOptions::default() };
-    let put = within(OBJECT_PART_CALL, async { Ok(objects.put_opts(path, payload, options).await?) }).await?;
+    let deadline = OBJECT_CALL + Duration::from_secs(source.size / OBJECT_PACE);
+    let put = within(deadline, async { Ok(objects.put_opts(path, payload, options).await?) }).await?;
     Ok(put.version)
 }
 

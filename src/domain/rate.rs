@@ -150,6 +150,8 @@ scopes! {
     SoloUser = "solo_user", Rate::per_minute(100);
     /// Requests through share links from one address (2.0).
     SoloAnon = "solo_anon", Rate::per_minute(30);
+    /// Pictures of shared boards from one address: a page has many.
+    SoloAnonAsset = "solo_anon_asset", Rate::per_minute(600);
     /// Exports that one user asks for (2.0).
     SoloExport = "solo_export", Rate::per_minute(10);
     /// Uploads of one user (`contract/drive.md` 11.4).

@@ -194,3 +194,33 @@ impl Fields {
         self.faults.into_result()
     }
 }
+
+/// A whole number of at least 0. `2.0` is one, too: JSON knows a single kind of number, and some clients write all of them
+/// with a point.
+#[must_use]
+pub fn whole(value: &Value) -> Option<u64> {
+    let of_float = |float: f64| {
+        let exact = float.fract() == 0.0 && (0.0..=MOST_EXACT).contains(&float);
+        // Within the range in which every whole number is exact.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+        exact.then_some(float as u64)
+    };
+    value.as_u64().or_else(|| if let Value::Float(float) = value { of_float(*float) } else { None })
+}
+
+/// The greatest number up to which a double holds every whole one: 2^53.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a6_a_whole_number_may_be_written_with_a_point() {
+        let of = |text: &str| whole(&Value::parse(text.as_bytes(), Bounds::default()).unwrap());
+        assert_eq!((of("7"), of("7.0"), of("0.0"), of("1e3")), (Some(7), Some(7), Some(0), Some(1_000)));
+        for wrong in ["-1", "-1.0", "1.5", "1e300", "\"7\"", "true", "null", "[7]"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -3,8 +3,10 @@
 //! the directory.
 
 mod activity;
-pub mod audit;
+pub mod assets;
+mod audit;
 mod auth;
+pub mod blobs;
 mod body;
 mod classrooms;
 pub mod cors;
@@ -14,6 +16,7 @@ pub mod extract;
 mod fields;
 mod health;
 mod once;
+mod openapi;
 pub mod problem;
 mod public;
 mod request_id;
@@ -111,10 +114,11 @@ pub enum Cookies {
 
 /// All routes. Needs `web::Data<Services>` in the app, and telemetry installed before.
 pub fn configure(routes: &mut web::ServiceConfig) {
+    routes.app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
+    for endpoint in roots() {
+        routes.service(endpoint);
+    }
     routes
-        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()))
-        .service(at("/health/live").get(health::live))
-        .service(at("/health/ready").get(health::ready))
         // One router, mounted twice: drive clients say `/api`, board clients `/api/v1`.
         .service(api("/api/v1"))
         .service(api("/api"))
@@ -124,6 +128,11 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 /// The API under one prefix.
 fn api(prefix: &str) -> Scope {
     table().into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
+}
+
+/// The routes outside the API.
+fn roots() -> Vec<Endpoint> {
+    vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)]
 }
 
 /// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
@@ -173,6 +182,7 @@ fn table() -> Vec<Endpoint> {
         at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
         at("/solo/public/{token}").get(public::read),
         at("/solo/public/{token}/download").get(public::download::file),
+        at("/solo/public/{token}/assets/{sha256}").get(public::assets::picture),
         at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
         at("/boards/{id}").get(solo::read),
         at("/exports/{id}").get(solo::exports::read).delete(solo::exports::delete).audit(
@@ -180,6 +190,10 @@ fn table() -> Vec<Endpoint> {
             Board,
             "export_deleted",
         ),
+        assets_of("/boards/{id}/assets"),
+        asset_of("/boards/{id}/assets/{sha256}"),
+        assets_of("/solo/sessions/{id}/assets"),
+        asset_of("/solo/sessions/{id}/assets/{sha256}"),
         at("/boards/{id}/events").get(activity::of_board),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
@@ -189,6 +203,7 @@ fn table() -> Vec<Endpoint> {
         at("/auth/refresh").post(auth::refresh).audit("POST", Account, "login_refreshed"),
         at("/auth/logout").post(auth::logout).audit("POST", Account, "logged_out"),
         at("/auth/me").get(auth::me),
+        at("/auth/usage").get(auth::usage),
         at("/auth/events").get(activity::of_account),
         at("/classrooms").get(classrooms::list).post(classrooms::create).audit("POST", Classroom, "classroom_created"),
         at("/classrooms/join").post(classrooms::join).audit("POST", Classroom, "classroom_joined"),
@@ -218,7 +233,18 @@ fn table() -> Vec<Endpoint> {
             Classroom,
             "session_ended",
         ),
+        at("/openapi.json").get(openapi::document),
+        at("/docs").get(openapi::page::index),
+        at("/docs/{file}").get(openapi::page::file),
     ]
+}
+
+fn assets_of(pattern: &'static str) -> Endpoint {
+    at(pattern).get(assets::list).post(assets::upload).audit("POST", Category::Board, "asset_uploaded")
+}
+
+fn asset_of(pattern: &'static str) -> Endpoint {
+    at(pattern).get(assets::read).delete(assets::delete).audit("DELETE", Category::Board, "asset_deleted")
 }
 
 async fn nothing_here() -> Result<&'static str, Problem> {

@@ -131,6 +131,11 @@ pub enum Problem {
     UnsupportedMedia(Cow<'static, str>),
     /// An upload that is not what it says, or more than may be; the words say why.
     InvalidAsset(Cow<'static, str>),
+    /// A `Range` of bytes that are not there.
+    RangeNotSatisfiable {
+        /// How many there are.
+        size: u64,
+    },
     /// Something this needs is away; nothing is known to have happened.
     Unavailable {
         /// When to try again.
@@ -178,6 +183,7 @@ impl Problem {
                 Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
             },
             Self::OpsQuota { .. } | Self::InvalidAsset(_) | Self::ExportFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::ThumbnailFailed | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -218,6 +224,7 @@ impl Problem {
             Self::InvalidAsset(_) => "invalid_asset",
             Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::Pinned => "pinned",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Refused(refusal) => refusal.code(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
@@ -259,6 +266,9 @@ impl Problem {
             }
             Self::Unavailable { wait } => {
                 answer.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
+            }
+            Self::RangeNotSatisfiable { size } => {
+                answer.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));
             }
             // The rest of the body is not read: the connection cannot carry another request.
             Self::SlowBody | Self::IncompleteBody => {

@@ -3,10 +3,12 @@
 
 mod data_url;
 mod nested;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, io::Cursor, sync::Arc};
 
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, metadata::Orientation};
 use resvg::usvg::ImageKind;
 
 use super::scene::Source;
@@ -55,8 +57,10 @@ impl<'a> Images<'a> {
         let bytes = self.bytes(source)?;
         match format(&bytes) {
             Some(format) => {
-                let (width, height) = reader(&bytes, format).into_dimensions().ok()?;
-                Some((width as f32, height as f32))
+                let mut decoder = reader(&bytes, format).into_decoder().ok()?;
+                let (width, height) = decoder.dimensions();
+                let size = (width as f32, height as f32);
+                Some(if lies_on_its_side(turn(&mut decoder)) { (size.1, size.0) } else { size })
             }
             None => nested::size(&bytes),
         }
@@ -141,10 +145,20 @@ fn decode(bytes: &[u8], format: ImageFormat) -> Option<(DynamicImage, bool)> {
     if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MOST_PIXELS {
         return None;
     }
-    let turn = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let turn = turn(&mut decoder);
     let mut picture = DynamicImage::from_decoder(decoder).ok()?;
     picture.apply_orientation(turn);
-    Some((picture, turn != image::metadata::Orientation::NoTransforms))
+    Some((picture, turn != Orientation::NoTransforms))
+}
+
+/// How the camera was held.
+fn turn(decoder: &mut impl image::ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+fn lies_on_its_side(turn: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(turn, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
 }
 
 fn encode(picture: &DynamicImage, format: ImageFormat) -> Option<Vec<u8>> {

@@ -91,7 +91,10 @@ fn draw(task: &Task<'_>, board: &Board, page: usize, side: Option<u32>) -> Resul
     let (x, y) = (width as f32 / tree.size().width(), height as f32 / tree.size().height());
     resvg::render(&tree, Transform::from_scale(x, y), &mut pixmap.as_mut());
     // On a white ground every pixel is opaque, so nothing is premultiplied.
-    let opaque = pixmap.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+    let mut opaque = vec![0; 3 * pixmap.pixels().len()];
+    for (to, from) in opaque.chunks_exact_mut(3).zip(pixmap.data().chunks_exact(4)) {
+        to.copy_from_slice(&from[..3]);
+    }
     Ok((opaque, (width, height)))
 }
 

@@ -77,6 +77,9 @@ const INSERT: &str = "
 const ONE: &str =
     concat!("SELECT ", columns!(), " FROM asset a JOIN blob b ON b.id = a.blob WHERE a.node = $1 AND a.sha256 = $2");
 
+const KEYS: &str =
+    "SELECT a.sha256, b.key FROM asset a JOIN blob b ON b.id = a.blob WHERE a.node = $1 AND a.sha256 = ANY($2)";
+
 const LIST: &str = concat!(
     "WITH page AS (
         SELECT ",
@@ -91,6 +94,9 @@ const LIST: &str = concat!(
     FROM (SELECT count(*) AS total FROM asset WHERE node = $1) AS counted LEFT JOIN page ON true
     ORDER BY created_at DESC, id DESC"
 );
+
+const SIZE: &str = "
+    SELECT coalesce(sum(b.size), 0)::bigint AS bytes FROM asset a JOIN blob b ON b.id = a.blob WHERE a.node = $1";
 
 /// A trigger takes the cost back and looks after the object.
 const DELETE: &str = "DELETE FROM asset WHERE node = $1 AND sha256 = $2";
@@ -175,6 +181,18 @@ impl Store {
         row.as_ref().map(AssetRow::from_row).transpose()
     }
 
+    /// The keys of those of these assets that a board has.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn asset_keys(&self, board: BoardId, of: &[[u8; 32]]) -> Result<Vec<([u8; 32], String)>, StoreError> {
+        let of: Vec<&[u8]> = of.iter().map(<[u8; 32]>::as_slice).collect();
+        let rows = self.pool.get().await?.query(KEYS, &[&board.0, &of]).await?;
+        let read =
+            |row: &Row| Ok((get::<&[u8]>(row, "sha256")?.try_into().map_err(StoreError::query)?, get(row, "key")?));
+        rows.iter().map(read).collect()
+    }
+
     /// How many assets a board has, and one page of them, the newest first.
     ///
     /// # Errors
@@ -183,6 +201,14 @@ impl Store {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&board.0, &limit, &offset]).await?;
         rows::paged(&rows, AssetRow::from_row)
+    }
+
+    /// Bytes of all assets of a board.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn assets_size(&self, board: BoardId) -> Result<u64, StoreError> {
+        count(&self.pool.get().await?.query_one(SIZE, &[&board.0]).await?, "bytes")
     }
 
     /// Takes an asset off a board; its owner's quota is freed. `false`: there was none.
@@ -224,4 +250,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[INSERT, ONE, LIST, DELETE, TO_COPY, COPY, PAY, FORGET];
+pub(super) const QUERIES: &[&str] = &[INSERT, ONE, KEYS, LIST, SIZE, DELETE, TO_COPY, COPY, PAY, FORGET];

@@ -171,6 +171,30 @@ async fn h10_every_gated_body_passes_at_its_limit_and_says_413_one_byte_above_be
 }
 
 #[tokio::test]
+async fn m6_a_database_that_takes_no_telemetry_delays_neither_the_teller_nor_a_save() {
+    let app = Server::start().await;
+    let ann = app.pupil("Ann").await;
+    let board = ann.create_board().await;
+    let client = app.database.as_ref().unwrap().client().await;
+    client.batch_execute("BEGIN; LOCK TABLE client_event IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let began = std::time::Instant::now();
+    for rev in 0..20 {
+        app.stranger()
+            .post(TELEMETRY)
+            .json(&json!({"events": [{"event": "held"}, {"event": "held"}]}))
+            .send()
+            .await
+            .expect(204);
+        ann.post(&board.rest("beacon/")).send().await.expect(204);
+        ann.save(&board, rev, json!([add_stroke(&format!("s{rev}"))])).await;
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+    client.batch_execute("COMMIT").await.unwrap();
+    kept(&app, "name = 'held'", 40).await;
+    kept(&app, "name = 'beacon'", 20).await;
+}
+
+#[tokio::test]
 async fn m7_tutors_read_percentiles_by_version_and_hour() {
     let app = Server::start().await;
     let (tutor, pupil) = (app.tutor().await, app.pupil("Ann").await);

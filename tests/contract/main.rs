@@ -3,11 +3,13 @@
 
 mod accounts;
 mod answers;
+mod assets;
 mod audit;
 mod beacon;
 mod classrooms;
 mod closing;
 mod cursors;
+mod described;
 mod diagnostics;
 mod dialects;
 mod drawing;
@@ -29,5 +31,6 @@ mod sessions;
 mod sharing;
 mod slow_readers;
 mod snapshots;
+mod storage;
 mod thumbnails;
 mod watching;

@@ -266,6 +266,7 @@ async fn l5_a_stranger_sees_the_board_and_never_an_address_of_anybody() {
     let shown = answer.json();
     let expected = [
         "allow_download",
+        "assets",
         "created_at",
         "expires_at",
         "id",
@@ -364,6 +365,7 @@ async fn l13_a_shared_board_is_downloaded_only_where_that_is_allowed_and_takes_n
     app.stranger().get(&page(&link)).send().await.expect(200);
 
     let link = share(&ann, &board, json!({"max_views": 1, "allow_download": true})).await;
+    app.stranger().call(Method::HEAD, &format!("{}download/", page(&link))).send().await.expect(200);
     let answer = file(&link, "?format=json").await.expect(200);
     is_guarded(&answer);
     assert!(answer.header("Content-Disposition").starts_with("attachment; filename=\"board.json\"; filename*=UTF-8''"));
@@ -469,4 +471,57 @@ async fn l17_strangers_are_limited_for_each_address_and_others_are_not() {
     is_rate_limited(&app.stranger().get(&format!("{}download/", page(&link))).send().await);
     let status = ann.get(&board.rest("share/")).send().await.expect(200).json();
     assert_eq!(status["view_count"], 2, "who is turned away takes no view");
+}
+
+#[tokio::test]
+async fn l18_the_pictures_of_a_shared_board_have_signed_addresses_and_those_of_others_have_none() {
+    let app = Server::start().await;
+    let ann = app.pupil("Ann").await;
+    let (mine, absent, theirs) = ("ab".repeat(32), "cd".repeat(32), "ef".repeat(32));
+    let (board, other) = (ann.create_board().await, ann.create_board().await);
+    let picture = |id: &str, sha256: &str| json!({"op": "add", "kind": "asset", "value": {"id": id, "type": "image", "src": format!("asset:{sha256}")}});
+    ann.save(
+        &board,
+        0,
+        json!([picture("a", &mine), picture("b", &mine), picture("c", &absent), picture("d", &theirs)]),
+    )
+    .await;
+    for (room, sha256) in [(&board, &mine), (&other, &theirs)] {
+        let key = format!("solo/{}/{}/assets/{sha256}", ann.id, room.0);
+        let sql = format!(
+            "WITH b AS (
+                INSERT INTO blob (id, key, sha256, size, media_type, stored_at)
+                VALUES (gen_random_uuid(), '{key}', decode('{sha256}', 'hex'), 1, 'image/png', now()) RETURNING id
+            )
+            INSERT INTO asset (id, node, sha256, blob, name)
+            SELECT gen_random_uuid(), '{}', decode('{sha256}', 'hex'), id, 'p.png' FROM b",
+            room.0
+        );
+        app.database.as_ref().unwrap().execute(&sql).await;
+    }
+    let link = share(&ann, &board, json!({"max_views": 1})).await;
+    let shown = app.stranger().get(&page(&link)).send().await.expect(200).json();
+    assert_eq!(keys(&shown["assets"]), [format!("asset:{mine}")], "{shown}");
+    let signed = shown["assets"].text(&format!("asset:{mine}"));
+    assert!(signed.starts_with(&app.url("/")) && signed.contains(&mine) && signed.contains("signature="), "{signed}");
+
+    let patient = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let ticket = shown["live"].text("ticket");
+    let ask =
+        |sha256: &str, query: &str| patient.get(app.url(&format!("{}assets/{sha256}/{query}", page(&link)))).send();
+    let found = ask(&mine, &format!("?ticket={ticket}")).await.unwrap();
+    assert_eq!(found.status().as_u16(), 302);
+    let to = found.headers()["Location"].to_str().unwrap().to_owned();
+    assert!(to.contains(&mine) && found.headers()["Cache-Control"].to_str().unwrap().contains("no-store"), "{to}");
+    for wrong in [&absent, &theirs, "x", &"AB".repeat(32)] {
+        let answer = ask(wrong, &format!("?ticket={ticket}")).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 404, "{wrong}");
+    }
+    assert_eq!(
+        ask(&mine, "").await.unwrap().status().as_u16(),
+        404,
+        "the only view is taken, and this shows no ticket"
+    );
+    let status = ann.get(&board.rest("share/")).send().await.expect(200).json();
+    assert_eq!(status["view_count"], 1);
 }

@@ -27,7 +27,7 @@ fn by_ticket(app: &Server, path: &str, ticket: &str) -> Knock {
 
 #[tokio::test]
 async fn l7_a_guest_watches_every_stroke_live_in_both_full_dialects() {
-    let app = Server::start().await;
+    let app = Server::with(&[("M4SH_ADMIN_BIND", "127.0.0.1:0")]).await;
     let ann = app.pupil("Ann").await;
     let board = ann.create_board().await;
     let link = share(&ann, &board, json!({})).await;
@@ -60,6 +60,16 @@ async fn l7_a_guest_watches_every_stroke_live_in_both_full_dialects() {
     }
     let views = ann.get(&board.rest("share/")).send().await.expect(200).json().number("view_count");
     assert_eq!(views, 4, "the page and three hellos with the token; tickets take none");
+    let metrics = format!("http://{}/metrics", app.admin_address().await);
+    let count = |what: &'static str| {
+        let asked = app.http().get(&metrics).send();
+        async move { asked.await.unwrap().text().await.unwrap().lines().any(|line| line == what).then_some(()) }
+    };
+    for line in ["m4sh_guests 6", "m4sh_share_views_total{by=\"page\"} 1", "m4sh_share_views_total{by=\"socket\"} 3"] {
+        eventually(line, || count(line)).await;
+    }
+    drop(guests);
+    eventually("guests that went are counted no more", || count("m4sh_guests 0")).await;
 }
 
 #[tokio::test]

@@ -89,10 +89,12 @@ async fn e20_a_board_as_large_as_can_be_is_drawn_or_refused_within_the_bounds() 
     }
     state.pop();
     state += "]}";
+    // How far it comes depends on the build: it must come to an end, and not by breaking.
+    let renderer = super::renderer().within(Duration::from_secs(5));
     let began = Instant::now();
-    let drawn = draw(order(Format::Thumbnail, state)).await;
-    assert!(matches!(drawn, Ok(_) | Err(RenderError::TimedOut | RenderError::Memory)), "{drawn:?}");
-    assert!(began.elapsed() < Duration::from_secs(35));
+    let drawn = renderer.render(order(Format::Thumbnail, state), |_| {}).await;
+    assert!(matches!(drawn, Ok(_) | Err(RenderError::TimedOut)), "{drawn:?}");
+    assert!(began.elapsed() < Duration::from_secs(15));
 }
 
 #[tokio::test]

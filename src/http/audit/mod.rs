@@ -89,12 +89,18 @@ pub async fn settle(request: &HttpRequest, status: StatusCode, traces: &Traces) 
         actor: notes.actor,
         category,
         action,
-        node: notes.node,
+        node: notes.node.or_else(|| node_of_path(request, category)),
         link: notes.link,
         origin: ClientOrigin::of(request).origin,
         data: bounded(notes.data),
     };
     services.events.record(event, pace).await;
+}
+
+/// The board that the path names.
+fn node_of_path(request: &HttpRequest, category: Category) -> Option<Uuid> {
+    let names_board = matches!(category, Category::Board | Category::Share);
+    names_board.then(|| request.match_info().get("id")?.parse().ok())?
 }
 
 /// What is kept of `data`: all of it, or only that it was too long.

@@ -147,6 +147,21 @@ pub async fn me(services: web::Data<Services>, Signed(who): Signed) -> Result<Ht
     Ok(HttpResponse::Ok().json(shapes::User::from(&account)))
 }
 
+/// `GET /auth/usage/`: what one's own objects cost. A quota of 0 is none.
+pub async fn usage(services: web::Data<Services>, Signed(who): Signed) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::ApiUser, who.user)?;
+    let usage = services.store.usage(who.user).await?;
+    let usage = usage.ok_or_else(|| Problem::Unauthenticated("This account does not exist.".into()))?;
+    let taken = usage.used.saturating_add(usage.reserved);
+    let remaining = (usage.quota > 0).then(|| usage.quota.saturating_sub(taken));
+    Ok(HttpResponse::Ok().json(json!({
+        "used": usage.used,
+        "reserved": usage.reserved,
+        "quota": usage.quota,
+        "remaining": remaining,
+    })))
+}
+
 /// The refresh token of a request: the body's, else the cookie's.
 fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<String>, Problem> {
     Ok(shapes::refresh_token(Fields::parse(body)?)?.or_else(|| cookie::read(request)))

@@ -6,12 +6,10 @@ use serde::Serialize;
 use crate::{
     domain::ids::UserId,
     http::{fields::Fields, problem::Problem},
-    limits::{EMAIL_BYTES, PASSWORD_BYTES},
+    limits::{EMAIL_BYTES, PASSWORD_BYTES, PERSON_NAME_CHARS},
     store::{Account, AccountRole},
 };
 
-/// Characters of a first or last name.
-const PERSON_NAME_CHARS: usize = 150;
 /// A refresh token has 43 characters.
 const REFRESH_BYTES: usize = 128;
 

@@ -33,7 +33,10 @@ pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, 
 /// `POST /classrooms/{id}/sessions/`: `{name?, template_board_id?}`, by a tutor.
 pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let wanted = Opening::read(call.fields()?)?;
-    call.led(path.0).await?;
+    let class = call.led(path.0).await?;
+    if let Some(from) = wanted.template {
+        call.services.holds_assets(from, class.owner).await?;
+    }
     let fresh = state::fresh(template(&call.services, wanted.template, call.user).await?).await?;
     let new = NewSession {
         id: SessionId(Uuid::now_v7()),
@@ -44,6 +47,9 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
         checkpoint: fresh.checkpoint,
     };
     let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
+    if let Some(from) = wanted.template {
+        call.services.copy_assets(from, row.board, class.owner).await?;
+    }
     call.trail.node(row.board.0);
     call.trail.note("session", row.id.to_string());
     Ok(HttpResponse::Created().json(shapes::Session::from(&row)))

@@ -42,6 +42,7 @@ impl Problem {
             Self::Pinned => "This snapshot is pinned; unpin it first.",
             Self::RateLimited { .. } => "Too many requests; wait for as long as Retry-After says.",
             Self::QuotaExceeded { .. } => "The storage quota does not hold this.",
+            Self::RangeNotSatisfiable { .. } => "These bytes are not there.",
             Self::UnsupportedMedia(why) | Self::InvalidAsset(why) => why,
             Self::Unavailable { .. } => "Temporarily unavailable; try again.",
             Self::Internal(_) => "Something went wrong on our side.",
@@ -133,6 +134,7 @@ impl Problem {
             | Self::UnsupportedEncoding
             | Self::UnknownRev
             | Self::ExportFailed(_)
+            | Self::RangeNotSatisfiable { .. }
             | Self::UnsupportedMedia(_)
             | Self::InvalidAsset(_)
             | Self::Pinned

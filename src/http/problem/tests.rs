@@ -50,6 +50,7 @@ fn samples() -> Vec<Problem> {
         Problem::QuotaExceeded { used: 5, quota: 10 },
         Problem::UnsupportedMedia("SVG is not taken.".into()),
         Problem::InvalidAsset("The image is cut off.".into()),
+        Problem::RangeNotSatisfiable { size: 9 },
         Problem::RateLimited { wait, limit: 120 },
         Problem::Unavailable { wait },
         Problem::Internal("password=hunter2".to_owned()),

@@ -2,7 +2,8 @@
 //! Called by the route table. Never takes a view: whoever sees the page has paid for it already.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
+    http::Method,
     http::header::{self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
     web,
 };
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::{Token, gone, opened, shown};
 use crate::{
     actors::messages::BoardView,
-    domain::ids::BoardId,
+    domain::{ids::BoardId, rate::Scope},
     http::{
         Services,
         extract::{ClientOrigin, PublicBase},
@@ -49,17 +50,22 @@ struct Head<'a> {
 /// The file. Counted when it is certain that it can be given.
 pub async fn file(
     services: web::Data<Services>,
+    request: HttpRequest,
     path: Token,
     wanted: web::Query<Wanted>,
     from: ClientOrigin,
     address: PublicBase,
 ) -> Result<HttpResponse, Problem> {
-    let link = opened(&services, from.address, &path.0, wanted.ticket.as_deref()).await?;
+    services.limiter.check(Scope::SoloAnon, from.address)?;
+    let link = opened(&services, &path.0, wanted.ticket.as_deref()).await?;
     if !link.allow_download {
         return Err(Problem::Forbidden("The owner of this board does not allow downloads."));
     }
     let named = wanted.format.as_deref().unwrap_or("json");
     let format = ExportFormat::from_name(named).ok_or(Problem::InvalidFormat)?;
+    if *request.method() == Method::HEAD {
+        return Ok(shown::guarded(HttpResponse::Ok()).content_type(format.media_type()).finish());
+    }
     if format != ExportFormat::Json {
         return drawn(&services, &link, &from, &address, format).await;
     }

@@ -1,10 +1,9 @@
 //! Shared boards for whoever has the link, without an account (contract/boards.md 2.7).
 //! Called by the route table. Never shows an e-mail address, and never shows a board before its view is taken.
 
+pub mod assets;
 pub mod download;
 mod shown;
-
-use std::net::IpAddr;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -32,10 +31,11 @@ pub async fn read(
     services: web::Data<Services>,
     request: HttpRequest,
     path: Token,
+    base: PublicBase,
     from: ClientOrigin,
-    address: PublicBase,
 ) -> Result<HttpResponse, Problem> {
-    let link = opened(&services, from.address, &path.0, None).await?;
+    services.limiter.check(Scope::SoloAnon, from.address)?;
+    let link = opened(&services, &path.0, None).await?;
     if *request.method() == Method::HEAD {
         return Ok(shown::guarded(HttpResponse::Ok()).content_type("application/json").finish());
     }
@@ -45,19 +45,19 @@ pub async fn read(
     }
     // Read first: an answer that cannot be given takes no view.
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
-    let picture = services.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), &address).await?;
+    let thumbnail = services.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), &base).await?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
+    let pictures = assets::of_state(&services, &base, link.board, &view.state).await?;
     if !services.store.count_view(link.id, Visit::Viewed, &from.origin).await? {
         return Err(Problem::DeadLink);
     }
     counter!("m4sh_share_views_total", "by" => "page").increment(1);
-    Ok(shown::page(&link, &card, picture, &view, &services.links, Timestamp::now()))
+    Ok(shown::page(&link, &card, thumbnail, &view, pictures, &services.links))
 }
 
 /// The link of a token, if it opens its board now. One whose views are all taken opens it still for a visitor who holds
 /// the ticket of one of them.
-async fn opened(services: &Services, address: IpAddr, token: &str, ticket: Option<&str>) -> Result<LiveLink, Problem> {
-    services.limiter.check(Scope::SoloAnon, address)?;
+async fn opened(services: &Services, token: &str, ticket: Option<&str>) -> Result<LiveLink, Problem> {
     let token = ShareToken::parse(token).ok_or(Problem::DeadLink)?;
     let link = services.store.link_by_hash(&token.hash()).await?.ok_or(Problem::DeadLink)?;
     let has_paid = || {

@@ -1,6 +1,8 @@
 //! How a shared board is shown to strangers. Called by the public routes.
 //! Never names an owner by anything but first and last name.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,6 +32,7 @@ struct Page<'a> {
     rev: u64,
     expires_at: Option<String>,
     live: Live,
+    assets: BTreeMap<String, String>,
 }
 
 /// How to go on watching: the position from which a socket resumes, so that the state need not come twice.
@@ -49,15 +52,16 @@ pub fn guarded(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer
 }
 
-/// The public page of a board, with the address of its picture and a ticket for what its visitor does next.
+/// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
 pub fn page(
     link: &LiveLink,
     card: &PublicCard,
-    picture: Option<String>,
+    thumbnail_url: Option<String>,
     view: &BoardView,
+    pictures: BTreeMap<String, String>,
     links: &Links,
-    now: Timestamp,
 ) -> HttpResponse {
+    let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
     let page = Page {
@@ -67,7 +71,7 @@ pub fn page(
         owner: owner(card),
         allow_download: link.allow_download,
         created_at: times::field(card.created_at),
-        thumbnail_url: picture,
+        thumbnail_url,
         rev: view.rev.0,
         expires_at: link.expires_at.map(times::field),
         live: Live {
@@ -75,6 +79,7 @@ pub fn page(
             ticket: links.ticket(Pass { link: link.id, board: link.board }, ends),
             epoch: view.epoch.0,
         },
+        assets: pictures,
     };
     guarded(HttpResponse::Ok())
         .insert_header((header::ETAG, detail::etag(view.rev)))

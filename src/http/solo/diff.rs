@@ -17,7 +17,7 @@ use crate::{
         Services,
         audit::Trail,
         extract::{DiffBody, SignedBody, base_required, idempotency_key},
-        fields::Fields,
+        fields::{Fields, whole},
         problem::Problem,
         times,
     },
@@ -58,7 +58,7 @@ impl Diff {
         let mut fields = Fields::from_value(Value::parse(body, Bounds::default())?)?;
         // Required and checked as ever, and then ignored: the header is what counts.
         if let Some(rev) = fields.required_value("rev")
-            && rev.as_u64().is_none()
+            && whole(&rev).is_none()
         {
             fields.fault("rev", "A whole number of at least 0 is required.");
         }

@@ -19,7 +19,7 @@ use super::{
     Services,
     audit::Trail,
     extract::{Paging, PublicBase, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
-    fields::Fields,
+    fields::{Fields, whole},
     problem::Problem,
 };
 use crate::{
@@ -29,14 +29,12 @@ use crate::{
         json::Value,
         rate::Scope,
     },
-    limits::{BOARD_PAGES, NAME_CHARS},
-    store::{BoardCard, BoardPatch, NewBoard},
+    limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS},
+    store::{BoardCard, BoardPatch, Copied, NewBoard},
 };
 
 type Id = web::Path<(BoardId,)>;
 
-/// Characters of a thumbnail's address.
-const URL_CHARS: usize = 2_048;
 /// The name of a session that was given none.
 const UNTITLED: &str = "Untitled";
 
@@ -70,7 +68,8 @@ pub async fn create(
     let name = wanted.card.name.unwrap_or_else(|| UNTITLED.to_owned());
     let page_count = wanted.card.page_count.unwrap_or(fresh.page_count);
     let thumbnail_url = wanted.card.thumbnail_url.flatten();
-    make(&services, &trail, body.who.user, name, thumbnail_url, page_count, fresh).await
+    let card = make(&services, &trail, body.who.user, name, thumbnail_url, page_count, &fresh).await?;
+    Ok(detail::new_board(&card, &fresh.state))
 }
 
 /// `GET /solo/sessions/{id}/` and `GET /boards/{id}/`: the board with its whole state.
@@ -158,7 +157,13 @@ pub async fn duplicate(
     let fresh = state::fresh(state::parse(view.state).await?).await?;
     let page_count = fresh.page_count;
     trail.note("of", path.0.to_string());
-    make(&services, &trail, who.user, name_of_copy(&card.name), None, page_count, fresh).await
+    let copy = make(&services, &trail, who.user, name_of_copy(&card.name), None, page_count, &fresh).await?;
+    if let Err(problem) = services.copy_assets(path.0, copy.id, who.user).await {
+        // A copy without its pictures is none.
+        services.store.delete_board(copy.id, who.user).await?;
+        return Err(problem);
+    }
+    Ok(detail::new_board(&copy, &fresh.state))
 }
 
 async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardCard, BoardView), Problem> {
@@ -174,14 +179,14 @@ async fn make(
     name: String,
     thumbnail_url: Option<String>,
     page_count: u32,
-    fresh: state::Fresh,
-) -> Result<HttpResponse, Problem> {
+    fresh: &state::Fresh,
+) -> Result<BoardCard, Problem> {
     services.must_exist(owner).await?;
     let id = BoardId(Uuid::now_v7());
-    let new = NewBoard { id, owner, name, thumbnail_url, page_count, checkpoint: fresh.checkpoint };
+    let new = NewBoard { id, owner, name, thumbnail_url, page_count, checkpoint: fresh.checkpoint.clone() };
     let card = services.store.create_board(new).await?;
     trail.node(id.0);
-    Ok(detail::new_board(&card, &fresh.state))
+    Ok(card)
 }
 
 fn must_match(base: Base, server_rev: Rev) -> Result<(), Problem> {
@@ -223,7 +228,7 @@ impl Wanted {
         let mut fields = Fields::from_value(body)?;
         let name = fields.name("name", NAME_CHARS);
         let page_count = fields.value("page_count").and_then(|value| {
-            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+            let count = whole(&value).and_then(|count| u32::try_from(count).ok());
             let count = count.filter(|count| (1..=BOARD_PAGES as u64).contains(&u64::from(*count)));
             if count.is_none() {
                 fields.fault("page_count", &format!("A whole number from 1 to {BOARD_PAGES} is required."));
@@ -241,6 +246,32 @@ impl Wanted {
 }
 
 impl Services {
+    /// Passes when a copy of the board's pictures would fit: for those who cannot take back what they make of it.
+    ///
+    /// # Errors
+    /// 403 `quota_exceeded`.
+    pub(super) async fn holds_assets(&self, from: BoardId, owner: UserId) -> Result<(), Problem> {
+        let bytes = self.store.assets_size(from).await?;
+        let Some(usage) = self.store.usage(owner).await? else { return Ok(()) };
+        let used = usage.used.saturating_add(usage.reserved);
+        let fits = bytes == 0 || usage.quota == 0 || used.saturating_add(bytes) <= usage.quota;
+        if fits { Ok(()) } else { Err(Problem::QuotaExceeded { used, quota: usage.quota }) }
+    }
+
+    /// Gives a copy of a board the pictures that its state refers to, at the cost of the copy's owner.
+    ///
+    /// # Errors
+    /// 403 `quota_exceeded`; then nothing was copied.
+    pub(super) async fn copy_assets(&self, from: BoardId, to: BoardId, owner: UserId) -> Result<(), Problem> {
+        match self.store.copy_assets(from, to, owner).await? {
+            Copied::Assets(_) => Ok(()),
+            Copied::Full(usage) => {
+                let used = usage.used.saturating_add(usage.reserved);
+                Err(Problem::QuotaExceeded { used, quota: usage.quota })
+            }
+        }
+    }
+
     /// A token of another issuer may name somebody without an account here; such a one can own nothing.
     pub(super) async fn must_exist(&self, user: UserId) -> Result<crate::identity::Card, Problem> {
         let card = self.people.card(user).await?;

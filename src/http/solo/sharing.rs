@@ -18,7 +18,7 @@ use crate::{
         Services,
         audit::Trail,
         extract::{Signed, SignedBody, SmallBody},
-        fields::Fields,
+        fields::{Fields, whole},
         problem::Problem,
         times,
     },
@@ -160,7 +160,7 @@ fn amount(fields: &mut Fields, name: &'static str, most: u64, default: Option<u3
         Some(value) if value.is_falsy() => return None,
         Some(value) => value,
     };
-    let number = value.as_u64().filter(|number| *number <= most).and_then(|number| u32::try_from(number).ok());
+    let number = whole(&value).filter(|number| *number <= most).and_then(|number| u32::try_from(number).ok());
     if number.is_none() {
         fields.fault(name, &format!("A whole number from 0 to {most} is required."));
     }

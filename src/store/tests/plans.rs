@@ -53,9 +53,6 @@ const CROWD: &str = "
         SELECT pg_temp.id('own', i), 'chore' || i, 'k', 'completed', now() FROM n;
     INSERT INTO idempotency (account, scope, key, fingerprint, expires_at)
         SELECT pg_temp.id('account', i), 's', 'k', '', now() FROM n;
-    INSERT INTO share_link (id, token_hash, node, created_by, expires_at)
-        SELECT pg_temp.id('link', i), sha256(i::text::bytea), pg_temp.id('board', i), pg_temp.id('account', i), now()
-        FROM n;
     INSERT INTO ledger (ref, account, kind, bytes, reserved_until)
         SELECT pg_temp.id('asset', i), pg_temp.id('account', i), 'asset', i, CASE i % 100 WHEN 0 THEN now() END FROM n;
     INSERT INTO loose_blob (blob) SELECT pg_temp.id('blob', i) FROM n;

@@ -27,7 +27,7 @@ struct House {
     client: tokio_postgres::Client,
     // After what uses them.
     _place: tempfile::TempDir,
-    database: TestDatabase,
+    _database: TestDatabase,
 }
 
 /// Somebody with a board.
@@ -47,7 +47,7 @@ impl House {
         let store = database.store().await;
         let mut vault = Vault::new(store.clone(), blobs);
         vault.turn = Duration::from_millis(200);
-        Self { vault, store, door, client: database.client().await, _place: place, database }
+        Self { vault, store, door, client: database.client().await, _place: place, _database: database }
     }
 
     async fn owner(&self, quota: i64) -> Owner {

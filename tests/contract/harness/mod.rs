@@ -6,9 +6,11 @@
 
 pub mod account;
 pub mod artist;
+pub mod bucket;
 pub mod files;
 pub mod postgres;
 pub mod replica;
+pub mod schema;
 pub mod server;
 pub mod socket;
 pub mod values;

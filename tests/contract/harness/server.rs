@@ -27,6 +27,7 @@ const ROOMY: &[&str] = &[
     "SOLO_BEACON",
     "SOLO_USER",
     "SOLO_ANON",
+    "SOLO_ANON_ASSET",
     "SOLO_EXPORT",
     "UPLOAD",
     "BOARD_METRICS",
@@ -150,7 +151,10 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_m4sh"));
         let foreign = std::env::vars_os().map(|(key, _)| key);
         let ours = ["DATABASE_URL", "REDIS_URL", "FRONTEND_URL", "RUST_LOG"];
-        for key in foreign.filter(|key| key.to_str().is_some_and(|k| k.starts_with("M4SH_") || ours.contains(&k))) {
+        for key in foreign.filter(|key| {
+            key.to_str()
+                .is_some_and(|k| ["M4SH_", "AWS_", "SOLO_"].iter().any(|own| k.starts_with(own)) || ours.contains(&k))
+        }) {
             command.env_remove(key);
         }
         command

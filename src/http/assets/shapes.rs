@@ -1,0 +1,104 @@
+//! How an asset is shown and named. Called by `http::assets`. Never shows an object's key.
+
+use serde::Serialize;
+
+use crate::{
+    http::{Services, extract::PublicBase, fields::Faults, problem::Problem, times},
+    limits::{ASSET_URL_LIFE, NAME_CHARS},
+    store::AssetRow,
+    vault::VaultError,
+};
+
+/// The name of a file that came without one.
+const UNNAMED: &str = "Untitled";
+
+/// An asset.
+#[derive(Serialize)]
+pub(super) struct Shown<'a> {
+    id: String,
+    r#ref: String,
+    name: &'a str,
+    media_type: &'a str,
+    size: u64,
+    width: Option<u32>,
+    height: Option<u32>,
+    pages: Option<u32>,
+    url: String,
+    created_at: String,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) async fn of(services: &Services, row: &'a AssetRow, base: &PublicBase) -> Result<Self, Problem> {
+        let url = services.vault.blobs().signed_url(&row.key, ASSET_URL_LIFE, &base.0).await;
+        let id = hex(&row.sha256);
+        Ok(Self {
+            r#ref: format!("asset:{id}"),
+            id,
+            name: &row.name,
+            media_type: &row.media_type,
+            size: row.size,
+            width: row.pixels.map(|pixels| pixels.0),
+            height: row.pixels.map(|pixels| pixels.1),
+            pages: row.pages,
+            url: url.map_err(VaultError::from)?,
+            created_at: times::field(row.created_at),
+        })
+    }
+}
+
+/// The name that an upload asks for: without the folders that some browsers send along.
+pub(super) fn name(asked: Option<&str>) -> Result<String, Problem> {
+    let asked = asked.unwrap_or_default();
+    let name = asked.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    if asked.chars().any(char::is_control) {
+        return Err(Problem::Invalid(Faults::one("name", "A name has no control characters.")));
+    }
+    if name.chars().count() > NAME_CHARS {
+        let words = format!("Ensure this field has no more than {NAME_CHARS} characters.");
+        return Err(Problem::Invalid(Faults::one("name", &words)));
+    }
+    Ok(if name.is_empty() { UNNAMED.to_owned() } else { name.to_owned() })
+}
+
+pub(super) fn hex(sha256: &[u8; 32]) -> String {
+    sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The hash that a path names, with or without `asset:` before it.
+pub(super) fn sha256(text: &str) -> Option<[u8; 32]> {
+    let text = text.strip_prefix("asset:").unwrap_or(text);
+    if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let mut sha256 = [0; 32];
+    for (at, byte) in sha256.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v12_a_name_loses_its_folders_and_has_no_control_characters() {
+        assert_eq!(name(Some(" C:\\fake\\Дошка.png ")).unwrap(), "Дошка.png");
+        assert_eq!(name(Some("../../x.png")).unwrap(), "x.png");
+        assert_eq!(name(None).unwrap(), "Untitled");
+        assert_eq!(name(Some("a/")).unwrap(), "Untitled");
+        for wrong in ["a\0.png", "a\nb", &"x".repeat(NAME_CHARS + 1)] {
+            assert_eq!(name(Some(wrong)).unwrap_err().status(), 400, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn v11_an_id_is_the_hash_in_lower_case_hex() {
+        let id = hex(&[0xab; 32]);
+        assert_eq!(sha256(&id), Some([0xab; 32]));
+        assert_eq!(sha256(&format!("asset:{id}")), Some([0xab; 32]));
+        for wrong in ["", "ab", &id.to_uppercase(), &format!("{id}0"), &"я".repeat(32)] {
+            assert_eq!(sha256(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The API's description: OpenAPI 3.1 as JSON, and a page that shows it (ADR 0020).
+//! Called by the route table. Never decides what a route does: a test compares it with the table, both ways.
+
+mod areas;
+mod dress;
+mod example;
+mod failures;
+pub mod page;
+mod params;
+mod words;
+
+use std::sync::LazyLock;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ETAG, IF_NONE_MATCH},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::OpenApi;
+
+/// How long a cache may answer in our place; a new version is seen within minutes.
+const CACHED: &str = "public, max-age=300";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "m4sh", description = include_str!("about.md"), license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    servers((url = "/", description = "This server")),
+    security(("bearer" = [])),
+)]
+struct Root;
+
+/// What is served, made at the first request.
+struct Document {
+    bytes: Bytes,
+    etag: String,
+}
+
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let bytes = Bytes::from(build().to_string());
+    let hash = Sha256::digest(&bytes);
+    let etag = hash.iter().take(8).fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
+    Document { bytes, etag }
+});
+
+/// `GET /openapi.json`.
+pub async fn document(request: HttpRequest) -> HttpResponse {
+    let Document { bytes, etag } = &*DOCUMENT;
+    let known = request.headers().get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let is_known = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));
+    let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer
+        .insert_header((ETAG, etag.as_str()))
+        .insert_header((CACHE_CONTROL, CACHED))
+        // Anybody's tools may read it: it is the same for everybody and needs no cookie.
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    if is_known { answer.finish() } else { answer.content_type("application/json").body(bytes.clone()) }
+}
+
+/// The whole document.
+fn build() -> Value {
+    let mut api = Root::openapi();
+    for area in areas::all() {
+        api.merge(area);
+    }
+    // Only our own types are in it, and their keys are texts.
+    let mut document = serde_json::to_value(api).unwrap_or_default();
+    document["components"]["securitySchemes"]["bearer"] = json!({
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `access` token of a login. It lives 15 minutes; `POST /api/v1/auth/refresh/` gives the next.",
+    });
+    dress::complete(&mut document);
+    document
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! The small schemas that others are made of, with the bounds of `limits` as values and not as copies.
+//! Used by the areas for their fields. Never describes a whole body.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, ObjectBuilder, RefOr, SchemaFormat,
+        schema::{AnyOfBuilder, ArrayBuilder, Schema, SchemaType, Type},
+    },
+};
+
+use super::areas::{
+    diagnostics::{BoardMetric, TelemetryEvent},
+    saves::Op,
+};
+use crate::limits::{
+    BOARD_PAGES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS,
+    LINK_VIEWS, NAME_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, URL_CHARS,
+};
+
+/// One line of text: no control characters.
+const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+/// The same, and not blank.
+const NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+/// A safe underestimate of "one @ with something fit on both sides".
+const EMAIL: &str = r"^[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$";
+
+macro_rules! words {
+    ($($(#[doc = $doc:literal])* $name:ident = $schema:expr;)+) => {$(
+        $(#[doc = $doc])*
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                RefOr::T($schema.description(Some(concat!($($doc),*).trim())).into())
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+words! {
+    /// The name of a board, a classroom or a lesson: not blank, without control characters. White space around it is cut off.
+    Name = name(NAME_CHARS).examples(["7-B Geometry"]);
+    /// A first or last name, perhaps empty. White space around it is cut off.
+    PersonName = line(PERSON_NAME_CHARS).examples(["Anna"]);
+    /// A short word of a client, such as its version.
+    Word = text().max_length(Some(CLIENT_WORD_CHARS)).pattern(Some(r"^[^\u0000]*$")).examples(["0.31.2"]);
+    /// Where a picture is.
+    Url = line(URL_CHARS).examples(["https://school.example/board.png"]);
+    /// An e-mail address as somebody types it to sign in.
+    LoginName = name(EMAIL_BYTES).examples(["anna@school.example"]);
+    /// A refresh token.
+    RefreshToken = name(128).examples(["3q2-7w9oLJ0b5kqGZzYw4m1nXc8vTtRrEeWwQqAaSsD"]);
+    /// An e-mail address.
+    Email =
+        text().max_length(Some(EMAIL_BYTES)).pattern(Some(EMAIL)).examples(["anna@school.example"]);
+    /// A password. Its length counts in bytes of UTF-8.
+    Password =
+        text()
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+            .min_length(Some(*PASSWORD_BYTES.start()))
+            .max_length(Some(*PASSWORD_BYTES.end()))
+            .examples(["correct horse battery"]);
+    /// A moment in UTC, with microseconds.
+    Moment =
+        text()
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .examples(["2026-01-31T12:00:00.000000Z"]);
+    /// The id of an item, a page or a key of `meta`: text without outer white space, counted in bytes.
+    ItemId =
+        name(ITEM_ID_BYTES).examples(["stroke-1"]);
+    /// A board's document: any JSON object. Keys that the server does not know survive at every level. The operations know
+    /// `pages` (each with `id`, `strokes`, `assets`, `shapes`, `texts`), `activePageId` and `meta`.
+    State =
+        object()
+            .extensions(Some([("x-m4sh-max-depth", json!(JSON_DEPTH))].into_iter().collect()))
+            .examples([json!({
+                "activePageId": "page-1",
+                "pages": [{"id": "page-1", "strokes": [], "assets": []}],
+            })]);
+    /// The state of a new board. Old clients send `null`, `[]` and other falsy values for an empty one.
+    FirstState = AnyOfBuilder::new()
+        .item(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(State::name())))
+        .item(falsy());
+    /// In how many days a link expires: 7 unless said otherwise; 0 or anything falsy means never.
+    LinkDays = amount(LINK_DAYS);
+    /// How often a link can be opened; 0 or anything falsy means without a bound.
+    LinkViews = amount(LINK_VIEWS);
+    /// Always `true`.
+    IsTrue = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));
+    /// Always `false`.
+    IsFalse = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false]));
+    /// A whole state to save, which cannot be empty: no board is cleared by accident.
+    NonEmptyState =
+        object().min_properties(Some(1)).examples([json!({
+            "activePageId": "page-1",
+            "pages": [{"id": "page-1", "strokes": [], "assets": []}],
+        })]);
+    /// How many pages a board has.
+    PageCount =
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(BOARD_PAGES as u64))
+            .examples([1]);
+    /// Members to add or to replace.
+    Members = object().min_properties(Some(1)).examples([json!({"color": "#c0392b"})]);
+    /// The operations of one batch, in order.
+    Batch =
+        ArrayBuilder::new()
+            .items(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(Op::name())))
+            .min_items(Some(1))
+            .max_items(Some(OPS_PER_BATCH));
+    /// One measurement, a list of them, or a list under `metrics`.
+    Measurements = alone_listed_or_wrapped(&BoardMetric::name(), "metrics");
+    /// One event, a list of them, or a list under `events`.
+    TelemetryEvents = alone_listed_or_wrapped(&TelemetryEvent::name(), "events");
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn line(most: usize) -> ObjectBuilder {
+    text().max_length(Some(most)).pattern(Some(LINE))
+}
+
+fn name(most: usize) -> ObjectBuilder {
+    text().min_length(Some(1)).max_length(Some(most)).pattern(Some(NAME))
+}
+
+fn alone_listed_or_wrapped(one: &str, wrapper: &str) -> AnyOfBuilder {
+    let one = || RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(one));
+    let list = || ArrayBuilder::new().items(one()).max_items(Some(CLIENT_EVENTS_PER_BODY));
+    let wrapped = object().property(wrapper, list()).required(wrapper);
+    AnyOfBuilder::new().item(one()).item(list()).item(wrapped)
+}
+
+/// What means "none" since ever.
+fn falsy() -> ObjectBuilder {
+    let values = [json!(null), json!([]), json!(0), json!(""), json!(false)];
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some(values))
+}
+
+fn amount(most: u64) -> AnyOfBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(most)).examples([30]);
+    AnyOfBuilder::new().item(number).item(falsy())
+}
+
+fn object() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object))
+}
