@@ -59,6 +59,12 @@ impl ExportFormat {
         [Self::Png, Self::Pdf, Self::Svg, Self::Json].into_iter().find(|format| format.name() == name)
     }
 
+    /// The media type of its files.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        self.drawn().map_or("application/json", render::Format::media_type)
+    }
+
     fn drawn(self) -> Option<render::Format> {
         match self {
             Self::Png => Some(render::Format::Png),
@@ -151,7 +157,7 @@ fn write_json(board: BoardId, subject: &ExportSubject, past: &past::Past) -> std
     out.flush()?;
     drop(out);
     let size = file.as_file().metadata()?.len();
-    Ok(Picture { file: file.into_temp_path(), size, media_type: "application/json", extension: "json" })
+    Ok(Picture { file: file.into_temp_path(), size, media_type: ExportFormat::Json.media_type(), extension: "json" })
 }
 
 fn moment(at: Timestamp) -> String {

@@ -133,6 +133,19 @@ async fn e39_an_export_that_waits_for_the_object_store_is_completed_when_it_is_b
 }
 
 #[tokio::test]
+async fn e41_a_thumbnail_that_cannot_be_made_is_told_as_old_clients_know_it() {
+    let app = Server::start().await;
+    let ann = app.pupil("Ann").await;
+    let board = ann.create_board().await;
+    ann.exported(&board, &wish("json")).await;
+    break_store(app.data.path());
+    let refused = ann.post(&board.rest("thumbnail/")).send().await.refused(500, "Failed to generate thumbnail");
+    assert_eq!(refused["code"], "thumbnail_failed");
+    mend_store(app.data.path());
+    ann.post(&board.rest("thumbnail/")).send().await.expect(200);
+}
+
+#[tokio::test]
 async fn e40_an_export_that_a_crash_interrupts_is_completed_after_the_restart() {
     let mut app = Server::start().await;
     let ann = app.pupil("Ann").await;

@@ -10,6 +10,7 @@ mod assets;
 mod boards;
 mod classrooms;
 pub mod diagnostics;
+mod exports;
 mod lessons;
 pub mod saves;
 mod service;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Description> {
         saves::Api::openapi(),
         snapshots::Api::openapi(),
         assets::Api::openapi(),
+        exports::Api::openapi(),
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),

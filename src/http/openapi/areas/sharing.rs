@@ -1,7 +1,5 @@
 //! Share links: made, seen and ended by who may share a board, opened by whoever has one.
 
-use std::collections::BTreeMap;
-
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -131,6 +129,16 @@ struct Download {
 #[schema(rename_all = "lowercase")]
 enum Format {
     Json,
+    Png,
+    Pdf,
+    Svg,
+}
+
+/// A picture on its way.
+#[derive(ToSchema)]
+struct Making {
+    #[schema(example = "processing", pattern = "^processing$")]
+    status: String,
 }
 
 /// A board as a file.
@@ -202,15 +210,25 @@ fn public_board() {}
 
 /// Download a shared board
 ///
-/// Where its owner allows that.
+/// Where its owner allows that. A picture is made once for each revision.
 #[utoipa::path(
     get, path = "/api/v1/solo/public/{token}/download/", tag = SHARING, security(()),
     params(("token" = String, Path, description = "Of the link."), Download),
-    responses((
-        status = 200, description = "The file.", body = BoardFile,
-        headers(("Content-Disposition" = String, description = "Its name.")),
-    )),
-    extensions(("x-m4sh-rate" = json!(Scope::SoloAnon.name())), ("x-m4sh-errors" = json!(["share_link_invalid", "forbidden"]))),
+    responses(
+        (
+            status = 200, description = "The JSON file.", body = BoardFile,
+            headers(("Content-Disposition" = String, description = "Its name.")),
+        ),
+        (
+            status = 202, description = "The picture is being made: come back after `Retry-After` seconds.", body = Making,
+            headers(("Retry-After" = u64, description = "Seconds.")),
+        ),
+        (status = 302, description = "The picture.", headers(("Location" = String, description = "Where it is."))),
+    ),
+    extensions(
+        ("x-m4sh-rate" = json!(Scope::SoloAnon.name())),
+        ("x-m4sh-errors" = json!(["share_link_invalid", "forbidden", "invalid_format", "session_too_large", "export_failed"])),
+    ),
 )]
 fn public_download() {}
 

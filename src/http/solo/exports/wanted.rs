@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     domain::json::Value,
     http::{
-        fields::{Faults, Fields},
+        fields::{self, Faults, Fields},
         problem::Problem,
     },
     jobs::ExportFormat,
@@ -31,7 +31,7 @@ impl Wanted {
         let mut whole = |field: &'static str| match fields.any(field) {
             None | Some(Value::Null) => None,
             // As Postgres keeps it: signed.
-            Some(value) => match value.as_i64().and_then(|number| u64::try_from(number).ok()) {
+            Some(value) => match fields::whole(&value).filter(|number| i64::try_from(*number).is_ok()) {
                 Some(number) => Some(number),
                 None => {
                     fields.fault(field, "A whole number of at least 0 is required.");
@@ -78,7 +78,7 @@ mod tests {
             "[]",
             "{",
             r#"{"rev":-1}"#,
-            r#"{"rev":1.0}"#,
+            r#"{"rev":1.5}"#,
             r#"{"rev":"1"}"#,
             r#"{"rev":9223372036854775808}"#,
             r#"{"page":-1}"#,
