@@ -36,17 +36,17 @@ pub enum Aged {
 }
 
 const EXPORTS: &str = "
-    DELETE FROM job WHERE id IN (
+    DELETE FROM job WHERE id = ANY (ARRAY(
         SELECT id FROM job WHERE kind = 'export' AND finished_at < $1 ORDER BY finished_at LIMIT $2
-    )";
+    ))";
 
 /// As two looks: each has its index.
 const LINKS: &str = "
-    DELETE FROM share_link WHERE id IN (
+    DELETE FROM share_link WHERE id = ANY (ARRAY(
         (SELECT id FROM share_link WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
         UNION ALL
         (SELECT id FROM share_link WHERE revoked_at < $1 ORDER BY revoked_at LIMIT $2)
-    )";
+    ))";
 
 /// A login expires with its newest token.
 const TOKENS: &str = "
@@ -62,33 +62,33 @@ const TOKENS: &str = "
     SELECT hash FROM old";
 
 const LOGINS: &str = "
-    DELETE FROM auth_session WHERE id IN (
+    DELETE FROM auth_session WHERE id = ANY (ARRAY(
         SELECT id FROM auth_session WHERE ended_at < $1 ORDER BY ended_at LIMIT $2
-    )";
+    ))";
 
 const ANSWERS: &str = "
     DELETE FROM idempotency WHERE (account, scope, key) IN (
         SELECT account, scope, key FROM idempotency WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
     )";
 
-const EVENTS: &str = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < $1 LIMIT $2)";
+const EVENTS: &str = "DELETE FROM event WHERE id = ANY (ARRAY(SELECT id FROM event WHERE at < $1 LIMIT $2))";
 
 const OWN_JOBS: &str = "
-    DELETE FROM job WHERE id IN (
+    DELETE FROM job WHERE id = ANY (ARRAY(
         SELECT j.id
         FROM unnest($3::text[]) AS k (kind)
         JOIN job j ON j.kind = k.kind AND j.finished_at < $1 AND j.account IS NULL AND j.status = 'completed'
         WHERE j.finished_at < (SELECT max(n.finished_at) FROM job n WHERE n.kind = k.kind AND n.status = 'completed')
         LIMIT $2
-    )";
+    ))";
 
 const FAILED_JOBS: &str = "
-    DELETE FROM job WHERE id IN (
+    DELETE FROM job WHERE id = ANY (ARRAY(
         SELECT j.id
         FROM unnest($3::text[]) AS k (kind)
         JOIN job j ON j.kind = k.kind AND j.finished_at < $1 AND j.account IS NULL AND j.status = 'failed'
         LIMIT $2
-    )";
+    ))";
 
 /// Nodes with more snapshots than may be; in the order of their ids.
 const CROWDED: &str = "
@@ -97,13 +97,13 @@ const CROWDED: &str = "
 /// Of each node those below the `$2` newest, but the pinned ones.
 const TRIM: &str = "
     WITH old AS (
-        DELETE FROM revision WHERE id IN (
+        DELETE FROM revision WHERE id = ANY (ARRAY(
             SELECT id FROM (
                 SELECT id, pinned, row_number() OVER (PARTITION BY node ORDER BY number DESC) AS place
                 FROM revision WHERE node = ANY ($1)
             ) ranked
             WHERE place > $2 AND NOT pinned
-        )
+        ))
         RETURNING blob
     )
     SELECT count(*) AS files, coalesce(sum(o.size), 0)::bigint AS bytes FROM old JOIN blob o ON o.id = old.blob";

@@ -61,6 +61,8 @@ pub async fn objects_cors<B: MessageBody + 'static>(
 }
 
 fn permit(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
+    // The API's CORS behind this speaks of cookies, which are of no use here.
+    headers.remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(allowed) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);

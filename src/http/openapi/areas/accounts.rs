@@ -10,7 +10,7 @@ const ACCOUNTS: &str = "Accounts";
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(register, login, refresh, logout, me),
+    paths(register, login, refresh, logout, me, usage),
     tags((name = ACCOUNTS, description = "Making an account, signing in, staying signed in, signing out.")),
 )]
 pub struct Api;
@@ -88,6 +88,22 @@ struct Tokens {
     expires_in: u64,
 }
 
+/// What one's objects cost, in bytes.
+#[derive(ToSchema)]
+struct Usage {
+    #[schema(minimum = 0, example = 20480)]
+    used: u64,
+    /// Of uploads that are under way.
+    #[schema(minimum = 0, example = 0)]
+    reserved: u64,
+    /// 0: without a bound.
+    #[schema(minimum = 0, example = 5_368_709_120_u64)]
+    quota: u64,
+    /// `null` without a quota.
+    #[schema(required = true, minimum = 0, example = 5_368_688_640_u64)]
+    remaining: Option<u64>,
+}
+
 /// Make an account
 ///
 /// An address is registered once, in whatever case it is written. Answers as a login does.
@@ -151,3 +167,11 @@ fn logout() {}
     extensions(("x-m4sh-rate" = json!(Scope::ApiUser.name()))),
 )]
 fn me() {}
+
+/// What my boards store
+#[utoipa::path(
+    get, path = "/api/v1/auth/usage/", tag = ACCOUNTS,
+    responses((status = 200, description = "Bytes.", body = Usage)),
+    extensions(("x-m4sh-rate" = json!(Scope::ApiUser.name()))),
+)]
+fn usage() {}

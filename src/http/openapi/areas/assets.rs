@@ -18,7 +18,7 @@ const ASSETS: &str = "Assets";
 #[openapi(
     paths(
         upload_asset, list_assets, read_asset, delete_asset, upload_session_asset, list_session_assets, read_session_asset,
-        delete_session_asset, public_asset, read_blob,
+        delete_session_asset, read_blob,
     ),
     tags((name = ASSETS, description = "Uploaded once, kept by hash, named in operations as `asset:<sha256>`.")),
 )]
@@ -75,15 +75,6 @@ struct Signature {
     /// Saves the object under this name.
     #[param(required = false)]
     name: String,
-}
-
-/// What opens a link whose views are all taken.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Ticket {
-    /// Of the public page.
-    #[param(required = false)]
-    ticket: String,
 }
 
 /// The bytes of a picture or a document.
@@ -158,19 +149,6 @@ asset_operations! {
     "/api/v1/solo/sessions/{id}/assets/", "/api/v1/solo/sessions/{id}/assets/{sha256}/":
         upload_session_asset, list_session_assets, read_session_asset, delete_session_asset;
 }
-
-/// A picture of a shared board
-#[utoipa::path(
-    get, path = "/api/v1/solo/public/{token}/assets/{sha256}/", tag = ASSETS, security(()),
-    params(
-        ("token" = String, Path, description = "Of the link."),
-        ("sha256" = String, Path, description = "The asset."),
-        Ticket,
-    ),
-    responses((status = 302, description = "Its bytes are elsewhere.", headers(("Location" = String, description = "A signed URL.")))),
-    extensions(("x-m4sh-rate" = json!(Scope::SoloAnonAsset.name())), ("x-m4sh-errors" = json!(["share_link_invalid", "not_found"]))),
-)]
-fn public_asset() {}
 
 /// An object behind a signed URL
 ///

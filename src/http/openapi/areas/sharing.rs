@@ -257,7 +257,7 @@ struct Ticket {
     )),
     extensions(
         ("x-m4sh-rate" = json!(Scope::SoloAnonAsset.name())),
-        ("x-m4sh-errors" = json!(["share_link_invalid"])),
+        ("x-m4sh-errors" = json!(["share_link_invalid", "not_found"])),
     ),
 )]
 fn public_asset() {}
