@@ -149,14 +149,14 @@ async fn e41_a_thumbnail_that_cannot_be_made_is_told_as_old_clients_know_it() {
 async fn e40_an_export_that_a_crash_interrupts_is_completed_after_the_restart() {
     let mut app = Server::start().await;
     let ann = app.pupil("Ann").await;
-    let board = ann.create_board_with(&heavy(8, 250)).await;
+    let board = ann.create_board_with(&heavy(30, 250)).await;
     let asked = ann.post(&board.rest("export/")).json(&wish("pdf")).send().await.expect(201).json();
     assert_ne!(asked["status"], "completed", "too quick to be interrupted: {asked}");
     app.kill_and_restart().await;
     let ended = ann.export_ended(&asked.text("id")).await;
-    assert_eq!((&ended["status"], &ended["page_count"]), (&json!("completed"), &json!(8)), "{ended}");
+    assert_eq!((&ended["status"], &ended["page_count"]), (&json!("completed"), &json!(30)), "{ended}");
     let file = fetch(&app, &ended.text("file_url")).await.expect(200);
-    assert_eq!(pdf_pages(&file.body), 8);
+    assert_eq!(pdf_pages(&file.body), 30);
     let database = app.database.clone().unwrap();
     assert_eq!(database.number("SELECT count(*) FROM blob").await, 1);
     let sums = "SELECT used + 1000000000 * reserved FROM account_usage";
@@ -168,7 +168,7 @@ async fn e40_an_export_that_is_deleted_while_it_is_made_leaves_nothing() {
     let app = Server::start().await;
     let database = app.database.clone().unwrap();
     let ann = app.pupil("Ann").await;
-    let board = ann.create_board_with(&heavy(8, 250)).await;
+    let board = ann.create_board_with(&heavy(30, 250)).await;
     let asked = ann.post(&board.rest("export/")).json(&wish("pdf")).send().await.expect(201).json();
     assert_ne!(asked["status"], "completed", "too quick to be interrupted: {asked}");
     ann.delete(&format!("/api/v1/exports/{}/", asked.text("id"))).send().await.expect(204);
