@@ -63,11 +63,12 @@ pub async fn file(
     }
     let named = wanted.format.as_deref().unwrap_or("json");
     let format = ExportFormat::from_name(named).ok_or(Problem::InvalidFormat)?;
+    // Nothing is made, and nothing counted, for who only asks whether there is something.
+    if *request.method() == Method::HEAD {
+        return Ok(shown::guarded(HttpResponse::Ok()).finish());
+    }
     if format != ExportFormat::Json {
         return drawn(&services, &link, &from, &address, format).await;
-    }
-    if *request.method() == Method::HEAD {
-        return Ok(shown::guarded(HttpResponse::Ok()).content_type("application/json").finish());
     }
     let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
