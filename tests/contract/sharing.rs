@@ -365,7 +365,10 @@ async fn l13_a_shared_board_is_downloaded_only_where_that_is_allowed_and_takes_n
     app.stranger().get(&page(&link)).send().await.expect(200);
 
     let link = share(&ann, &board, json!({"max_views": 1, "allow_download": true})).await;
-    app.stranger().call(Method::HEAD, &format!("{}download/", page(&link))).send().await.expect(200);
+    for format in ["json", "pdf"] {
+        let path = format!("{}download/?format={format}", page(&link));
+        app.stranger().call(Method::HEAD, &path).send().await.expect(200);
+    }
     let answer = file(&link, "?format=json").await.expect(200);
     is_guarded(&answer);
     assert!(answer.header("Content-Disposition").starts_with("attachment; filename=\"board.json\"; filename*=UTF-8''"));
@@ -386,6 +389,32 @@ async fn l13_a_shared_board_is_downloaded_only_where_that_is_allowed_and_takes_n
     is_dead(file(&others, &format!("?ticket={ticket}")).await);
     ann.delete(&board.rest("share/")).send().await.expect(204);
     is_dead(file(&link, &format!("?ticket={ticket}")).await);
+}
+
+#[tokio::test]
+async fn l13_a_shared_board_is_downloaded_in_every_form_and_each_download_counts_once() {
+    let app = Server::start().await;
+    let ann = app.pupil("Ann").await;
+    let board = ann.create_board().await;
+    ann.save(&board, 0, json!([add_stroke("s")])).await;
+    let link = share(&ann, &board, json!({"allow_download": true})).await;
+    for (format, begins) in [("png", &b"\x89PNG"[..]), ("pdf", b"%PDF-"), ("svg", b"<svg"), ("json", b"{")] {
+        let path = format!("{}download/?format={format}", page(&link));
+        let file = eventually("the file is made", || async {
+            let answer = app.stranger().get(&path).send().await;
+            match answer.status {
+                202 => None,
+                _ => Some(answer.expect(200)),
+            }
+        })
+        .await;
+        let start = String::from_utf8_lossy(&file.body[..file.body.len().min(200)]).into_owned();
+        assert!(file.body.windows(begins.len()).take(200).any(|bytes| bytes == begins), "{format}: {start}");
+    }
+    let status = ann.get(&board.rest("share/")).send().await.expect(200).json();
+    assert_eq!((status.number("view_count"), status.number("download_count")), (0, 4));
+    let log = ann.get(&board.rest("share/access-log/")).send().await.expect(200).json();
+    assert_eq!(log["count"], 4);
 }
 
 #[tokio::test]

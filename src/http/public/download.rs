@@ -63,6 +63,7 @@ pub async fn file(
     }
     let named = wanted.format.as_deref().unwrap_or("json");
     let format = ExportFormat::from_name(named).ok_or(Problem::InvalidFormat)?;
+    // Nothing is made, and nothing counted, for who only asks whether there is something.
     if *request.method() == Method::HEAD {
         return Ok(shown::guarded(HttpResponse::Ok()).content_type(format.media_type()).finish());
     }
