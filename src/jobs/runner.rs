@@ -99,9 +99,14 @@ impl Runner {
     /// Begins to take jobs, on a task of the caller's runtime.
     #[must_use]
     pub fn start(self) -> Running {
-        let _ = self.jobs.news.kinds.set(self.kinds.keys().copied().collect());
+        self.tell();
         let (stage, seen) = watch::channel(Stage::Taking);
         Running { stage, task: tokio::spawn(self.serve(seen)) }
+    }
+
+    /// Lets the queue's handle know what is done here.
+    fn tell(&self) {
+        let _ = self.jobs.news.kinds.set(self.kinds.keys().copied().collect());
     }
 
     async fn serve(mut self, mut stage: watch::Receiver<Stage>) {
@@ -176,6 +181,7 @@ impl Runner {
     /// As every query.
     pub async fn run_now(&self, kind: &str, params: serde_json::Value) -> Result<Option<JobRow>, StoreError> {
         let Some(kind) = self.kinds.get(kind) else { return Ok(None) };
+        self.tell();
         let id = Uuid::now_v7();
         let new = NewJob {
             id,
