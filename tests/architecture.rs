@@ -33,7 +33,7 @@ fn root() -> &'static Path {
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target" && name != "node_modules") {
+        if path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(is_ours) {
             found.extend(files(&path, ending));
         } else if path.to_str().is_some_and(|name| name.ends_with(ending)) {
             found.push(path);
@@ -41,6 +41,11 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Whether a folder of that name is the project's own: no build product, nothing that was installed.
+fn is_ours(name: &str) -> bool {
+    !matches!(name, "target" | "node_modules") && !name.starts_with('.')
 }
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -51,9 +51,9 @@ const LINKS: &str = "
 /// A login expires with its newest token.
 const TOKENS: &str = "
     WITH old AS (
-        DELETE FROM refresh_token WHERE hash IN (
+        DELETE FROM refresh_token WHERE hash = ANY (ARRAY(
             SELECT hash FROM refresh_token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
-        )
+        ))
         RETURNING auth_session, hash
     ), over AS (
         DELETE FROM auth_session s USING (SELECT DISTINCT auth_session FROM old) o
@@ -67,9 +67,9 @@ const LOGINS: &str = "
     ))";
 
 const ANSWERS: &str = "
-    DELETE FROM idempotency WHERE (account, scope, key) IN (
-        SELECT account, scope, key FROM idempotency WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
-    )";
+    DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM idempotency WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+    ))";
 
 const EVENTS: &str = "DELETE FROM event WHERE id = ANY (ARRAY(SELECT id FROM event WHERE at < $1 LIMIT $2))";
 

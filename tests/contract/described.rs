@@ -128,8 +128,10 @@ impl World {
         self.tutor.post(&path).header("Content-Type", "image/png").body(DOT).send().await.expect(201).json()
     }
 
+    /// A board with the page that the examples name.
     async fn board(&self) -> String {
-        self.tutor.create_board().await.0
+        let state = json!({"pages": [{"id": "page-1", "strokes": [], "assets": []}], "activePageId": "page-1"});
+        self.tutor.create_board_with(&state).await.0
     }
 
     /// The example, with secrets and codes that are good.
