@@ -65,6 +65,8 @@ step "Python client" .venv/bin/python examples/client.py --url "$url" --email "$
 step "browser" .venv/bin/python scripts/browser_check.py --url "$url" --out "$(target_dir)/browser" \
   --first "$first" --second "$second" --password "$password" --restart-cmd "scripts/server.sh crash '$work/demo'"
 
+step "a walk with curl" scripts/walk.sh "$url"
+
 k6=$(command -v k6 || say .venv/bin/k6)
 if [ ! -f loadtest/class.js ] || [ ! -x "$k6" ]; then
   say "=== k6: not run (no loadtest/class.js, or no k6 for this machine)"
