@@ -24,7 +24,7 @@ async fn v1_a_bucket_keeps_objects_with_their_type_their_board_and_a_version() {
     let board = tutor.create_board().await;
     let made = upload(&tutor, &board, png(1), "image/png").send().await.expect(201).json();
     let key = format!("solo/{}/{}/assets/{}", tutor.id, board.board(), made.text("id"));
-    assert_eq!(bucket.keys().await, [key.clone()]);
+    assert_eq!(bucket.keys().await, std::slice::from_ref(&key));
     let head = bucket.object(&key).await;
     let header =
         |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
