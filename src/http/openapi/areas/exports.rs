@@ -122,7 +122,7 @@ struct Picture {
         ("x-m4sh-rate" = json!(Scope::SoloExport.name())),
         ("x-m4sh-body-limit" = json!(SMALL_BODY)),
         ("x-m4sh-errors" = json!([
-            "invalid_format", "invalid_header", "forbidden", "quota_exceeded", "unknown_rev", "session_too_large", "key_reused",
+            "invalid_format", "invalid_header", "forbidden", "quota_exceeded", "unknown_rev", "not_found", "session_too_large", "key_reused",
         ])),
     ),
 )]
