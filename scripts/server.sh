@@ -17,6 +17,7 @@ start() {
   local bind=127.0.0.1:0 left=600
   [ ! -f "$dir/url" ] || bind=$(sed 's|^http://||' "$dir/url")
   [ ! -f "$dir/log" ] || cat "$dir/log" >>"$dir/log.before"
+  : >"$dir/log" # here and not by the server's start, which may come after the first look below: that would find the line of before
   # Its own private database, whatever this shell has in mind for others.
   env -u DATABASE_URL -u REDIS_URL M4SH_BIND="$bind" M4SH_ADMIN_BIND=off M4SH_DATA_DIR="$dir/data" M4SH_DEMO=1 \
     nohup "$bin" serve >"$dir/log" 2>&1 </dev/null &
