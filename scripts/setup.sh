@@ -17,6 +17,7 @@ python=python3
 if [ "$what" = test ]; then
   have chromium || have google-chrome || packages+=(chromium)
   have python3 || packages+=(python3)
+  have curl || packages+=(curl) # the walk of docs/tasks/walk-with-curl.md
   if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
     python=/usr/bin/python3 # a venv made by another python3 would need that one's own packages
     "$python" -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
