@@ -254,7 +254,7 @@ fn rules() -> BTreeMap<String, bool> {
 /// The rule that a test's name begins with, such as `d4` of `d4_a_refused_batch…`.
 fn cited(name: &str) -> Option<&str> {
     let (head, _) = name.split_once('_')?;
-    let letter = head.chars().next().is_some_and(|c| "drscjwpakhbovntelumx".contains(c));
+    let letter = head.chars().next().is_some_and(|c| c.is_ascii_lowercase());
     (letter && head.len() > 1 && head[1..].chars().all(|c| c.is_ascii_digit())).then_some(head)
 }
 

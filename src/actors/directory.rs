@@ -20,7 +20,7 @@ use crate::domain::ids::{BoardId, ClassroomId, SessionId, UserId};
 use crate::domain::rate::{Rate, Rates, Scope};
 use crate::limits;
 use crate::protocol::close::Close;
-use crate::store::{Page, Store};
+use crate::store::Store;
 
 pub use crate::actors::messages::{Base, BoardError, BoardView, Change, DiffSave, Reader, Saved, StateSave};
 
@@ -282,25 +282,27 @@ impl Directory {
     /// Members or roles of a classroom changed: boards and sockets of its sessions learn it. Resolves when they have,
     /// or after a few seconds; a change that is still on its way then arrives all the same.
     pub async fn members_changed(&self, classroom: ClassroomId) {
-        let mut page = Page { limit: limits::PAGE_MAX, offset: 0 };
-        loop {
-            let rows = match self.store().sessions(classroom, page).await {
-                Ok((_, rows)) => rows,
-                Err(error) => {
-                    tracing::error!(%classroom, %error, "members changed, but their sessions could not be read");
-                    return;
-                }
-            };
-            for row in &rows {
-                if self.awake(row.board).is_some() || self.0.sessions.contains_key(&(classroom, row.id)) {
-                    self.reread(classroom, row.id, "role").await;
-                }
+        let awake: Vec<BoardId> = self.0.boards.iter().map(|board| *board.key()).collect();
+        let mut sessions = match self.store().sessions_of_boards(classroom, &awake).await {
+            Ok(sessions) => sessions,
+            Err(error) => {
+                tracing::error!(%classroom, %error, "members changed, but their sessions could not be read");
+                Vec::new()
             }
-            if rows.len() < limits::PAGE_MAX as usize {
-                return;
-            }
-            page.offset += limits::PAGE_MAX;
+        };
+        sessions.extend(
+            self.0.sessions.iter().map(|door| *door.key()).filter(|door| door.0 == classroom).map(|door| door.1),
+        );
+        sessions.sort_unstable();
+        sessions.dedup();
+        for session in sessions {
+            self.reread(classroom, session, "role").await;
         }
+    }
+
+    /// Rules, boards or groups of one lesson changed: its boards and sockets learn it. Resolves as [`Directory::members_changed`].
+    pub async fn session_changed(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {
+        self.reread(classroom, session, why).await;
     }
 
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::{Digest, Document, Op, Refusal};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
+use crate::domain::json::Object;
 use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
@@ -39,6 +40,8 @@ pub struct Attach {
     pub resume: Option<Position>,
     /// By which door it came.
     pub door: Door,
+    /// How the class stands, for whoever came in by its door.
+    pub class: Option<Arc<Object>>,
 }
 
 /// By which door somebody comes to a board.

@@ -1,10 +1,15 @@
 //! What somebody may do on a board that they name in a path. Called by handlers that need more than to look.
 //! Never decides: the rows say what somebody is, `domain::access` what that allows.
 
+use jiff::Timestamp;
+
 use super::{Services, problem::Problem};
-use crate::domain::{
-    access::Can,
-    ids::{BoardId, UserId},
+use crate::{
+    domain::{
+        access::{Can, Standing},
+        ids::{BoardId, UserId},
+    },
+    store::BoardAccess,
 };
 
 impl Services {
@@ -13,9 +18,17 @@ impl Services {
     /// # Errors
     /// 404 for a board that is not there, or not for them.
     pub(super) async fn rights(&self, board: BoardId, who: UserId) -> Result<Can, Problem> {
-        let access = self.store.board_access(board).await?;
-        let (role, live) = access.and_then(|access| access.role_of(who)).ok_or(Problem::NotFound)?;
-        Ok(Can::of(role, live))
+        self.standing(board, who).await.map(|(_, standing)| standing.can)
+    }
+
+    /// The board's rights, and what `who` is and may do there at this moment.
+    ///
+    /// # Errors
+    /// As [`Services::rights`].
+    pub(super) async fn standing(&self, board: BoardId, who: UserId) -> Result<(BoardAccess, Standing), Problem> {
+        let access = self.store.board_access(board).await?.ok_or(Problem::NotFound)?;
+        let standing = access.standing(who, Timestamp::now()).ok_or(Problem::NotFound)?;
+        Ok((access, standing))
     }
 
     /// Passes for those who may share a board: its owner, and the tutors of its class.

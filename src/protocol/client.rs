@@ -7,6 +7,7 @@ use crate::domain::board::{Op, OpsError};
 use crate::domain::ids::{ClientId, Epoch, Rev};
 use crate::domain::json::{Bounds, Value};
 use crate::limits;
+use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::{msgpack, presence};
 
@@ -98,6 +99,8 @@ pub enum ClientFrame {
     Status(Status),
     /// Answered with the same `n`.
     Ping(Value),
+    /// Something for the class.
+    Class(ClassFrame),
     /// My colour (presence dialect).
     Join {
         /// `#rrggbb`.
@@ -147,7 +150,11 @@ impl ClientFrame {
                 status(&value).map_or_else(|| bad("status needs state: active, idle, typing or away"), Self::Status)
             }
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
-            other => Self::Unknown(other.chars().take(64).collect::<String>().into()),
+            other => match ClassFrame::read(other, &value) {
+                Some(Ok(frame)) => Self::Class(frame),
+                Some(Err(detail)) => bad(detail),
+                None => Self::Unknown(other.chars().take(64).collect::<String>().into()),
+            },
         })
     }
 }

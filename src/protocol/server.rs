@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::domain::access::{Can, Role};
 use crate::domain::board::Entry;
-use crate::domain::ids::{ClassroomId, ConnId, Epoch, Rev, SessionId, UserId};
+use crate::domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Bounds, Object, Value};
 use crate::domain::rate::Rate;
 use crate::protocol::client::{Status, View};
@@ -50,8 +50,8 @@ pub struct Welcome<'a> {
     pub roster: Vec<&'a Person>,
     /// Named budgets with their bursts.
     pub budgets: &'a [(&'static str, Rate, u32)],
-    /// The class session that this board belongs to.
-    pub class: Option<(ClassroomId, SessionId)>,
+    /// The class that this board belongs to, and how it stands for those who came in by its door.
+    pub class: Option<Arc<Object>>,
     /// The document, or what was missed.
     pub content: Content,
 }
@@ -121,6 +121,8 @@ pub enum ServerFrame<'a> {
     Journal { flowing: bool },
     /// The session has ended.
     Ended(SessionId),
+    /// A frame that was put together elsewhere: its `t` and whatever it carries.
+    Ready(&'a Object),
     /// The answer to a ping.
     Pong(&'a Value),
     /// The last frame before a close.
@@ -216,6 +218,7 @@ impl ServerFrame<'_> {
                 frame("journal", [("state", if *flowing { "flowing" } else { "waiting" }.into())])
             }
             Self::Ended(session) => frame("ended", [("session", session.to_string().into())]),
+            Self::Ready(fields) => (*fields).clone(),
             Self::Pong(n) => frame("pong", [("n", (*n).clone())]),
             Self::Bye(close) => {
                 let mut fields =
@@ -245,6 +248,7 @@ impl ServerFrame<'_> {
             | Self::Can { .. }
             | Self::Journal { .. }
             | Self::Ended(_)
+            | Self::Ready(_)
             | Self::Pong(_) => return None,
         })
     }
@@ -276,12 +280,7 @@ impl Welcome<'_> {
                 ("budgets", Value::Object(budgets.collect())),
             ],
         );
-        if let Some((classroom, session)) = self.class {
-            let mut class = Object::default();
-            put(&mut class, "classroom", Some(classroom.to_string().into()));
-            put(&mut class, "session", Some(session.to_string().into()));
-            fields.insert("class".to_owned(), Value::Object(class));
-        }
+        put(&mut fields, "class", self.class.as_deref().map(|class| Value::Object(class.clone())));
         match &self.content {
             Content::State(_) => {}
             Content::Tail(entries) => {

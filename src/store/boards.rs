@@ -1,18 +1,19 @@
 //! Boards while they are awake: ownership, checkpoints, the journal's tail, rights. Called by the board actor.
 //! Never decodes a checkpoint and never compares revisions beyond what the fence needs.
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    SessionStatus, Store, StoreError,
+    Store, StoreError,
     journal::FORMAT,
     pool::{Conn, Params},
-    rows::{self, get, signed, word},
+    rows::{self, get, signed},
 };
 use crate::{
     domain::{
-        access::Role,
+        access::{Rights, Standing},
         board::{BatchKey, Entry, Receipt},
         ids::{BoardId, ClassroomId, ClientId, Epoch, Rev, SessionId, UserId},
     },
@@ -44,23 +45,19 @@ pub struct BoardSession {
     pub classroom: ClassroomId,
     /// Itself.
     pub session: SessionId,
-    /// Whether it has not ended.
-    pub live: bool,
-    /// The classroom's members, its owner (`Role::Tutor`) among them.
-    pub members: Vec<(UserId, Role)>,
+    /// Whether what pupils draw on this board is hidden from one another.
+    pub isolated: bool,
+    /// Who may do what on this board.
+    pub rights: Rights,
 }
 
 impl BoardAccess {
-    /// What somebody is to the board and whether its lesson goes on; `None` for a stranger. A board of one's own is
-    /// always live.
+    /// What somebody is and may do; `None` for a stranger. A board of one's own is always live.
     #[must_use]
-    pub fn role_of(&self, user: UserId) -> Option<(Role, bool)> {
+    pub fn standing(&self, user: UserId, now: Timestamp) -> Option<Standing> {
         match &self.session {
-            Some(class) => {
-                let member = class.members.iter().find(|(member, _)| *member == user);
-                member.map(|(_, role)| (*role, class.live))
-            }
-            None => (user == self.owner).then_some((Role::Owner, true)),
+            Some(class) => class.rights.standing(user, now),
+            None => (user == self.owner).then_some(Standing::OWNER),
         }
     }
 }
@@ -84,13 +81,22 @@ const CLAIM: &str = "
     RETURNING b.epoch";
 
 pub(super) const ACCESS: &str = "
-    SELECT n.owner, s.id AS session, s.classroom, s.status, m.accounts, m.roles
+    SELECT n.owner, s.session, s.classroom, s.status, s.isolated, s.pupil, s.team, m.*, r.*, t.mates
     FROM board b
     JOIN node n ON n.id = b.id
-    LEFT JOIN class_session s ON s.board = b.id
+    LEFT JOIN class_board s ON s.board = b.id
     LEFT JOIN LATERAL (
         SELECT array_agg(account) AS accounts, array_agg(role) AS roles FROM member WHERE \"group\" = s.classroom
     ) m ON true
+    LEFT JOIN LATERAL (
+        SELECT array_agg(session IS NOT NULL) AS rule_sessions, array_agg(account) AS rule_accounts,
+            array_agg(what) AS rule_whats, array_agg(allowed) AS rule_alloweds, array_agg(until) AS rule_untils
+        FROM class_rule
+        WHERE classroom = s.classroom AND (session IS NULL OR session = s.session) AND (until IS NULL OR until > now())
+    ) r ON true
+    LEFT JOIN LATERAL (
+        SELECT array_agg(account) AS mates FROM class_team_member WHERE session = s.session AND team = s.team
+    ) t ON true
     WHERE b.id = $1 AND n.trashed_at IS NULL";
 
 const CHECKPOINTS: &str = "SELECT epoch, rev, bytes FROM checkpoint WHERE board = $1 ORDER BY rev DESC";
@@ -144,8 +150,8 @@ async fn access(conn: &Conn<'_>, id: BoardId) -> Result<Option<BoardAccess>, Sto
         Some(session) => Some(BoardSession {
             classroom: ClassroomId(get(&row, "classroom")?),
             session: SessionId(session),
-            live: word(&row, "status", SessionStatus::from_name)? == SessionStatus::Active,
-            members: rows::members(&row)?,
+            isolated: get(&row, "isolated")?,
+            rights: rows::rights(&row)?,
         }),
     };
     Ok(Some(BoardAccess { owner: UserId(get(&row, "owner")?), session }))

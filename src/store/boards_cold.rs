@@ -121,7 +121,7 @@ pub(super) const LIST: &str = concat!(
     head!(),
     "
         WHERE n.owner = $1 AND n.kind = 'board' AND n.trashed_at IS NULL
-            AND NOT EXISTS (SELECT FROM class_session s WHERE s.board = n.id)
+            AND NOT EXISTS (SELECT FROM class_board s WHERE s.board = n.id)
     ), page AS (
         SELECT * FROM mine ORDER BY updated_at DESC, id DESC LIMIT $2 OFFSET $3
     )
@@ -143,7 +143,7 @@ const CARD: &str = concat!(
     picture!("n.id"),
     "
     WHERE n.id = $1 AND n.trashed_at IS NULL AND (n.owner = $2 OR EXISTS (
-        SELECT FROM class_session s JOIN member m ON m.\"group\" = s.classroom WHERE s.board = n.id AND m.account = $2
+        SELECT FROM class_board_reader r WHERE r.board = n.id AND r.account = $2
     ))"
 );
 
@@ -166,7 +166,7 @@ const LOCK: &str = "
     FROM board b
     JOIN node n ON n.id = b.id
     WHERE b.id = $1 AND n.owner = $2 AND n.trashed_at IS NULL
-        AND NOT EXISTS (SELECT FROM class_session s WHERE s.board = b.id)
+        AND NOT EXISTS (SELECT FROM class_board s WHERE s.board = b.id)
     FOR UPDATE OF b";
 
 /// Takes the board and its checkpoints along; a trigger notes the journal, which may be long, for `purge_journal`.

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::{
     Page, Store, StoreError,
@@ -10,8 +11,8 @@ use super::{
     rows::{self, get, signed_pages, word},
 };
 use crate::domain::{
-    access::Role,
-    ids::{BoardId, ClassroomId, SessionId, UserId},
+    access::{BoardFor, Rights},
+    ids::{BoardId, ClassroomId, SessionId},
 };
 
 /// Whether a lesson goes on.
@@ -98,12 +99,14 @@ pub struct SessionBoard {
 /// What the rights in a session follow from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionAccess {
-    /// Its board.
+    /// Its shared board.
     pub board: BoardId,
-    /// Whether it has not ended.
-    pub live: bool,
-    /// The classroom's members, its owner (`Role::Tutor`) among them.
-    pub members: Vec<(UserId, Role)>,
+    /// Whether what pupils draw there is hidden from one another.
+    pub isolated: bool,
+    /// Rights on the shared board.
+    pub rights: Rights,
+    /// Its other boards, and for whom each is.
+    pub others: Vec<(BoardId, BoardFor)>,
 }
 
 /// The lock on the class keeps its deletion from overtaking: either the session is made first and deleted with the
@@ -156,12 +159,28 @@ const LIVE: &str = "
     SELECT id, board FROM class_session WHERE classroom = $1 AND status = 'active' ORDER BY created_at DESC, id DESC";
 
 const ACCESS: &str = "
-    SELECT s.board, s.status, m.accounts, m.roles
+    SELECT s.board, s.status, s.isolated, NULL::uuid AS pupil, NULL::integer AS team, m.*, r.*
     FROM class_session s
     CROSS JOIN LATERAL (
         SELECT array_agg(account) AS accounts, array_agg(role) AS roles FROM member WHERE \"group\" = s.classroom
     ) m
+    CROSS JOIN LATERAL (
+        SELECT array_agg(session IS NOT NULL) AS rule_sessions, array_agg(account) AS rule_accounts,
+            array_agg(what) AS rule_whats, array_agg(allowed) AS rule_alloweds, array_agg(until) AS rule_untils
+        FROM class_rule
+        WHERE classroom = s.classroom AND (session IS NULL OR session = s.id) AND (until IS NULL OR until > now())
+    ) r
     WHERE s.classroom = $1 AND s.id = $2";
+
+/// The boards of a lesson besides the shared one.
+const OTHERS: &str = "
+    SELECT b.board, b.pupil, b.team,
+        (SELECT array_agg(account) FROM class_team_member t WHERE t.session = b.session AND t.team = b.team) AS mates
+    FROM session_board b
+    WHERE b.session = $1";
+
+/// Which lessons of a class some boards belong to.
+const OF_BOARDS: &str = "SELECT DISTINCT session FROM class_board WHERE classroom = $1 AND board = ANY ($2)";
 
 impl SessionRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -259,16 +278,34 @@ impl Store {
         classroom: ClassroomId,
         session: SessionId,
     ) -> Result<Option<SessionAccess>, StoreError> {
-        let row = self.pool.get().await?.query_opt(ACCESS, &[&classroom.0, &session.0]).await?;
+        let conn = self.pool.get().await?;
+        let row = conn.query_opt(ACCESS, &[&classroom.0, &session.0]).await?;
         let Some(row) = row else { return Ok(None) };
+        let other = |row: &Row| Ok((BoardId(get(row, "board")?), rows::board_for(row)?));
+        let others = conn.query(OTHERS, &[&session.0]).await?;
         Ok(Some(SessionAccess {
             board: BoardId(get(&row, "board")?),
-            live: word(&row, "status", SessionStatus::from_name)? == SessionStatus::Active,
-            members: rows::members(&row)?,
+            isolated: get(&row, "isolated")?,
+            rights: rows::rights(&row)?,
+            others: others.iter().map(other).collect::<Result<_, StoreError>>()?,
         }))
+    }
+
+    /// The lessons of a class to which any of these boards belongs.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn sessions_of_boards(
+        &self,
+        classroom: ClassroomId,
+        boards: &[BoardId],
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let boards: Vec<Uuid> = boards.iter().map(|board| board.0).collect();
+        let rows = self.pool.get().await?.query(OF_BOARDS, &[&classroom.0, &boards]).await?;
+        rows.iter().map(|row| Ok(SessionId(get(row, "session")?))).collect()
     }
 }
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[CREATE, LIST, ONE, RENAME, END, LIVE, ACCESS];
+pub(super) const QUERIES: &[&str] = &[CREATE, LIST, ONE, RENAME, END, LIVE, ACCESS, OTHERS, OF_BOARDS];

@@ -145,7 +145,7 @@ const LOCK_BOARDS: &str = "
     )
     SELECT b.id
     FROM board b
-    WHERE b.id IN (SELECT id FROM tree UNION SELECT board FROM class_session WHERE classroom = $1)
+    WHERE b.id IN (SELECT id FROM tree UNION SELECT board FROM class_board WHERE classroom = $1)
     ORDER BY b.id
     FOR UPDATE OF b";
 

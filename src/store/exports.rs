@@ -78,8 +78,7 @@ macro_rules! export {
 macro_rules! seen_by_2 {
     () => {
         "n.trashed_at IS NULL AND (n.owner = $2 OR (x.account = $2 AND EXISTS (
-            SELECT FROM class_session s JOIN member m ON m.\"group\" = s.classroom
-            WHERE s.board = n.id AND m.account = $2
+            SELECT FROM class_board_reader r WHERE r.board = n.id AND r.account = $2
         )))"
     };
 }

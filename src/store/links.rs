@@ -135,7 +135,7 @@ macro_rules! lives {
             SELECT FROM node n
             JOIN account a ON a.id = l.created_by AND a.disabled_at IS NULL
             WHERE n.id = l.node AND n.kind = 'board' AND n.trashed_at IS NULL AND (n.owner = l.created_by OR EXISTS (
-                SELECT FROM class_session s
+                SELECT FROM class_board s
                 JOIN member m ON m.\"group\" = s.classroom AND m.account = l.created_by AND m.role = 'tutor'
                 WHERE s.board = n.id
             ))

@@ -1,12 +1,15 @@
 //! Between Postgres' signed numbers and names and the domain's types. Called by the rest of `store` only.
 //! Never guesses: a row that cannot be read is an error.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use tokio_postgres::{Row, types::FromSql};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{SessionStatus, StoreError};
 use crate::domain::{
-    access::Role,
+    access::{BoardFor, Rights, Role, Rule, What},
     board::Digest,
     ids::{Epoch, Rev, UserId},
 };
@@ -46,18 +49,51 @@ pub(super) fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> R
     read(text).ok_or_else(|| StoreError::query(format!("{column} is {text:?}, which this program does not know")))
 }
 
-/// Members as two arrays, `accounts` and `roles`, which are NULL when there are none.
-pub(super) fn members(row: &Row) -> Result<Vec<(UserId, Role)>, StoreError> {
-    let accounts = get::<Option<Vec<Uuid>>>(row, "accounts")?.unwrap_or_default();
-    let roles = get::<Option<Vec<&str>>>(row, "roles")?.unwrap_or_default();
-    accounts
-        .into_iter()
-        .zip(roles)
-        .map(|(account, role)| {
-            let role = Role::from_name(role).ok_or_else(|| StoreError::query(format!("unknown role {role:?}")))?;
-            Ok((UserId(account), role))
-        })
-        .collect()
+/// The rights on a board of a class: `status`, whose it is, members and rules as arrays.
+pub(super) fn rights(row: &Row) -> Result<Rights, StoreError> {
+    Ok(Rights {
+        live: word(row, "status", SessionStatus::from_name)? == SessionStatus::Active,
+        members: members(row)?,
+        rules: rules(row)?,
+        board: board_for(row)?,
+    })
+}
+
+/// Whose a board of a class is: `pupil`, or `team` with its `mates`.
+pub(super) fn board_for(row: &Row) -> Result<BoardFor, StoreError> {
+    Ok(match (get::<Option<Uuid>>(row, "pupil")?, get::<Option<i32>>(row, "team")?) {
+        (Some(pupil), _) => BoardFor::Pupil(UserId(pupil)),
+        (None, Some(_)) => BoardFor::Group(list::<Uuid>(row, "mates")?.into_iter().map(UserId).collect()),
+        (None, None) => BoardFor::Everybody,
+    })
+}
+
+/// An array's elements; none when it is NULL.
+pub(super) fn list<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<Vec<T>, StoreError> {
+    Ok(get::<Option<Vec<T>>>(row, column)?.unwrap_or_default())
+}
+
+/// Members as two arrays, `accounts` and `roles`.
+pub(super) fn members(row: &Row) -> Result<HashMap<UserId, Role>, StoreError> {
+    let roles = list::<&str>(row, "roles")?;
+    let member = |(account, role)| {
+        let role = Role::from_name(role).ok_or_else(|| StoreError::query(format!("unknown role {role:?}")))?;
+        Ok((UserId(account), role))
+    };
+    list::<Uuid>(row, "accounts")?.into_iter().zip(roles).map(member).collect()
+}
+
+/// Rules as five arrays.
+pub(super) fn rules(row: &Row) -> Result<Vec<Rule>, StoreError> {
+    let (sessions, alloweds) = (list::<bool>(row, "rule_sessions")?, list::<bool>(row, "rule_alloweds")?);
+    let (accounts, untils) =
+        (list::<Option<Uuid>>(row, "rule_accounts")?, list::<Option<Timestamp>>(row, "rule_untils")?);
+    let rest = sessions.into_iter().zip(accounts).zip(alloweds).zip(untils);
+    let rule = |(what, (((session, who), allowed), until))| {
+        let what = What::from_name(what).ok_or_else(|| StoreError::query(format!("unknown right {what:?}")))?;
+        Ok(Rule { session, who: Option::map(who, UserId), what, allowed, until })
+    };
+    list::<&str>(row, "rule_whats")?.into_iter().zip(rest).map(rule).collect()
 }
 
 /// As Postgres keeps a revision or an epoch. Both count up from 0 by one and never reach the sign.

@@ -8,7 +8,7 @@ use actix::Addr;
 use jiff::Timestamp;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, Enter, Leave};
+use crate::actors::classroom::{Arrived, ClassroomActor, Enter, Entered, Leave};
 use crate::actors::messages::{self, Attach, Declined};
 use crate::actors::outbox::Outbox;
 use crate::domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
@@ -69,11 +69,11 @@ impl Greeting {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
         };
-        let (class, board) = match self.door {
-            Door::Board(board) => (None, board),
+        let (class, board, stands) = match self.door {
+            Door::Board(board) => (None, board, None),
             Door::Class(classroom, session) => {
-                let (class, board) = self.enter(user, classroom, session).await?;
-                (Some(class), board)
+                let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
+                (Some(class), entered.board, Some(entered.class))
             }
         };
         let door = match (&class, &watching) {
@@ -81,9 +81,13 @@ impl Greeting {
             (None, Some(_)) => messages::Door::Link,
             (None, None) => messages::Door::Board,
         };
-        let attach =
-            Attach { conn: self.conn, user, name, client, dialect: self.dialect, outbox: outbox.clone(), resume, door };
-        match self.attach(board, attach).await {
+        let (conn, dialect) = (self.conn, self.dialect);
+        let attach = Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, door, class: stands };
+        let attached = self.attach(board, attach).await;
+        if let (Ok(_), Some(class)) = (&attached, &class) {
+            class.do_send(Arrived { conn });
+        }
+        match attached {
             Ok(board) => Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, outbox, ends, watching }),
             Err(close) => {
                 if let Some(class) = class {
@@ -127,14 +131,17 @@ impl Greeting {
     async fn enter(
         &self,
         user: UserId,
+        name: &Arc<str>,
+        outbox: &Outbox,
         classroom: ClassroomId,
         session: SessionId,
-    ) -> Result<(Addr<ClassroomActor>, BoardId), Close> {
+    ) -> Result<(Addr<ClassroomActor>, Entered), Close> {
         let mut close = Close::Moved;
         for _ in 0..LOOK_UPS {
             let Some(class) = self.sockets.directory.locate_session(classroom, session) else { break };
-            match class.send(Enter { conn: self.conn, user }).await {
-                Ok(Ok(board)) => return Ok((class, board)),
+            let (name, outbox) = (name.clone(), outbox.clone());
+            match class.send(Enter { conn: self.conn, user, name, dialect: self.dialect, outbox }).await {
+                Ok(Ok(entered)) => return Ok((class, entered)),
                 Ok(Err(Declined::Close(declined))) => return Err(declined),
                 // The actor stopped between the look-up and the message.
                 Ok(Err(Declined::Moved)) | Err(_) => close = Close::Moved,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::Addr;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, Leave};
+use crate::actors::classroom::{ClassroomActor, Leave, Said};
 use crate::actors::clock;
 use crate::actors::messages::{Detach, Show, Shown, Submit};
 use crate::actors::meters::meters;
@@ -52,6 +52,11 @@ impl Seated {
             ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
             ClientFrame::View(view) => self.show(Shown::View(view)),
             ClientFrame::Status(status) => self.show(Shown::Status(status)),
+            ClientFrame::Class(frame) => match &self.class {
+                // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
+                Some(class) => drop(class.send(Said { conn: self.conn, frame }).await),
+                None => self.refuse(None, "not_in_class", "this is said on the class's own socket", None),
+            },
             ClientFrame::Join { color: Some(color) } => self.show(Shown::Color(color.into())),
             ClientFrame::Join { color: None } => {}
             ClientFrame::Ping(n) => self.say(&ServerFrame::Pong(&n)),

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::domain::access::{Can, Role};
+use jiff::Timestamp;
+
+use crate::domain::access::{Can, Role, Standing};
 use crate::domain::board::{Action, Kind, Op};
 use crate::domain::ids::{ClassroomId, SessionId, UserId};
 use crate::store::{BoardAccess, BoardSession};
@@ -11,53 +13,52 @@ use crate::store::{BoardAccess, BoardSession};
 /// The rights in force.
 pub(super) struct Access {
     owner: UserId,
-    class: Option<Class>,
-}
-
-struct Class {
-    classroom: ClassroomId,
-    session: SessionId,
-    live: bool,
-    members: HashMap<UserId, Role>,
-}
-
-impl From<BoardSession> for Class {
-    fn from(class: BoardSession) -> Self {
-        Self {
-            classroom: class.classroom,
-            session: class.session,
-            live: class.live,
-            members: class.members.into_iter().collect(),
-        }
-    }
+    class: Option<BoardSession>,
+    /// What was found of those who asked, for as long as it holds.
+    known: HashMap<UserId, Standing>,
 }
 
 impl Access {
     pub(super) fn new(access: BoardAccess) -> Self {
-        Self { owner: access.owner, class: access.session.map(Class::from) }
+        Self { owner: access.owner, class: access.session, known: HashMap::new() }
     }
 
     /// Takes over what the classroom says.
     pub(super) fn set_class(&mut self, class: BoardSession) {
-        self.class = Some(class.into());
+        self.class = Some(class);
+        self.known.clear();
     }
 
-    /// What somebody is to this board; `None` for a stranger.
-    pub(super) fn role(&self, user: UserId) -> Option<Role> {
-        match &self.class {
-            Some(class) => class.members.get(&user).copied(),
-            None => (user == self.owner).then_some(Role::Owner),
+    /// What somebody is and may do at this moment; `None` for a stranger.
+    pub(super) fn standing(&mut self, user: UserId) -> Option<Standing> {
+        let now = Timestamp::now();
+        if let Some(known) = self.known.get(&user).filter(|known| known.until.is_none_or(|until| until > now)) {
+            return Some(*known);
         }
+        let found = match &self.class {
+            Some(class) => class.rights.standing(user, now),
+            None => (user == self.owner).then_some(Standing::OWNER),
+        };
+        match found {
+            Some(standing) => self.known.insert(user, standing),
+            None => self.known.remove(&user),
+        };
+        found
     }
 
     /// What somebody may do; `None` for a stranger.
-    pub(super) fn can(&self, user: UserId) -> Option<Can> {
-        self.role(user).map(|role| Can::of(role, self.is_live()))
+    pub(super) fn can(&mut self, user: UserId) -> Option<Can> {
+        self.standing(user).map(|standing| standing.can)
+    }
+
+    /// What somebody is; `None` for a stranger.
+    pub(super) fn role(&mut self, user: UserId) -> Option<Role> {
+        self.standing(user).map(|standing| standing.role)
     }
 
     /// Whether the lesson goes on; a board of one's own is always live.
     pub(super) fn is_live(&self) -> bool {
-        self.class.as_ref().is_none_or(|class| class.live)
+        self.class.as_ref().is_none_or(|class| class.rights.live)
     }
 
     /// The class session that this board belongs to.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use self::access::Access;
 use self::cursors::Tick;
@@ -77,6 +78,8 @@ struct Awake {
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
+    /// When the next rule that counts for somebody here ends, and the timer for it.
+    rights_end: Option<(Timestamp, SpawnHandle)>,
     _lease: crate::cluster::Lease,
 }
 
@@ -228,6 +231,7 @@ impl Awake {
             shared_state: None,
             used: clock::now(),
             draining: false,
+            rights_end: None,
             _lease: lease,
         }
     }

@@ -4,13 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Awake;
+use actix::prelude::*;
+use jiff::Timestamp;
+
+use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{budget_hit, meters};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::{Can, Role};
-use crate::domain::ids::{ClientId, ConnId, UserId};
+use crate::domain::access::{Can, Role, Standing};
+use crate::domain::ids::{ClassroomId, ClientId, ConnId, SessionId, UserId};
+use crate::domain::json::Object;
 use crate::domain::rate::{Bucket, Scope, Verdict};
 use crate::limits;
 use crate::protocol::client::{Cursor, Position, Status, View};
@@ -71,14 +75,14 @@ pub(super) enum Allowance {
 }
 
 impl Awake {
-    pub(super) fn attach(&mut self, attach: Attach) -> Result<(), Declined> {
-        let Attach { conn, user, name, client, dialect, outbox, resume, door } = attach;
+    pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), Declined> {
+        let Attach { conn, user, name, client, dialect, outbox, resume, door, class } = attach;
         if self.draining {
             return Err(Declined::Close(Close::Moved));
         }
         let rights = match door {
             Door::Link => Some((Role::Guest, Can::of(Role::Guest, self.access.is_live()))),
-            Door::Board | Door::Class => self.access.role(user).zip(self.access.can(user)),
+            Door::Board | Door::Class => self.access.standing(user).map(|standing| (standing.role, standing.can)),
         };
         let Some((role, can)) = rights else {
             // A class may be known to exist; somebody's own board may not (SPEC P2).
@@ -113,7 +117,8 @@ impl Awake {
         let seat = Seat { user, client, dialect, outbox, is_guest, can };
         // The outbox is new, so the one frame fits whatever its size.
         let content = self.content(resume, dialect);
-        let welcome = self.welcome(conn, user, is_guest, can, content);
+        let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
+        let welcome = self.welcome(conn, user, is_guest, can, class, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if !self.shard.health.flows() {
@@ -122,6 +127,7 @@ impl Awake {
         }
         meters().seats.increment(1);
         self.seats.insert(conn, seat);
+        self.watch_rights(ctx);
         if is_new {
             let person = self.people[&user].person.clone();
             self.tell_others(Some(conn), &ServerFrame::Joined(&person));
@@ -129,7 +135,15 @@ impl Awake {
         Ok(())
     }
 
-    fn welcome(&self, conn: ConnId, user: UserId, is_guest: bool, can: Can, content: Content) -> ServerFrame<'_> {
+    fn welcome(
+        &self,
+        conn: ConnId,
+        user: UserId,
+        is_guest: bool,
+        can: Can,
+        class: Option<Arc<Object>>,
+        content: Content,
+    ) -> ServerFrame<'_> {
         let people = self.people.values().map(|member| &member.person);
         let mut roster: Vec<&Person> = people.filter(|person| !is_guest || person.user == user).collect();
         roster.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
@@ -142,7 +156,7 @@ impl Awake {
             saved: self.durability.durable,
             roster,
             budgets: self.directory.budgets(),
-            class: self.access.class().filter(|_| !is_guest),
+            class,
             content,
         }))
     }
@@ -246,12 +260,12 @@ impl Awake {
     }
 
     /// Applies new rights to those who are here.
-    pub(super) fn rights_changed(&mut self, why: &str) {
+    pub(super) fn rights_changed(&mut self, why: &str, ctx: &mut Context<BoardActor>) {
         // A guest's rights follow from the link alone.
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
         let seats: Vec<(ConnId, UserId)> = members.map(|(conn, seat)| (*conn, seat.user)).collect();
         for (conn, user) in seats {
-            let (Some(role), Some(can)) = (self.access.role(user), self.access.can(user)) else {
+            let Some(Standing { role, can, .. }) = self.access.standing(user) else {
                 self.close_seat(conn, Close::Forbidden);
                 continue;
             };
@@ -263,6 +277,29 @@ impl Awake {
                 self.tell(conn, &ServerFrame::Can { can, why });
             }
         }
+        self.watch_rights(ctx);
+    }
+
+    /// Looks at everybody's rights again when the next rule that counts here ends.
+    fn watch_rights(&mut self, ctx: &mut Context<BoardActor>) {
+        let users = self.seats.values().filter(|seat| !seat.is_guest).map(|seat| seat.user);
+        let next = users.filter_map(|user| self.access.standing(user)?.until).min();
+        if next == self.rights_end.as_ref().map(|(end, _)| *end) {
+            return;
+        }
+        if let Some((_, timer)) = self.rights_end.take() {
+            ctx.cancel_future(timer);
+        }
+        let Some(end) = next else { return };
+        let wait = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+        // A moment later than the end itself, so that the rule is over by then.
+        let timer = ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
+            if let Phase::Awake(awake) = &mut act.phase {
+                awake.rights_end = None;
+                awake.rights_changed("time_over", ctx);
+            }
+        });
+        self.rights_end = Some((end, timer));
     }
 
     pub(super) fn allow_cursor(&mut self, user: UserId) -> Allowance {
@@ -328,6 +365,12 @@ impl Awake {
                 || ![b.cursor, b.cursor_flood, b.ops, b.bytes, b.talk].iter().all(|bucket| bucket.is_full(now))
         });
     }
+}
+
+/// The class of a board, for those who did not come in by the class's door.
+fn class_ids((classroom, session): (ClassroomId, SessionId)) -> Object {
+    let ids = [("classroom", classroom.to_string()), ("session", session.to_string())];
+    ids.into_iter().map(|(key, id)| (key.to_owned(), id.into())).collect()
 }
 
 /// How much of a budget may be spent at once: a hand draws in spells, and a returning client resends what it kept.

@@ -14,8 +14,8 @@ use crate::protocol::server::ServerFrame;
 impl Handler<Attach> for BoardActor {
     type Result = Result<(), Declined>;
 
-    fn handle(&mut self, attach: Attach, _: &mut Context<Self>) -> Self::Result {
-        self.awake().map_err(Asleep::declined)?.attach(attach)
+    fn handle(&mut self, attach: Attach, ctx: &mut Context<Self>) -> Self::Result {
+        self.awake().map_err(Asleep::declined)?.attach(attach, ctx)
     }
 }
 
@@ -123,10 +123,10 @@ impl Handler<JournalState> for BoardActor {
 impl Handler<AccessChanged> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, changed: AccessChanged, _: &mut Context<Self>) {
+    fn handle(&mut self, changed: AccessChanged, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
             awake.access.set_class(changed.session);
-            awake.rights_changed(changed.why);
+            awake.rights_changed(changed.why, ctx);
         }
     }
 }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     blobs::Content,
     domain::{
-        access::{Can, Role},
+        access::{Can, Role, Standing},
         ids::{BoardId, UserId},
         rate::Scope,
     },
@@ -145,9 +145,8 @@ struct Place {
 
 impl Place {
     async fn of(services: &Services, board: BoardId, who: UserId) -> Result<Self, Problem> {
-        let access = services.store.board_access(board).await?.ok_or(Problem::NotFound)?;
-        let (role, live) = access.role_of(who).ok_or(Problem::NotFound)?;
-        Ok(Self { owner: access.owner, role, can: Can::of(role, live) })
+        let (access, Standing { role, can, .. }) = services.standing(board, who).await?;
+        Ok(Self { owner: access.owner, role, can })
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, 
     Ok(paging.answer(page, count, rows.iter().map(|row| shapes::Member::of(row, role)).collect()))
 }
 
-/// `PATCH /classrooms/{id}/members/{user}/`: `{role: tutor|student|viewer}`, by a tutor.
+/// `PATCH /classrooms/{id}/members/{user}/`: `{role: tutor|assistant|student|viewer}`, by a tutor.
 pub async fn set_role(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
     let (id, member) = *path;
     let role = role_of(call.fields()?)?;
@@ -62,7 +62,7 @@ fn role_of(mut fields: Fields) -> Result<Role, Problem> {
     let name = fields.required_name("role", 16);
     let role = Role::from_name(&name).filter(|role| *role != Role::Owner).unwrap_or_else(|| {
         if !fields.has_fault("role") {
-            fields.fault("role", "Choose `tutor`, `student` or `viewer`.");
+            fields.fault("role", "Choose `tutor`, `assistant`, `student` or `viewer`.");
         }
         Role::Viewer
     });

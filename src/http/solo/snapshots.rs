@@ -208,9 +208,8 @@ fn noted(trail: &Trail, path: &OfBoard) -> (BoardId, Rev) {
 impl Services {
     /// A board that `who` may look at, and what they are to it.
     async fn seen_board(&self, board: BoardId, who: UserId) -> Result<(BoardAccess, Role), Problem> {
-        let access = self.store.board_access(board).await?.ok_or(Problem::NotFound)?;
-        let (role, _) = access.role_of(who).ok_or(Problem::NotFound)?;
-        Ok((access, role))
+        let (access, standing) = self.standing(board, who).await?;
+        Ok((access, standing.role))
     }
 
     /// A board of one's own, or of a class that one leads.

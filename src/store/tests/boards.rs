@@ -80,10 +80,9 @@ async fn p7_a_claim_tells_who_may_do_what_and_a_board_in_the_trash_cannot_be_cla
 
     let claim = store.claim_board(board).await.unwrap().unwrap();
     assert_eq!((claim.epoch, claim.access.owner), (Epoch(1), tutor));
-    let mut found = claim.access.session.clone().unwrap();
-    found.members.sort_by_key(|(user, _)| *user);
-    assert_eq!((found.classroom, found.session, found.live), (class, session, true));
-    assert_eq!(found.members, [(tutor, Role::Tutor), (pupil, Role::Student)]);
+    let found = claim.access.session.clone().unwrap();
+    assert_eq!((found.classroom, found.session, found.rights.live), (class, session, true));
+    assert_eq!(found.rights.members, [(tutor, Role::Tutor), (pupil, Role::Student)].into());
     assert_eq!(store.board_access(board).await.unwrap(), Some(claim.access));
 
     let solo = store.create_board(new_board(pupil)).await.unwrap().id;

@@ -138,8 +138,11 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     assert_eq!((total, sessions[0].id, &sessions[1]), (2, later.id, &one.session));
     assert_eq!(store.session(class, new.id).await.unwrap(), Some(one.session));
     let access = store.session_access(class, new.id).await.unwrap().unwrap();
-    assert_eq!((access.board, access.live, access.members), (new.board, false, vec![(tutor, Role::Tutor)]));
-    assert!(!store.board_access(new.board).await.unwrap().unwrap().session.unwrap().live);
+    assert_eq!(
+        (access.board, access.rights.live, access.rights.members),
+        (new.board, false, [(tutor, Role::Tutor)].into())
+    );
+    assert!(!store.board_access(new.board).await.unwrap().unwrap().session.unwrap().rights.live);
 
     let elsewhere = ClassroomId(Uuid::now_v7());
     assert_eq!(store.session(elsewhere, new.id).await.unwrap(), None);

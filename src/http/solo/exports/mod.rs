@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::Id;
 use crate::{
     domain::{
-        access::Can,
         board::Refusal,
         ids::{BoardId, Rev, UserId},
         rate::Scope,
@@ -125,10 +124,8 @@ struct Asked {
 impl Services {
     /// The owner of a board that `who` may export.
     async fn exportable(&self, board: BoardId, who: UserId) -> Result<UserId, Problem> {
-        let access = self.store.board_access(board).await?.ok_or(Problem::NotFound)?;
-        let (role, live) = access.role_of(who).ok_or(Problem::NotFound)?;
-        let may = Can::of(role, live).can_export;
-        may.then_some(access.owner).ok_or(Problem::Forbidden("You may not export this board."))
+        let (access, standing) = self.standing(board, who).await?;
+        standing.can.can_export.then_some(access.owner).ok_or(Problem::Forbidden("You may not export this board."))
     }
 
     /// The export that was asked for under this key before. One that failed or expired gives its key back.

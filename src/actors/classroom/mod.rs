@@ -1,0 +1,271 @@
+//! The classroom actor: one for each live class session. Owns who is in class and what is said there, and pushes rights
+//! down to its boards. Called by `ws` (entering, speaking, leaving) and `directory` (changes made over REST). Never sees
+//! an operation or a cursor.
+
+mod boards;
+mod isolation;
+mod lead;
+mod rights;
+mod room;
+mod talk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use self::room::{Room, Seat};
+use crate::actors::clock;
+use crate::actors::directory::Directory;
+use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
+use crate::actors::outbox::Outbox;
+use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
+use crate::domain::json::{Object, Value};
+use crate::limits;
+use crate::protocol::class::ClassFrame;
+use crate::protocol::close::Close;
+use crate::protocol::dialect::Dialect;
+use crate::store::{BoardSession, SessionAccess, StoreError};
+
+const HOUSEKEEPING: Duration = Duration::from_secs(15);
+/// Why a session is read again when it has ended.
+pub const ENDED: &str = "ended";
+
+/// See the module's words.
+pub struct ClassroomActor {
+    classroom: ClassroomId,
+    session: SessionId,
+    directory: Directory,
+    known: Result<SessionAccess, Close>,
+    room: Room,
+    used: Duration,
+}
+
+/// Come into class. From here on class frames are kept for the socket, and said to it once it has [`Arrived`].
+#[derive(Message)]
+#[rtype(result = "Result<Entered, Declined>")]
+pub struct Enter {
+    /// The socket.
+    pub conn: ConnId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// How to write to it.
+    pub dialect: Dialect,
+    /// Where to write to it.
+    pub outbox: Outbox,
+}
+
+/// What somebody who comes into class is given.
+pub struct Entered {
+    /// The lesson's shared board.
+    pub board: BoardId,
+    /// How the class stands, for the welcome's `class`: whoever comes late lands where the others are.
+    pub class: Arc<Object>,
+}
+
+/// The socket has its welcome: what was said in class since [`Enter`] follows it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Arrived {
+    /// The socket.
+    pub conn: ConnId,
+}
+
+/// Leave class.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Leave {
+    /// The socket.
+    pub conn: ConnId,
+}
+
+/// Something that is said to the class and not to a board.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Said {
+    /// The socket.
+    pub conn: ConnId,
+    /// What it says.
+    pub frame: ClassFrame,
+}
+
+/// Members, roles, rules, boards or the session's status were changed: read them again and push them down.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reread {
+    /// What changed, as those who are concerned are told.
+    pub why: &'static str,
+    /// Hears when the boards have applied it.
+    pub applied: oneshot::Sender<()>,
+}
+
+impl ClassroomActor {
+    /// An actor that will read its session as soon as it starts.
+    #[must_use]
+    pub fn new(classroom: ClassroomId, session: SessionId, directory: Directory) -> Self {
+        let known = Err(Close::Moved);
+        Self { classroom, session, directory, known, room: Room::default(), used: clock::now() }
+    }
+
+    /// Reads members, rules and status; the mailbox waits, so that nobody is judged by what held before.
+    fn read(&mut self, ctx: &mut Context<Self>, change: Option<Reread>) {
+        let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
+        let reading = async move { store.session_access(classroom, session).await };
+        ctx.wait(reading.into_actor(self).map(move |read, act, ctx| act.learned(read, change, ctx)));
+    }
+
+    fn learned(
+        &mut self,
+        read: Result<Option<SessionAccess>, StoreError>,
+        change: Option<Reread>,
+        ctx: &mut Context<Self>,
+    ) {
+        match read {
+            Ok(Some(access)) => {
+                self.known = Ok(access);
+                if let Some(change) = change {
+                    self.push(change, ctx);
+                }
+            }
+            Ok(None) => {
+                self.known = Err(Close::NotFound);
+                self.forget(ctx);
+            }
+            Err(error) => {
+                tracing::warn!(session = %self.session, %error, "class session could not be read");
+                if change.is_some() {
+                    // A change of rights must arrive: try until Postgres answers.
+                    ctx.run_later(Duration::from_secs(1), move |act, ctx| act.read(ctx, change));
+                } else {
+                    self.known = Err(Close::Moved);
+                    self.forget(ctx);
+                }
+            }
+        }
+    }
+
+    /// Tells the boards that are awake; one that wakes later reads the same rows.
+    fn push(&self, change: Reread, ctx: &mut Context<Self>) {
+        let Ok(access) = &self.known else { return };
+        let shared = (access.board, access.rights.board.clone(), access.isolated);
+        let others = access.others.iter().map(|(board, whose)| (*board, whose.clone(), false));
+        let awake: Vec<_> = std::iter::once(shared)
+            .chain(others)
+            .filter_map(|(board, whose, isolated)| {
+                let mut rights = access.rights.clone();
+                rights.board = whose;
+                let session = BoardSession { classroom: self.classroom, session: self.session, isolated, rights };
+                Some((self.directory.awake(board)?, session))
+            })
+            .collect();
+        // Only the end itself closes sockets: those who look at an ended lesson's board later may stay.
+        let ended = (change.why == ENDED).then_some(SessionEnded { session: self.session });
+        let telling = async move {
+            let tell = |(board, session): (Addr<crate::actors::board::BoardActor>, BoardSession)| async move {
+                // A board that leaves memory meanwhile reads the same rows when it wakes.
+                let _ = board.send(AccessChanged { session, why: change.why }).await;
+                if let Some(ended) = ended {
+                    let _ = board.send(ended).await;
+                }
+            };
+            futures_util::future::join_all(awake.into_iter().map(tell)).await;
+            let _ = change.applied.send(());
+        };
+        ctx.spawn(telling.into_actor(self));
+    }
+
+    /// Reads again what was just written, and pushes it down.
+    fn reread(&mut self, why: &'static str, ctx: &mut Context<Self>) {
+        let (applied, _) = oneshot::channel();
+        self.read(ctx, Some(Reread { why, applied }));
+    }
+
+    /// How the class stands, as a newcomer is told.
+    fn snapshot(&self, access: &SessionAccess) -> Object {
+        let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
+        let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
+        class.insert("isolated".to_owned(), Value::from(access.isolated));
+        class
+    }
+
+    fn forget(&self, ctx: &mut Context<Self>) {
+        self.directory.forget_session((self.classroom, self.session), &ctx.address());
+    }
+}
+
+impl Actor for ClassroomActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.read(ctx, None);
+        ctx.run_interval(HOUSEKEEPING, |act, ctx| {
+            if act.room.is_empty() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER {
+                act.forget(ctx);
+                ctx.stop();
+            }
+        });
+    }
+}
+
+impl Handler<Enter> for ClassroomActor {
+    type Result = Result<Entered, Declined>;
+
+    fn handle(&mut self, enter: Enter, _: &mut Context<Self>) -> Self::Result {
+        self.used = clock::now();
+        let access = self.known.as_ref().map_err(|close| Declined::Close(*close))?;
+        let standing = access.rights.standing(enter.user, jiff::Timestamp::now());
+        let standing = standing.ok_or(Declined::Close(Close::Forbidden))?;
+        if !access.rights.live {
+            return Err(Declined::Close(Close::SessionEnded));
+        }
+        let class = Arc::new(self.snapshot(access));
+        let board = access.board;
+        self.room.enter(enter.conn, Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox));
+        Ok(Entered { board, class })
+    }
+}
+
+impl Handler<Arrived> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, arrived: Arrived, _: &mut Context<Self>) {
+        self.room.arrived(arrived.conn);
+    }
+}
+
+impl Handler<Leave> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, leave: Leave, _: &mut Context<Self>) {
+        self.used = clock::now();
+        self.room.leave(leave.conn);
+    }
+}
+
+impl Handler<Said> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, said: Said, ctx: &mut Context<Self>) {
+        self.used = clock::now();
+        let Said { conn, frame } = said;
+        match frame {
+            ClassFrame::Rights(frame) => self.rights_said(conn, frame, ctx),
+            ClassFrame::Isolation(frame) => self.isolation_said(conn, frame, ctx),
+            ClassFrame::Lead(frame) => self.lead_said(conn, frame, ctx),
+            ClassFrame::Talk(frame) => self.talk_said(conn, frame, ctx),
+            ClassFrame::Boards(frame) => self.boards_said(conn, frame, ctx),
+        }
+    }
+}
+
+impl Handler<Reread> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, change: Reread, ctx: &mut Context<Self>) {
+        self.used = clock::now();
+        self.read(ctx, Some(change));
+    }
+}

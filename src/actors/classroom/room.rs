@@ -1,0 +1,88 @@
+//! Who is in class, and how to speak to them. Used by the classroom actor's turns.
+//! Never waits for a reader: the outbox of one that is too slow closes itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::actors::outbox::Outbox;
+use crate::domain::access::Role;
+use crate::domain::ids::{ConnId, UserId};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::payload::Payload;
+use crate::protocol::server::{Once, ServerFrame};
+
+/// One socket in class.
+pub(super) struct Seat {
+    pub(super) user: UserId,
+    pub(super) name: Arc<str>,
+    /// What they were when they came in; rights are asked for anew at each frame.
+    pub(super) role: Role,
+    pub(super) dialect: Dialect,
+    pub(super) outbox: Outbox,
+    /// What was said before the socket had its welcome; `None` from then on.
+    waiting: Option<Vec<Payload>>,
+}
+
+impl Seat {
+    pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
+        Self { user, name, role, dialect, outbox, waiting: Some(Vec::new()) }
+    }
+
+    fn say(&mut self, frame: &Once<'_, '_>) {
+        let Some(payload) = frame.get(self.dialect) else { return };
+        match &mut self.waiting {
+            Some(waiting) => waiting.push(payload.clone()),
+            // A full outbox has closed itself, and its pump gives the seat back.
+            None => drop(self.outbox.push(payload.clone())),
+        }
+    }
+}
+
+/// Everybody's sockets.
+#[derive(Default)]
+pub(super) struct Room {
+    seats: HashMap<ConnId, Seat>,
+}
+
+impl Room {
+    pub(super) fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    pub(super) fn enter(&mut self, conn: ConnId, seat: Seat) {
+        self.seats.insert(conn, seat);
+    }
+
+    pub(super) fn arrived(&mut self, conn: ConnId) {
+        let Some(seat) = self.seats.get_mut(&conn) else { return };
+        for payload in seat.waiting.take().unwrap_or_default() {
+            let _ = seat.outbox.push(payload);
+        }
+    }
+
+    pub(super) fn leave(&mut self, conn: ConnId) -> Option<Seat> {
+        self.seats.remove(&conn)
+    }
+
+    pub(super) fn seat(&self, conn: ConnId) -> Option<&Seat> {
+        self.seats.get(&conn)
+    }
+
+    /// Everybody's sockets, in no order.
+    pub(super) fn seats(&self) -> impl Iterator<Item = (ConnId, &Seat)> {
+        self.seats.iter().map(|(conn, seat)| (*conn, seat))
+    }
+
+    /// Says a frame to one socket.
+    pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
+        if let Some(seat) = self.seats.get_mut(&conn) {
+            seat.say(&Once::new(frame));
+        }
+    }
+
+    /// Says a frame to everybody of whom `whom` is true; it is encoded once for each dialect.
+    pub(super) fn tell_all(&mut self, frame: &ServerFrame<'_>, whom: impl Fn(&Seat) -> bool) {
+        let frame = Once::new(frame);
+        self.seats.values_mut().filter(|seat| whom(seat)).for_each(|seat| seat.say(&frame));
+    }
+}

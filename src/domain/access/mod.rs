@@ -1,0 +1,11 @@
+//! Who may do what, as one table: a role gives flags, rules of the class and the session change them, a lock takes the
+//! pen. Called by the board and classroom actors and by `http`. Never looks anything up and never reads a clock: rows and
+//! the time go in, a [`Standing`] comes out.
+
+mod can;
+mod rights;
+mod role;
+
+pub use can::{Can, Flag};
+pub use rights::{BoardFor, Held, Rights, Rule, Standing, What};
+pub use role::Role;

@@ -1,0 +1,16 @@
+//! Isolation: hiding pupils' work from one another, and revealing it. Read by `class`, carried out by
+//! `actors::classroom`. Never judges who may.
+
+use crate::domain::json::Value;
+
+/// One frame of this kind.
+#[derive(Clone, PartialEq, Debug)]
+pub enum IsolationFrame {}
+
+impl IsolationFrame {
+    /// The frame with that name; `None` when it is none of these.
+    pub(super) fn read(kind: &str, _: &Value) -> Option<Result<Self, &'static str>> {
+        let _ = kind;
+        None
+    }
+}
