@@ -15,6 +15,7 @@ mod envelope;
 pub mod extract;
 mod fields;
 mod health;
+mod history;
 mod once;
 mod openapi;
 pub mod problem;

@@ -5,7 +5,7 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Fenced, JournalState,
+    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Fenced, JournalState, Outdated,
     Observe, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
 };
 use crate::protocol::close::Close;
@@ -105,6 +105,18 @@ impl Handler<Fenced> for BoardActor {
 
     fn handle(&mut self, _: Fenced, ctx: &mut Context<Self>) {
         if let Phase::Awake(_) = self.phase {
+            self.fenced(ctx);
+        }
+    }
+}
+
+impl Handler<Outdated> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, outdated: Outdated, ctx: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &self.phase
+            && awake.epoch < outdated.epoch
+        {
             self.fenced(ctx);
         }
     }

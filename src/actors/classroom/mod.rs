@@ -5,6 +5,7 @@
 mod boards;
 mod isolation;
 mod lead;
+pub mod present;
 mod rights;
 mod room;
 mod talk;
