@@ -5,7 +5,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError, boards, journal::FORMAT,
+    Store, StoreError, boards,
+    journal::FORMAT,
     pool::{Params, Tx},
     rows::{self, get, signed, signed_pages},
 };
@@ -201,8 +202,7 @@ impl Store {
         if let Some(first) = rewritten.first {
             erased.rows = rewrite_rows(&tx, board, &rewritten.rows).await?;
             tx.execute(DROP_CHECKPOINTS, &[&board.0]).await?;
-            let checkpoint: Params =
-                &[&board.0, &signed(epoch.0), &signed(rewritten.head.0), &rewritten.checkpoint];
+            let checkpoint: Params = &[&board.0, &signed(epoch.0), &signed(rewritten.head.0), &rewritten.checkpoint];
             tx.execute(KEEP_CHECKPOINT, checkpoint).await?;
             tx.execute(NOTE, &[&board.0, &signed(epoch.0)]).await?;
             let from = signed(first.0);

@@ -148,6 +148,19 @@ const NUMBERS: &str = "SELECT id, number FROM account WHERE id = ANY($1)";
 
 const BY_NUMBER: &str = "SELECT id FROM account WHERE number = $1";
 
+const HAS_CODE: &str = "SELECT EXISTS (SELECT FROM \"group\" WHERE id = $1 AND invite_code = $2) AS has";
+
+const MEDIA: &str = "
+    SELECT DISTINCT ON (author) author, data
+    FROM class_event
+    WHERE session = $1 AND kind = 'media_toggle' AND author IS NOT NULL
+    ORDER BY author, seq DESC";
+
+const KICK: &str = "
+    INSERT INTO class_rule (classroom, session, account, what, allowed, made_by) VALUES ($1, $2, $3, 'enter', false, $4)
+    ON CONFLICT ON CONSTRAINT class_rule_one
+        DO UPDATE SET allowed = false, made_by = excluded.made_by, made_at = now()";
+
 impl RoomCard {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let phase = get::<Option<&str>>(row, "phase")?;
@@ -234,6 +247,38 @@ impl Store {
         self.pool.get().await?.execute(TERMINATED, &[&id.0]).await.map(drop)
     }
 
+    /// Whether a class is joined by that code.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn has_code(&self, classroom: ClassroomId, code: &str) -> Result<bool, StoreError> {
+        get(&self.pool.get().await?.query_one(HAS_CODE, &[&classroom.0, &code]).await?, "has")
+    }
+
+    /// What people of a lesson last said of their cameras and microphones, as JSON.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn media_states(&self, id: SessionId) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
+        let rows = self.pool.get().await?.query(MEDIA, &[&id.0]).await?;
+        rows.iter().map(|row| Ok((UserId(get(row, "author")?), get(row, "data")?))).collect()
+    }
+
+    /// Sends somebody out of a lesson.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn kick_from_lesson(
+        &self,
+        classroom: ClassroomId,
+        session: SessionId,
+        user: UserId,
+        by: UserId,
+    ) -> Result<(), StoreError> {
+        let with: Params = &[&classroom.0, &session.0, &user.0, &by.0];
+        self.pool.get().await?.execute(KICK, with).await.map(drop)
+    }
+
     /// The numbers by which the old client knows people.
     ///
     /// # Errors
@@ -256,4 +301,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[ONE, MINE, PLAN, PHASE, TERMINATED, NUMBERS, BY_NUMBER];
+pub(super) const QUERIES: &[&str] = &[ONE, MINE, PLAN, PHASE, TERMINATED, HAS_CODE, MEDIA, KICK, NUMBERS, BY_NUMBER];

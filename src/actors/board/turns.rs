@@ -5,8 +5,8 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Fenced, JournalState, Outdated,
-    Observe, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
+    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Fenced, JournalState,
+    Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
 };
 use crate::protocol::close::Close;
 use crate::protocol::server::ServerFrame;

@@ -200,9 +200,7 @@ impl Theirs {
                         self.add(&page, &id);
                     }
                 }
-                (Action::Remove, kind)
-                    if kind.collection().is_some() && id.is_some_and(|id| !self.has(&page, &id)) =>
-                {
+                (Action::Remove, kind) if kind.collection().is_some() && id.is_some_and(|id| !self.has(&page, &id)) => {
                     kept.push(op);
                 }
                 _ => {}
@@ -221,8 +219,7 @@ impl Theirs {
             };
             let gone = page.items().filter(|item| now.item(item.kind, item.id).is_none());
             kept.extend(
-                gone.filter(|item| !self.has(page.id, item.id))
-                    .map(|item| removed(item.kind, item.id, Some(page.id))),
+                gone.filter(|item| !self.has(page.id, item.id)).map(|item| removed(item.kind, item.id, Some(page.id))),
             );
         }
         for page in after.look() {
@@ -265,14 +262,8 @@ fn removed(kind: Kind, id: &str, page: Option<&str>) -> Op {
 /// A page of theirs on which others worked, with nothing but its id.
 fn blank(id: &str, shared: &Shared) -> Option<Op> {
     let value = Object::from_iter([("id".to_owned(), Value::from(id))]);
-    let add = Op {
-        action: Action::Add,
-        kind: Kind::Page,
-        id: None,
-        page_id: None,
-        value: Some(value.into()),
-        patch: None,
-    };
+    let add =
+        Op { action: Action::Add, kind: Kind::Page, id: None, page_id: None, value: Some(value.into()), patch: None };
     shared.pages.contains(id).then_some(add)
 }
 

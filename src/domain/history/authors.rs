@@ -107,7 +107,8 @@ impl Authors {
             let list = kind.collection().and_then(|list| value?.get(list)).and_then(Value::as_array);
             for item in list.unwrap_or_default() {
                 let Some(id) = item.get("id").and_then(Value::as_str) else { continue };
-                let is_known = self.known.get(&(page.to_owned(), id.to_owned())).is_some_and(|one| one.removed.is_none());
+                let is_known =
+                    self.known.get(&(page.to_owned(), id.to_owned())).is_some_and(|one| one.removed.is_none());
                 if !is_known {
                     self.item(page, kind, Some(id), Action::Add, deed);
                 }
@@ -131,11 +132,7 @@ impl Authors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        board::BatchKey,
-        ids::ClientId,
-        json::Bounds,
-    };
+    use crate::domain::{board::BatchKey, ids::ClientId, json::Bounds};
     use uuid::Uuid;
 
     fn fold(authors: &mut Authors, rev: u64, by: u128, ops: &str) {
@@ -153,7 +150,8 @@ mod tests {
     }
 
     fn told(authors: &Authors) -> Vec<String> {
-        let deed = |deed: Option<Deed>| deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev));
+        let deed =
+            |deed: Option<Deed>| deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev));
         let line = |(page, id, known): (&str, &str, &Known)| {
             format!("{page}/{id} {} {} {}", deed(known.made), deed(known.changed), deed(known.removed))
         };
@@ -170,7 +168,8 @@ mod tests {
         assert_eq!(told(&all), ["p1/a 7@1 8@2 -", "p2/t 8@3 - 7@4"]);
         fold(&mut all, 5, 8, r#"[{"kind":"text","op":"add","page_id":"p2","value":{"id":"t"}}]"#);
         assert_eq!(told(&all)[1], "p2/t 8@3 8@5 -", "put back it is still whose it was");
-        let whole = r#"[{"kind":"state","op":"add","value":{"pages":[{"id":"p1","strokes":[{"id":"a"},{"id":"new"}]}]}}]"#;
+        let whole =
+            r#"[{"kind":"state","op":"add","value":{"pages":[{"id":"p1","strokes":[{"id":"a"},{"id":"new"}]}]}}]"#;
         fold(&mut all, 6, 9, whole);
         assert_eq!(told(&all)[..2], ["p1/a 7@1 8@2 -", "p1/new 9@6 - -"]);
     }

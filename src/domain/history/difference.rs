@@ -63,7 +63,8 @@ pub fn differences<'a>(old: &'a Document, new: &'a Document) -> Vec<Difference<'
 }
 
 fn members<'a>(old: &'a Document, new: &'a Document, found: &mut Vec<Difference<'a>>) {
-    let text = |document: &'a Document, key: &str| document.members().find(|(own, _)| *own == key).map(|(_, text)| text);
+    let text =
+        |document: &'a Document, key: &str| document.members().find(|(own, _)| *own == key).map(|(_, text)| text);
     let mut note = |id, before: Option<&'a [u8]>, after: Option<&'a [u8]>| {
         push(found, "state", None, id, before.map(Cow::Borrowed), after.map(Cow::Borrowed));
     };
@@ -136,7 +137,8 @@ mod tests {
     fn told(old: &str, new: &str) -> Vec<String> {
         let (old, new) = (document(old), document(new));
         let line = |found: &Difference<'_>| {
-            let text = |text: &Option<Cow<'_, [u8]>>| text.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
+            let text =
+                |text: &Option<Cow<'_, [u8]>>| text.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
             let (before, after) = (text(&found.before).unwrap_or_default(), text(&found.after).unwrap_or_default());
             format!("{} {} {}/{} {before}>{after}", found.change.name(), found.kind, found.page.unwrap_or(""), found.id)
         };

@@ -1,7 +1,8 @@
 //! Classrooms over REST: made by tutors, joined by code, read by members, unknown to strangers (contract/live.md 2).
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
-mod call;
+pub(super) mod call;
+pub mod erasure;
 mod invite;
 pub mod members;
 pub mod sessions;
@@ -27,7 +28,7 @@ use crate::{
     store::{AccountRole, ClassroomRow, NewClassroom, StoreError},
 };
 use call::Call;
-pub use invite::code as invite_code;
+pub use invite::{as_typed as invite_as_typed, code as invite_code};
 use shapes::Classroom;
 
 type Id = web::Path<(ClassroomId,)>;

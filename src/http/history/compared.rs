@@ -48,8 +48,7 @@ pub async fn compare(
     let old = services.past_seen(&reader, Some(old)).await?;
     let new = services.past_seen(&reader, Some(new)).await?;
     let (from, to) = (old.rev.0, new.rev.0);
-    let page =
-        off_thread(move || Page::of(&old.document, &new.document, skip as usize, limit as usize)).await?;
+    let page = off_thread(move || Page::of(&old.document, &new.document, skip as usize, limit as usize)).await?;
     let next = page.next.map(|offset| {
         let field = |text: String| Some(text);
         asked.path_with(&[
@@ -122,9 +121,8 @@ mod tests {
 
     #[test]
     fn q4_a_page_of_differences_is_bounded_and_says_where_to_go_on() {
-        let document = |text: &str| {
-            Document::from_value(Value::parse(text.as_bytes(), Bounds::default()).unwrap()).unwrap()
-        };
+        let document =
+            |text: &str| Document::from_value(Value::parse(text.as_bytes(), Bounds::default()).unwrap()).unwrap();
         let heavy = "x".repeat(COMPARED_BYTES / 2);
         let strokes: Vec<_> = (0..3).map(|n| format!(r#"{{"id":"s{n}","note":"{heavy}"}}"#)).collect();
         let new = document(&format!(r#"{{"pages":[{{"id":"p1","strokes":[{}]}}]}}"#, strokes.join(",")));

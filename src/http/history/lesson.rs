@@ -18,12 +18,7 @@ use crate::{
         ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
         rate::Scope,
     },
-    http::{
-        Services,
-        extract::Signed,
-        problem::Problem,
-        times,
-    },
+    http::{Services, extract::Signed, problem::Problem, times},
     limits::{ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS},
     store::{LessonEvents, Page, Place, SessionRow, SnapshotOrigin},
 };
@@ -273,6 +268,51 @@ pub(in crate::http) fn origin_of(asked: &mut Asked) -> Result<Option<SnapshotOri
     Ok(origin)
 }
 
+/// What is asked of a lesson's replay.
+pub(in crate::http) struct Wanted {
+    user: Option<UserId>,
+    page: Option<String>,
+    board: Option<BoardId>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    after: Option<Place>,
+    limit: usize,
+    /// The path and the fields to ask with again.
+    asked: Asked,
+    again: Vec<(&'static str, Option<String>)>,
+}
+
+impl Wanted {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// 400 with the fields that are wrong.
+    pub fn read(request: &HttpRequest) -> Result<Self, Problem> {
+        let mut asked = Asked::of(request);
+        let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MOST) as usize;
+        let user = asked.parsed("user", "Must be a valid UUID.");
+        let page = asked.text("page", ITEM_ID_BYTES);
+        let board = asked.parsed("board", "Must be a valid UUID.");
+        let mut time = |name| match asked.moment(name) {
+            Some(Moment::Time(at)) => Some(at),
+            Some(Moment::Rev(_)) => {
+                asked.fault(name, "A time is required: each board counts its own revisions.");
+                None
+            }
+            None => None,
+        };
+        let (from, to) = (time("from"), time("to"));
+        let after = asked.text("cursor", 128).map(|cursor| read_place(&cursor));
+        if after == Some(None) {
+            asked.fault("cursor", "Not a cursor of this list.");
+        }
+        asked.check()?;
+        let fields = ["user", "page", "board", "from", "to", "limit"];
+        let again = fields.map(|name| (name, request_field(request, name))).to_vec();
+        Ok(Self { user, page, board, from, to, after: after.flatten(), limit, asked, again })
+    }
+}
+
 /// `GET /classrooms/{id}/sessions/{sid}/replay/`: all boards of the lesson as one sequence in time.
 pub async fn replay(
     services: web::Data<Services>,
@@ -281,41 +321,9 @@ pub async fn replay(
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    let mut asked = Asked::of(&request);
-    let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MOST) as usize;
-    let user: Option<UserId> = asked.parsed("user", "Must be a valid UUID.");
-    let page = asked.text("page", ITEM_ID_BYTES);
-    let board: Option<BoardId> = asked.parsed("board", "Must be a valid UUID.");
-    let (from, to) = (asked.moment("from"), asked.moment("to"));
-    for (name, moment) in [("from", from), ("to", to)] {
-        if matches!(moment, Some(Moment::Rev(_))) {
-            asked.fault(name, "A time is required: each board counts its own revisions.");
-        }
-    }
-    let cursor = asked.text("cursor", 128);
-    let place = cursor.as_deref().map(read_place);
-    if place == Some(None) {
-        asked.fault("cursor", "Not a cursor of this list.");
-    }
-    asked.check()?;
+    let wanted = Wanted::read(&request)?;
     let lesson = services.lesson(path.0, path.1, who.user).await?;
-    let wanted: Vec<_> =
-        lesson.boards.iter().map(|(id, _)| *id).filter(|id| board.is_none_or(|board| board == *id)).collect();
-    if wanted.is_empty() {
-        return Err(Problem::NotFound);
-    }
-    let time = |moment| match moment {
-        Some(Moment::Time(at)) => Some(at),
-        _ => None,
-    };
-    let walk = Walk { boards: wanted, eyes: lesson.eyes, from: time(from), to: time(to), after: place.flatten() };
-    let (operations, next) = services.walk(walk, user, page.as_deref(), limit).await?;
-    let next = next.map(|place| {
-        let again = |name| request_field(&request, name);
-        let fields = ["user", "page", "board", "from", "to", "limit"].map(|name| (name, again(name)));
-        let cursor = format!("{}.{}.{}", place.at.as_microsecond(), place.board, place.rev);
-        asked.path_with(&[&fields[..], &[("cursor", Some(cursor))]].concat())
-    });
+    let (operations, next) = services.lesson_operations(&lesson, &wanted).await?;
     let boards: Vec<_> = lesson
         .boards
         .iter()
@@ -331,6 +339,28 @@ pub async fn replay(
     Ok(HttpResponse::Ok().json(json!({
         "session_id": lesson.row.id, "boards": boards, "operations": operations, "next": next,
     })))
+}
+
+impl Services {
+    /// A page of what was done on a lesson's boards, and the path of the next one.
+    pub(in crate::http) async fn lesson_operations(
+        &self,
+        lesson: &Lesson,
+        wanted: &Wanted,
+    ) -> Result<(Vec<Operation>, Option<String>), Problem> {
+        let is_wanted = |id: &BoardId| wanted.board.is_none_or(|board| board == *id);
+        let boards: Vec<_> = lesson.boards.iter().map(|(id, _)| *id).filter(is_wanted).collect();
+        if boards.is_empty() {
+            return Err(Problem::NotFound);
+        }
+        let walk = Walk { boards, eyes: lesson.eyes, from: wanted.from, to: wanted.to, after: wanted.after };
+        let (operations, next) = self.walk(walk, wanted.user, wanted.page.as_deref(), wanted.limit).await?;
+        let next = next.map(|place| {
+            let cursor = format!("{}.{}.{}", place.at.as_microsecond(), place.board, place.rev);
+            wanted.asked.path_with(&[&wanted.again[..], &[("cursor", Some(cursor))]].concat())
+        });
+        Ok((operations, next))
+    }
 }
 
 /// A walk through what was done on several boards.

@@ -50,9 +50,8 @@ pub async fn list(
     let rows = services.store.look_back(look).await?;
     let scanned = rows.last().map(|entry| entry.rev);
     let rows = rows.into_iter().filter(|entry| user.is_none_or(|user| entry.key.author == user)).collect();
-    let is_on = |batch: &Batch| {
-        page.as_deref().is_none_or(|page| batch.ops.iter().any(|op| shown::page_of(op) == Some(page)))
-    };
+    let is_on =
+        |batch: &Batch| page.as_deref().is_none_or(|page| batch.ops.iter().any(|op| shown::page_of(op) == Some(page)));
     let mut batches: Vec<_> = seen(rows, reader.eyes).await?.into_iter().filter(is_on).collect();
     let is_cut = batches.len() > limit as usize;
     batches.truncate(limit as usize);

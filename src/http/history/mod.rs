@@ -130,11 +130,13 @@ fn one_seen(entry: Entry, eyes: Eyes) -> Result<Option<Batch>, Problem> {
 }
 
 /// On a thread for blocking work.
-pub(super) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(in crate::http) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     web::block(work).await.map_err(|error| Problem::Internal(error.to_string()))
 }
 
 /// Milliseconds since 1970, for orders that compare.
-pub(super) fn millis(at: Timestamp) -> i64 {
+pub(in crate::http) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }

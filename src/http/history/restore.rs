@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::off_thread;
 use crate::{
-    actors::messages::{Change, StateSave},
+    actors::messages::{Base, Change, Saved, StateSave},
     domain::{
-        ids::{BoardId, Rev},
+        ids::{BoardId, Rev, UserId},
         rate::Scope,
     },
     http::{
@@ -31,20 +31,9 @@ pub async fn restore(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     let (board, rev) = (path.0, Rev(path.1));
-    trail.node(board.0);
-    trail.note("restored_rev", rev.0);
     let key = idempotency_key(request.headers())?;
-    let reader = services.reader(board, who.user).await?;
-    if !reader.standing.role.leads() && reader.access.owner != who.user {
-        return Err(Problem::Forbidden("Only who leads this board may do this."));
-    }
-    let past = services.past_seen(&reader, Some(rev)).await?;
-    let now = services.directory.read(board, who.user).await?;
-    let now = state::document(state::parse(now.state).await?).await?;
-    let document = off_thread(move || past.document.with_locks_of(&now)).await?;
-    let save = StateSave { who: who.user, base: base_when_given(request.headers()), key, document };
-    let saved = services.directory.save_state(board, save).await?;
-    trail.note("rev", saved.rev.0);
+    let base = base_when_given(request.headers());
+    let saved = to(&services, &trail, board, rev, who.user, base, key).await?;
     Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
         "detail": match saved.change {
             Change::Accepted => "accepted",
@@ -56,4 +45,29 @@ pub async fn restore(
         "server_ts": times::server_ts(saved.at),
         "restored_rev": rev.0,
     })))
+}
+
+/// Puts a board back to how it was, as a new revision.
+pub(in crate::http) async fn to(
+    services: &Services,
+    trail: &Trail,
+    board: BoardId,
+    rev: Rev,
+    who: UserId,
+    base: Base,
+    key: Option<Box<str>>,
+) -> Result<Saved, Problem> {
+    trail.node(board.0);
+    trail.note("restored_rev", rev.0);
+    let reader = services.reader(board, who).await?;
+    if !reader.standing.role.leads() && reader.access.owner != who {
+        return Err(Problem::Forbidden("Only who leads this board may do this."));
+    }
+    let past = services.past_seen(&reader, Some(rev)).await?;
+    let now = services.directory.read(board, who).await?;
+    let now = state::document(state::parse(now.state).await?).await?;
+    let document = off_thread(move || past.document.with_locks_of(&now)).await?;
+    let saved = services.directory.save_state(board, StateSave { who, base, key, document }).await?;
+    trail.note("rev", saved.rev.0);
+    Ok(saved)
 }

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Batch;
@@ -84,6 +85,34 @@ pub struct Operation {
     payload: Value,
     user: Option<Person>,
     created_at: String,
+    #[serde(skip)]
+    at: Timestamp,
+}
+
+impl Operation {
+    /// Who did it, unless they were erased.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.user.as_ref().map(|person| person.id)
+    }
+
+    /// When its batch was accepted.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn op_type(&self) -> &str {
+        &self.op_type
+    }
+
+    /// Where and with what, for the old client's player.
+    #[must_use]
+    pub fn data(&self) -> impl Serialize + use<> {
+        serde_json::json!({"board_id": self.board_id, "page_id": self.page_id, "payload": self.payload})
+    }
 }
 
 /// The page that an operation is about.
@@ -104,7 +133,7 @@ pub fn operations(
 ) -> impl Iterator<Item = Operation> {
     let Batch { entry, ops } = batch;
     let person = Person::of(entry.key.author, names);
-    let at = times::field(entry.at);
+    let (at, moment) = (times::field(entry.at), entry.at);
     let page = page.map(str::to_owned);
     let wanted = move |op: &Op| op.kind == Kind::State || page.is_none() || page_of(op) == page.as_deref();
     ops.into_iter().enumerate().filter(move |(_, op)| wanted(op)).map(move |(index, op)| Operation {
@@ -117,6 +146,7 @@ pub fn operations(
         payload: payload(op),
         user: person.clone(),
         created_at: at.clone(),
+        at: moment,
     })
 }
 

@@ -84,8 +84,11 @@ fn q9_their_items_go_with_all_that_others_did_to_them_and_others_work_stays() {
     let mut book = Book::new();
     book.say(BOB, &add("b", ""));
     book.say(ANN, &add("a", r#","note":"MARK""#));
-    book.say(BOB, r#"[{"op":"update","kind":"stroke","page_id":"p1","id":"a","patch":{"note":"MARK2"}},
-        {"op":"update","kind":"stroke","page_id":"p1","id":"b","patch":{"n":1}}]"#);
+    book.say(
+        BOB,
+        r#"[{"op":"update","kind":"stroke","page_id":"p1","id":"a","patch":{"note":"MARK2"}},
+        {"op":"update","kind":"stroke","page_id":"p1","id":"b","patch":{"n":1}}]"#,
+    );
     book.say(ANN, r#"[{"op":"update","kind":"stroke","page_id":"p1","id":"b","patch":{"note":"MARK3"}}]"#);
     book.say(ANN, r#"[{"op":"add","kind":"meta","value":{"title":"MARK4"}}]"#);
     let (entries, after) = book.without(ANN);

@@ -11,7 +11,11 @@ mod boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
+mod history;
+mod history_shapes;
 mod lessons;
+mod room;
+mod room_shapes;
 pub mod saves;
 mod service;
 mod sharing;
@@ -31,6 +35,8 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        history::Api::openapi(),
+        room::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),

@@ -47,11 +47,26 @@ pub async fn for_link(
     board: BoardId,
     format: ExportFormat,
 ) -> Result<Download, Problem> {
+    of_board(services, base, board, format, None).await
+}
+
+/// The same of a revision, for somebody in whose sight all of the board is.
+///
+/// # Errors
+/// As [`for_link`]; 404 `unknown_rev`.
+pub async fn of_board(
+    services: &Services,
+    base: &PublicBase,
+    board: BoardId,
+    format: ExportFormat,
+    rev: Option<u64>,
+) -> Result<Download, Problem> {
     let owner = services.store.board_access(board).await?.ok_or(Problem::NotFound)?.owner;
-    let wanted = Wanted { format, rev: None, page: None };
+    let wanted = Wanted { format, rev, page: None };
     let params = services.export_params(board, wanted).await?;
     // The space keeps such keys apart from keys of clients, which have none.
     let key = Some(format!("link {} {}", format.name(), params.rev));
+    let wanted = Wanted { rev: None, ..wanted };
     let asked = Asked { board, who: owner, owner, key, fingerprint: wanted.fingerprint() };
     let id: Uuid = match services.export_known(&asked).await? {
         Some(id) => id,
