@@ -139,7 +139,8 @@ const PLAN: &str = "
 /// It begins once; a lesson that is over has no phase.
 const PHASE: &str = "
     UPDATE class_session
-    SET phase = $2, started_at = CASE WHEN $2 IS NULL OR $2 = 'paused' THEN coalesce(started_at, now()) ELSE started_at END
+    SET phase = $2::text,
+        started_at = CASE WHEN $2::text IS NULL OR $2::text = 'paused' THEN coalesce(started_at, now()) ELSE started_at END
     WHERE id = $1 AND status = 'active'";
 
 const TERMINATED: &str = "UPDATE class_session SET terminated = true, phase = NULL WHERE id = $1";

@@ -125,6 +125,57 @@ async fn q10_it_can_be_done_by_hand_while_a_server_runs_and_again_without_harm()
     }
 }
 
+/// A diff that is tried until it is in: while the board changes hands its server says so.
+async fn persist(who: &Account, board: &impl Room, id: &str) {
+    let mut rev = 0;
+    for _ in 0..200 {
+        let call = who.diff(board, rev, &json!([add_stroke(id)])).header("Idempotency-Key", id);
+        let answer = call.send().await;
+        match answer.status {
+            200 => return,
+            412 => rev = answer.json().number("server_rev"),
+            503 => tokio::task::yield_now().await,
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    panic!("{id} never got in");
+}
+
+#[tokio::test]
+async fn q10_what_others_draw_meanwhile_is_kept_and_a_killed_server_goes_on_where_it_was() {
+    let mut app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(2).await;
+    let (gone, stays) = (&pupils[0], &pupils[1]);
+    for n in 0..20 {
+        persist(gone, &lesson, &format!("bad{n}")).await;
+    }
+    gone.save(&lesson, 20, json!([add(marked("bad"))])).await;
+    let path = format!("/api/v1/classrooms/{}/members/{}/erase/", lesson.class, gone.id);
+    let asked = tutor.post(&path).send().await.expect(202).json();
+    for n in 0..20 {
+        persist(stays, &lesson, &format!("fine{n}")).await;
+    }
+    app.kill_and_restart().await;
+    let again = tutor.post(&path).send().await.expect(202).json();
+    for job in [asked.text("id"), again.text("id")] {
+        let path = format!("/api/v1/classrooms/{}/erasures/{job}/", lesson.class);
+        eventually("the erasure is done", || async {
+            let told = tutor.get(&path).send().await.expect(200).json();
+            assert_ne!(told["status"], "failed", "{told}");
+            (told["status"] == "completed").then_some(())
+        })
+        .await;
+    }
+    assert_eq!(found_in(&app, MARK).await, [""; 0]);
+    let fine: Vec<_> = (0..20).map(|n| format!("fine{n}")).collect();
+    eventually("everybody sees what is left", || async {
+        (stroke_ids(&stays.read(&lesson).await["state"]) == fine).then_some(())
+    })
+    .await;
+    let verified = app.command(&["verify"]).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
 #[tokio::test]
 async fn q11_only_who_leads_the_class_has_a_pupil_erased_and_nobody_who_leads_is() {
     let app = Server::start().await;

@@ -1,7 +1,6 @@
 //! The past of boards and lessons: revisions, states, comparisons, authors, replay, erasure.
 
 use utoipa::OpenApi;
-use uuid::Uuid;
 
 use super::{
     super::{

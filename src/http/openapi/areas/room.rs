@@ -1,7 +1,6 @@
 //! Lessons as the room client of v0.24 calls them: façades over classrooms, boards and their history.
 
 use utoipa::OpenApi;
-use uuid::Uuid;
 
 use super::{
     super::params::{Base, Key},
