@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::{Digest, Document, Op, Refusal};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
@@ -42,6 +43,8 @@ pub struct Attach {
     pub door: Door,
     /// How the class stands, for whoever came in by its door.
     pub class: Option<Arc<Object>>,
+    /// What their operations spend together with those of others from the same address.
+    pub address: Option<SharedPool>,
 }
 
 /// By which door somebody comes to a board.
@@ -68,6 +71,14 @@ pub enum Declined {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Detach {
+    /// The socket.
+    pub conn: ConnId,
+}
+
+/// Everything that waited for a reader who is behind is written: it can be brought back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Emptied {
     /// The socket.
     pub conn: ConnId,
 }

@@ -9,7 +9,7 @@ use actix::Addr;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, Leave, Said};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, Show, Shown, Submit};
+use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
@@ -106,6 +106,11 @@ impl Seated {
             // A full outbox has closed itself.
             let _ = self.outbox.push(payload);
         }
+    }
+
+    /// Everything that waited is written, and more was left out meanwhile.
+    pub(super) fn emptied(&self) {
+        self.board.do_send(Emptied { conn: self.conn });
     }
 
     /// Gives the seat back.

@@ -3,6 +3,8 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
+mod behind;
+mod budgets;
 mod cursors;
 mod durability;
 mod load;
@@ -18,12 +20,13 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
+use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
-pub(crate) use self::seats::burst;
-use self::seats::{Budgets, Member, Seat};
+use self::seats::{Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
+use crate::actors::ledger::{Pool, SharedPool};
 use crate::actors::messages::{BoardError, Declined, Observed};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
@@ -71,6 +74,10 @@ struct Awake {
     seats: HashMap<ConnId, Seat>,
     people: HashMap<UserId, Member>,
     budgets: HashMap<UserId, Budgets>,
+    /// What all at this board spend together …
+    pool: Pool,
+    /// … and all of its lesson.
+    class_pool: Option<SharedPool>,
     tick: Tick,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
@@ -215,6 +222,8 @@ impl Actor for BoardActor {
 impl Awake {
     fn new(id: BoardId, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
+        let access = Access::new(found.access);
+        let class_pool = access.class().map(|class| directory.ledger().class(class, clock::now()));
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
         Self {
             id,
@@ -222,10 +231,12 @@ impl Awake {
             directory,
             board: found.board,
             epoch: found.epoch,
-            access: Access::new(found.access),
+            access,
             seats: HashMap::new(),
             people: HashMap::new(),
             budgets: HashMap::new(),
+            pool: Pool::default(),
+            class_pool,
             tick: Tick::default(),
             durability,
             shared_state: None,
