@@ -11,6 +11,7 @@ mod handshake;
 mod http;
 mod idle;
 mod ledger;
+mod lesson;
 mod ops;
 mod plan;
 mod prepare;
@@ -21,6 +22,7 @@ mod rest;
 mod savers;
 mod server;
 mod stall;
+mod storm;
 mod suite;
 mod suite_plan;
 mod summary;
@@ -56,8 +58,12 @@ enum Command {
     Idle(idle::IdleArgs),
     /// Readers that stop reading while others draw
     Stall(stall::StallArgs),
+    /// Every connection breaks at once and comes back
+    Storm(storm::StormArgs),
     /// Clients that tell of themselves while others save
     Telemetry(telemetry::TelemetryArgs),
+    /// A scripted lesson: what each saw, with nothing missing, doubled or leaked
+    Lesson(lesson::LessonArgs),
     /// Make people and classes ahead, and keep them in a plan file
     Prepare(prepare::PrepareArgs),
     /// Everything in turn, on servers that it starts itself: the closing numbers
@@ -73,7 +79,9 @@ fn main() -> ExitCode {
         Command::Rest(args) => rest::main(args),
         Command::Idle(args) => idle::main(args),
         Command::Stall(args) => stall::main(args),
+        Command::Storm(args) => storm::main(args),
         Command::Telemetry(args) => telemetry::main(args),
+        Command::Lesson(args) => lesson::main(args),
         Command::Prepare(args) => prepare::main(args),
         Command::Suite(args) => suite::main(args),
     });

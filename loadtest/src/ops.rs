@@ -14,6 +14,7 @@ use crate::{
     plan::new_board,
     problem::{Outcome, Problem},
     report::Report,
+    wire::Hello,
 };
 
 /// How long after the last batch everything must be saved.
@@ -95,7 +96,7 @@ pub fn run(arena: &mut Arena, load: &OpsLoad) -> Outcome<Report> {
         let watchers = (0..load.watchers).map(|_| (&easel.owner, false));
         for (token, draws) in easel.pens.iter().map(|token| (token, true)).chain(watchers) {
             let (path, token) = (easel.path.clone(), token.clone());
-            seats.push(Seat { path, token, dialect: arena.dialect, receive_buffer: None });
+            seats.push(Seat { path, token, dialect: arena.dialect, receive_buffer: None, hello: Hello::default() });
             spots.push(Spot { board, draws });
         }
     }
