@@ -10,6 +10,7 @@ mod frame;
 mod handshake;
 mod http;
 mod idle;
+mod join;
 mod ledger;
 mod lesson;
 mod ops;
@@ -21,6 +22,7 @@ mod report;
 mod rest;
 mod savers;
 mod server;
+mod soak;
 mod stall;
 mod storm;
 mod suite;
@@ -58,6 +60,10 @@ enum Command {
     Idle(idle::IdleArgs),
     /// Readers that stop reading while others draw
     Stall(stall::StallArgs),
+    /// A lesson of hours, compressed: memory and latency slice by slice
+    Soak(soak::SoakArgs),
+    /// Joining a large board, and whether those who are there notice
+    Join(join::JoinArgs),
     /// Every connection breaks at once and comes back
     Storm(storm::StormArgs),
     /// Clients that tell of themselves while others save
@@ -79,6 +85,8 @@ fn main() -> ExitCode {
         Command::Rest(args) => rest::main(args),
         Command::Idle(args) => idle::main(args),
         Command::Stall(args) => stall::main(args),
+        Command::Soak(args) => soak::main(args),
+        Command::Join(args) => join::main(args),
         Command::Storm(args) => storm::main(args),
         Command::Telemetry(args) => telemetry::main(args),
         Command::Lesson(args) => lesson::main(args),

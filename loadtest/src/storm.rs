@@ -175,7 +175,7 @@ pub fn run(arena: &mut Arena, load: &StormLoad) -> Outcome<Report> {
         };
         storm.tabs.iter().enumerate().map(seat).collect::<Vec<_>>()
     };
-    let mut come = |storm: &mut Storm, sockets: &mut Sockets| {
+    let come = |storm: &mut Storm, sockets: &mut Sockets| {
         let count = storm.tabs.len();
         storm.sockets.extend((0..count).map(Some));
         let seats = seats(storm);
