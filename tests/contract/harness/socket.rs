@@ -78,6 +78,7 @@ pub struct Knock {
     dialect: Dialect,
     protocols: Vec<String>,
     authorization: Option<String>,
+    forwarded: Option<String>,
     client: Uuid,
     resume: Option<(u64, u64)>,
     replica: Option<Replica>,
@@ -87,9 +88,19 @@ pub struct Knock {
 impl Knock {
     pub fn new(place: Place, path: &str, dialect: Dialect) -> Self {
         let protocols = vec![dialect.protocol().to_owned()];
-        let (authorization, resume, replica, receive_buffer) = (None, None, None, None);
         let path = path.to_owned();
-        Self { place, path, dialect, protocols, authorization, client: Uuid::new_v4(), resume, replica, receive_buffer }
+        Self {
+            place,
+            path,
+            dialect,
+            protocols,
+            authorization: None,
+            forwarded: None,
+            client: Uuid::new_v4(),
+            resume: None,
+            replica: None,
+            receive_buffer: None,
+        }
     }
 
     /// Carries the token in the `Authorization` header.
@@ -100,6 +111,12 @@ impl Knock {
     /// Carries this `Authorization` header.
     pub fn authorization(mut self, value: &str) -> Self {
         self.authorization = Some(value.to_owned());
+        self
+    }
+
+    /// Comes through a proxy that saw this address.
+    pub fn forwarded_for(mut self, address: &str) -> Self {
+        self.forwarded = Some(address.to_owned());
         self
     }
 
@@ -164,6 +181,9 @@ impl Knock {
         if let Some(value) = &self.authorization {
             request.headers_mut().insert("Authorization", HeaderValue::try_from(value)?);
         }
+        if let Some(address) = &self.forwarded {
+            request.headers_mut().insert("X-Forwarded-For", HeaderValue::try_from(address)?);
+        }
         if !self.protocols.is_empty() {
             let offered = HeaderValue::try_from(self.protocols.join(", "))?;
             request.headers_mut().insert("Sec-WebSocket-Protocol", offered);
@@ -187,18 +207,19 @@ impl Knock {
 
     /// Handshake and hello, and the code with which the socket is closed instead of welcomed.
     pub async fn turned_away(self) -> u16 {
+        let seat = self.refused_at_the_door().await;
+        seat.closed.clone().and_then(|closed| closed.code).unwrap_or(0)
+    }
+
+    /// The same, with all that was said meanwhile.
+    pub async fn refused_at_the_door(self) -> Seat {
         let path = self.path.clone();
         let mut seat = self.connect().await;
         // The refusal may come before or after the hello.
         let _ = seat.try_send(&json!({"t": "hello", "client": seat.client})).await;
-        let what = format!("{path} is closed");
-        within(&what, async {
-            while let Some(frame) = seat.heard().await {
-                assert_ne!(frame["t"], "welcome", "{path}: welcomed");
-            }
-            seat.closed().await
-        })
-        .await
+        seat.end().await;
+        assert!(seat.backlog.iter().all(|frame| frame["t"] != "welcome"), "{path}: welcomed");
+        seat
     }
 
     /// The same with a copy of the board that the tail continues.
@@ -387,6 +408,20 @@ impl Seat {
                 let replica = self.replica.as_mut().expect("ops come after the welcome");
                 replica.apply(frame.number("rev"), &frame.list("ops"));
             }
+            Some("tail") => {
+                let replica = self.replica.as_mut().expect("a tail comes after the welcome");
+                for entry in frame.list("ops") {
+                    replica.apply(entry.number("rev"), &entry.list("ops"));
+                }
+                assert_eq!((replica.epoch, replica.rev), (frame.number("epoch"), frame.number("rev")), "all of it");
+                self.note_saved(frame);
+            }
+            Some("snapshot") => {
+                let (epoch, rev, state) = (frame.number("epoch"), frame.number("rev"), frame["state"].clone());
+                assert!(state.is_object() && rev > self.rev(), "it replaces what was missed: {frame}");
+                self.replica = Some(Replica { epoch, rev, state });
+                self.note_saved(frame);
+            }
             Some("accepted") => {
                 let replica = self.replica.as_mut().expect("answers come after the welcome");
                 let rev = frame.number("rev");
@@ -403,6 +438,13 @@ impl Seat {
             }
             _ => {}
         }
+    }
+
+    /// The watermark of a frame that brings a reader back: between the last one and its own revision.
+    fn note_saved(&mut self, frame: &Value) {
+        let (saved, rev) = (frame.number("saved"), frame.number("rev"));
+        assert!(saved >= self.saved && saved <= rev, "saved {saved} after {}: {rev}", self.saved);
+        self.saved = saved;
     }
 
     fn note_welcome(&mut self, frame: &Value) {
