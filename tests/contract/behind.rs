@@ -21,6 +21,12 @@ async fn overwhelm(author: &mut Seat, name: &str, erased: bool) {
     }
 }
 
+/// A server with every budget out of the way, whose metrics can be read.
+async fn loud() -> Server {
+    let settings: Vec<_> = LOUD.iter().copied().chain([("M4SH_ADMIN_BIND", "127.0.0.1:0")]).collect();
+    Server::with(&settings).await
+}
+
 async fn rung(app: &Server, rung: &str) -> u64 {
     let metrics = fetch(app, &format!("http://{}/metrics", app.admin_address().await)).await.expect(200).text();
     let name = format!("m4sh_slow_reader_total{{rung=\"{rung}\"}} ");
@@ -29,7 +35,7 @@ async fn rung(app: &Server, rung: &str) -> u64 {
 
 #[tokio::test]
 async fn w16_a_reader_that_fell_behind_gets_the_tail_in_one_frame_and_goes_on() {
-    let app = Server::with(LOUD).await;
+    let app = loud().await;
     let (tutor, pupils, lesson) = app.lesson(2).await;
     for dialect in [Dialect::Json, Dialect::MessagePack] {
         let mut author = tutor.open(&lesson).await;
@@ -57,7 +63,7 @@ async fn w16_a_reader_that_fell_behind_gets_the_tail_in_one_frame_and_goes_on() 
 
 #[tokio::test]
 async fn w16_a_reader_that_fell_behind_gets_the_state_where_that_is_smaller() {
-    let app = Server::with(LOUD).await;
+    let app = loud().await;
     let (tutor, pupils, lesson) = app.lesson(1).await;
     for dialect in [Dialect::Json, Dialect::MessagePack] {
         let mut author = tutor.open(&lesson).await;
@@ -78,7 +84,7 @@ async fn w16_a_reader_that_fell_behind_gets_the_state_where_that_is_smaller() {
 
 #[tokio::test]
 async fn w16_one_that_draws_while_it_is_behind_hears_its_answers_in_order_and_loses_nothing() {
-    let app = Server::with(LOUD).await;
+    let app = loud().await;
     let (tutor, pupils, lesson) = app.lesson(1).await;
     let mut author = tutor.open(&lesson).await;
     let mut slow = pupils[0].knock(&lesson).narrow().sit().await;
@@ -107,7 +113,7 @@ async fn w16_one_that_draws_while_it_is_behind_hears_its_answers_in_order_and_lo
 
 #[tokio::test]
 async fn w17_a_reader_that_takes_what_it_can_is_never_closed_however_much_goes_by() {
-    let app = Server::with(LOUD).await;
+    let app = loud().await;
     let (tutor, pupils, lesson) = app.lesson(1).await;
     let mut author = tutor.open(&lesson).await;
     let mut slow = pupils[0].knock(&lesson).narrow().sit().await;
@@ -127,7 +133,7 @@ async fn w17_a_reader_that_takes_what_it_can_is_never_closed_however_much_goes_b
 
 #[tokio::test]
 async fn w18_a_reader_with_much_before_it_gets_cursors_again_when_it_has_taken_that() {
-    let app = Server::with(LOUD).await;
+    let app = loud().await;
     let (tutor, pupils, lesson) = app.lesson(1).await;
     let mut author = tutor.open(&lesson).await;
     let mut slow = pupils[0].knock(&lesson).narrow().sit().await;

@@ -42,7 +42,7 @@ fn moved(frames: &[Value], user: &str) -> bool {
 
 #[tokio::test]
 async fn b8_a_budget_is_told_at_eighty_percent_then_drops_presence_then_refuses() {
-    let app = Server::with(&[("M4SH_RATES_WS_OPS", "16/h")]).await;
+    let app = Server::with(&[("M4SH_RATES_WS_OPS", "16/h"), ("M4SH_ADMIN_BIND", "127.0.0.1:0")]).await;
     let (tutor, pupils, lesson) = app.lesson(2).await;
     let mut watcher = tutor.open(&lesson).await;
     let mut pupil = pupils[0].open(&lesson).await;
@@ -77,6 +77,12 @@ async fn b8_a_budget_is_told_at_eighty_percent_then_drops_presence_then_refuses(
     watcher.expect_that("cursors", |frame| moved(std::slice::from_ref(frame), &pupils[1].id)).await;
     assert!(!moved(&watcher.seen("cursors"), &pupils[0].id), "dropped");
     assert!(watcher.seen("status").is_empty(), "dropped");
+    let metrics = fetch(&app, &format!("http://{}/metrics", app.admin_address().await)).await.expect(200).text();
+    for (rung, count) in [("warned", 1), ("presence", 2), ("refused", 1)] {
+        let labels = |line: &str| line.contains("scope=\"ws_ops\"") && line.contains(&format!("rung=\"{rung}\""));
+        let line = metrics.lines().find(|line| line.starts_with("m4sh_budget_total{") && labels(line));
+        assert!(line.is_some_and(|line| line.ends_with(&format!(" {count}"))), "{rung}: {line:?}");
+    }
 }
 
 #[tokio::test]
@@ -120,7 +126,8 @@ async fn b10_who_does_not_heed_refusals_is_closed_with_4429_and_turned_away_for_
     let mut calm = pupils[1].open(&lesson).await;
     calm.draw(stroke("calm")).await;
     watcher.until_rev(5).await;
-    let mut back = eventually("the cool-down is over", || async { pupils[0].knock(&lesson).try_sit().await.ok() }).await;
+    let mut back =
+        eventually("the cool-down is over", || async { pupils[0].knock(&lesson).try_sit().await.ok() }).await;
     assert!(started.elapsed() > std::time::Duration::from_secs(3), "it was one");
     back.catch_up().await;
     // What it spent is still spent; the next cool-down is longer.

@@ -102,11 +102,14 @@ impl Awake {
         u32::try_from(self.seats.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// Cursors that went to so many others.
+    /// Cursors that went to so many others. Only what is shared is charged, and each pool is opened once.
     pub(super) fn charge_deliveries(&mut self, users: &[UserId], deliveries: usize, now: Duration) {
         let cost = Cost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
-        for user in users {
-            self.charge_shared(*user, cost, now);
+        let sizes = self.directory.sizes();
+        users.iter().for_each(|user| self.pool.charge(*user, Scopes::of(Holder::Board), sizes, cost, now));
+        if let Some(class) = &self.class_pool {
+            let mut class = class.open();
+            users.iter().for_each(|user| class.charge(*user, Scopes::of(Holder::Class), sizes, cost, now));
         }
     }
 
