@@ -142,8 +142,7 @@ fn w17_a_reader_without_operations_to_leave_out_is_let_go_when_its_lane_is_full(
 
 #[test]
 fn w17_who_takes_nothing_is_let_go_and_who_takes_something_is_not() {
-    let mut queue = Queue::default();
-    queue.told = Some(Rev(0));
+    let mut queue = Queue { told: Some(Rev(0)), ..Queue::default() };
     let at = |ms| Duration::from_millis(ms);
     let more = |queue: &mut Queue, rev, now| queue.append(frame(60_000), Kind::Ops(Rev(rev)), now);
     (1..=30).for_each(|rev| more(&mut queue, rev, at(0)).unwrap());
@@ -155,8 +154,7 @@ fn w17_who_takes_nothing_is_let_go_and_who_takes_something_is_not() {
     more(&mut queue, 33, at(1_300)).unwrap();
     assert!(more(&mut queue, 34, at(1_500)).is_err(), "nothing for more than half a second");
     assert!(queue.severed);
-    let mut quiet = Queue::default();
-    quiet.told = Some(Rev(0));
+    let mut quiet = Queue { told: Some(Rev(0)), ..Queue::default() };
     (1..=5).for_each(|rev| more(&mut quiet, rev, at(0)).unwrap());
     assert!(quiet.behind.is_some());
     more(&mut quiet, 6, at(9_000)).unwrap();
@@ -176,4 +174,100 @@ fn w18_a_reader_with_much_before_it_gets_no_cursors_and_then_all_positions() {
     assert!(matches!(next(&outbox), Some(Next::Latest(frames)) if frames.len() == 2));
     outbox.offer(&tick, || unreachable!("nothing was left out since"));
     assert!(matches!(next(&outbox), Some(Next::Latest(frames)) if frames.len() == 1));
+}
+
+/// A client that knows only what it reads, and a board that knows only what it says.
+#[derive(Default)]
+struct Pair {
+    outbox: Outbox,
+    board: u64,
+    client: u64,
+    answered: u64,
+    said: u64,
+    heard: u64,
+}
+
+impl Pair {
+    fn say(&mut self, what: char, size: usize) -> Result<(), Shut> {
+        let (number, kind) = match what {
+            'o' | 'a' => {
+                self.board += 1;
+                (self.board, if what == 'o' { Kind::Ops(Rev(self.board)) } else { Kind::Answer(Some(Rev(self.board))) })
+            }
+            'r' => (0, Kind::Answer(None)),
+            'p' => (self.board, Kind::Passing),
+            _ => {
+                self.said += 1;
+                (self.said, Kind::Plain)
+            }
+        };
+        self.outbox.push_as(Payload::text(format!("{what}{number:08}{}", "x".repeat(size)).into_bytes()), kind)
+    }
+
+    /// Reads one thing; `false` when there is none.
+    fn read(&mut self) -> bool {
+        let frame = match self.outbox.take() {
+            Some(Next::Frame(frame)) => frame,
+            Some(Next::Drained) => {
+                assert_eq!(self.outbox.behind(), Some(Rev(self.client)), "it is brought back from where it is");
+                let back = format!("c{:08}", self.board);
+                self.outbox.caught_up(Rev(self.board), Payload::text(back.into_bytes()));
+                return true;
+            }
+            Some(Next::Latest(_) | Next::Close(_)) | None => return false,
+        };
+        let (_, parts) = frame.into_parts();
+        let text = std::str::from_utf8(&parts[0]).unwrap();
+        let number: u64 = text[1..9].parse().unwrap();
+        match &text[..1] {
+            "o" => {
+                assert_eq!(number, self.client + 1, "no revision is missing, and none comes twice");
+                self.client = number;
+            }
+            "a" => {
+                assert!(number > self.answered && number <= self.client + 1, "{number} at {}", self.client);
+                (self.answered, self.client) = (number, self.client.max(number));
+            }
+            "c" => {
+                assert!(number >= self.client);
+                self.client = number;
+            }
+            "p" => assert!(number <= self.client, "nothing is told of what it does not know"),
+            "x" => {
+                assert_eq!(number, self.heard + 1, "what is said once comes once, in order");
+                self.heard = number;
+            }
+            _ => {}
+        }
+        true
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn w16_whenever_a_reader_falls_behind_it_misses_nothing(
+        steps in proptest::collection::vec((0..12_u32, 0..60_000_usize, 0..4_usize), 1..200),
+    ) {
+        let mut pair = Pair::default();
+        pair.outbox.follow(Rev(0));
+        for (what, size, reads) in steps {
+            let said = match what {
+                0..=5 => pair.say('o', size),
+                6 | 7 => pair.say('a', size / 60),
+                8 => pair.say('r', size / 60),
+                9 => pair.say('p', size / 60),
+                _ => pair.say('x', size / 600),
+            };
+            if said.is_err() {
+                // It took nothing while too much was said: it resumes from what it knows.
+                assert!(pair.outbox.is_severed());
+                return Ok(());
+            }
+            for _ in 0..reads / 2 {
+                pair.read();
+            }
+        }
+        while pair.read() {}
+        assert_eq!((pair.client, pair.heard), (pair.board, pair.said));
+    }
 }
