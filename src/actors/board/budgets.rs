@@ -102,7 +102,7 @@ impl Awake {
         u32::try_from(self.seats.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// Cursors that went to so many others. Only what is shared is charged, and each pool is opened once.
+    /// Cursors, views and statuses that went to so many others. Only what is shared is charged, and each pool is opened once.
     pub(super) fn charge_deliveries(&mut self, users: &[UserId], deliveries: usize, now: Duration) {
         let cost = Cost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
         let sizes = self.directory.sizes();

@@ -73,6 +73,7 @@ impl Awake {
                     && std::mem::replace(&mut member.person.status, status) != status
                 {
                     let person = member.person.clone();
+                    self.charge_deliveries(&[user], self.seats.len(), clock::now());
                     self.tell_others(Some(conn), &ServerFrame::Status(&person));
                 }
             }
@@ -82,6 +83,7 @@ impl Awake {
                 {
                     member.person.color = color;
                     let person = member.person.clone();
+                    self.charge_deliveries(&[user], self.seats.len(), clock::now());
                     self.tell_others(Some(conn), &ServerFrame::Joined(&person));
                 }
             }
@@ -143,6 +145,7 @@ impl Awake {
         self.shard.pace.note(deliveries as u64, now);
         meters().deliveries.increment(deliveries as u64);
         self.charge_deliveries(&moved, others, now);
+        self.charge_deliveries(&looked, others, now);
         let source = std::mem::take(&mut self.tick.source);
         let people = &self.people;
         let mut news =
