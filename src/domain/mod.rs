@@ -5,4 +5,5 @@ pub mod board;
 pub mod ids;
 pub mod json;
 pub mod rate;
+pub mod thumb;
 pub mod times;

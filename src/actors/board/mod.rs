@@ -6,6 +6,7 @@ mod access;
 mod cursors;
 mod durability;
 mod load;
+mod peek;
 mod saves;
 mod seats;
 mod turns;
@@ -24,7 +25,7 @@ pub(crate) use self::seats::burst;
 use self::seats::{Budgets, Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::messages::{BoardError, Declined, Observed};
+use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use crate::domain::board::Board;
@@ -75,6 +76,8 @@ struct Awake {
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, Arc<SharedState>)>,
+    /// What each has done here since the board woke.
+    pulses: HashMap<UserId, Pulse>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -229,6 +232,7 @@ impl Awake {
             tick: Tick::default(),
             durability,
             shared_state: None,
+            pulses: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,
