@@ -12,7 +12,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, ENDED, Reread};
+use crate::actors::classroom::{AskOverview, ClassroomActor, ENDED, Overview, Reread};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, Save, Ticket};
 use crate::actors::shard::Shard;
@@ -311,6 +311,12 @@ impl Directory {
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
     pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
         self.reread(classroom, session, ENDED).await;
+    }
+
+    /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.
+    pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<Overview> {
+        let actor = self.locate_session(classroom, session)?;
+        tokio::time::timeout(APPLY_DEADLINE, actor.send(AskOverview)).await.ok()?.ok()
     }
 
     async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {

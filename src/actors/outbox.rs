@@ -170,6 +170,12 @@ impl Outbox {
         self.0.waker.wake();
     }
 
+    /// Whether nothing waits in the ordered lane.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue().lane.is_empty()
+    }
+
     /// Whether the reader was let go because it was too slow: a write in progress is to be abandoned.
     #[must_use]
     pub fn is_severed(&self) -> bool {

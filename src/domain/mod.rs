@@ -6,4 +6,5 @@ pub mod budget;
 pub mod ids;
 pub mod json;
 pub mod rate;
+pub mod thumb;
 pub mod times;

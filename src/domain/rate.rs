@@ -213,6 +213,8 @@ scopes! {
     WsBytes = "ws_bytes", Rate::per_second(262_144);
     /// Everything else a client says: views, statuses, pings.
     WsTalk = "ws_talk", Rate::per_second(20);
+    /// Bytes of thumbnails that one tutor who watches a class is sent.
+    WsFeed = "ws_feed", Rate::per_second(65_536);
     /// Frames of any kind after which a socket is flooding: closed with 4429.
     WsFlood = "ws_flood", Rate::per_second(400);
     /// Batches refused as too many after which a user does not listen: closed with 4429.

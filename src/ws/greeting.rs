@@ -95,7 +95,13 @@ impl Greeting {
     }
 
     /// Takes a seat, or says with which code to close. The welcome is in the outbox when this returns.
-    pub(super) async fn sit(self, client: ClientId, resume: Option<Position>, outbox: Outbox) -> Result<Seated, Close> {
+    pub(super) async fn sit(
+        self,
+        client: ClientId,
+        resume: Option<Position>,
+        watch: bool,
+        outbox: Outbox,
+    ) -> Result<Seated, Close> {
         let Known { user, name, ends, watching } = match &self.visitor {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
@@ -120,7 +126,7 @@ impl Greeting {
             Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, door, class: stands, address };
         let attached = self.attach(board, attach).await;
         if let (Ok(_), Some(class)) = (&attached, &class) {
-            class.do_send(Arrived { conn });
+            class.do_send(Arrived { conn, watch });
         }
         match attached {
             Ok(board) => Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, outbox, ends, watching }),

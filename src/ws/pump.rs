@@ -82,7 +82,7 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
     // The presence dialect joins by the handshake; the full ones say hello first.
-    let (client, resume) = if wire.dialect.is_full() {
+    let (client, resume, watch) = if wire.dialect.is_full() {
         match Box::pin(timeout(limits::HELLO_DEADLINE, wire.hello())).await {
             Ok(Ok(Ok(hello))) => hello,
             Ok(Ok(Err(close))) => return Box::pin(wire.farewell(close)).await,
@@ -90,10 +90,10 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
             Err(_) => return Box::pin(wire.farewell(Close::Timeout)).await,
         }
     } else {
-        (ClientId(uuid::Uuid::now_v7()), None)
+        (ClientId(uuid::Uuid::now_v7()), None, false)
     };
     // Boxed, as the goodbye is: a connection that rests should not hold the room that its beginning and end need.
-    let mut seated = match Box::pin(greeting.sit(client, resume, wire.outbox.clone())).await {
+    let mut seated = match Box::pin(greeting.sit(client, resume, watch, wire.outbox.clone())).await {
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
@@ -130,7 +130,8 @@ enum Event {
     Silence,
 }
 
-type Hello = (ClientId, Option<crate::protocol::client::Position>);
+/// The tab, where it left, and whether it watches the class.
+type Hello = (ClientId, Option<crate::protocol::client::Position>, bool);
 
 impl Wire {
     /// Waits for the first frame, which must be a hello.
@@ -140,7 +141,7 @@ impl Wire {
             match self.bytes(message).await? {
                 Heard::Frame(bytes) => {
                     return Ok(match ClientFrame::decode(&bytes, self.dialect) {
-                        Ok(ClientFrame::Hello { client, resume }) => Ok((client, resume)),
+                        Ok(ClientFrame::Hello { client, resume, watch }) => Ok((client, resume, watch)),
                         _ => Err(Close::BadRequest),
                     });
                 }

@@ -16,6 +16,7 @@ mod dialects;
 mod drawing;
 mod exports;
 mod exports_faults;
+mod eyes;
 mod faults;
 mod harness;
 mod jobs;

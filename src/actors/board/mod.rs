@@ -8,6 +8,7 @@ mod budgets;
 mod cursors;
 mod durability;
 mod load;
+mod peek;
 mod saves;
 mod seats;
 mod turns;
@@ -27,7 +28,7 @@ use self::seats::{Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::ledger::{Pool, SharedPool};
-use crate::actors::messages::{BoardError, Declined, Observed};
+use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use crate::domain::board::Board;
@@ -82,6 +83,8 @@ struct Awake {
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, Arc<SharedState>)>,
+    /// What each has done here since the board woke.
+    pulses: HashMap<UserId, Pulse>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -240,6 +243,7 @@ impl Awake {
             tick: Tick::default(),
             durability,
             shared_state: None,
+            pulses: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,

@@ -112,6 +112,7 @@ impl Awake {
         ctx: &mut Context<BoardActor>,
     ) {
         meters().batches.increment(1);
+        self.pulse(entry);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
         self.tell_others(author, &ServerFrame::Ops(entry));
         self.durability.accepted(entry.rev, entry.ops.len());

@@ -85,6 +85,7 @@ pub const TABLE: &[Line] = &[
     line(Scope::WsClassBytes, Holder::Class, Spending::Bytes, 4, Over::Refuse),
     line(Scope::WsClassDeliveries, Holder::Class, Spending::Deliveries, 4, Over::Refuse),
     line(Scope::WsAddressBytes, Holder::Address, Spending::Bytes, 4, Over::Refuse),
+    line(Scope::WsFeed, Holder::Connection, Spending::Bytes, 1, Over::Drop),
     line(Scope::WsOpen, Holder::User, Spending::Opens, 1, Over::Close),
     line(Scope::WsOpenGuest, Holder::Address, Spending::Opens, 1, Over::Close),
     line(Scope::WsOpenAddress, Holder::Address, Spending::Opens, 1, Over::Close),

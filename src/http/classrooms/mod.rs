@@ -4,6 +4,7 @@
 mod call;
 mod invite;
 pub mod members;
+pub mod overview;
 pub mod sessions;
 mod shapes;
 

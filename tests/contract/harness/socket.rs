@@ -83,6 +83,7 @@ pub struct Knock {
     resume: Option<(u64, u64)>,
     replica: Option<Replica>,
     receive_buffer: Option<u32>,
+    watch: bool,
 }
 
 impl Knock {
@@ -100,6 +101,7 @@ impl Knock {
             resume: None,
             replica: None,
             receive_buffer: None,
+            watch: false,
         }
     }
 
@@ -162,6 +164,12 @@ impl Knock {
         let mut knock = self.client(client).resume(replica.epoch, replica.rev);
         knock.replica = Some(replica);
         knock
+    }
+
+    /// Asks to see the whole class.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
+        self
     }
 
     /// Gives the kernel little room for what this reader has not read yet.
@@ -230,11 +238,14 @@ impl Knock {
 
     /// The same, for times when the server may be away.
     pub async fn try_sit(self) -> Result<Seat, String> {
-        let resume = self.resume;
+        let (resume, watch) = (self.resume, self.watch);
         let mut seat = self.try_connect().await.map_err(|error| error.to_string())?;
         let mut hello = json!({"t": "hello", "client": seat.client});
         if let Some((epoch, rev)) = resume {
             hello["resume"] = json!({"epoch": epoch, "rev": rev});
+        }
+        if watch {
+            hello["watch"] = json!("class");
         }
         seat.try_send(&hello).await.map_err(|error| error.to_string())?;
         loop {
