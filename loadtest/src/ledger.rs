@@ -57,10 +57,15 @@ pub struct Ledger {
     nonce: String,
     keep: u64,
     resend_every: u64,
+    /// Whether writers draw when they are told to, and not as soon as the last batch was accepted.
+    paced: bool,
     spots: Vec<Spot>,
     writers: Vec<Writer>,
     /// By socket: the last revision it was told of.
     revs: Vec<u64>,
+    /// By reader: the revision to which it was last brought back after it fell behind.
+    caught_up: Vec<u64>,
+    brought_back: u64,
     /// By board: numbers of accepted batches, by writer.
     drawn: Vec<HashSet<(usize, u64)>>,
     sending: bool,
@@ -94,8 +99,11 @@ impl Ledger {
             nonce,
             keep: u64::from(keep),
             resend_every: u64::from(resend_every),
+            paced: false,
             writers: spots.iter().map(|_| writer()).collect(),
             revs: vec![0; spots.len()],
+            caught_up: vec![0; spots.len()],
+            brought_back: 0,
             drawn: vec![HashSet::new(); boards],
             spots,
             sending: false,
@@ -122,6 +130,16 @@ impl Ledger {
         }
     }
 
+    /// Sockets that draw.
+    pub fn pens(&self) -> impl Iterator<Item = usize> {
+        self.spots.iter().enumerate().filter(|(_, spot)| spot.draws).map(|(id, _)| id)
+    }
+
+    /// From now on writers draw when [`Ledger::draw`] says so.
+    pub fn start_paced(&mut self) {
+        (self.sending, self.paced) = (true, true);
+    }
+
     /// Opens the measured window.
     pub fn begin(&mut self) {
         (self.measuring, self.accepted, self.saved) = (true, 0, 0);
@@ -142,6 +160,14 @@ impl Ledger {
         self.accepted
     }
 
+    /// The 50th and 99th percentile, in milliseconds, of what others saw since the last call; starts them anew.
+    pub fn take_seen(&mut self) -> (f64, f64) {
+        let at = |quantile| self.seen_latency.value_at_quantile(quantile) as f64 / 1e3;
+        let found = (at(0.5), at(0.99));
+        self.seen_latency.reset();
+        found
+    }
+
     /// Whether everything sent was answered and saved.
     pub fn settled(&self) -> bool {
         self.writers
@@ -158,7 +184,8 @@ impl Ledger {
         }
     }
 
-    fn draw(&mut self, sockets: &mut Sockets, id: usize, now: u64) {
+    /// Socket `id` draws one stroke.
+    pub fn draw(&mut self, sockets: &mut Sockets, id: usize, now: u64) {
         if !self.sending {
             return;
         }
@@ -215,11 +242,17 @@ impl Ledger {
         }
         self.drawn[self.spots[id].board].insert((id, number));
         self.follow(id, rev);
-        self.draw(sockets, id, now);
+        if !self.paced {
+            self.draw(sockets, id, now);
+        }
     }
 
     /// A reader is told of `rev`: it must be the next one.
     fn follow(&mut self, id: usize, rev: u64) {
+        // The answer to its own batch follows what brought a reader back, and that has the batch.
+        if rev <= self.caught_up[id] {
+            return;
+        }
         self.faults.gaps += u64::from(rev != self.revs[id] + 1);
         self.revs[id] = rev;
     }
@@ -257,6 +290,7 @@ impl Ledger {
         report.add_latency("seen_by_others", &self.seen_latency);
         let total: usize = self.drawn.iter().map(HashSet::len).sum();
         report.add("batches_in_all", total as f64, "batches");
+        report.add("brought_back", self.brought_back as f64, "readers that fell behind");
         report.add("resends_answered_alike", self.repeats as f64, "batches");
         let waiting: usize = self.writers.iter().map(|writer| writer.waiting.len()).sum();
         let unsaved: usize = self.writers.iter().map(|writer| writer.unsaved.len()).sum();
@@ -315,6 +349,11 @@ impl Driver for Ledger {
                     self.seen_latency.saturating_record((now - sent).max(1));
                 }
                 self.follow(id, rev);
+            }
+            ("tail" | "snapshot", Some(rev)) => {
+                (self.revs[id], self.caught_up[id]) = (rev, rev);
+                self.brought_back += 1;
+                self.hear_saved(id, told.saved.unwrap_or(0), now);
             }
             ("refused", _) => self.hear_refused(id, &told, now),
             _ => {}

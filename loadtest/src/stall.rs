@@ -13,7 +13,7 @@ use crate::{
     problem::{Outcome, Problem},
     report::Report,
     watch::{Place, Watch},
-    wire,
+    wire::{self, Hello},
 };
 
 /// How long the stalled may take to read what waited for them.
@@ -128,6 +128,7 @@ pub fn run(arena: &mut Arena, load: &StallLoad) -> Outcome<Report> {
         token: token.clone(),
         dialect: arena.dialect,
         receive_buffer: (slot < stalled).then_some(load.receive_buffer as usize),
+        hello: Hello::default(),
     };
     let seats: Vec<Seat> = tokens.iter().enumerate().map(seat).collect();
     let places: Vec<Place> = (0..pupils).map(|slot| Place { room: 0, slot }).collect();
@@ -189,6 +190,7 @@ pub fn run(arena: &mut Arena, load: &StallLoad) -> Outcome<Report> {
         report.add("first_left_after", *first, "s");
         report.add("last_left_after", *last, "s");
     }
+    report.add("brought_back", class.watch.brought_back() as f64, "readers that fell behind");
     for code in class.watch.close_codes(0..stalled) {
         report.add(format!("stalled_closed_{}", code.0), code.1 as f64, "sockets");
     }

@@ -3,9 +3,12 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
+mod behind;
+mod budgets;
 mod cursors;
 mod durability;
 mod load;
+mod peek;
 mod saves;
 mod seats;
 mod turns;
@@ -18,13 +21,14 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
+use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
-pub(crate) use self::seats::burst;
-use self::seats::{Budgets, Member, Seat};
+use self::seats::{Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::messages::{BoardError, Declined, Observed};
+use crate::actors::ledger::{Pool, SharedPool};
+use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use crate::domain::board::Board;
@@ -71,10 +75,16 @@ struct Awake {
     seats: HashMap<ConnId, Seat>,
     people: HashMap<UserId, Member>,
     budgets: HashMap<UserId, Budgets>,
+    /// What all at this board spend together …
+    pool: Pool,
+    /// … and all of its lesson.
+    class_pool: Option<SharedPool>,
     tick: Tick,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, Arc<SharedState>)>,
+    /// What each has done here since the board woke.
+    pulses: HashMap<UserId, Pulse>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -215,6 +225,8 @@ impl Actor for BoardActor {
 impl Awake {
     fn new(id: BoardId, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
+        let access = Access::new(found.access);
+        let class_pool = access.class().map(|class| directory.ledger().class(class, clock::now()));
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
         Self {
             id,
@@ -222,13 +234,16 @@ impl Awake {
             directory,
             board: found.board,
             epoch: found.epoch,
-            access: Access::new(found.access),
+            access,
             seats: HashMap::new(),
             people: HashMap::new(),
             budgets: HashMap::new(),
+            pool: Pool::default(),
+            class_pool,
             tick: Tick::default(),
             durability,
             shared_state: None,
+            pulses: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,

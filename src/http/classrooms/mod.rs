@@ -5,6 +5,7 @@ pub(super) mod call;
 pub mod erasure;
 mod invite;
 pub mod members;
+pub mod overview;
 pub mod sessions;
 mod shapes;
 

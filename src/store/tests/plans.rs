@@ -2,8 +2,8 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, erasure, event_pages, events,
-    exports, history, idempotency, jobs, lesson_events, links, logins, renditions, retention, revisions, rooms, sweeps,
-    testing::TestDatabase,
+    exports, history, idempotency, jobs, lesson_events, links, logins, overviews, renditions, retention, revisions,
+    rooms, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -81,6 +81,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         boards_cold::QUERIES,
         classes::QUERIES,
         class_sessions::QUERIES,
+        overviews::QUERIES,
         client_events::QUERIES,
         events::QUERIES,
         event_pages::QUERIES,
