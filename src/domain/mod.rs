@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod board;
+pub mod classroom;
 pub mod ids;
 pub mod json;
 pub mod rate;

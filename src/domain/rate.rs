@@ -187,6 +187,10 @@ scopes! {
     WsBytes = "ws_bytes", Rate::per_second(262_144);
     /// Everything else a client says: views, statuses, pings.
     WsTalk = "ws_talk", Rate::per_second(20);
+    /// Messages of one user in one lesson's chat.
+    WsChat = "ws_chat", Rate::per_minute(30);
+    /// Reactions, hands and votes of one user in one lesson.
+    WsReact = "ws_react", Rate::per_minute(60);
     /// Frames of any kind after which a socket is flooding: closed with 4429.
     WsFlood = "ws_flood", Rate::per_second(400);
 }
