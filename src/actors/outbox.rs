@@ -32,6 +32,8 @@ struct Queue {
     /// When the lane last began to fill, or gave something out while it was filled.
     taken: Option<Duration>,
     slot: Option<Arc<[Payload]>>,
+    /// The class's slot beside the board's: lasers and the leader's view.
+    lead: Option<Arc<[Payload]>>,
     closing: Option<Close>,
     severed: bool,
 }
@@ -81,7 +83,7 @@ impl Outbox {
             queue.lane = VecDeque::new();
             queue.lane_bytes = 0;
             queue.exempt = 0;
-            queue.slot = None;
+            (queue.slot, queue.lead) = (None, None);
             queue.closing = Some(Close::SlowReader);
             queue.severed = true;
             drop(queue);
@@ -112,12 +114,24 @@ impl Outbox {
         self.0.waker.wake();
     }
 
+    /// The same for the class's own slot.
+    pub fn offer_lead(&self, moved: &Arc<[Payload]>, everything: impl FnOnce() -> Arc<[Payload]>) {
+        let mut queue = self.queue();
+        if queue.closing.is_some() || moved.is_empty() {
+            return;
+        }
+        let occupied = queue.lead.is_some();
+        queue.lead = Some(if occupied { everything() } else { moved.clone() });
+        drop(queue);
+        self.0.waker.wake();
+    }
+
     /// Closes after what is in the lane, with `bye` as its last frame.
     pub fn close(&self, close: Close, bye: Option<Payload>) {
         let mut queue = self.queue();
         if queue.closing.is_none() {
             queue.closing = Some(close);
-            queue.slot = None;
+            (queue.slot, queue.lead) = (None, None);
             queue.lane.extend(bye);
         }
         drop(queue);
@@ -163,7 +177,8 @@ impl Outbox {
             }
             return Some(Next::Frame(frame));
         }
-        queue.slot.take().map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
+        let latest = queue.slot.take().or_else(|| queue.lead.take());
+        latest.map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Audience {
     Led,
     /// These.
     Only(Vec<UserId>),
+    /// These, and those who lead.
+    WithLeaders(Vec<UserId>),
 }
 
 fn text(user: UserId) -> Value {
@@ -93,9 +95,7 @@ impl ClassState {
                 // A change of something that is not known is told to nobody.
                 chat.as_ref().map_or(Audience::Only(Vec::new()), |chat| private(Some(chat.author), chat.said.to))
             }
-            (What::Bring { users, .. }, _) if !users.is_empty() => {
-                return vec![(Audience::Only(users.clone()), frame.clone()), (Audience::Leaders, frame)];
-            }
+            (What::Bring { users, .. }, _) if !users.is_empty() => Audience::WithLeaders(users.clone()),
             _ => Audience::All,
         };
         vec![(audience, frame)]

@@ -75,8 +75,13 @@ impl ClassState {
         for row in rows {
             state.apply(row);
         }
-        state.seq = state.seq.max(last);
+        state.reach(last);
         state
+    }
+
+    /// Events up to this number have happened, whether or not they left a trace here.
+    pub fn reach(&mut self, last: u64) {
+        self.seq = self.seq.max(last);
     }
 
     /// The number of the last event.
@@ -85,9 +90,10 @@ impl ClassState {
         self.seq
     }
 
-    /// A moment for the next event: `now`, and never before the last one.
+    /// A moment for the next event: `now`, as exact as it is kept, and never before the last one.
     #[must_use]
     pub fn moment(&self, now: Timestamp) -> Timestamp {
+        let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
         self.at.map_or(now, |at| at.max(now))
     }
 
@@ -101,6 +107,12 @@ impl ClassState {
     #[must_use]
     pub fn chat(&self, seq: u64) -> Option<&Arc<Chat>> {
         self.chat.binary_search_by_key(&seq, |chat| chat.seq).ok().map(|at| &self.chat[at])
+    }
+
+    /// Whether a message of somebody with that id is remembered.
+    #[must_use]
+    pub fn knows(&self, author: UserId, id: &str) -> bool {
+        self.chat.iter().rev().any(|chat| chat.author == author && &*chat.said.id == id)
     }
 
     /// Whether a message with that number may lie before those that are remembered.
@@ -141,10 +153,13 @@ impl ClassState {
             }
             What::HandsCleared => self.hands.clear(),
             What::Chat(said) => {
-                if let Some(author) = author {
+                let fresh = |author: &UserId| {
                     let (edited, removed) = (false, false);
-                    let (seq, at, author, said) = (*seq, *at, *author, said.clone());
-                    self.keep(Chat { seq, at, author, said, edited, removed });
+                    Chat { seq: *seq, at: *at, author: *author, said: said.clone(), edited, removed }
+                };
+                // One that was read back may have been changed since.
+                if let Some(chat) = amended.clone().or_else(|| author.as_ref().map(fresh)) {
+                    self.keep(chat);
                 }
             }
             What::ChatMode(mode) => self.chat_mode = *mode,
