@@ -176,7 +176,8 @@ impl Store {
             let chats = self.class_messages(session, &changed).await?;
             for event in &mut events {
                 let about = changes(event);
-                event.amended = event.amended.take().or_else(|| chats.iter().find(|chat| Some(chat.seq) == about).cloned());
+                event.amended =
+                    event.amended.take().or_else(|| chats.iter().find(|chat| Some(chat.seq) == about).cloned());
             }
         }
         Ok((events, last))

@@ -293,13 +293,8 @@ impl ClassroomActor {
             _ => None,
         };
         let wait = refused.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        let frame = ServerFrame::Refused {
-            id,
-            code: refused.code,
-            detail: refused.detail,
-            index: None,
-            retry_after_ms: wait,
-        };
+        let frame =
+            ServerFrame::Refused { id, code: refused.code, detail: refused.detail, index: None, retry_after_ms: wait };
         self.room.tell(conn, &frame);
     }
 

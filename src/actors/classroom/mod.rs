@@ -19,12 +19,12 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::beam::Beam;
-use self::events::Events;
-use self::room::{Room, Seat};
-use self::talk::Budgets;
 pub use self::events::Answer;
+use self::events::Events;
 pub use self::lead::Looked;
+use self::room::{Room, Seat};
 pub use self::talk::Asked;
+use self::talk::Budgets;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
@@ -241,7 +241,8 @@ impl Actor for ClassroomActor {
         self.read(ctx, None);
         ctx.run_interval(HOUSEKEEPING, |act, ctx| {
             act.budgets.forget_full();
-            if act.room.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER {
+            if act.room.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
+            {
                 act.forget(ctx);
                 ctx.stop();
             }

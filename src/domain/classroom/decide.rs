@@ -198,9 +198,7 @@ impl ClassState {
             now.checked_add(span).map_err(|_| NONE)
         };
         happens(What::Timer(match (ask, self.timer) {
-            (TimerAsk::Start(seconds), _) => {
-                Timer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? }
-            }
+            (TimerAsk::Start(seconds), _) => Timer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
             (TimerAsk::Stop, _) => Timer::Stopped,
             (TimerAsk::Pause, Timer::Running { seconds, ends_at }) if ends_at > now => {
                 let left = ends_at.duration_since(now).as_millis();
@@ -257,5 +255,9 @@ fn known(user: UserId, scene: &Scene<'_>) -> Result<(), Refused> {
 /// Whether a message is young enough for its author to change it.
 fn in_time(chat: &Chat, now: Timestamp) -> Result<(), Refused> {
     let age = Duration::try_from(now.duration_since(chat.at)).unwrap_or_default();
-    if age <= limits::CHAT_EDIT_WITHIN { Ok(()) } else { Err(Refused::new("too_late", "this message is too old for that")) }
+    if age <= limits::CHAT_EDIT_WITHIN {
+        Ok(())
+    } else {
+        Err(Refused::new("too_late", "this message is too old for that"))
+    }
 }

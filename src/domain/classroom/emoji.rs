@@ -56,12 +56,28 @@ mod tests {
 
     #[test]
     fn f8_a_reaction_is_one_picture_however_it_is_put_together() {
-        for one in ["👍", "👍🏽", "❤️", "👩‍👩‍👧‍👦", "🇺🇦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "✋", "🧑🏾‍🎓", "⭐"] {
+        for one in ["👍", "👍🏽", "❤️", "👩‍👩‍👧‍👦", "🇺🇦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "✋", "🧑🏾‍🎓", "⭐"]
+        {
             assert!(is_one_picture(one), "{one}");
         }
         let family = "👩‍👩‍👧‍👦".repeat(2);
-        for other in ["", "ok", "👍👍", "👍 ", " ", "🇺", "🇺🇦🇺🇦", "а", "\u{200d}👍", "👍\u{200d}", "1", "<b>", "\u{202e}👍", "\n", &family]
-        {
+        for other in [
+            "",
+            "ok",
+            "👍👍",
+            "👍 ",
+            " ",
+            "🇺",
+            "🇺🇦🇺🇦",
+            "а",
+            "\u{200d}👍",
+            "👍\u{200d}",
+            "1",
+            "<b>",
+            "\u{202e}👍",
+            "\n",
+            &family,
+        ] {
             assert!(!is_one_picture(other), "{other:?}");
         }
     }

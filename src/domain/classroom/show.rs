@@ -48,11 +48,7 @@ impl ClassState {
     /// What an event is told as; `self` is how the lesson stands right after it, `by` whoever asked for it.
     #[must_use]
     pub fn frames(&self, event: &Recorded, by: Option<UserId>) -> Vec<(Audience, Frame)> {
-        let mut frame = fields([
-            ("t", event.what.kind().into()),
-            ("seq", event.seq.into()),
-            ("at", moment(event.at)),
-        ]);
+        let mut frame = fields([("t", event.what.kind().into()), ("seq", event.seq.into()), ("at", moment(event.at))]);
         put(&mut frame, "user", event.author.map(text));
         let mut with = |members: Object| members.into_iter().for_each(|(key, value)| drop(frame.insert(key, value)));
         match &event.what {
@@ -167,7 +163,7 @@ impl ClassState {
     }
 
     /// The last messages that somebody may read, as many as a welcome bears.
-    fn recent_chat(&self, user: UserId) -> Vec<Value> {
+    pub(super) fn recent_chat(&self, user: UserId) -> Vec<Value> {
         let mut bytes = 0;
         let readable = self.chat.iter().rev().filter(|chat| chat.is_for(user) && !chat.removed);
         let fits = |chat: &&Arc<Chat>| {
@@ -247,11 +243,7 @@ pub(super) fn poll(poll: &Poll) -> Frame {
 
 /// The end of a poll; what came out is for those who lead until it is revealed.
 pub(super) fn poll_over(poll: &Poll, leads: bool) -> Frame {
-    let mut frame = fields([
-        ("t", "poll_end".into()),
-        ("poll", poll.seq.into()),
-        ("revealed", poll.revealed.into()),
-    ]);
+    let mut frame = fields([("t", "poll_end".into()), ("poll", poll.seq.into()), ("revealed", poll.revealed.into())]);
     if leads || poll.revealed {
         poll.write_results(&mut frame);
     }

@@ -20,7 +20,9 @@ impl TalkFrame {
             "react" => react(value).ok_or("react needs emoji, one picture of at most 32 bytes"),
             "chat" => chat(value)
                 .ok_or("chat needs id, a text of 1 to 64 bytes, and text of 1 to 1000 characters; to is a user's id"),
-            "chat_edit" => edit(value).ok_or("chat_edit needs seq, a message's number, and text of 1 to 1000 characters"),
+            "chat_edit" => {
+                edit(value).ok_or("chat_edit needs seq, a message's number, and text of 1 to 1000 characters")
+            }
             "chat_delete" => number(value, "seq")
                 .map(|chat| Ask::ChatDelete { chat })
                 .ok_or("chat_delete needs seq, a message's number"),
