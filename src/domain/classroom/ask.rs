@@ -128,3 +128,11 @@ impl Refused {
         Self { code, detail, retry_after: Some(retry_after) }
     }
 }
+
+/// Whether a text is what people write: not blank, of at most `most` characters, and of control characters only line ends
+/// and tabs.
+#[must_use]
+pub fn is_phrase(text: &str, most: usize) -> bool {
+    let plain = text.chars().all(|char| !char.is_control() || matches!(char, '\n' | '\r' | '\t'));
+    plain && !text.trim().is_empty() && text.chars().count() <= most
+}

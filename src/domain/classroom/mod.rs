@@ -13,7 +13,7 @@ mod state;
 mod tests;
 mod what;
 
-pub use ask::{Ask, Refused, Scene, TimerAsk, Who};
+pub use ask::{Ask, Refused, Scene, TimerAsk, Who, is_phrase};
 pub use decide::Verdict;
 pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};

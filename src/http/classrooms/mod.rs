@@ -6,6 +6,7 @@ mod invite;
 pub mod members;
 pub mod sessions;
 mod shapes;
+pub mod talk;
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::classroom::is_phrase;
 use crate::domain::ids::UserId;
 use crate::domain::json::Value;
 use crate::limits;
@@ -44,8 +45,7 @@ pub(super) fn word(value: &Value, key: &str) -> Option<Box<str>> {
 /// What somebody wrote: not blank, and of control characters only line ends and tabs.
 pub(super) fn phrase(value: &Value, key: &str, most: usize) -> Option<Arc<str>> {
     let text = value.get(key)?.as_str()?;
-    let plain = text.chars().all(|char| !char.is_control() || matches!(char, '\n' | '\r' | '\t'));
-    (plain && !text.trim().is_empty() && text.chars().count() <= most).then(|| text.into())
+    is_phrase(text, most).then(|| text.into())
 }
 
 /// The options of a poll: several, and no two alike.
