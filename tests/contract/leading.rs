@@ -146,6 +146,13 @@ async fn f9_an_assistant_leads_and_one_who_was_sent_out_says_nothing_more() {
     assert_eq!(ann.closed().await, 4403);
     let chat = format!("/api/v1/classrooms/{}/sessions/{}/chat/", lesson.class, lesson.id);
     pupils[0].post(&chat).json(&json!({"text": "still here"})).send().await.expect(404);
+    let database = app.database.clone().unwrap();
+    let kept = |sql: &'static str| {
+        let database = database.clone();
+        async move { eventually("it is kept", || async { (database.number(sql).await > 0).then_some(()) }).await }
+    };
+    kept("SELECT count(*) FROM class_event WHERE kind = 'role' AND convert_from(data, 'UTF8') LIKE '%student%'").await;
+    kept("SELECT count(*) FROM class_event WHERE kind = 'role' AND convert_from(data, 'UTF8') LIKE '%null%'").await;
     tutor.end(&lesson).await;
     tutor.post(&chat).json(&json!({"text": "over"})).send().await.expect(403);
 }

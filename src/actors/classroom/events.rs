@@ -50,8 +50,8 @@ pub(super) struct Intent {
 pub(super) enum From {
     Socket(ConnId),
     Rest(oneshot::Sender<Result<Answer, Refused>>),
-    /// From the class itself, which tells it in its own way.
-    Class,
+    /// From the class itself, which tells it in its own way; by whom it was done, where that is known.
+    Class(Option<UserId>),
 }
 
 enum Outcome {
@@ -93,9 +93,10 @@ impl ClassroomActor {
     }
 
     /// Keeps, in the lesson's order, something that was done and told elsewhere in this actor: a lock, a reveal.
-    pub(super) fn record(&mut self, note: Note, author: UserId, data: Object, ctx: &mut Context<Self>) {
+    pub(super) fn record(&mut self, note: Note, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
         let ask = Ask::Note(note, data);
-        self.ask(Intent { from: From::Class, user: author, name: "".into(), ask, older: None }, ctx);
+        let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
+        self.ask(Intent { from: From::Class(author), user, name: "".into(), ask, older: None }, ctx);
     }
 
     fn write(&mut self, ctx: &mut Context<Self>) {
@@ -170,8 +171,12 @@ impl ClassroomActor {
                 Verdict::Happens(what, amended) => (what, amended),
             }
         };
-        let hidden = matches!(&what, What::Vote(vote) if vote.voter != intent.user.0);
-        let author = (!hidden).then_some(intent.user);
+        let author = match (&what, &intent.from) {
+            (_, From::Class(author)) => *author,
+            // Whose vote it is, is nobody's to know.
+            (What::Vote(vote), _) if vote.voter != intent.user.0 => None,
+            _ => Some(intent.user),
+        };
         let event = Recorded { seq: draft.seq() + 1, at, author, what, amended };
         draft.apply(&event);
         let frames = draft.frames(&event, Some(intent.user));

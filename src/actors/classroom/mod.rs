@@ -7,6 +7,7 @@ mod boards;
 mod events;
 mod isolation;
 mod lead;
+mod notes;
 mod rights;
 mod room;
 mod talk;
@@ -160,7 +161,12 @@ impl ClassroomActor {
                 if let Some(state) = stands {
                     (self.events.state, self.events.loaded) = (state, true);
                 }
+                let now = jiff::Timestamp::now();
+                let changes = self.known.as_ref().map(|known| notes::changes(known, &access, now));
                 self.known = Ok(access);
+                for (note, data) in changes.unwrap_or_default() {
+                    self.record(note, None, data, ctx);
+                }
                 if let Some(change) = change {
                     self.push(change, ctx);
                 }

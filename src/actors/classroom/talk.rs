@@ -93,7 +93,7 @@ impl ClassroomActor {
         match intent.from {
             From::Socket(conn) => self.refuse(conn, &intent.ask, refused),
             From::Rest(reply) => drop(reply.send(Err(refused))),
-            From::Class => {}
+            From::Class(_) => {}
         }
     }
 
