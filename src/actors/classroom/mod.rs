@@ -162,9 +162,10 @@ impl ClassroomActor {
                     (self.events.state, self.events.loaded) = (state, true);
                 }
                 let now = jiff::Timestamp::now();
-                let changes = self.known.as_ref().map(|known| notes::changes(known, &access, now));
+                let known = self.known.as_ref().ok();
+                let changes = known.map(|known| notes::changes(known, &access, now)).unwrap_or_default();
                 self.known = Ok(access);
-                for (note, data) in changes.unwrap_or_default() {
+                for (note, data) in changes {
                     self.record(note, None, data, ctx);
                 }
                 if let Some(change) = change {
