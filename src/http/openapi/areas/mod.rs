@@ -16,6 +16,7 @@ pub mod saves;
 mod service;
 mod sharing;
 mod snapshots;
+mod talk;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        talk::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),
