@@ -171,6 +171,34 @@ pub struct ReadBoard {
     pub who: Reader,
 }
 
+/// Show everybody what these pupils drew apart, as one batch. Answered when it is ordered.
+#[derive(Message)]
+#[rtype(result = "Result<Revealed, Bounced<RevealLayers>>")]
+pub struct RevealLayers {
+    /// Whose work.
+    pub whose: Whose,
+    /// Who reveals it.
+    pub by: UserId,
+}
+
+/// Whose work is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// All pupils'.
+    Everybody,
+    /// These pupils'.
+    Of(Vec<UserId>),
+}
+
+/// What was revealed; it is answered when `durable` says so.
+#[derive(Debug)]
+pub struct Revealed {
+    /// The revision since which it is everybody's.
+    pub rev: Rev,
+    /// `None` when it is committed already.
+    pub durable: Option<Durable>,
+}
+
 /// Who reads a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reader {

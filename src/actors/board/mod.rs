@@ -3,9 +3,11 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
+mod audience;
 mod cursors;
 mod durability;
 mod load;
+mod reveal;
 mod saves;
 mod seats;
 mod turns;
@@ -18,6 +20,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
+use self::audience::Looked;
 use self::cursors::Tick;
 use self::durability::Durability;
 pub(crate) use self::seats::burst;
@@ -27,6 +30,7 @@ use crate::actors::directory::Directory;
 use crate::actors::messages::{BoardError, Declined, Observed};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
+use crate::domain::access::Eyes;
 use crate::domain::board::Board;
 use crate::domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
 use crate::protocol::close::Close;
@@ -74,7 +78,9 @@ struct Awake {
     tick: Tick,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
-    shared_state: Option<(Rev, Arc<SharedState>)>,
+    shared_state: Option<(Rev, Vec<(Eyes, Arc<SharedState>)>)>,
+    /// Through which eyes people last looked, since this owner has the board.
+    looked: HashMap<UserId, Looked>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -229,6 +235,7 @@ impl Awake {
             tick: Tick::default(),
             durability,
             shared_state: None,
+            looked: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,

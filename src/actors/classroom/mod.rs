@@ -15,6 +15,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+pub use self::isolation::Reveal;
 use self::room::{Room, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
@@ -29,6 +30,8 @@ use crate::protocol::dialect::Dialect;
 use crate::store::{BoardSession, SessionAccess, StoreError};
 
 const HOUSEKEEPING: Duration = Duration::from_secs(15);
+/// When to try again what the database or a board could not do.
+const RETRY: Duration = Duration::from_secs(1);
 /// Why a session is read again when it has ended.
 pub const ENDED: &str = "ended";
 
@@ -125,9 +128,9 @@ impl ClassroomActor {
     ) {
         match read {
             Ok(Some(access)) => {
-                self.known = Ok(access);
+                let known = std::mem::replace(&mut self.known, Ok(access));
                 if let Some(change) = change {
-                    self.push(change, ctx);
+                    self.push(change, known.ok().map(|known| known.isolated), ctx);
                 }
             }
             Ok(None) => {
@@ -148,8 +151,9 @@ impl ClassroomActor {
     }
 
     /// Tells the boards that are awake; one that wakes later reads the same rows.
-    fn push(&self, change: Reread, ctx: &mut Context<Self>) {
+    fn push(&self, change: Reread, was_isolated: Option<bool>, ctx: &mut Context<Self>) {
         let Ok(access) = &self.known else { return };
+        let switched = was_isolated.filter(|was| *was != access.isolated).map(|was| !was);
         let shared = (access.board, access.rights.board.clone(), access.isolated);
         let others = access.others.iter().map(|(board, whose)| (*board, whose.clone(), false));
         let awake: Vec<_> = std::iter::once(shared)
@@ -174,7 +178,11 @@ impl ClassroomActor {
             futures_util::future::join_all(awake.into_iter().map(tell)).await;
             let _ = change.applied.send(());
         };
-        ctx.spawn(telling.into_actor(self));
+        ctx.spawn(telling.into_actor(self).map(move |(), act, _| {
+            if let Some(on) = switched {
+                act.isolation_applied(on);
+            }
+        }));
     }
 
     /// Reads again what was just written, and pushes it down.

@@ -2,7 +2,7 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
-    idempotency, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
+    idempotency, isolation, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -82,6 +82,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         class_sessions::QUERIES,
         client_events::QUERIES,
         events::QUERIES,
+        isolation::QUERIES,
         event_pages::QUERIES,
         links::QUERIES,
         exports::QUERIES,

@@ -16,8 +16,8 @@ fn d20_a_checkpoint_of_version_1_stays_readable() {
 #[test]
 fn d20_a_checkpoint_of_a_later_version_or_with_any_bit_changed_is_refused() {
     let mut later = CHECKPOINT_V1.to_vec();
-    later[1] = 2;
-    assert_eq!(Checkpoint::decode(&later), Err(Corrupt::Version(2)));
+    later[1] = 3;
+    assert_eq!(Checkpoint::decode(&later), Err(Corrupt::Version(3)));
     for at in 0..CHECKPOINT_V1.len() {
         for bit in 0..8 {
             let mut bytes = CHECKPOINT_V1.to_vec();
