@@ -13,6 +13,7 @@ pub mod cors;
 mod diagnostics;
 mod envelope;
 pub mod extract;
+mod eyes;
 mod fields;
 mod health;
 mod once;

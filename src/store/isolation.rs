@@ -10,6 +10,9 @@ const SET: &str =
 
 const WAS: &str = "SELECT was_isolated FROM class_session WHERE board = $1";
 
+/// A trigger takes the cost back and looks after the objects.
+const KEEP_ASSETS: &str = "DELETE FROM asset WHERE node = $1 AND sha256 <> ALL ($2)";
+
 impl Store {
     /// Hides pupils' work on a lesson's shared board from one another from now on, or stops hiding it. `false`: no such
     /// lesson.
@@ -28,8 +31,18 @@ impl Store {
         let row = self.pool.get().await?.query_opt(WAS, &[&board.0]).await?;
         row.as_ref().map_or(Ok(false), |row| get(row, "was_isolated"))
     }
+
+    /// Takes from a board all assets but these.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn keep_assets(&self, board: BoardId, kept: &[[u8; 32]]) -> Result<(), StoreError> {
+        let kept: Vec<&[u8]> = kept.iter().map(<[u8; 32]>::as_slice).collect();
+        self.pool.get().await?.execute(KEEP_ASSETS, &[&board.0, &kept]).await?;
+        Ok(())
+    }
 }
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[SET, WAS];
+pub(super) const QUERIES: &[&str] = &[SET, WAS, KEEP_ASSETS];

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::domain::access::{Authorship, BoardFor, Can, Eyes, Layer, Role, Standing};
+use crate::domain::access::{Authorship, BoardFor, Can, Eyes, Layer, Standing};
 use crate::domain::board::{Action, Kind, Op};
 use crate::domain::ids::{ClassroomId, SessionId, UserId};
 use crate::store::{BoardAccess, BoardSession};
@@ -49,11 +49,6 @@ impl Access {
     /// What somebody may do; `None` for a stranger.
     pub(super) fn can(&mut self, user: UserId) -> Option<Can> {
         self.standing(user).map(|standing| standing.can)
-    }
-
-    /// What somebody is; `None` for a stranger.
-    pub(super) fn role(&mut self, user: UserId) -> Option<Role> {
-        self.standing(user).map(|standing| standing.role)
     }
 
     /// What somebody sees; a stranger sees what everybody does.

@@ -13,6 +13,8 @@ mod document;
 mod draft;
 mod history;
 mod item;
+#[cfg(test)]
+mod layered_life;
 mod layers;
 mod members;
 mod normal;

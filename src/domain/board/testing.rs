@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{BatchKey, Board, Document, Op, OpsError, Outcome, Refusal};
 use crate::domain::{
+    access::Authorship,
     ids::{ClientId, Rev, UserId},
     json::{Bounds, Value},
 };
