@@ -87,8 +87,8 @@ pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const BOARD_SEATS: usize = 2_000;
 /// Encoded states that a board keeps for joiners who see different things: more than these are made again.
 pub const SHARED_STATES: usize = 4;
-/// People who are named when work is revealed: more are revealed as everybody.
-pub const REVEALED: usize = 500;
+/// People who are named when work is revealed, as many as a small frame holds: more are revealed as everybody.
+pub const REVEALED: usize = 50;
 /// `saved` is said at most this often.
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::{Digest, Document, Op, Refusal};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
-use crate::domain::json::Object;
+use crate::domain::json::{Object, Value};
+use crate::protocol::class::IsolationFrame;
 use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
@@ -188,6 +189,14 @@ pub enum Whose {
     Everybody,
     /// These pupils'.
     Of(Vec<UserId>),
+}
+
+impl Whose {
+    /// Reads `"all"` or a list of ids.
+    #[must_use]
+    pub fn read(value: &Value) -> Option<Self> {
+        IsolationFrame::users(value).map(|users| users.map_or(Self::Everybody, Self::Of))
+    }
 }
 
 /// What was revealed; it is answered when `durable` says so.

@@ -238,6 +238,16 @@ fn table() -> Vec<Endpoint> {
             Classroom,
             "session_ended",
         ),
+        at("/classrooms/{id}/sessions/{sid}/isolate").post(classrooms::isolation::isolate).audit(
+            "POST",
+            Classroom,
+            "work_isolated",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/reveal").post(classrooms::isolation::reveal).audit(
+            "POST",
+            Classroom,
+            "work_revealed",
+        ),
         at("/openapi.json").get(openapi::document),
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),

@@ -29,22 +29,23 @@ impl IsolationFrame {
                 _ => Err("isolate needs on: true or false"),
             }),
             "reveal" => {
-                let users = value.get("users").and_then(users);
+                let users = value.get("users").and_then(Self::users);
                 Some(users.map(|users| Self::Reveal { users }).ok_or("reveal needs users: ids of pupils, or all"))
             }
             _ => None,
         }
     }
-}
 
-/// `"all"`, or at least one id.
-fn users(value: &Value) -> Option<Option<Vec<UserId>>> {
-    match value {
-        Value::String(all) if all == "all" => Some(None),
-        Value::Array(ids) if !ids.is_empty() && ids.len() <= limits::REVEALED => {
-            ids.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<UserId>>>().map(Some)
+    /// The people whose work is to be revealed: `"all"`, or a list of at least one id.
+    #[must_use]
+    pub fn users(value: &Value) -> Option<Option<Vec<UserId>>> {
+        match value {
+            Value::String(all) if all == "all" => Some(None),
+            Value::Array(ids) if !ids.is_empty() && ids.len() <= limits::REVEALED => {
+                ids.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<UserId>>>().map(Some)
+            }
+            _ => None,
         }
-        _ => None,
     }
 }
 
