@@ -17,6 +17,7 @@ mod exports;
 mod exports_faults;
 mod faults;
 mod harness;
+mod isolation;
 mod jobs;
 mod joining;
 mod old_client;
