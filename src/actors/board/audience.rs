@@ -66,11 +66,17 @@ impl Awake {
 
     /// Says a batch to every seat but its author's, each as its eyes see it.
     pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<Entry>) {
+        let Some(owners) = entry.owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
+        let narrow = |eyes| match eyes {
+            Eyes::Own(user) if !owners.contains(&user) => Eyes::Public,
+            other => other,
+        };
         let mut views = vec![entry.clone()];
         let mut view_of = HashMap::from([(Eyes::All, 0)]);
         for seat in self.seats.values() {
-            view_of.entry(seat.eyes).or_insert_with(|| {
-                let seen = entry.seen_by(seat.eyes);
+            let eyes = narrow(seat.eyes);
+            view_of.entry(eyes).or_insert_with(|| {
+                let seen = entry.seen_by(eyes);
                 views.iter().position(|view| *view == seen).unwrap_or_else(|| {
                     views.push(seen);
                     views.len() - 1
@@ -80,7 +86,8 @@ impl Awake {
         let frames: Vec<ServerFrame<'_>> = views.iter().map(|view| ServerFrame::Ops(view)).collect();
         let frames: Vec<Once<'_, '_>> = frames.iter().map(Once::new).collect();
         let others = self.seats.iter().filter(|(conn, _)| Some(**conn) != author);
-        let slow = others.filter(|(_, seat)| !seat.say(&frames[view_of[&seat.eyes]])).map(|(conn, _)| *conn).collect();
+        let slow =
+            others.filter(|(_, seat)| !seat.say(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();
         self.unseat_all(slow);
     }
 }

@@ -301,3 +301,43 @@ fn i3_a_foreign_item_is_not_there_for_a_pupil_and_the_tutors_is_forbidden() {
     say("5", r#"[{"op":"update","kind":"stroke","id":"a","patch":{"n":1}}]"#, TUTOR).unwrap();
     say("6", r#"[{"op":"remove","kind":"stroke","id":"a"}]"#, ANNA).unwrap();
 }
+
+#[test]
+fn i6_more_than_operations_are_worth_is_revealed_as_a_whole_state() {
+    let mut board = begin();
+    for batch in 0..10 {
+        let ops: Vec<String> = (0..100)
+            .map(|n| format!(r#"{{"op":"add","kind":"stroke","page_id":"p1","value":{{"id":"{batch}-{n}"}}}}"#))
+            .collect();
+        let who = if batch % 2 == 0 { ANNA } else { BEN };
+        let ops = parse(&format!("[{}]", ops.join(","))).unwrap();
+        board.submit(key(batch), ops, authorship(who, true), at(), false).unwrap();
+    }
+    let mut ben = board.document().seen_by(Eyes::Own(BEN)).into_owned();
+    let mut guest = board.document().seen_by(Eyes::Public).into_owned();
+    let entry = board.reveal(key("r"), |user| user == ANNA, at()).unwrap().unwrap();
+    assert!(entry.ops.starts_with(br#"[{"kind":"state","layers":{"u:"#), "some of it stays hidden");
+    assert_eq!(entry.owners(), Some(vec![BEN]));
+    for (eyes, copy, strokes) in [(Eyes::Own(BEN), &mut ben, 1_001), (Eyes::Public, &mut guest, 501)] {
+        follow(copy, &entry.ops_seen_by(eyes));
+        assert_eq!(shown(copy), shown(&board.document().seen_by(eyes)));
+        assert_eq!(shown(copy).matches(r#""id":"#).count(), strokes + 2, "with the two pages");
+    }
+    let mut copy = begin();
+    for entry in board.since(Rev(0)).unwrap() {
+        copy.replay(Entry::clone(&entry)).unwrap();
+    }
+    assert!(layers::are_equal(copy.document(), board.document()) && copy.document() == board.document());
+}
+
+#[test]
+fn i3_nobody_forges_a_mark_of_the_tutors_by_saving_one_twice() {
+    let mut board = begin();
+    let mark = parse(r#"[{"op":"add","kind":"stroke","page_id":"p1","value":{"id":"t"}}]"#).unwrap();
+    board.submit(key("1"), mark, authorship(TUTOR, true), at(), false).unwrap();
+    let twice = board.state().replace(r#"{"id":"t"}"#, r#"{"id":"t"},{"forged":1,"id":"t"}"#);
+    let elsewhere = twice.replace(r#""id":"p2","strokes":[]"#, r#""id":"p2","strokes":[{"forged":2,"id":"t"}]"#);
+    board.replace(key("2"), json(&elsewhere), authorship(ANNA, false), at()).unwrap();
+    assert!(board.state().contains("forged"));
+    assert_eq!(foreign(&board, ANNA).len(), 1, "the tutor's own mark, and no other");
+}

@@ -1,7 +1,10 @@
 //! Layers of a document's items: read and written as text, given to what is new, kept by what stays, left out for eyes.
 //! Called by `Board`, `apply`, `checkpoint` and `seen`. Never changes a byte of a document's text.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     Document, Refusal,
@@ -98,13 +101,18 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
         if !by.eyes.may_change(item.layer()) && find(target, page, collection, item) != Some(item) {
             return Err(forbidden());
         }
-        if let Some(id) = item.id() {
+        // What is moved keeps its layer, but nobody puts anything onto a layer that is not theirs to change.
+        if let Some(id) = item.id().filter(|_| by.eyes.may_change(item.layer())) {
             moved.insert((collection, id.clone()), item.layer());
         }
     }
+    let mut taken = HashSet::new();
     lay(target, |page, collection, item| {
-        if let Some(own) = page.and_then(|page| find_on(old, page, collection, item)) {
-            return own.layer();
+        if let Some((page, own)) = page.and_then(|page| Some((page, find_on(old, page, collection, item)?))) {
+            // Of several with one id the first is the one that was there. Those who see all may have had several.
+            if by.eyes == Eyes::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned())) {
+                return own.layer();
+            }
         }
         let elsewhere = item.id().and_then(|id| moved.get(&(collection, id.clone())).copied()).flatten();
         item.layer().or(elsewhere).or(by.layer)

@@ -20,6 +20,9 @@ use crate::domain::{
     ids::UserId,
 };
 
+/// Up to this size operations are told, even when they are longer than the whole state.
+const WORTH_OPS: usize = 64 * 1024;
+
 impl Board {
     /// Takes the work of those of whom `whose` is true off their layers: each item is removed and added again, so that
     /// those from whom it was hidden see it added. `None`: they have no hidden work, and nothing happened.
@@ -48,7 +51,7 @@ impl Board {
         Ok(Some(self.accept(key, at, ops, None, fingerprint)))
     }
 
-    /// Reveals by operations, if they are shorter than the whole state and can name every item.
+    /// Reveals by operations, if they are not much longer than the whole state and can name every item.
     fn as_operations(&mut self, is_revealed: impl Fn(&Item) -> bool) -> Option<Vec<u8>> {
         let mut ops = OpsText::new(1024);
         for (page, collection, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
@@ -63,7 +66,7 @@ impl Board {
             let remove = RawOp::new(Action::Remove, kind);
             ops.push_raw(&RawOp { id: Some(item.id()?), page_id: page, layer: item.layer(), ..remove });
             ops.push_raw(&RawOp { value: Some(item.bytes()), page_id: page, ..RawOp::new(Action::Add, kind) });
-            if ops.len() > self.document.byte_len() {
+            if ops.len() > WORTH_OPS && ops.len() > self.document.byte_len() {
                 return None;
             }
         }

@@ -33,6 +33,17 @@ impl Entry {
         }
     }
 
+    /// Whose eyes besides those that see all are to be told from a stranger's before this batch: those on whose layers it
+    /// touches something. `None`: it touches no layer, and everybody sees it as it is.
+    #[must_use]
+    pub fn owners(&self) -> Option<Vec<UserId>> {
+        if !may_mention(&self.ops) {
+            return None;
+        }
+        // A text that cannot be read has no owners, and shows a stranger's view to all.
+        owners(&self.ops).unwrap_or_else(|NotCanonical| Some(Vec::new()))
+    }
+
     /// The batch as these eyes see it. Of one that is all hidden only the revision is left: not even whose it was.
     #[must_use]
     pub fn seen_by(self: &Arc<Self>, eyes: Eyes) -> Arc<Self> {
@@ -58,6 +69,23 @@ impl Entry {
 /// Whether a text has the word at all; most batches have not, and need no closer look.
 fn may_mention(ops: &[u8]) -> bool {
     ops.windows(7).any(|window| window == b"\"layer\"" || window == b"\"layers")
+}
+
+fn owners(ops: &[u8]) -> Result<Option<Vec<UserId>>, NotCanonical> {
+    let (mut owners, mut any) = (Vec::new(), false);
+    let mut note = |layer: Layer| match layer {
+        Layer::Private(owner) if !owners.contains(&owner) => owners.push(owner),
+        Layer::Private(_) | Layer::Tutor => {}
+    };
+    for op in json::elements(ops)? {
+        let (layer, layers, _) = head(op?)?;
+        any |= layer.is_some() || layers.is_some();
+        layer.into_iter().for_each(&mut note);
+        for member in layers.map(json::members).transpose()?.into_iter().flatten() {
+            note(Layer::from_name(&member?.0).ok_or(NotCanonical)?);
+        }
+    }
+    Ok(any.then_some(owners))
 }
 
 /// The operations that these eyes see; `None` when all of them are as they are.
