@@ -65,7 +65,8 @@ pub const PING_AFTER: Duration = Duration::from_secs(20);
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(42);
 /// How long a closing socket may take to hear its `bye`.
 pub const BYE_DEADLINE: Duration = Duration::from_secs(3);
-/// Bytes that wait in a connection's ordered lane before its reader is too slow (close 4508), if it took nothing …
+/// Bytes that wait in a connection's ordered lane before its reader falls behind (close 4508, when what waits are no
+/// operations), if it took nothing …
 pub const OUTBOX_BYTES: usize = 96 * 1024;
 /// … for this long; …
 pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
@@ -73,6 +74,22 @@ pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
 pub const OUTBOX_BYTES_MOST: usize = 192 * 1024;
 /// Frames that wait there: bounds the bookkeeping of many tiny frames.
 pub const OUTBOX_FRAMES: usize = 2_048;
+/// Bytes that wait there from which on its reader gets no cursors: what is ahead of them is old enough.
+pub const OUTBOX_PRESENCE: usize = 48 * 1024;
+/// A reader that is behind and took nothing for this long is closed with 4508, once it missed …
+pub const BEHIND_PATIENCE: Duration = Duration::from_millis(500);
+/// … so many bytes: as many as history holds, so that only the whole state could bring it back; …
+pub const BEHIND_BYTES: usize = 1024 * 1024;
+/// … or, whatever it missed, when it took nothing for this long.
+pub const BEHIND_MOST: Duration = Duration::from_secs(10);
+/// Answers to its own batches that are kept for a reader that is behind; a client that sends more without reading is closed.
+pub const BEHIND_ANSWERS: usize = 1_024;
+/// How long somebody whose socket was closed for not keeping to a budget is turned away; doubled each time …
+pub const COOL_DOWN: Duration = Duration::from_secs(5);
+/// … up to this, …
+pub const COOL_DOWN_MOST: Duration = Duration::from_secs(60);
+/// … and forgotten when this long was nothing.
+pub const COOL_DOWN_MEMORY: Duration = Duration::from_secs(120);
 /// A longer frame is written as fragments, one after the other: a welcome with a large board is then never copied whole
 /// into a connection's buffers, however slowly it is read.
 pub const WHOLE_FRAME: usize = 4 * 1024;
@@ -332,3 +349,22 @@ pub const RENDER_PIXELS: u32 = 16 * 1024 * 1024;
 pub const THUMBNAIL_SIDE: u32 = 320;
 /// What a thumbnail should not exceed, in bytes: colours are given up first, then size.
 pub const THUMBNAIL_BYTES: usize = 20 * 1024;
+
+// --- a tutor's eyes -------------------------------------------------------------------------------
+
+/// Points of one mark of a thumbnail: a scribble on a grid of 160 by 90 has no more to show.
+pub const THUMB_POINTS: usize = 32;
+/// Marks on a thumbnail's page: past it the oldest are not shown any more.
+pub const THUMB_MARKS: usize = 1_500;
+/// Marks of all pages of a board that are remembered: past it the pages that rested longest are forgotten.
+pub const THUMB_BOARD_MARKS: usize = 6_000;
+/// How often the boards of a watched class are looked at.
+pub const FEED_EVERY: Duration = Duration::from_millis(400);
+/// How often it is told who works and who is stuck.
+pub const ATTENTION_EVERY: Duration = Duration::from_secs(1);
+/// Boards of one class that a tutor's feed carries.
+pub const FEED_BOARDS: usize = 300;
+/// Sleeping boards that are read for a feed at the same time.
+pub const FEED_READS: usize = 2;
+/// Somebody who is there and has done nothing for so long is stuck, unless the tutor says otherwise (1 s to an hour).
+pub const STUCK_AFTER: Duration = Duration::from_secs(120);

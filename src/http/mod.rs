@@ -233,6 +233,7 @@ fn table() -> Vec<Endpoint> {
             .get(classrooms::sessions::read)
             .patch(classrooms::sessions::rename)
             .audit("PATCH", Classroom, "session_renamed"),
+        at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
         at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
             "POST",
             Classroom,

@@ -83,6 +83,8 @@ pub enum ClientFrame {
         client: ClientId,
         /// Where it left, when it was here before.
         resume: Option<Position>,
+        /// Whether it asks for the whole class's boards (`watch: "class"`).
+        watch: bool,
     },
     /// One batch.
     Ops {
@@ -173,7 +175,8 @@ fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
             rev: Rev(position.get("rev").and_then(Value::as_u64).ok_or(Undecodable)?),
         }),
     };
-    Ok(ClientFrame::Hello { client: ClientId(client), resume })
+    let watch = value.get("watch").and_then(Value::as_str) == Some("class");
+    Ok(ClientFrame::Hello { client: ClientId(client), resume, watch })
 }
 
 fn ops(value: Value) -> ClientFrame {

@@ -27,8 +27,6 @@ pub struct Sockets {
     pub authenticator: Arc<Authenticator>,
     /// Knows names.
     pub people: People,
-    /// The flood budget of a socket.
-    pub rates: Rates,
     /// Knows share links.
     pub store: Store,
     /// Reads their tokens and tickets.
@@ -61,8 +59,7 @@ impl Sockets {
             links,
             people,
             proxies,
-            limiter: Limiter::new(rates.clone()),
-            rates,
+            limiter: Limiter::new(rates),
             connections: AtomicU64::new(0),
             logins: logins::Logins::default(),
             guests: guests::Guests::default(),

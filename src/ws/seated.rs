@@ -7,9 +7,9 @@ use std::time::Duration;
 use actix::Addr;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, Leave, Said};
+use crate::actors::classroom::{ClassroomActor, Leave, Noticed, Said};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, Show, Shown, Submit};
+use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
@@ -51,7 +51,13 @@ impl Seated {
         match frame {
             ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
             ClientFrame::View(view) => self.show(Shown::View(view)),
-            ClientFrame::Status(status) => self.show(Shown::Status(status)),
+            ClientFrame::Status(status) => {
+                if let Some(class) = &self.class {
+                    // May be lost, as everything of this kind.
+                    let _ = class.try_send(Noticed { conn: self.conn, status });
+                }
+                self.show(Shown::Status(status));
+            }
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(Said { conn: self.conn, frame }).await),
@@ -106,6 +112,11 @@ impl Seated {
             // A full outbox has closed itself.
             let _ = self.outbox.push(payload);
         }
+    }
+
+    /// Everything that waited is written, and more was left out meanwhile.
+    pub(super) fn emptied(&self) {
+        self.board.do_send(Emptied { conn: self.conn });
     }
 
     /// Gives the seat back.

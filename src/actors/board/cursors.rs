@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::seats::{Allowance, Member};
+use super::budgets::Allowance;
+use super::seats::Member;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Show, Shown};
@@ -15,7 +16,6 @@ use crate::domain::access::Eyes;
 use crate::domain::ids::{ConnId, UserId};
 use crate::domain::rate::Scope;
 use crate::protocol::client::{Cursor, View};
-use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::server::{Person, ServerFrame};
@@ -60,8 +60,8 @@ impl Awake {
             Shown::Cursor(cursor) => match self.allow_cursor(user) {
                 Allowance::Take => self.point(conn, user, cursor, ctx),
                 Allowance::Drop(None) => {}
-                Allowance::Drop(Some(wait)) => self.tell_budget(conn, Scope::WsCursor, wait),
-                Allowance::Flood => self.close_seat(conn, Close::RateLimited),
+                Allowance::Drop(Some((scope, wait))) => self.tell_budget(conn, scope, wait),
+                Allowance::Flood => self.close_flood(conn, user),
             },
             Shown::View(view) => {
                 if self.allow_talk(user) {
@@ -74,6 +74,7 @@ impl Awake {
                     && std::mem::replace(&mut member.person.status, status) != status
                 {
                     let person = member.person.clone();
+                    self.charge_deliveries(&[user], self.seats.len(), clock::now());
                     self.tell_others(Some(conn), &ServerFrame::Status(&person));
                 }
             }
@@ -83,6 +84,7 @@ impl Awake {
                 {
                     member.person.color = color;
                     let person = member.person.clone();
+                    self.charge_deliveries(&[user], self.seats.len(), clock::now());
                     self.tell_others(Some(conn), &ServerFrame::Joined(&person));
                 }
             }
@@ -91,7 +93,7 @@ impl Awake {
 
     fn tell_budget(&mut self, conn: ConnId, scope: Scope, wait: Duration) {
         let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms });
+        self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms, used: 1.0 });
     }
 
     fn point(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
@@ -143,6 +145,8 @@ impl Awake {
         let deliveries = moved.len() * others;
         self.shard.pace.note(deliveries as u64, now);
         meters().deliveries.increment(deliveries as u64);
+        self.charge_deliveries(&moved, others, now);
+        self.charge_deliveries(&looked, others, now);
         let source = std::mem::take(&mut self.tick.source);
         let people = &self.people;
         let isolated = self.access.is_isolated();

@@ -4,9 +4,12 @@
 
 mod access;
 mod audience;
+mod behind;
+mod budgets;
 mod cursors;
 mod durability;
 mod load;
+mod peek;
 mod reveal;
 mod saves;
 mod seats;
@@ -21,13 +24,14 @@ use jiff::Timestamp;
 
 use self::access::Access;
 use self::audience::Looked;
+use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
-pub(crate) use self::seats::burst;
-use self::seats::{Budgets, Member, Seat};
+use self::seats::{Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::messages::{BoardError, Declined, Observed};
+use crate::actors::ledger::{Pool, SharedPool};
+use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use crate::domain::access::Eyes;
@@ -75,12 +79,18 @@ struct Awake {
     seats: HashMap<ConnId, Seat>,
     people: HashMap<UserId, Member>,
     budgets: HashMap<UserId, Budgets>,
+    /// What all at this board spend together …
+    pool: Pool,
+    /// … and all of its lesson.
+    class_pool: Option<SharedPool>,
     tick: Tick,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, Vec<(Eyes, Arc<SharedState>)>)>,
     /// Through which eyes people last looked, since this owner has the board.
     looked: HashMap<UserId, Looked>,
+    /// What each has done here since the board woke.
+    pulses: HashMap<UserId, Pulse>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -221,6 +231,8 @@ impl Actor for BoardActor {
 impl Awake {
     fn new(id: BoardId, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
+        let access = Access::new(found.access);
+        let class_pool = access.class().map(|class| directory.ledger().class(class, clock::now()));
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
         Self {
             id,
@@ -228,14 +240,17 @@ impl Awake {
             directory,
             board: found.board,
             epoch: found.epoch,
-            access: Access::new(found.access),
+            access,
             seats: HashMap::new(),
             people: HashMap::new(),
             budgets: HashMap::new(),
+            pool: Pool::default(),
+            class_pool,
             tick: Tick::default(),
             durability,
             shared_state: None,
             looked: HashMap::new(),
+            pulses: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,

@@ -21,6 +21,7 @@ use crate::domain::ids::{ClientId, ConnId, Rev, UserId};
 use crate::limits;
 use crate::protocol::server::ServerFrame;
 
+const RATE_LIMITED: &str = "rate_limited";
 pub(super) const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
 impl Awake {
@@ -36,13 +37,19 @@ impl Awake {
             && let Err(refused) = self.may_submit(user, bytes, &ops)
         {
             meters().refused.increment(1);
-            return self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
+            self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
+            if refused.code == RATE_LIMITED {
+                self.lose_patience(conn, user);
+            }
+            return;
         }
         let id = key.id.clone();
         let by = self.access.authorship(user);
         match self.board.submit(key, ops, by, Timestamp::now(), false) {
             Ok(Outcome::Fresh(entry)) => {
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
+                self.tell_warning(conn, user);
+                self.pulse(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Ok(Outcome::Repeat(receipt)) => {
@@ -72,7 +79,7 @@ impl Awake {
             return Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
         }
         self.allow_batch(user, bytes).map_err(|wait| Refused {
-            code: "rate_limited",
+            code: RATE_LIMITED,
             detail: "too many operations at once",
             index: None,
             wait: Some(wait),
@@ -193,6 +200,8 @@ impl Awake {
         };
         let (rev, at, digest, change) = match outcome.map_err(refused)? {
             Outcome::Fresh(entry) => {
+                self.charge_save(entry.key.author, entry.ops.len());
+                self.pulse(&entry);
                 self.publish(None, &entry, span, ctx);
                 (entry.rev, entry.at, entry.digest, Change::Accepted)
             }

@@ -3,6 +3,7 @@
 //! an operation or a cursor.
 
 mod boards;
+mod eyes;
 mod isolation;
 mod lead;
 mod rights;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::eyes::Eyes;
+pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
 pub use self::isolation::Reveal;
 use self::room::{Room, Seat};
 use crate::actors::clock;
@@ -25,6 +28,7 @@ use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use crate::domain::json::{Object, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
+use crate::protocol::client::Status;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::store::{BoardSession, SessionAccess, StoreError};
@@ -42,6 +46,7 @@ pub struct ClassroomActor {
     directory: Directory,
     known: Result<SessionAccess, Close>,
     room: Room,
+    eyes: Eyes,
     used: Duration,
 }
 
@@ -75,6 +80,18 @@ pub struct Entered {
 pub struct Arrived {
     /// The socket.
     pub conn: ConnId,
+    /// Whether it asks to see the whole class.
+    pub watch: bool,
+}
+
+/// What somebody does at the moment, as they say themselves; may be lost.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Noticed {
+    /// The socket.
+    pub conn: ConnId,
+    /// What they do.
+    pub status: Status,
 }
 
 /// Leave class.
@@ -110,7 +127,7 @@ impl ClassroomActor {
     #[must_use]
     pub fn new(classroom: ClassroomId, session: SessionId, directory: Directory) -> Self {
         let known = Err(Close::Moved);
-        Self { classroom, session, directory, known, room: Room::default(), used: clock::now() }
+        Self { classroom, session, directory, known, room: Room::default(), eyes: Eyes::default(), used: clock::now() }
     }
 
     /// Reads members, rules and status; the mailbox waits, so that nobody is judged by what held before.
@@ -129,6 +146,7 @@ impl ClassroomActor {
         match read {
             Ok(Some(access)) => {
                 let known = std::mem::replace(&mut self.known, Ok(access));
+                self.tell_boards(None);
                 if let Some(change) = change {
                     self.push(change, known.ok().map(|known| known.isolated), ctx);
                 }
@@ -199,6 +217,11 @@ impl ClassroomActor {
         class
     }
 
+    /// Whether somebody's hand is up.
+    fn hand_is_up(&self, _: UserId) -> bool {
+        false
+    }
+
     fn forget(&self, ctx: &mut Context<Self>) {
         self.directory.forget_session((self.classroom, self.session), &ctx.address());
     }
@@ -239,16 +262,20 @@ impl Handler<Enter> for ClassroomActor {
 impl Handler<Arrived> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, arrived: Arrived, _: &mut Context<Self>) {
+    fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         self.room.arrived(arrived.conn);
+        if arrived.watch {
+            self.watch(arrived.conn, ctx);
+        }
     }
 }
 
 impl Handler<Leave> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, leave: Leave, _: &mut Context<Self>) {
+    fn handle(&mut self, leave: Leave, ctx: &mut Context<Self>) {
         self.used = clock::now();
+        self.unwatch(leave.conn, ctx);
         self.room.leave(leave.conn);
     }
 }
@@ -265,6 +292,7 @@ impl Handler<Said> for ClassroomActor {
             ClassFrame::Lead(frame) => self.lead_said(conn, frame, ctx),
             ClassFrame::Talk(frame) => self.talk_said(conn, frame, ctx),
             ClassFrame::Boards(frame) => self.boards_said(conn, frame, ctx),
+            ClassFrame::Eyes(frame) => self.eyes_said(conn, frame, ctx),
         }
     }
 }

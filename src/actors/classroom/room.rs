@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::actors::outbox::Outbox;
 use crate::domain::access::Role;
 use crate::domain::ids::{ConnId, UserId};
@@ -19,13 +21,15 @@ pub(super) struct Seat {
     pub(super) role: Role,
     pub(super) dialect: Dialect,
     pub(super) outbox: Outbox,
+    /// When they came in.
+    pub(super) since: Timestamp,
     /// What was said before the socket had its welcome; `None` from then on.
     waiting: Option<Vec<Payload>>,
 }
 
 impl Seat {
     pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
-        Self { user, name, role, dialect, outbox, waiting: Some(Vec::new()) }
+        Self { user, name, role, dialect, outbox, since: Timestamp::now(), waiting: Some(Vec::new()) }
     }
 
     fn say(&mut self, frame: &Once<'_, '_>) {

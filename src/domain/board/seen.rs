@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use memchr::memmem;
 use uuid::Uuid;
 
 use super::{
@@ -68,7 +69,7 @@ impl Entry {
 
 /// Whether a text has the word at all; most batches have not, and need no closer look.
 fn may_mention(ops: &[u8]) -> bool {
-    ops.windows(7).any(|window| window == b"\"layer\"" || window == b"\"layers")
+    memmem::find(ops, b"\"layer").is_some()
 }
 
 fn owners(ops: &[u8]) -> Result<Option<Vec<UserId>>, NotCanonical> {

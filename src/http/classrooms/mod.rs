@@ -5,6 +5,7 @@ mod call;
 mod invite;
 pub mod isolation;
 pub mod members;
+pub mod overview;
 pub mod sessions;
 mod shapes;
 

@@ -2,7 +2,8 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
-    idempotency, isolation, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
+    idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
+    testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -80,6 +81,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         boards_cold::QUERIES,
         classes::QUERIES,
         class_sessions::QUERIES,
+        overviews::QUERIES,
         client_events::QUERIES,
         events::QUERIES,
         isolation::QUERIES,
