@@ -3,6 +3,8 @@
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
     events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
+    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
+    idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
     testing::TestDatabase,
 };
 
@@ -88,6 +90,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         client_events::QUERIES,
         class_events::QUERIES,
         events::QUERIES,
+        isolation::QUERIES,
         event_pages::QUERIES,
         links::QUERIES,
         exports::QUERIES,

@@ -11,6 +11,7 @@ mod boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
+mod isolation;
 mod lessons;
 pub mod saves;
 mod service;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Description> {
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
         talk::Api::openapi(),
+        isolation::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),
