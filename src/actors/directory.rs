@@ -13,13 +13,16 @@ use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::present::Present;
-use crate::actors::classroom::{AskOverview, ClassroomActor, ENDED, Overview, Reread};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal};
 use crate::actors::ledger::Ledger;
-use crate::actors::messages::{Bounced, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, Save, Ticket};
+use crate::actors::messages::{
+    Bounced, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+};
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use crate::domain::budget::{self, Sizes};
-use crate::domain::ids::{BoardId, ClassroomId, SessionId, UserId};
+use crate::domain::classroom::{Ask, Refused};
+use crate::domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::domain::rate::Rates;
 use crate::limits;
@@ -254,6 +257,32 @@ impl Directory {
         within_deadline(reading).await
     }
 
+    /// Reveals pupils' hidden work on a board; returns the revision since which it is everybody's, when it is committed.
+    ///
+    /// # Errors
+    /// `Forbidden` for those who may not lock pens; else as [`Directory::save_diff`].
+    pub async fn reveal(&self, board: BoardId, reveal: RevealLayers) -> Result<Rev, BoardError> {
+        let revealing = async {
+            let revealed: Revealed = self.ask(board, reveal, |reveal| reveal).await?;
+            committed(revealed.durable).await.map(|()| revealed.rev)
+        };
+        within_deadline(revealing).await
+    }
+
+    /// The same on a lesson's shared board, and its class is told.
+    ///
+    /// # Errors
+    /// As [`Directory::reveal`].
+    pub async fn reveal_in_class(
+        &self,
+        (classroom, session): (ClassroomId, SessionId),
+        reveal: RevealLayers,
+    ) -> Result<Rev, BoardError> {
+        let unavailable = BoardError::Unavailable { retry_after: RETRY };
+        let actor = self.locate_session(classroom, session).ok_or_else(|| unavailable.clone())?;
+        actor.send(Reveal(reveal)).await.unwrap_or(Err(unavailable))
+    }
+
     /// Sends a message to a board; looks the board up again when it had just left memory.
     async fn ask<P, M, A>(&self, board: BoardId, mut parcel: P, message: impl Fn(P) -> M) -> Result<A, BoardError>
     where
@@ -348,6 +377,26 @@ impl Directory {
     pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<Overview> {
         let actor = self.locate_session(classroom, session)?;
         tokio::time::timeout(APPLY_DEADLINE, actor.send(AskOverview)).await.ok()?.ok()
+    }
+
+    /// Asks for something in a lesson, as its sockets do; returns when it has happened and is committed.
+    ///
+    /// # Errors
+    /// Why it did not. `unavailable` may have happened all the same: a repeat finds out.
+    pub async fn ask_class(
+        &self,
+        (classroom, session): (ClassroomId, SessionId),
+        (user, name): (UserId, Arc<str>),
+        ask: Ask,
+    ) -> Result<Answer, Refused> {
+        let unavailable = Refused::until("unavailable", "this cannot be kept right now", RETRY);
+        let actor = self.locate_session(classroom, session).ok_or(unavailable)?;
+        let (reply, heard) = oneshot::channel();
+        actor.do_send(Asked { user, name, ask, reply });
+        match tokio::time::timeout(limits::SAVE_DEADLINE, heard).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(unavailable),
+        }
     }
 
     async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {

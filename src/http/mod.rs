@@ -13,6 +13,7 @@ pub mod cors;
 mod diagnostics;
 mod envelope;
 pub mod extract;
+mod eyes;
 mod fields;
 mod health;
 mod history;
@@ -264,6 +265,27 @@ fn own() -> Vec<Endpoint> {
             "erasure_requested",
         ),
         at("/classrooms/{id}/erasures/{job}").get(classrooms::erasure::look),
+        at("/classrooms/{id}/sessions/{sid}/chat").get(classrooms::talk::list).post(classrooms::talk::say).audit_later(
+            "POST",
+            Classroom,
+            "chat_said",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/chat/{seq}").delete(classrooms::talk::take_out).audit(
+            "DELETE",
+            Classroom,
+            "chat_deleted",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/polls").get(classrooms::talk::polls),
+        at("/classrooms/{id}/sessions/{sid}/isolate").post(classrooms::isolation::isolate).audit(
+            "POST",
+            Classroom,
+            "work_isolated",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/reveal").post(classrooms::isolation::reveal).audit(
+            "POST",
+            Classroom,
+            "work_revealed",
+        ),
         at("/openapi.json").get(openapi::document),
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),

@@ -126,10 +126,11 @@ const EVENTS: &str = "
 
 /// The numbers stay, so that an order of events has no hole; the words go.
 const SAID: &str = "
-    UPDATE class_event e SET kind = 'erased', author = NULL, data = '{}', removed_at = coalesce(removed_at, now()),
-        removed_by = NULL
+    UPDATE class_event e
+    SET kind = 'erased', author = nullif(e.author, $1), person = NULL, about = NULL, data = '{}',
+        removed_at = coalesce(removed_at, now()), removed_by = nullif(e.removed_by, $1)
     FROM class_session s
-    WHERE e.author = $1 AND s.id = e.session AND ($2::uuid IS NULL OR s.classroom = $2)";
+    WHERE (e.author = $1 OR e.person = $1) AND s.id = e.session AND ($2::uuid IS NULL OR s.classroom = $2)";
 
 const MENTIONED: &str = "
     SELECT e.session, e.seq, e.data

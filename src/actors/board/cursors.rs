@@ -12,6 +12,7 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Show, Shown};
 use crate::actors::meters::meters;
+use crate::domain::access::Eyes;
 use crate::domain::ids::{ConnId, UserId};
 use crate::domain::rate::Scope;
 use crate::protocol::client::{Cursor, View};
@@ -148,16 +149,29 @@ impl Awake {
         self.charge_deliveries(&looked, others, now);
         let source = std::mem::take(&mut self.tick.source);
         let people = &self.people;
-        let mut news =
-            Encodings::new(moved.iter().filter_map(|u| people.get(u)), looked.iter().filter_map(|u| people.get(u)));
-        let mut all = None;
+        let isolated = self.access.is_isolated();
+        // Where pupils' work is hidden from one another, so is where they are; those who see all hide nothing here.
+        let shown = |apart: bool| move |member: &&Member| !apart || member.person.role.sees_all();
+        let mut news = [false, true].map(|apart| {
+            let find =
+                |users: &[UserId]| users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect();
+            let (moved, looked): (Vec<_>, Vec<_>) = (find(&moved), find(&looked));
+            Encodings::new(moved.into_iter(), looked.into_iter())
+        });
+        let mut all = [None, None];
         for (conn, seat) in &self.seats {
             // One shared frame for everybody; its own cursor is the client's to ignore. Only a lone mover is spared.
             if source == Source::One(*conn) {
                 continue;
             }
+            let apart = isolated && seat.eyes != Eyes::All;
+            let (news, all) = (&mut news[usize::from(apart)], &mut all[usize::from(apart)]);
+            if news.is_empty() {
+                continue;
+            }
             seat.outbox.offer(&news.get(seat.dialect), || {
-                all.get_or_insert_with(|| Encodings::new(people.values(), people.values())).get(seat.dialect)
+                let people = || people.values().filter(shown(apart));
+                all.get_or_insert_with(|| Encodings::new(people(), people())).get(seat.dialect)
             });
         }
     }
@@ -177,6 +191,10 @@ impl<'a> Encodings<'a> {
             views: looked.filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
             encoded: [None, None, None],
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cursors.is_empty() && self.views.is_empty()
     }
 
     fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {

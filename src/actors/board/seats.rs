@@ -12,14 +12,14 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::{Can, Role, Standing};
+use crate::domain::access::{Can, Eyes, Role, Standing};
 use crate::domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::limits;
 use crate::protocol::client::{Cursor, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::server::{Content, Once, Person, ServerFrame, SharedState, Welcome};
+use crate::protocol::server::{Content, Once, Person, ServerFrame, Welcome};
 
 /// One connection at the board.
 pub(super) struct Seat {
@@ -31,6 +31,8 @@ pub(super) struct Seat {
     pub(super) is_guest: bool,
     /// What its person was last told that they may do.
     pub(super) can: Can,
+    /// Through which eyes it is shown everything.
+    pub(super) eyes: Eyes,
 }
 
 impl Seat {
@@ -99,10 +101,12 @@ impl Awake {
             self.unseat(older);
         }
         let is_guest = door == Door::Link;
-        let seat = Seat { user, client, dialect, outbox, is_guest, can };
+        let eyes = Eyes::of(role, user);
+        let seat = Seat { user, client, dialect, outbox, is_guest, can, eyes };
         // The outbox is new, so the one frame fits whatever its size.
-        let resume = resume.filter(|at| at.epoch == self.epoch).map(|at| at.rev);
-        let content = self.content(resume, usize::MAX, dialect);
+        let since = self.looked(user, eyes);
+        let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
+        let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
         let welcome = self.welcome(conn, user, is_guest, can, class, content);
         seat.say(&Once::new(&welcome));
@@ -151,28 +155,15 @@ impl Awake {
 
     /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
     /// bytes, or the whole document. The presence dialect has no word for either.
-    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect) -> Content {
+    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Eyes) -> Content {
         if !dialect.is_full() {
             return Content::Tail(Vec::new());
         }
         let tail = from.and_then(|rev| self.board.since(rev)).filter(|tail| tail_bytes(tail) <= most);
-        tail.map_or_else(|| Content::State(self.shared_state()), Content::Tail)
-    }
-
-    /// The document as it is now, encoded once for all who ask at this revision.
-    pub(super) fn shared_state(&mut self) -> Arc<SharedState> {
-        let rev = self.board.rev();
-        if let Some((at, state)) = &self.shared_state
-            && *at == rev
-        {
-            return state.clone();
+        match tail {
+            Some(tail) => Content::Tail(tail.iter().map(|entry| entry.seen_by(eyes)).collect()),
+            None => Content::State(self.shared_state(eyes)),
         }
-        let document = self.board.document();
-        let mut json = Vec::with_capacity(document.byte_len());
-        document.write_state(&mut json);
-        let state = Arc::new(SharedState::new(json.into()));
-        self.shared_state = Some((rev, state.clone()));
-        state
     }
 
     pub(super) fn detach(&mut self, conn: ConnId) {
@@ -186,7 +177,7 @@ impl Awake {
 
     /// Takes seats away. Telling so may show that further readers are too slow, which lose their seats in turn;
     /// a loop, since a whole class may stall at once.
-    fn unseat_all(&mut self, mut conns: Vec<ConnId>) {
+    pub(super) fn unseat_all(&mut self, mut conns: Vec<ConnId>) {
         while !conns.is_empty() {
             let left: Vec<Person> = conns.drain(..).filter_map(|conn| self.take_seat(conn)).collect();
             for person in left {
@@ -263,10 +254,18 @@ impl Awake {
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
         let seats: Vec<(ConnId, UserId)> = members.map(|(conn, seat)| (*conn, seat.user)).collect();
         for (conn, user) in seats {
-            let Some(Standing { role, can, .. }) = self.access.standing(user) else {
+            let Some(standing) = self.access.standing(user) else {
                 self.close_seat(conn, Close::Forbidden);
                 continue;
             };
+            let Standing { role, can, .. } = standing;
+            let eyes = standing.eyes(user);
+            if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {
+                // What it was shown is not what it is to be shown now: it comes back, and gets the state anew.
+                self.looked(user, eyes);
+                self.close_seat(conn, Close::Moved);
+                continue;
+            }
             if let Some(member) = self.people.get_mut(&user) {
                 member.person.role = role;
             }

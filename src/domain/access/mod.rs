@@ -8,6 +8,6 @@ mod rights;
 mod role;
 
 pub use can::{Can, Flag};
-pub use eyes::{Eyes, Layer};
+pub use eyes::{Authorship, Eyes, Layer};
 pub use rights::{BoardFor, Held, Rights, Rule, Standing, What};
 pub use role::Role;

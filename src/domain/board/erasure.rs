@@ -14,10 +14,12 @@ use super::{
     Action, BatchKey, Board, Corrupt, Document, Entry, Kind, Op, Refusal,
     apply::{Mode, apply},
     draft::Draft,
+    layers,
     look::ITEM_KINDS,
     transaction::Transaction,
 };
 use crate::domain::{
+    access::Authorship,
     ids::{ClientId, Rev, UserId},
     json::{Object, Value},
 };
@@ -128,8 +130,8 @@ impl Erasure {
             fit(new, kept)
         } else if let Some(before) = &before {
             let target = merge::without(before, self.old.document(), new.document(), &self.theirs);
-            let effective = if new.document() == &target { None } else { new.change_to(&target) };
-            let is_there = new.document() == &target;
+            let is_there = new.document() == &target && layers::are_equal(new.document(), &target);
+            let effective = if is_there { None } else { new.change_to(&target) };
             effective.unwrap_or_else(|| if is_there { fit(new, Vec::new()) } else { new.overwrite(target) })
         } else {
             let kept = ops.into_iter().filter(|op| !self.theirs.is_about(op)).collect::<Vec<_>>();
@@ -256,14 +258,13 @@ fn id_of(op: &Op) -> Option<&str> {
 
 fn removed(kind: Kind, id: &str, page: Option<&str>) -> Op {
     let (id, page_id) = (Some(id.to_owned()), page.map(str::to_owned));
-    Op { action: Action::Remove, kind, id, page_id, value: None, patch: None }
+    Op { action: Action::Remove, kind, id, page_id, value: None, patch: None, layer: None, layers: None }
 }
 
 /// A page of theirs on which others worked, with nothing but its id.
 fn blank(id: &str, shared: &Shared) -> Option<Op> {
     let value = Object::from_iter([("id".to_owned(), Value::from(id))]);
-    let add =
-        Op { action: Action::Add, kind: Kind::Page, id: None, page_id: None, value: Some(value.into()), patch: None };
+    let add = Op { action: Action::Add, id: None, value: Some(value.into()), ..removed(Kind::Page, id, None) };
     shared.pages.contains(id).then_some(add)
 }
 
@@ -278,7 +279,7 @@ fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
         let draft = Draft::new(ops.clone());
         let mode = if draft.is_exact() { Mode::Exact } else { Mode::Replay };
         let mut transaction = Transaction::new(&mut board.document);
-        match apply(&draft, mode, &mut transaction) {
+        match apply(&draft, mode, Authorship::FULL, &mut transaction) {
             Ok(effective) => {
                 transaction.commit(&mut board.hashing);
                 return effective;
@@ -292,7 +293,7 @@ fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
                 drop(transaction);
                 let nothing = Some(Object::default().into());
                 let (action, kind) = (Action::Update, Kind::State);
-                ops = vec![Op { action, kind, id: None, page_id: None, value: None, patch: nothing }];
+                ops = vec![Op { action, id: None, patch: nothing, ..removed(kind, "", None) }];
             }
         }
     }

@@ -4,10 +4,12 @@
 pub(super) mod call;
 pub mod erasure;
 mod invite;
+pub mod isolation;
 pub mod members;
 pub mod overview;
 pub mod sessions;
 mod shapes;
+pub mod talk;
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;

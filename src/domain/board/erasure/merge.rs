@@ -85,5 +85,6 @@ fn kept_item(
         let items = items?;
         items.get(items.find(id)?).cloned()
     };
-    if find(was).as_ref() == Some(item) { find(now) } else { Some(item.clone()) }
+    // Where it lies is the save's to say, even where its text was only carried along.
+    if find(was).as_ref() == Some(item) { find(now).map(|now| now.on(item.layer())) } else { Some(item.clone()) }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Erasure, Shared};
 use crate::domain::{
+    access::Authorship,
     board::{
         BatchKey, Board, Document, Entry, Outcome,
         testing::{json, parse, state},
@@ -41,13 +42,14 @@ impl Book {
 
     fn say(&mut self, author: UserId, ops: &str) {
         let key = self.key(author);
-        let outcome = self.board.submit(key, parse(ops).unwrap(), jiff::Timestamp::UNIX_EPOCH, true).unwrap();
+        let outcome =
+            self.board.submit(key, parse(ops).unwrap(), Authorship::FULL, jiff::Timestamp::UNIX_EPOCH, true).unwrap();
         self.keep(outcome);
     }
 
     fn save(&mut self, author: UserId, state: &str) {
         let key = self.key(author);
-        let outcome = self.board.replace(key, json(state), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let outcome = self.board.replace(key, json(state), Authorship::FULL, jiff::Timestamp::UNIX_EPOCH).unwrap();
         self.keep(outcome);
     }
 
@@ -167,12 +169,12 @@ proptest! {
                     let mut whole = book.board.state();
                     whole.insert_str(1, &format!(r#""AA":"{word}{index}","#));
                     let whole = whole.replacen("\"strokes\":[", &format!(r#""strokes":[{{"id":"w{index}","w":"{word}"}},"#), 1).replace(",]", "]");
-                    let outcome = book.board.replace(key, json(&whole), jiff::Timestamp::UNIX_EPOCH).unwrap();
+                    let outcome = book.board.replace(key, json(&whole), Authorship::FULL, jiff::Timestamp::UNIX_EPOCH).unwrap();
                     book.keep(outcome);
                     continue;
                 }
             };
-            if let Ok(outcome) = book.board.submit(key, parse(&ops).unwrap(), jiff::Timestamp::UNIX_EPOCH, index % 3 == 0) {
+            if let Ok(outcome) = book.board.submit(key, parse(&ops).unwrap(), Authorship::FULL, jiff::Timestamp::UNIX_EPOCH, index % 3 == 0) {
                 book.keep(outcome);
             }
         }

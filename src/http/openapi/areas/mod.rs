@@ -13,6 +13,7 @@ pub mod diagnostics;
 mod exports;
 mod history;
 mod history_shapes;
+mod isolation;
 mod lessons;
 mod room;
 mod room_shapes;
@@ -20,6 +21,7 @@ pub mod saves;
 mod service;
 mod sharing;
 mod snapshots;
+mod talk;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -37,6 +39,8 @@ pub fn all() -> Vec<Description> {
         lessons::Api::openapi(),
         history::Api::openapi(),
         room::Api::openapi(),
+        talk::Api::openapi(),
+        isolation::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),
