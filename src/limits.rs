@@ -407,6 +407,8 @@ pub const FEED_EVERY: Duration = Duration::from_millis(400);
 pub const ATTENTION_EVERY: Duration = Duration::from_secs(1);
 /// Boards of one class that a tutor's feed carries.
 pub const FEED_BOARDS: usize = 300;
+/// Boards that a push writes, or a collection reads, at the same time: three hundred that wake at once would be felt.
+pub const PUSHES_AT_ONCE: usize = 8;
 /// Sleeping boards that are read for a feed at the same time.
 pub const FEED_READS: usize = 2;
 /// Somebody who is there and has done nothing for so long is stuck, unless the tutor says otherwise (1 s to an hour).

@@ -12,9 +12,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{
-    Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal,
-};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal, Tell};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
     Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
@@ -342,6 +340,13 @@ impl Directory {
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
     pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
         self.reread(classroom, session, ENDED).await;
+    }
+
+    /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
+    pub fn told_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
+        if let Some(actor) = self.0.sessions.get(&lesson) {
+            actor.do_send(Tell { frame });
+        }
     }
 
     /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.

@@ -39,7 +39,7 @@ use crate::{
 };
 
 pub use audit::EventLog;
-pub use classrooms::invite_code;
+pub use classrooms::{invite_code, push::Push};
 pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
@@ -233,6 +233,38 @@ fn table() -> Vec<Endpoint> {
             .get(classrooms::sessions::read)
             .patch(classrooms::sessions::rename)
             .audit("PATCH", Classroom, "session_renamed"),
+        at("/classrooms/{id}/sessions/{sid}/boards")
+            .get(classrooms::boards::list)
+            .post(classrooms::boards::make)
+            .audit("POST", Classroom, "boards_given"),
+        at("/classrooms/{id}/sessions/{sid}/boards/mine").get(classrooms::boards::mine),
+        at("/classrooms/{id}/sessions/{sid}/push").post(classrooms::push::create).audit(
+            "POST",
+            Classroom,
+            "page_pushed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/pushes/{push}").get(classrooms::push::read),
+        at("/classrooms/{id}/sessions/{sid}/pushes/{push}/undo").post(classrooms::push::undo).audit(
+            "POST",
+            Classroom,
+            "push_undone",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/collect").post(classrooms::collect::create).audit(
+            "POST",
+            Board,
+            "pages_collected",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/collects/{collect}/undo").post(classrooms::collect::undo).audit(
+            "POST",
+            Board,
+            "collect_undone",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/groups")
+            .get(classrooms::groups::list)
+            .put(classrooms::groups::divide)
+            .audit("PUT", Classroom, "groups_made")
+            .delete(classrooms::groups::end)
+            .audit("DELETE", Classroom, "groups_ended"),
         at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
         at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
             "POST",

@@ -30,6 +30,7 @@ mod renditions;
 mod retention;
 mod revisions;
 mod rows;
+mod session_boards;
 mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -60,6 +61,7 @@ pub use overviews::{LessonBoard, LessonPerson};
 pub use renditions::Thumbnail;
 pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
+pub use session_boards::{Blank, Team};
 pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.

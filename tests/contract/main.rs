@@ -28,6 +28,7 @@ mod old_client;
 mod operations;
 mod permissions;
 mod process;
+mod pupil_boards;
 mod rates;
 mod repeating;
 mod resuming;

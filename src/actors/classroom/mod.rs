@@ -9,6 +9,7 @@ mod eyes;
 mod isolation;
 mod lead;
 mod notes;
+mod provide;
 mod rights;
 mod room;
 mod talk;
@@ -21,6 +22,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::beam::Beam;
+pub use self::boards::Tell;
 pub use self::events::Answer;
 use self::events::Events;
 use self::eyes::Eyes;
@@ -34,7 +36,7 @@ use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::Standing;
+use crate::domain::access::{Rights, Standing};
 use crate::domain::classroom::{ClassState, Who};
 use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use crate::domain::json::{Object, Value};
@@ -189,6 +191,9 @@ impl ClassroomActor {
                     _ => Vec::new(),
                 };
                 self.tell_boards(None);
+                if let Ok(known) = &known {
+                    self.tell_new_boards(&known.others);
+                }
                 for (note, data) in changes {
                     self.record(note, None, data, ctx);
                 }
@@ -222,10 +227,9 @@ impl ClassroomActor {
         let awake: Vec<_> = std::iter::once(shared)
             .chain(others)
             .filter_map(|(board, whose, isolated)| {
-                let mut rights = access.rights.clone();
-                rights.board = whose;
-                let session = BoardSession { classroom: self.classroom, session: self.session, isolated, rights };
-                Some((self.directory.awake(board)?, session))
+                let actor = self.directory.awake(board)?;
+                let rights = Rights { board: whose, ..access.rights.clone() };
+                Some((actor, BoardSession { classroom: self.classroom, session: self.session, isolated, rights }))
             })
             .collect();
         // Only the end itself closes sockets: those who look at an ended lesson's board later may stay.
@@ -262,6 +266,7 @@ impl ClassroomActor {
         let leads = Who::new(user, "".into(), standing).leads;
         self.events.state.snapshot(&mut class, self.session, user, leads);
         self.beam.snapshot(&mut class);
+        class.insert("boards".to_owned(), Value::Object(Self::boards_of(access, user)));
         class
     }
 
@@ -313,6 +318,7 @@ impl Handler<Arrived> for ClassroomActor {
     fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         self.room.arrived(arrived.conn);
         self.shine_on(arrived.conn);
+        self.provide_for(arrived.conn, ctx);
         if arrived.watch {
             self.watch(arrived.conn, ctx);
         }

@@ -1,11 +1,16 @@
 //! Classrooms over REST: made by tutors, joined by code, read by members, unknown to strangers (contract/live.md 2).
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
+pub mod boards;
 mod call;
+pub mod collect;
+pub mod groups;
 mod invite;
 pub mod isolation;
 pub mod members;
 pub mod overview;
+mod pages;
+pub mod push;
 pub mod sessions;
 mod shapes;
 pub mod talk;

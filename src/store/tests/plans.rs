@@ -2,10 +2,8 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
-    events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
-    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
-    idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
-    testing::TestDatabase,
+    events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions,
+    session_boards, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -87,6 +85,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         classes::QUERIES,
         class_sessions::QUERIES,
         overviews::QUERIES,
+        session_boards::QUERIES,
         client_events::QUERIES,
         class_events::QUERIES,
         events::QUERIES,

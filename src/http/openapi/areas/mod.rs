@@ -8,6 +8,7 @@ mod accounts;
 mod activity;
 mod assets;
 mod boards;
+mod class_boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        class_boards::Api::openapi(),
         talk::Api::openapi(),
         isolation::Api::openapi(),
         activity::Api::openapi(),
