@@ -8,6 +8,7 @@ mod blobs;
 mod boards;
 mod boards_cold;
 mod census;
+mod class_rules;
 mod class_sessions;
 mod classes;
 mod client_events;

@@ -143,7 +143,7 @@ impl Rights {
         for flag in Flag::ALL {
             // A lesson that is over is read, whatever was given while it was on.
             if let Some(allowed) = rule(What::Flag(flag)).filter(|allowed| self.live || !allowed) {
-                can = can.with(flag, allowed);
+                can = can.with(flag, allowed && (can.has(flag) || Can::ceiling(role).has(flag)));
             }
         }
         let locked = !role.leads() && rule(What::Pen) == Some(false);
@@ -166,7 +166,7 @@ impl Rights {
 
     /// The rule that holds for somebody and something. Leaders obey no rule that is not about themselves by name, and
     /// none that would lock them out.
-    fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
+    pub(super) fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
         if role.leads() {
             return None;
         }

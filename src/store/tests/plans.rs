@@ -1,7 +1,7 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::store::{
-    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
+    accounts, assets, blobs, boards, boards_cold, class_rules, class_sessions, classes, client_events, event_pages, events, exports,
     idempotency, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
 };
 
@@ -31,6 +31,9 @@ const CROWD: &str = "
         SELECT pg_temp.id('class', i / 4), pg_temp.id('account', i), 'student' FROM n;
     INSERT INTO class_session (id, classroom, board, name)
         SELECT pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('board', i), 's' FROM n;
+    INSERT INTO class_rule (classroom, session, account, what, allowed, until, made_by)
+        SELECT pg_temp.id('class', i), pg_temp.id('session', i), pg_temp.id('account', i), 'pen', false,
+            CASE i % 100 WHEN 0 THEN now() END, pg_temp.id('account', i) FROM n;
     INSERT INTO event (id, at, category, action, actor, node, link)
         SELECT pg_temp.id('event', i), now(), 'share', 'share_viewed', pg_temp.id('account', i / 4),
             pg_temp.id('board', i / 4), pg_temp.id('link', i / 4) FROM n;
@@ -79,6 +82,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         boards::QUERIES,
         boards_cold::QUERIES,
         classes::QUERIES,
+        class_rules::QUERIES,
         class_sessions::QUERIES,
         client_events::QUERIES,
         events::QUERIES,
