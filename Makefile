@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup run test check load browser clean-data
+.PHONY: help setup run test check load lesson browser clean-data
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,11 @@ load: ## A short load run against a server of its own, with a table at the end (
 	@scripts/setup.sh run
 	@cargo build --release --workspace
 	@$(TARGET)/release/m4sh-load suite --server $(TARGET)/release/m4sh --short $(ARGS)
+
+lesson: ## A scripted lesson of a tutor and 30 pupils on a server of its own, killed in the middle; what each saw (ARGS="--pupils 60 --seconds 10")
+	@scripts/setup.sh run
+	@cargo build --release --workspace
+	@$(TARGET)/release/m4sh-load lesson --server $(TARGET)/release/m4sh $(ARGS)
 
 browser: ## Two pupils in real browsers against a running server (URL=http://127.0.0.1:8080)
 	@scripts/setup.sh test

@@ -8,14 +8,13 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
-use uuid::Uuid;
 
 use crate::{
     clock::{Clock, stop_asked},
     frame, handshake,
     http::Target,
     problem::{Outcome, Problem},
-    wire::{self, Dialect},
+    wire::{self, Dialect, Hello},
 };
 
 /// A message of the server at most: the largest board in a `welcome`.
@@ -38,6 +37,8 @@ pub struct Seat {
     pub dialect: Dialect,
     /// `SO_RCVBUF`, for readers that shall stall early.
     pub receive_buffer: Option<usize>,
+    /// What it says first.
+    pub hello: Hello,
 }
 
 /// What a subcommand does with what arrives.
@@ -189,7 +190,13 @@ impl Sockets {
     /// Sockets that were never opened, for tests of drivers.
     #[cfg(test)]
     pub fn pretend(&mut self, count: usize) {
-        let seat = Seat { path: String::new(), token: String::new(), dialect: Dialect::Json, receive_buffer: None };
+        let seat = Seat {
+            path: String::new(),
+            token: String::new(),
+            dialect: Dialect::Json,
+            receive_buffer: None,
+            hello: Hello::default(),
+        };
         self.list.extend((0..count).map(|_| Socket::new(None, seat.clone(), String::new())));
     }
 
@@ -237,6 +244,12 @@ impl Sockets {
     /// Sends one message.
     pub fn send(&mut self, id: usize, payload: &[u8]) {
         self.send_frame(id, self.list[id].seat.dialect.opcode(), payload);
+    }
+
+    /// Lets go of socket `id` without a word, as a network that breaks does; its close is not counted.
+    pub fn cut(&mut self, id: usize) {
+        self.list[id].pending.clear();
+        self.drop_stream(id);
     }
 
     /// Says goodbye on every socket and lets go of them; closes from now on are not counted.
@@ -361,7 +374,7 @@ impl Sockets {
                 return bytes.len();
             }
             socket.stage = Stage::Greeting;
-            let hello = wire::hello(socket.seat.dialect, Uuid::new_v4());
+            let hello = wire::hello(socket.seat.dialect, &socket.seat.hello);
             self.send(id, &hello);
             at = end;
         }

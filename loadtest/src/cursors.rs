@@ -12,7 +12,7 @@ use crate::{
     problem::{Outcome, Problem},
     report::{Report, histogram},
     watch::{Place, Watch},
-    wire,
+    wire::{self, Hello},
 };
 
 /// How long after the last cursor everything must have arrived.
@@ -147,7 +147,7 @@ fn seats(arena: &mut Arena, classes: usize, pupils: usize) -> Outcome<(Vec<Seat>
     for (room, class) in arena.plan.classes.iter().take(classes).enumerate() {
         for (slot, token) in tokens.iter().enumerate() {
             let (path, token) = (class.path(), token.clone());
-            seats.push(Seat { path, token, dialect: arena.dialect, receive_buffer: None });
+            seats.push(Seat { path, token, dialect: arena.dialect, receive_buffer: None, hello: Hello::default() });
             places.push(Place { room, slot });
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     clock::{Clock, micros_of, stop_asked},
     problem::{Outcome, Problem},
     report::Report,
+    wire::Hello,
 };
 
 /// How long joins may travel before memory is read.
@@ -79,6 +80,7 @@ pub fn run(arena: &mut Arena, load: &IdleLoad) -> Outcome<Report> {
         token: tokens[(number / classes) % pupils].clone(),
         dialect: arena.dialect,
         receive_buffer: None,
+        hello: Hello::default(),
     };
     let seats: Vec<Seat> = (0..count).map(seat).collect();
     let clock = Clock::start();

@@ -57,6 +57,8 @@ pub struct Ledger {
     nonce: String,
     keep: u64,
     resend_every: u64,
+    /// Whether writers draw when they are told to, and not as soon as the last batch was accepted.
+    paced: bool,
     spots: Vec<Spot>,
     writers: Vec<Writer>,
     /// By socket: the last revision it was told of.
@@ -94,6 +96,7 @@ impl Ledger {
             nonce,
             keep: u64::from(keep),
             resend_every: u64::from(resend_every),
+            paced: false,
             writers: spots.iter().map(|_| writer()).collect(),
             revs: vec![0; spots.len()],
             drawn: vec![HashSet::new(); boards],
@@ -122,6 +125,16 @@ impl Ledger {
         }
     }
 
+    /// Sockets that draw.
+    pub fn pens(&self) -> impl Iterator<Item = usize> {
+        self.spots.iter().enumerate().filter(|(_, spot)| spot.draws).map(|(id, _)| id)
+    }
+
+    /// From now on writers draw when [`Ledger::draw`] says so.
+    pub fn start_paced(&mut self) {
+        (self.sending, self.paced) = (true, true);
+    }
+
     /// Opens the measured window.
     pub fn begin(&mut self) {
         (self.measuring, self.accepted, self.saved) = (true, 0, 0);
@@ -142,6 +155,14 @@ impl Ledger {
         self.accepted
     }
 
+    /// The 50th and 99th percentile, in milliseconds, of what others saw since the last call; starts them anew.
+    pub fn take_seen(&mut self) -> (f64, f64) {
+        let at = |quantile| self.seen_latency.value_at_quantile(quantile) as f64 / 1e3;
+        let found = (at(0.5), at(0.99));
+        self.seen_latency.reset();
+        found
+    }
+
     /// Whether everything sent was answered and saved.
     pub fn settled(&self) -> bool {
         self.writers
@@ -158,7 +179,8 @@ impl Ledger {
         }
     }
 
-    fn draw(&mut self, sockets: &mut Sockets, id: usize, now: u64) {
+    /// Socket `id` draws one stroke.
+    pub fn draw(&mut self, sockets: &mut Sockets, id: usize, now: u64) {
         if !self.sending {
             return;
         }
@@ -215,7 +237,9 @@ impl Ledger {
         }
         self.drawn[self.spots[id].board].insert((id, number));
         self.follow(id, rev);
-        self.draw(sockets, id, now);
+        if !self.paced {
+            self.draw(sockets, id, now);
+        }
     }
 
     /// A reader is told of `rev`: it must be the next one.

@@ -10,7 +10,9 @@ mod frame;
 mod handshake;
 mod http;
 mod idle;
+mod join;
 mod ledger;
+mod lesson;
 mod ops;
 mod plan;
 mod prepare;
@@ -20,7 +22,9 @@ mod report;
 mod rest;
 mod savers;
 mod server;
+mod soak;
 mod stall;
+mod storm;
 mod suite;
 mod suite_plan;
 mod summary;
@@ -56,8 +60,16 @@ enum Command {
     Idle(idle::IdleArgs),
     /// Readers that stop reading while others draw
     Stall(stall::StallArgs),
+    /// A lesson of hours, compressed: memory and latency slice by slice
+    Soak(soak::SoakArgs),
+    /// Joining a large board, and whether those who are there notice
+    Join(join::JoinArgs),
+    /// Every connection breaks at once and comes back
+    Storm(storm::StormArgs),
     /// Clients that tell of themselves while others save
     Telemetry(telemetry::TelemetryArgs),
+    /// A scripted lesson: what each saw, with nothing missing, doubled or leaked
+    Lesson(lesson::LessonArgs),
     /// Make people and classes ahead, and keep them in a plan file
     Prepare(prepare::PrepareArgs),
     /// Everything in turn, on servers that it starts itself: the closing numbers
@@ -73,7 +85,11 @@ fn main() -> ExitCode {
         Command::Rest(args) => rest::main(args),
         Command::Idle(args) => idle::main(args),
         Command::Stall(args) => stall::main(args),
+        Command::Soak(args) => soak::main(args),
+        Command::Join(args) => join::main(args),
+        Command::Storm(args) => storm::main(args),
         Command::Telemetry(args) => telemetry::main(args),
+        Command::Lesson(args) => lesson::main(args),
         Command::Prepare(args) => prepare::main(args),
         Command::Suite(args) => suite::main(args),
     });

@@ -10,10 +10,12 @@ use crate::{
     arena::{Arena, ArenaArgs},
     client::{Seat, Sockets},
     clock::{Clock, micros_of, stop_asked},
+    cursors::Pace,
     ledger::{Ledger, Spot},
     plan::new_board,
     problem::{Outcome, Problem},
     report::Report,
+    wire::Hello,
 };
 
 /// How long after the last batch everything must be saved.
@@ -45,6 +47,9 @@ pub struct OpsLoad {
     /// Sockets on each board that only read
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=500))]
     pub watchers: u32,
+    /// Strokes a second of each writer, however many are under way; 0: as fast as they are accepted
+    #[arg(long, default_value_t = 0.0)]
+    pub hz: f64,
     /// Batches that each writer has under way
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub inflight: u32,
@@ -86,6 +91,9 @@ struct Easel {
 /// # Errors
 /// When people, boards or sockets cannot be had.
 pub fn run(arena: &mut Arena, load: &OpsLoad) -> Outcome<Report> {
+    if !(0.0..=200.0).contains(&load.hz) {
+        return Err(Problem::new("hz must be 0 to 200"));
+    }
     if !(0.1..=600.0).contains(&load.seconds) || !(0.0..=600.0).contains(&load.warmup) {
         return Err(Problem::new("seconds must be 0.1 to 600"));
     }
@@ -95,7 +103,7 @@ pub fn run(arena: &mut Arena, load: &OpsLoad) -> Outcome<Report> {
         let watchers = (0..load.watchers).map(|_| (&easel.owner, false));
         for (token, draws) in easel.pens.iter().map(|token| (token, true)).chain(watchers) {
             let (path, token) = (easel.path.clone(), token.clone());
-            seats.push(Seat { path, token, dialect: arena.dialect, receive_buffer: None });
+            seats.push(Seat { path, token, dialect: arena.dialect, receive_buffer: None, hello: Hello::default() });
             spots.push(Spot { board, draws });
         }
     }
@@ -106,11 +114,21 @@ pub fn run(arena: &mut Arena, load: &OpsLoad) -> Outcome<Report> {
 
     let measured = clock.micros() + micros_of(load.warmup);
     let end = measured + micros_of(load.seconds);
-    ledger.start(&mut sockets, load.inflight, clock.micros());
+    let mut pace = (load.hz > 0.0).then(|| Pace::new(clock, load.hz, load.writers as usize));
+    let pens: Vec<usize> = ledger.pens().collect();
+    match pace {
+        Some(_) => ledger.start_paced(),
+        None => ledger.start(&mut sockets, load.inflight, clock.micros()),
+    }
     let mut first = arena.watched.now()?;
     let mut last = first;
     while clock.micros() < end && !stop_asked() {
-        sockets.turn(Duration::from_millis(5), &mut ledger)?;
+        if let Some(pace) = &mut pace {
+            while pace.due().is_some() {
+                ledger.draw(&mut sockets, pens[pace.turn()], clock.micros());
+            }
+        }
+        sockets.turn(pace.as_ref().map_or(Duration::from_millis(5), Pace::wait), &mut ledger)?;
         ledger.wake(&mut sockets, clock.micros());
         if !ledger.measuring() && clock.micros() >= measured {
             first = arena.watched.now()?;

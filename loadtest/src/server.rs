@@ -167,6 +167,16 @@ impl Server {
         })
     }
 
+    /// Kills it, as a crash or a loss of power would.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(mut self) -> Outcome<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     fn end(&mut self) -> Outcome<Option<i32>> {
         if let Some(status) = self.child.try_wait()? {
             return Ok(status.code());

@@ -13,7 +13,7 @@ use crate::{
     problem::{Outcome, Problem},
     report::Report,
     watch::{Place, Watch},
-    wire,
+    wire::{self, Hello},
 };
 
 /// How long the stalled may take to read what waited for them.
@@ -128,6 +128,7 @@ pub fn run(arena: &mut Arena, load: &StallLoad) -> Outcome<Report> {
         token: token.clone(),
         dialect: arena.dialect,
         receive_buffer: (slot < stalled).then_some(load.receive_buffer as usize),
+        hello: Hello::default(),
     };
     let seats: Vec<Seat> = tokens.iter().enumerate().map(seat).collect();
     let places: Vec<Place> = (0..pupils).map(|slot| Place { room: 0, slot }).collect();

@@ -76,6 +76,7 @@ fn saves(writers: u32, boards: u32, state_bytes: u32, seconds: f64) -> Load {
 
 fn strokes(writers: u32, boards: u32, hot: bool, inflight: u32, seconds: f64) -> Load {
     Load::Ops(OpsLoad {
+        hz: 0.0,
         writers,
         boards,
         hot,

@@ -95,9 +95,24 @@ pub fn told(dialect: Dialect, payload: &[u8]) -> Option<Told<'_>> {
     }
 }
 
+/// What a client says first.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Hello {
+    /// Its tab; a new one each time when not told.
+    pub client: Option<Uuid>,
+    /// Where it left: epoch and revision.
+    pub resume: Option<(u64, u64)>,
+    /// Whether it wants to see the whole class.
+    pub watch: bool,
+}
+
 /// The first frame of a client.
-pub fn hello(dialect: Dialect, client: Uuid) -> Vec<u8> {
-    dialect.encode(&format!(r#"{{"t":"hello","client":"{client}"}}"#))
+pub fn hello(dialect: Dialect, hello: &Hello) -> Vec<u8> {
+    let client = hello.client.unwrap_or_else(Uuid::new_v4);
+    let resume =
+        hello.resume.map_or_else(String::new, |(epoch, rev)| format!(r#","resume":{{"epoch":{epoch},"rev":{rev}}}"#));
+    let watch = if hello.watch { r#","watch":"class""# } else { "" };
+    dialect.encode(&format!(r#"{{"t":"hello","client":"{client}"{resume}{watch}}}"#))
 }
 
 /// Writes a cursor frame into `out` (cleared first): the hottest message, so it is put together by hand.
