@@ -65,6 +65,10 @@ pub const PING_AFTER: Duration = Duration::from_secs(20);
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(42);
 /// How long a closing socket may take to hear its `bye`.
 pub const BYE_DEADLINE: Duration = Duration::from_secs(3);
+/// A rule about rights that ends by itself does so within a day, in seconds: longer ones are for a class's own rules.
+pub const RULE_SECONDS: u32 = 24 * 3600;
+/// Changes of rights that wait for their turn in one lesson: a tutor's clicks while the database takes a breath.
+pub const RIGHTS_WAITING: usize = 64;
 /// Bytes that wait in a connection's ordered lane before its reader is too slow (close 4508), if it took nothing …
 pub const OUTBOX_BYTES: usize = 96 * 1024;
 /// … for this long; …

@@ -10,4 +10,5 @@ pub mod messages;
 pub mod meters;
 pub mod outbox;
 pub mod pace;
+pub mod rights;
 pub mod shard;

@@ -9,7 +9,7 @@ use crate::domain::json::{Bounds, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::{msgpack, presence};
+use crate::protocol::{msgpack, names, presence};
 
 /// Where a client left a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -141,6 +141,9 @@ impl ClientFrame {
         if kind != "ops" && bytes.len() > limits::PRESENCE_FRAME {
             return Err(Undecodable);
         }
+        if !names::is_known(kind) {
+            return Ok(Self::Unknown(kind.chars().take(64).collect::<String>().into()));
+        }
         Ok(match kind {
             "hello" => hello(&value)?,
             "ops" => ops(value),
@@ -152,7 +155,7 @@ impl ClientFrame {
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
             other => match ClassFrame::read(other, &value) {
                 Some(Ok(frame)) => Self::Class(frame),
-                Some(Err(detail)) => bad(detail),
+                Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
                 None => Self::Unknown(other.chars().take(64).collect::<String>().into()),
             },
         })
@@ -177,17 +180,18 @@ fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
 }
 
 fn ops(value: Value) -> ClientFrame {
-    let Some(id) =
-        value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty() && id.len() <= limits::BATCH_ID_BYTES)
-    else {
-        return bad("ops needs id, a text of 1 to 64 bytes");
-    };
-    let id: Box<str> = id.into();
+    let Some(id) = batch_id(&value) else { return bad("ops needs id, a text of 1 to 64 bytes") };
     let Value::Object(mut fields) = value else { return bad("ops is a map") };
     match fields.remove("ops") {
         Some(list) => ClientFrame::Ops { id, ops: Op::parse_list(list) },
         None => ClientFrame::Bad { detail: "ops needs ops, a list of operations".to_owned(), id: Some(id) },
     }
+}
+
+/// The client's own id of what it says.
+fn batch_id(value: &Value) -> Option<Box<str>> {
+    let id = value.get("id").and_then(Value::as_str);
+    id.filter(|id| !id.is_empty() && id.len() <= limits::BATCH_ID_BYTES).map(Box::from)
 }
 
 /// A coordinate or scale: finite, and of a size that prints shortly; no board is a billion units wide.

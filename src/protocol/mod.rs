@@ -6,6 +6,7 @@ pub mod client;
 pub mod close;
 pub mod dialect;
 pub mod msgpack;
+pub mod names;
 pub mod payload;
 pub mod presence;
 pub mod server;

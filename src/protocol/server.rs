@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::domain::access::{Can, Role};
+use crate::domain::access::{Can, Role, Standing};
 use crate::domain::board::Entry;
 use crate::domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Bounds, Object, Value};
 use crate::domain::rate::Rate;
+use crate::domain::times;
 use crate::protocol::client::{Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
@@ -38,8 +39,8 @@ pub struct Welcome<'a> {
     pub me: &'a Person,
     /// Their socket.
     pub conn: ConnId,
-    /// What they may do here.
-    pub can: Can,
+    /// What they are and may do here.
+    pub standing: Standing,
     /// The board's ownership.
     pub epoch: Epoch,
     /// The board's revision.
@@ -113,8 +114,8 @@ pub enum ServerFrame<'a> {
     Status(&'a Person),
     /// Somebody looks elsewhere.
     View(&'a Person, &'a View),
-    /// My rights changed.
-    Can { can: Can, why: &'a str },
+    /// My rights changed, or until when they hold.
+    Can { standing: Standing, why: &'a str },
     /// I am over a budget.
     Budget { class: &'a str, left: u32, retry_after_ms: u64 },
     /// Whether commits flow to Postgres.
@@ -205,7 +206,11 @@ impl ServerFrame<'_> {
                 put(&mut fields, "page", view.page.as_deref().map(Value::from));
                 fields
             }
-            Self::Can { can, why } => frame("can", [("can", flags(*can)), ("why", (*why).into())]),
+            Self::Can { standing, why } => {
+                let mut fields = frame("can", [("why", (*why).into())]);
+                put_standing(&mut fields, *standing);
+                fields
+            }
             Self::Budget { class, left, retry_after_ms } => frame(
                 "budget",
                 [
@@ -261,7 +266,7 @@ impl Welcome<'_> {
         put(&mut me, "role", Some(self.me.role.name().into()));
         put(&mut me, "name", Some((&*self.me.name).into()));
         put(&mut me, "color", Some((&*self.me.color).into()));
-        put(&mut me, "can", Some(flags(self.can)));
+        put_standing(&mut me, self.standing);
         let budgets = self.budgets.iter().map(|(name, rate, burst)| {
             let mut budget = Object::default();
             put(&mut budget, "count", Some(u64::from(rate.count).into()));
@@ -359,6 +364,13 @@ fn roster_entry(person: &Person) -> Object {
     fields
 }
 
+/// What somebody may do, whether their pen was taken, and until when all that holds.
+fn put_standing(fields: &mut Object, standing: Standing) {
+    put(fields, "can", Some(flags(standing.can)));
+    put(fields, "locked", standing.locked.then(|| true.into()));
+    put(fields, "until", standing.until.map(|until| times::field(until).into()));
+}
+
 fn flags(can: Can) -> Value {
     can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Object>().into()
 }
@@ -396,7 +408,7 @@ mod tests {
             ServerFrame::Refused { id: None, code: "forbidden", detail: "no", index: Some(2), retry_after_ms: None },
             ServerFrame::Joined(&me),
             ServerFrame::Bye(Close::Moved),
-            ServerFrame::Can { can: Can::ALL, why: "role" },
+            ServerFrame::Can { standing: Standing::OWNER, why: "role" },
         ];
         for frame in frames {
             let json = frame.encode(Dialect::Json).map(text).unwrap();
@@ -414,7 +426,7 @@ mod tests {
         let welcome = ServerFrame::Welcome(Box::new(Welcome {
             me: &me,
             conn: ConnId(1),
-            can: Can::ALL,
+            standing: Standing::OWNER,
             epoch: Epoch(1),
             rev: Rev(2),
             saved: Rev(2),

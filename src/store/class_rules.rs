@@ -11,7 +11,7 @@ use super::{
     rows::{self, get, word},
 };
 use crate::domain::{
-    access::{Held, Rule, RuleEdit, What},
+    access::{Held, Rights, Rule, RuleEdit, What},
     ids::{ClassroomId, SessionId, UserId},
 };
 
@@ -53,6 +53,21 @@ const LIST: &str = "
     SELECT total, page.* FROM (SELECT count(*) AS total FROM held) AS counted LEFT JOIN page ON true
     ORDER BY session NULLS FIRST, account NULLS FIRST, what, until NULLS FIRST";
 
+/// The rights in a class before any lesson of it, as those on a board are read.
+const OF_CLASS: &str = "
+    SELECT 'active' AS status, NULL::uuid AS pupil, NULL::integer AS team, m.*, r.*
+    FROM \"group\" g
+    CROSS JOIN LATERAL (
+        SELECT array_agg(account) AS accounts, array_agg(role) AS roles FROM member WHERE \"group\" = g.id
+    ) m
+    CROSS JOIN LATERAL (
+        SELECT array_agg(false) AS rule_sessions, array_agg(account) AS rule_accounts,
+            array_agg(what) AS rule_whats, array_agg(allowed) AS rule_alloweds, array_agg(until) AS rule_untils
+        FROM class_rule
+        WHERE classroom = g.id AND session IS NULL AND (until IS NULL OR until > now())
+    ) r
+    WHERE g.id = $1 AND g.kind = 'classroom'";
+
 /// What an edit clears, as columns.
 #[derive(Default)]
 struct Cleared {
@@ -89,8 +104,8 @@ fn columns(edits: &[RuleEdit]) -> (Cleared, Made) {
                 cleared.whats.push(what.name());
                 cleared.every.push(false);
             }
-            RuleEdit::ClearAll(what) => {
-                cleared.sessions.push(true);
+            RuleEdit::ClearAll { session, what } => {
+                cleared.sessions.push(session);
                 cleared.accounts.push(None);
                 cleared.whats.push(what.name());
                 cleared.every.push(true);
@@ -149,6 +164,15 @@ impl Store {
         Ok(Some(touched))
     }
 
+    /// The rights that hold in a class as a whole; `None`: no such class.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn class_rights(&self, classroom: ClassroomId) -> Result<Option<Rights>, StoreError> {
+        let row = self.pool.get().await?.query_opt(OF_CLASS, &[&classroom.0]).await?;
+        row.as_ref().map(rows::rights).transpose()
+    }
+
     /// How many rules of a class hold, and one page of them; of a lesson, its own and its class's.
     ///
     /// # Errors
@@ -168,4 +192,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[LOCK, CLEAR, SET, LIST];
+pub(super) const QUERIES: &[&str] = &[LOCK, CLEAR, SET, LIST, OF_CLASS];

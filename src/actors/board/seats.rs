@@ -12,7 +12,7 @@ use crate::actors::clock;
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{budget_hit, meters};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::{Can, Role, Standing};
+use crate::domain::access::Standing;
 use crate::domain::ids::{ClassroomId, ClientId, ConnId, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::domain::rate::{Bucket, Scope, Verdict};
@@ -30,8 +30,8 @@ pub(super) struct Seat {
     pub(super) outbox: Outbox,
     /// Whether it came by a share link: it only watches, and is told nobody's name.
     pub(super) is_guest: bool,
-    /// What its person was last told that they may do.
-    pub(super) can: Can,
+    /// What its person was last told that they are and may do.
+    pub(super) standing: Standing,
 }
 
 impl Seat {
@@ -81,10 +81,10 @@ impl Awake {
             return Err(Declined::Close(Close::Moved));
         }
         let rights = match door {
-            Door::Link => Some((Role::Guest, Can::of(Role::Guest, self.access.is_live()))),
-            Door::Board | Door::Class => self.access.standing(user).map(|standing| (standing.role, standing.can)),
+            Door::Link => Some(Standing::GUEST),
+            Door::Board | Door::Class => self.access.standing(user),
         };
-        let Some((role, can)) = rights else {
+        let Some(standing) = rights else {
             // A class may be known to exist; somebody's own board may not (SPEC P2).
             let close = if self.access.class().is_some() { Close::Forbidden } else { Close::NotFound };
             return Err(Declined::Close(close));
@@ -100,7 +100,7 @@ impl Awake {
             self.seats.iter().find(|(_, seat)| seat.client == client && seat.user == user).map(|(conn, _)| *conn);
         let is_new = !self.people.contains_key(&user);
         let member = self.people.entry(user).or_insert_with(|| Member {
-            person: Person { user, name, role, color: color_of(user), status: Status::Active },
+            person: Person { user, name, role: standing.role, color: color_of(user), status: Status::Active },
             seats: 0,
             cursor: None,
             view: None,
@@ -114,11 +114,11 @@ impl Awake {
             self.unseat(older);
         }
         let is_guest = door == Door::Link;
-        let seat = Seat { user, client, dialect, outbox, is_guest, can };
+        let seat = Seat { user, client, dialect, outbox, is_guest, standing };
         // The outbox is new, so the one frame fits whatever its size.
         let content = self.content(resume, dialect);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
-        let welcome = self.welcome(conn, user, is_guest, can, class, content);
+        let welcome = self.welcome(conn, user, is_guest, standing, class, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if !self.shard.health.flows() {
@@ -140,7 +140,7 @@ impl Awake {
         conn: ConnId,
         user: UserId,
         is_guest: bool,
-        can: Can,
+        standing: Standing,
         class: Option<Arc<Object>>,
         content: Content,
     ) -> ServerFrame<'_> {
@@ -150,7 +150,7 @@ impl Awake {
         ServerFrame::Welcome(Box::new(Welcome {
             me: &self.people[&user].person,
             conn,
-            can,
+            standing,
             epoch: self.epoch,
             rev: self.board.rev(),
             saved: self.durability.durable,
@@ -265,16 +265,19 @@ impl Awake {
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
         let seats: Vec<(ConnId, UserId)> = members.map(|(conn, seat)| (*conn, seat.user)).collect();
         for (conn, user) in seats {
-            let Some(Standing { role, can, .. }) = self.access.standing(user) else {
+            let Some(standing) = self.access.standing(user) else {
                 self.close_seat(conn, Close::Forbidden);
                 continue;
             };
-            if let Some(member) = self.people.get_mut(&user) {
-                member.person.role = role;
+            if let Some(member) = self.people.get_mut(&user)
+                && std::mem::replace(&mut member.person.role, standing.role) != standing.role
+            {
+                let person = member.person.clone();
+                self.tell_others(None, &ServerFrame::Joined(&person));
             }
             let Some(seat) = self.seats.get_mut(&conn) else { continue };
-            if std::mem::replace(&mut seat.can, can) != can {
-                self.tell(conn, &ServerFrame::Can { can, why });
+            if std::mem::replace(&mut seat.standing, standing) != standing {
+                self.tell(conn, &ServerFrame::Can { standing, why });
             }
         }
         self.watch_rights(ctx);

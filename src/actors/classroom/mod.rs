@@ -15,6 +15,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::rights::Desk;
+pub use self::rights::shown as shown_locks;
 use self::room::{Room, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
@@ -39,6 +41,7 @@ pub struct ClassroomActor {
     directory: Directory,
     known: Result<SessionAccess, Close>,
     room: Room,
+    desk: Desk,
     used: Duration,
 }
 
@@ -107,7 +110,7 @@ impl ClassroomActor {
     #[must_use]
     pub fn new(classroom: ClassroomId, session: SessionId, directory: Directory) -> Self {
         let known = Err(Close::Moved);
-        Self { classroom, session, directory, known, room: Room::default(), used: clock::now() }
+        Self { classroom, session, directory, known, room: Room::default(), desk: Desk::default(), used: clock::now() }
     }
 
     /// Reads members, rules and status; the mailbox waits, so that nobody is judged by what held before.
@@ -126,12 +129,14 @@ impl ClassroomActor {
         match read {
             Ok(Some(access)) => {
                 self.known = Ok(access);
+                self.rights_learned(ctx);
                 if let Some(change) = change {
                     self.push(change, ctx);
                 }
             }
             Ok(None) => {
                 self.known = Err(Close::NotFound);
+                self.dismiss(Close::NotFound);
                 self.forget(ctx);
             }
             Err(error) => {
@@ -174,7 +179,11 @@ impl ClassroomActor {
             futures_util::future::join_all(awake.into_iter().map(tell)).await;
             let _ = change.applied.send(());
         };
-        ctx.spawn(telling.into_actor(self));
+        ctx.spawn(telling.into_actor(self).map(move |(), act, _| {
+            if ended.is_some() {
+                act.dismiss(Close::SessionEnded);
+            }
+        }));
     }
 
     /// Reads again what was just written, and pushes it down.
@@ -188,6 +197,7 @@ impl ClassroomActor {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
+        class.insert("locks", self.locks());
         class
     }
 

@@ -29,12 +29,14 @@ impl Whom {
 /// A change that somebody asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// Takes the pen or gives it back, in one lesson.
+    /// Takes the pen or gives it back.
     Lock {
         /// Whose.
         whom: Whom,
         /// Taken or given back.
         locked: bool,
+        /// In this lesson, or in every lesson of the class.
+        session: bool,
         /// For so many seconds; afterwards holds what held before.
         seconds: Option<u32>,
     },
@@ -123,8 +125,13 @@ pub enum RuleEdit {
         /// What about.
         what: What,
     },
-    /// The lesson's rules about this hold no longer, whoever they are about.
-    ClearAll(What),
+    /// Rules about this hold no longer, whoever they are about.
+    ClearAll {
+        /// The lesson's own, or its class's.
+        session: bool,
+        /// What about.
+        what: What,
+    },
 }
 
 impl Change {
@@ -152,7 +159,7 @@ impl Change {
     /// Whether every lesson of the class has to hear of it.
     #[must_use]
     pub const fn is_class_wide(&self) -> bool {
-        matches!(self, Self::Role { .. } | Self::Flags { session: false, .. })
+        matches!(self, Self::Role { .. } | Self::Flags { session: false, .. } | Self::Lock { session: false, .. })
     }
 
     /// Whether `by` may make it.
@@ -189,7 +196,7 @@ impl Change {
     #[must_use]
     pub fn edits(&self, now: Timestamp) -> Vec<RuleEdit> {
         match self {
-            Self::Lock { whom, locked, seconds } => lock(*whom, *locked, ends(*seconds, now)),
+            Self::Lock { whom, locked, session, seconds } => lock(*whom, *locked, *session, ends(*seconds, now)),
             Self::Flags { whom, flags, session, seconds } => {
                 let (who, until, session) = (whom.one(), ends(*seconds, now), *session);
                 let edit = |(flag, allowed): &(Flag, Option<bool>)| {
@@ -219,12 +226,12 @@ fn ends(seconds: Option<u32>, now: Timestamp) -> Option<Timestamp> {
 
 /// What is said to everybody without an end is the last word about each single pen; with an end it stands beside what
 /// was said, which holds again afterwards.
-fn lock(whom: Whom, locked: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
-    let (session, who, what) = (true, whom.one(), What::Pen);
+fn lock(whom: Whom, locked: bool, session: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
+    let (who, what) = (whom.one(), What::Pen);
     let set = RuleEdit::Set(Rule { session, who, what, allowed: !locked, until });
     match (whom, until) {
         (_, Some(_)) => vec![set],
-        (Whom::Everybody, None) => vec![RuleEdit::ClearAll(what), set],
+        (Whom::Everybody, None) => vec![RuleEdit::ClearAll { session, what }, set],
         (Whom::One(_), None) => vec![RuleEdit::Clear { session, who, what }, set],
     }
 }
@@ -251,7 +258,7 @@ mod tests {
     }
 
     fn lock_of(user: UserId) -> Change {
-        Change::Lock { whom: Whom::One(user), locked: true, seconds: None }
+        Change::Lock { whom: Whom::One(user), locked: true, session: true, seconds: None }
     }
 
     fn give(user: UserId, flag: Flag) -> Change {
@@ -272,7 +279,9 @@ mod tests {
                 RuleEdit::Clear { session, who, what } => {
                     rights.rules.retain(|old| (old.session, old.who, old.what) != (session, who, what));
                 }
-                RuleEdit::ClearAll(what) => rights.rules.retain(|old| !(old.session && old.what == what)),
+                RuleEdit::ClearAll { session, what } => {
+                    rights.rules.retain(|old| (old.session, old.what) != (session, what));
+                }
             }
         }
     }
@@ -317,8 +326,8 @@ mod tests {
         let locked = |class: &Rights, user, second| {
             class.standing(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
         };
-        let all = |locked| Change::Lock { whom: Whom::Everybody, locked, seconds: None };
-        let pen = Change::Lock { whom: Whom::One(PUPIL), locked: false, seconds: Some(120) };
+        let all = |locked| Change::Lock { whom: Whom::Everybody, locked, session: true, seconds: None };
+        let pen = Change::Lock { whom: Whom::One(PUPIL), locked: false, session: true, seconds: Some(120) };
         made(&mut class, &all(true));
         made(&mut class, &pen);
         assert!(!locked(&class, PUPIL, 119) && locked(&class, OTHER, 119), "the pen for two minutes");

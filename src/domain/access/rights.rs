@@ -109,6 +109,8 @@ pub struct Standing {
 impl Standing {
     /// On a board of one's own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Can::ALL, locked: false, until: None };
+    /// With a share link.
+    pub const GUEST: Self = Self { role: Role::Guest, can: Can::WATCH, locked: false, until: None };
 }
 
 impl Standing {

@@ -4,6 +4,8 @@
 mod call;
 mod invite;
 pub mod members;
+pub mod rights;
+pub mod rules;
 pub mod sessions;
 mod shapes;
 

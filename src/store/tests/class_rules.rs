@@ -29,7 +29,7 @@ async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, SessionId) {
 }
 
 fn lock(whom: Whom, locked: bool, seconds: Option<u32>) -> Vec<RuleEdit> {
-    Change::Lock { whom, locked, seconds }.edits(Timestamp::now())
+    Change::Lock { whom, locked, session: true, seconds }.edits(Timestamp::now())
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::store::{
-    accounts, assets, blobs, boards, boards_cold, class_rules, class_sessions, classes, client_events, event_pages, events, exports,
-    idempotency, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
+    accounts, assets, blobs, boards, boards_cold, class_rules, class_sessions, classes, client_events, event_pages,
+    events, exports, idempotency, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and

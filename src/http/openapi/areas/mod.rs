@@ -12,6 +12,7 @@ mod classrooms;
 pub mod diagnostics;
 mod exports;
 mod lessons;
+mod rights;
 pub mod saves;
 mod service;
 mod sharing;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        rights::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),
