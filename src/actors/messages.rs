@@ -16,6 +16,7 @@ use crate::domain::json::Object;
 use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::{Quality, Selection};
 use crate::store::BoardSession;
 
 // --- sockets -------------------------------------------------------------------------------------
@@ -70,6 +71,8 @@ pub enum Declined {
 pub struct Detach {
     /// The socket.
     pub conn: ConnId,
+    /// Whether its person said goodbye, or was silent for so long that nobody waits any more.
+    pub for_good: bool,
 }
 
 /// Apply a batch; the answer goes through the outbox, in order with everything else.
@@ -108,6 +111,12 @@ pub enum Shown {
     View(View),
     /// What is being done.
     Status(Status),
+    /// What is selected.
+    Select(Selection),
+    /// Whether nothing but pings came for a while.
+    Idle(bool),
+    /// How well this connection goes.
+    Quality(Quality),
     /// The colour (presence dialect).
     Color(Arc<str>),
 }

@@ -9,6 +9,7 @@ use crate::domain::json::{Bounds, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::Selection;
 use crate::protocol::{msgpack, names, presence};
 
 /// Where a client left a board.
@@ -97,6 +98,8 @@ pub enum ClientFrame {
     View(View),
     /// What I do.
     Status(Status),
+    /// What I have selected.
+    Select(Selection),
     /// Answered with the same `n`.
     Ping(Value),
     /// Something for the class.
@@ -138,7 +141,12 @@ impl ClientFrame {
             return if bytes.len() > limits::PRESENCE_FRAME { Err(Undecodable) } else { presence::read(value) };
         }
         let kind = value.get("t").and_then(Value::as_str).ok_or(Undecodable)?;
-        if kind != "ops" && bytes.len() > limits::PRESENCE_FRAME {
+        let most = match kind {
+            "ops" => usize::MAX,
+            "select" => limits::SELECT_FRAME,
+            _ => limits::PRESENCE_FRAME,
+        };
+        if bytes.len() > most {
             return Err(Undecodable);
         }
         if !names::is_known(kind) {
@@ -152,6 +160,8 @@ impl ClientFrame {
             "status" => {
                 status(&value).map_or_else(|| bad("status needs state: active, idle, typing or away"), Self::Status)
             }
+            "select" => Selection::read(&value)
+                .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
             other => match ClassFrame::read(other, &value) {
                 Some(Ok(frame)) => Self::Class(frame),

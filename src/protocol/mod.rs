@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod msgpack;
 pub mod names;
 pub mod payload;
+pub mod people;
 pub mod presence;
 pub mod server;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::protocol::client::{Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
+use crate::protocol::people::{Present, Quality, Selection};
 use crate::protocol::{msgpack, presence};
 
 /// Somebody at a board, as others see them.
@@ -31,6 +32,8 @@ pub struct Person {
     pub color: Arc<str>,
     /// What they are doing.
     pub status: Status,
+    /// How well they are connected, once it is known.
+    pub quality: Option<Quality>,
 }
 
 /// The answer to a hello.
@@ -48,7 +51,7 @@ pub struct Welcome<'a> {
     /// Everything up to here is committed.
     pub saved: Rev,
     /// Everybody who is here, the welcomed one included.
-    pub roster: Vec<&'a Person>,
+    pub roster: Vec<Present<'a>>,
     /// Named budgets with their bursts.
     pub budgets: &'a [(&'static str, Rate, u32)],
     /// The class that this board belongs to, and how it stands for those who came in by its door.
@@ -114,6 +117,8 @@ pub enum ServerFrame<'a> {
     Status(&'a Person),
     /// Somebody looks elsewhere.
     View(&'a Person, &'a View),
+    /// Somebody has selected something else.
+    Selection(&'a Person, &'a Selection),
     /// My rights changed, or until when they hold.
     Can { standing: Standing, why: &'a str },
     /// I am over a budget.
@@ -196,7 +201,9 @@ impl ServerFrame<'_> {
             }
             Self::Left(person) => frame("left", [("user", id(person.user))]),
             Self::Status(person) => {
-                frame("status", [("user", id(person.user)), ("state", person.status.name().into())])
+                let mut fields = frame("status", [("user", id(person.user)), ("state", person.status.name().into())]);
+                put(&mut fields, "quality", person.quality.map(|quality| quality.name().into()));
+                fields
             }
             Self::View(person, view) => {
                 let mut fields = frame(
@@ -204,6 +211,12 @@ impl ServerFrame<'_> {
                     [("user", id(person.user)), ("x", view.x.into()), ("y", view.y.into()), ("zoom", view.zoom.into())],
                 );
                 put(&mut fields, "page", view.page.as_deref().map(Value::from));
+                fields
+            }
+            Self::Selection(person, selection) => {
+                let mut fields = selection.fields();
+                put(&mut fields, "t", Some("selection".into()));
+                put(&mut fields, "user", Some(id(person.user)));
                 fields
             }
             Self::Can { standing, why } => {
@@ -239,7 +252,7 @@ impl ServerFrame<'_> {
 
     fn presence(&self) -> Option<Object> {
         Some(match self {
-            Self::Welcome(welcome) => presence::sync(welcome.roster.iter().copied()),
+            Self::Welcome(welcome) => presence::sync(welcome.roster.iter().map(|present| present.person)),
             Self::Joined(person) => presence::join(person),
             Self::Left(person) => presence::leave(person),
             Self::View(person, view) => presence::view(person, view),
@@ -250,6 +263,7 @@ impl ServerFrame<'_> {
             | Self::Accepted { .. }
             | Self::Saved(_)
             | Self::Status(_)
+            | Self::Selection(..)
             | Self::Can { .. }
             | Self::Journal { .. }
             | Self::Ended(_)
@@ -281,7 +295,7 @@ impl Welcome<'_> {
                 ("epoch", Value::from(self.epoch.0)),
                 ("rev", rev(self.rev)),
                 ("saved", rev(self.saved)),
-                ("roster", Value::Array(self.roster.iter().map(|p| Value::Object(roster_entry(p))).collect())),
+                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(present(one))).collect())),
                 ("budgets", Value::Object(budgets.collect())),
             ],
         );
@@ -361,6 +375,14 @@ fn roster_entry(person: &Person) -> Object {
     put(&mut fields, "role", Some(person.role.name().into()));
     put(&mut fields, "status", Some(person.status.name().into()));
     put(&mut fields, "color", Some((&*person.color).into()));
+    put(&mut fields, "quality", person.quality.map(|quality| quality.name().into()));
+    fields
+}
+
+/// A roster's entry: who is there, and where.
+fn present(one: &Present<'_>) -> Object {
+    let mut fields = roster_entry(one.person);
+    one.put_places(&mut fields);
     fields
 }
 
@@ -430,7 +452,7 @@ mod tests {
             epoch: Epoch(1),
             rev: Rev(2),
             saved: Rev(2),
-            roster: vec![&me],
+            roster: vec![Present { person: &me, view: None, selection: None, page: None }],
             budgets: &budgets,
             class: None,
             content: Content::State(state.clone()),

@@ -26,6 +26,7 @@ mod process;
 mod rates;
 mod repeating;
 mod resuming;
+mod rights;
 mod saving;
 mod sessions;
 mod sharing;

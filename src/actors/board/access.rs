@@ -56,6 +56,11 @@ impl Access {
         self.standing(user).map(|standing| standing.role)
     }
 
+    /// Whether pupils' work on this board is hidden from one another.
+    pub(super) fn is_isolated(&self) -> bool {
+        self.class.as_ref().is_some_and(|class| class.isolated)
+    }
+
     /// Whether the lesson goes on; a board of one's own is always live.
     pub(super) fn is_live(&self) -> bool {
         self.class.as_ref().is_none_or(|class| class.rights.live)

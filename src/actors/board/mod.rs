@@ -6,6 +6,7 @@ mod access;
 mod cursors;
 mod durability;
 mod load;
+mod presence;
 mod saves;
 mod seats;
 mod turns;
@@ -14,12 +15,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::WeakAddr;
 use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
 use self::cursors::Tick;
 use self::durability::Durability;
+use self::presence::Leaving;
 pub(crate) use self::seats::burst;
 use self::seats::{Budgets, Member, Seat};
 use crate::actors::clock;
@@ -70,6 +73,9 @@ struct Awake {
     access: Access,
     seats: HashMap<ConnId, Seat>,
     people: HashMap<UserId, Member>,
+    /// Those of them who have no seat any more.
+    leaving: Leaving,
+    me: WeakAddr<BoardActor>,
     budgets: HashMap<UserId, Budgets>,
     tick: Tick,
     durability: Durability,
@@ -200,8 +206,9 @@ impl Actor for BoardActor {
         ctx.wait(loading.map(|loaded, act, ctx| match loaded {
             Ok(loaded) => {
                 meters().boards.increment(1);
-                act.phase =
-                    Phase::Awake(Box::new(Awake::new(act.id, act.shard.clone(), act.directory.clone(), loaded)));
+                let me = ctx.address().downgrade();
+                let (shard, directory) = (act.shard.clone(), act.directory.clone());
+                act.phase = Phase::Awake(Box::new(Awake::new(act.id, me, shard, directory, loaded)));
                 act.housekeeping = Some(ctx.run_interval(HOUSEKEEPING, |act, ctx| act.house_keep(ctx)));
             }
             Err(error) => {
@@ -213,7 +220,7 @@ impl Actor for BoardActor {
 }
 
 impl Awake {
-    fn new(id: BoardId, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
+    fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
         Self {
@@ -225,6 +232,8 @@ impl Awake {
             access: Access::new(found.access),
             seats: HashMap::new(),
             people: HashMap::new(),
+            leaving: Leaving::default(),
+            me,
             budgets: HashMap::new(),
             tick: Tick::default(),
             durability,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
+use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Attach, Declined, Door};
@@ -18,8 +19,9 @@ use crate::domain::json::Object;
 use crate::domain::rate::{Bucket, Scope, Verdict};
 use crate::limits;
 use crate::protocol::client::{Cursor, Position, Status, View};
-use crate::protocol::close::Close;
+use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::Selection;
 use crate::protocol::server::{Content, Once, Person, ServerFrame, SharedState, Welcome};
 
 /// One connection at the board.
@@ -32,6 +34,8 @@ pub(super) struct Seat {
     pub(super) is_guest: bool,
     /// What its person was last told that they are and may do.
     pub(super) standing: Standing,
+    /// How its client is.
+    pub(super) mood: Mood,
 }
 
 impl Seat {
@@ -46,12 +50,18 @@ impl Seat {
     }
 }
 
-/// One person at the board, with one seat or several.
+/// One person at the board, with one seat or several, or with none for a moment.
 pub(super) struct Member {
     pub(super) person: Person,
+    pub(super) is_guest: bool,
     pub(super) seats: u32,
     pub(super) cursor: Option<Cursor>,
     pub(super) view: Option<View>,
+    pub(super) selection: Option<Selection>,
+    /// The page that they were last on.
+    pub(super) page: Option<Box<str>>,
+    /// Without a seat: when they have left.
+    pub(super) leaves: Option<Duration>,
 }
 
 /// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
@@ -98,27 +108,26 @@ impl Awake {
         }
         let older =
             self.seats.iter().find(|(_, seat)| seat.client == client && seat.user == user).map(|(conn, _)| *conn);
+        let is_guest = door == Door::Link;
         let is_new = !self.people.contains_key(&user);
-        let member = self.people.entry(user).or_insert_with(|| Member {
-            person: Person { user, name, role: standing.role, color: color_of(user), status: Status::Active },
-            seats: 0,
-            cursor: None,
-            view: None,
+        let member = self.people.entry(user).or_insert_with(|| {
+            let (role, color) = (standing.role, color_of(user));
+            Member::new(Person { user, name, role, color, status: Status::Active, quality: None }, is_guest)
         });
         member.seats += 1;
-        member.person.status = Status::Active;
+        member.leaves = None;
         if let Some(older) = older {
             if let Some(seat) = self.seats.get(&older) {
                 seat.close(Close::Replaced);
             }
-            self.unseat(older);
+            self.unseat(older, false);
         }
-        let is_guest = door == Door::Link;
-        let seat = Seat { user, client, dialect, outbox, is_guest, standing };
+        let seat = Seat { user, client, dialect, outbox, is_guest, standing, mood: Mood::new() };
         // The outbox is new, so the one frame fits whatever its size.
         let content = self.content(resume, dialect);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
-        let welcome = self.welcome(conn, user, is_guest, standing, class, content);
+        let apart = self.keeps_apart(&seat);
+        let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if !self.shard.health.flows() {
@@ -131,6 +140,8 @@ impl Awake {
         if is_new {
             let person = self.people[&user].person.clone();
             self.tell_others(Some(conn), &ServerFrame::Joined(&person));
+        } else {
+            self.refresh(None, user);
         }
         Ok(())
     }
@@ -138,15 +149,12 @@ impl Awake {
     fn welcome(
         &self,
         conn: ConnId,
-        user: UserId,
-        is_guest: bool,
+        (user, is_guest, apart): (UserId, bool, bool),
         standing: Standing,
         class: Option<Arc<Object>>,
         content: Content,
     ) -> ServerFrame<'_> {
-        let people = self.people.values().map(|member| &member.person);
-        let mut roster: Vec<&Person> = people.filter(|person| !is_guest || person.user == user).collect();
-        roster.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
+        let roster = self.roster_for(user, is_guest, apart);
         ServerFrame::Welcome(Box::new(Welcome {
             me: &self.people[&user].person,
             conn,
@@ -186,40 +194,39 @@ impl Awake {
         state
     }
 
-    pub(super) fn detach(&mut self, conn: ConnId) {
-        self.unseat(conn);
+    pub(super) fn detach(&mut self, conn: ConnId, for_good: bool) {
+        self.unseat(conn, for_good);
     }
 
-    /// Takes a seat away, and tells the others when its person left with it.
-    fn unseat(&mut self, conn: ConnId) {
-        self.unseat_all(vec![conn]);
-    }
-
-    /// Takes seats away. Telling so may show that further readers are too slow, which lose their seats in turn;
-    /// a loop, since a whole class may stall at once.
-    fn unseat_all(&mut self, mut conns: Vec<ConnId>) {
-        while !conns.is_empty() {
-            let left: Vec<Person> = conns.drain(..).filter_map(|conn| self.take_seat(conn)).collect();
-            for person in left {
-                conns.extend(self.push(None, &ServerFrame::Left(&person)));
-            }
+    /// Takes a seat away. Its person leaves with the last one: at once, or after a moment in which they may come back.
+    fn unseat(&mut self, conn: ConnId, for_good: bool) {
+        let Some(user) = self.take_seat(conn) else { return };
+        if self.people.get(&user).is_some_and(|member| member.seats > 0) {
+            self.refresh(None, user);
+        } else if for_good {
+            self.part(user);
+        } else {
+            self.linger(user);
         }
     }
 
-    /// Takes a seat away; returns its person when that was their last one.
-    fn take_seat(&mut self, conn: ConnId) -> Option<Person> {
+    /// Takes the seats of readers away that are too slow; they may come back.
+    pub(super) fn unseat_all(&mut self, conns: Vec<ConnId>) {
+        for conn in conns {
+            self.unseat(conn, false);
+        }
+    }
+
+    /// Takes a seat away; returns whose it was.
+    fn take_seat(&mut self, conn: ConnId) -> Option<UserId> {
         let seat = self.seats.remove(&conn)?;
         meters().seats.decrement(1);
         if seat.outbox.is_severed() {
             meters().slow_readers.increment(1);
             tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, it may come back and resume");
         }
-        let member = self.people.get_mut(&seat.user)?;
-        member.seats -= 1;
-        if member.seats > 0 {
-            return None;
-        }
-        self.people.remove(&seat.user).map(|member| member.person)
+        self.people.get_mut(&seat.user)?.seats -= 1;
+        Some(seat.user)
     }
 
     /// Says a frame to every seat but one; returns those that could not take it. Who comes, goes and how they are is not
@@ -240,7 +247,7 @@ impl Awake {
     /// Says a frame to one seat.
     pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
         if self.seats.get(&conn).is_some_and(|seat| !seat.say(&Once::new(frame))) {
-            self.unseat(conn);
+            self.unseat(conn, false);
         }
     }
 
@@ -255,7 +262,7 @@ impl Awake {
     pub(super) fn close_seat(&mut self, conn: ConnId, close: Close) {
         if let Some(seat) = self.seats.get(&conn) {
             seat.close(close);
-            self.unseat(conn);
+            self.unseat(conn, !matches!(close.advice(), Advice::ComeBack(_)));
         }
     }
 
@@ -280,6 +287,7 @@ impl Awake {
                 self.tell(conn, &ServerFrame::Can { standing, why });
             }
         }
+        self.part_strangers();
         self.watch_rights(ctx);
     }
 

@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn p12_a_lock_for_all_is_the_last_word_and_one_with_an_end_stands_beside_it() {
         let mut class = class();
-        let locked = |class: &Rights, user, second| {
+        let locked = |class: &Rights, user, second: i64| {
             class.standing(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
         };
         let all = |locked| Change::Lock { whom: Whom::Everybody, locked, session: true, seconds: None };
