@@ -1,6 +1,9 @@
-// The m4sh board page: a whole client of the live protocol in one file, without a build step or a dependency.
+// The m4sh board page: a whole client of the live protocol, without a build step or a dependency. Beside it only the
+// server's own table of budgets, by which it paces itself.
 // Sections: 1 the document · 2 what is not saved yet · 3 the conversation · 4 accounts · 5 the screen · 6 the start.
 // The rules it follows are in docs/SPEC.md; docs/tasks/write-a-client.md tells the same story in words.
+
+import { BUDGETS } from './budgets.js';
 
 // ---- 1. The document: a pure reducer -----------------------------------------------------------------------------
 // state = {pages: [{id, name, strokes: [], assets: [], shapes: [], texts: []}], activePageId, meta, ...}
@@ -48,7 +51,7 @@ const nowhere = () => ({
   path: null, socket: null, online: false, stopped: false, tries: 0, // the connection
   epoch: null, rev: 0, saved: 0, base: {}, view: null, stuck: false, // the board
   unsaved: [], flying: null, hold: 0, // ours; `flying` is the id that waits for its answer, `hold` the time before which nothing is sent
-  me: null, can: {}, people: new Map(),
+  me: null, can: {}, people: new Map(), budgets: {},
 });
 const live = nowhere();
 const MOST = { ops: 100, bytes: 60_000 }; // the server takes 100 operations and 64 KiB in one frame
@@ -66,6 +69,19 @@ const keep = () => { try { sessionStorage[shelf()] = JSON.stringify(live.unsaved
 const view = () => (live.view ??= withPages(apply(live.base, live.unsaved.flatMap((batch) => (batch.rev === null ? batch.ops : [])))));
 const changed = () => { live.view = null; render(); };
 
+// How we spend the server's budgets, counted as it counts them: a bucket is full again at `fullAt`, and each unit takes
+// `period_ms / count` of that. What the welcome tells wins over the table that came with this page.
+const spent = new Map();
+function pace(name, cost = 1) { // spends, and returns 0; or returns the milliseconds until it may
+  const { count, period_ms: period, burst } = live.budgets[name] ?? BUDGETS[name];
+  const each = period / count, now = Date.now();
+  const fullAt = Math.max(spent.get(name) ?? 0, now) + each * Math.min(cost, burst);
+  const wait = Math.ceil(fullAt - now - each * burst);
+  if (wait > 0) return wait;
+  spent.set(name, fullAt);
+  return 0;
+}
+
 function push(ops) { // while one batch is under way the next one gathers; what was sent once never changes
   const last = live.unsaved.at(-1);
   const together = last && !last.sent ? [...last.ops, ...ops] : null;
@@ -80,10 +96,18 @@ function pump() { // one batch at a time, so that they are ordered as they were 
   if (!live.online || live.flying || Date.now() < live.hold) return;
   const next = live.unsaved.find((batch) => batch.rev === null);
   if (!next) return;
+  const frame = JSON.stringify({ t: 'ops', id: next.id, ops: next.ops });
+  const wait = pace('ws_ops') || pace('ws_bytes', frame.length); // while we wait the batch goes on gathering
+  if (wait) return hold(wait);
   next.sent = true;
   live.flying = next.id;
   keep();
-  say({ t: 'ops', id: next.id, ops: next.ops });
+  send(frame);
+}
+
+function hold(wait) {
+  live.hold = Date.now() + wait;
+  setTimeout(pump, wait + 5);
 }
 
 function take(rev, ops) { // rev is dense: a gap means that our copy is wrong, so we ask for a new one
@@ -108,7 +132,7 @@ function forgetSaved() {
 
 const hear = {
   welcome(f) { // the answer to hello: either the tail after our rev, or a whole document
-    Object.assign(live, { online: true, welcomed: Date.now(), me: f.you.user, can: f.you.can });
+    Object.assign(live, { online: true, welcomed: Date.now(), me: f.you.user, can: f.you.can, budgets: f.budgets ?? {} });
     Object.assign(live, { saved: f.saved, stuck: false, flying: null, hold: 0 });
     live.people = new Map(f.roster.map((person) => [person.user, person]));
     if (f.resumed) for (const { rev, id, ops } of f.ops) { take(rev, ops); settle(id, rev); }
@@ -126,12 +150,19 @@ const hear = {
     forgetSaved();
     pump();
   },
+  tail(f) { // we read too slowly: all that was left out meanwhile, in one frame
+    for (const { rev, id, ops } of f.ops) { take(rev, ops); settle(id, rev); }
+    caughtUp(f);
+  },
+  snapshot(f) { // the same where the whole document is smaller. Answers to our own batches follow
+    Object.assign(live, { base: f.state, rev: f.rev, epoch: f.epoch });
+    caughtUp(f);
+  },
   saved(f) { live.saved = f.rev; forgetSaved(); },
   refused(f) { // nothing changed. With a time to wait it is worth another try, with the same id
     if (f.id && f.id === live.flying) live.flying = null;
     if (f.id && f.retry_after_ms) {
-      live.hold = Date.now() + f.retry_after_ms;
-      setTimeout(pump, f.retry_after_ms + 5);
+      hold(f.retry_after_ms);
     } else if (f.id) {
       live.unsaved = live.unsaved.filter((batch) => batch.id !== f.id);
       keep();
@@ -146,10 +177,20 @@ const hear = {
   status(f) { const person = live.people.get(f.user); if (person) person.status = f.status ?? f.state; },
   cursors(f) { for (const [user, x, y, page] of f.c) if (user !== live.me) moveCursor(user, x, y, page); },
   bring(f) { showPage(f.page); },
-  budget(f) { notice(`Slower, please: the budget for ${f.class} is used up.`); },
+  budget(f) {
+    const used = f.retry_after_ms ? 'used up' : `used to ${Math.round(f.used * 100)} %`;
+    notice(`Slower, please: the budget ${f.class} is ${used}.`);
+  },
   ended() { notice('The lesson is over.'); },
   bye(f) { live.bye = f; },
 };
+
+function caughtUp(f) {
+  live.people = new Map(f.roster.map((person) => [person.user, person]));
+  live.saved = f.saved;
+  forgetSaved();
+  pump();
+}
 
 const CLOSES = { // what each code asks of a client; any other is a lost connection, so: come back
   4400: { stop: 'The server did not understand this page.' },
@@ -165,7 +206,8 @@ const CLOSES = { // what each code asks of a client; any other is a lost connect
   4508: {}, // we read too slowly: come back and resume
 };
 
-const say = (frame) => live.socket?.readyState === WebSocket.OPEN && live.socket.send(JSON.stringify(frame));
+const send = (text) => live.socket?.readyState === WebSocket.OPEN && live.socket.send(text);
+const say = (frame) => send(JSON.stringify(frame));
 
 async function connect() {
   clearTimeout(live.timer);
@@ -393,8 +435,9 @@ function moveCursor(user, x, y, on) {
 }
 function forgetCursor(user) { clearTimeout(cursors.get(user)?.timer); cursors.get(user)?.remove(); cursors.delete(user); }
 
-function tellCursor({ x, y }) { // at most 16 a second: the server takes 20 and drops the rest
-  if (performance.now() - spoke < 60) return;
+function tellCursor({ x, y }) { // four fifths of what the server takes: it drops the rest, and networks bunch things up
+  const { count, period_ms: period } = live.budgets.ws_cursor ?? BUDGETS.ws_cursor;
+  if (performance.now() - spoke < (period / count) * 1.25 || pace('ws_cursor')) return;
   spoke = performance.now();
   say({ t: 'cursor', x, y, page: String(page().id), tool });
 }

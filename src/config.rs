@@ -50,6 +50,12 @@ pub enum Command {
     /// Draw one picture of a board: what the server starts for each (not for people).
     #[command(hide = true)]
     Render,
+    /// Print the budgets of a socket with the rates in force, as JSON.
+    Budgets {
+        /// As a JavaScript module, which clients can compile in.
+        #[arg(long)]
+        js: bool,
+    },
     /// Do one job of the schedule now and print its result as JSON; exit 1 if it fails. Without a name: list them.
     Job {
         /// The job's name.

@@ -80,6 +80,8 @@ pub const RULE_SECONDS: u32 = 24 * 3600;
 /// Changes of rights that wait for their turn in one lesson: a tutor's clicks while the database takes a breath.
 pub const RIGHTS_WAITING: usize = 64;
 /// Bytes that wait in a connection's ordered lane before its reader is too slow (close 4508), if it took nothing …
+/// Bytes that wait in a connection's ordered lane before its reader falls behind (close 4508, when what waits are no
+/// operations), if it took nothing …
 pub const OUTBOX_BYTES: usize = 96 * 1024;
 /// … for this long; …
 pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
@@ -87,6 +89,22 @@ pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
 pub const OUTBOX_BYTES_MOST: usize = 192 * 1024;
 /// Frames that wait there: bounds the bookkeeping of many tiny frames.
 pub const OUTBOX_FRAMES: usize = 2_048;
+/// Bytes that wait there from which on its reader gets no cursors: what is ahead of them is old enough.
+pub const OUTBOX_PRESENCE: usize = 48 * 1024;
+/// A reader that is behind and took nothing for this long is closed with 4508, once it missed …
+pub const BEHIND_PATIENCE: Duration = Duration::from_millis(500);
+/// … so many bytes: as many as history holds, so that only the whole state could bring it back; …
+pub const BEHIND_BYTES: usize = 1024 * 1024;
+/// … or, whatever it missed, when it took nothing for this long.
+pub const BEHIND_MOST: Duration = Duration::from_secs(10);
+/// Answers to its own batches that are kept for a reader that is behind; a client that sends more without reading is closed.
+pub const BEHIND_ANSWERS: usize = 1_024;
+/// How long somebody whose socket was closed for not keeping to a budget is turned away; doubled each time …
+pub const COOL_DOWN: Duration = Duration::from_secs(5);
+/// … up to this, …
+pub const COOL_DOWN_MOST: Duration = Duration::from_secs(60);
+/// … and forgotten when this long was nothing.
+pub const COOL_DOWN_MEMORY: Duration = Duration::from_secs(120);
 /// A longer frame is written as fragments, one after the other: a welcome with a large board is then never copied whole
 /// into a connection's buffers, however slowly it is read.
 pub const WHOLE_FRAME: usize = 4 * 1024;
@@ -109,6 +127,49 @@ pub const LINK_GUESTS: usize = 300;
 pub const LINKS_LOOKED_AT: Duration = Duration::from_secs(10);
 /// Life of the ticket that the public page of a shared board gets, for watching and downloading: a school day.
 pub const TICKET_LIFE: Duration = Duration::from_secs(12 * 3600);
+
+// --- talk and leading in class -------------------------------------------------------------------
+
+/// A message in the chat, in characters.
+pub const CHAT_CHARS: usize = 1_000;
+/// A frame that carries people's words, in bytes: a message of the longest kind with every character escaped.
+pub const WORDS_FRAME: usize = 16 * 1024;
+/// Messages that a lesson remembers: repeats of older ones cannot come from a client that is merely reconnecting.
+pub const CHAT_KEPT: usize = 500;
+/// Messages that a newcomer gets with the welcome …
+pub const CHAT_SHOWN: usize = 50;
+/// … and their words in bytes at most: a welcome is one frame.
+pub const CHAT_SHOWN_BYTES: usize = 64 * 1024;
+/// How long the author of a message may change it or take it out; those who lead may take out any.
+pub const CHAT_EDIT_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// Seconds between two messages of one pupil in a slow chat, at most.
+pub const CHAT_SLOW_SECONDS: u64 = 3_600;
+/// A reaction, in bytes: a family of four, or a flag of a region, is one picture of some 28.
+pub const REACTION_BYTES: usize = 32;
+/// What a timer is set to at most, in seconds: a day.
+pub const TIMER_SECONDS: u64 = 24 * 3600;
+/// Options of a poll: what can be told apart on a screen.
+pub const POLL_OPTIONS: usize = 10;
+/// A poll's question, in characters.
+pub const POLL_QUESTION_CHARS: usize = 300;
+/// One of its options, in characters.
+pub const POLL_OPTION_CHARS: usize = 100;
+/// Polls of one lesson, which are kept in memory with their votes …
+pub const POLLS: usize = 100;
+/// … and those that go on at the same time, since a newcomer is told all of them.
+pub const POLLS_OPEN: usize = 10;
+/// People who are brought somewhere by name: more are "everybody".
+pub const BROUGHT: usize = 40;
+/// Class events that wait for their commit; past it they are refused as `unavailable`.
+pub const CLASS_EVENTS_WAITING: usize = 1_024;
+/// Class events in one transaction.
+pub const CLASS_FLUSH: usize = 256;
+/// A class event that is not committed by then is refused as `unavailable`; its repeat finds out.
+pub const CLASS_EVENT_WITHIN: Duration = Duration::from_secs(4);
+/// Time between two frames of laser pointers; the first after a pause goes at once.
+pub const LASER_TICK: Duration = Duration::from_millis(50);
+/// Time between two frames of the view that everybody follows: eyes follow ten a second smoothly.
+pub const LEAD_VIEW_TICK: Duration = Duration::from_millis(100);
 
 // --- share links ----------------------------------------------------------------------------------
 
@@ -342,3 +403,22 @@ pub const RENDER_PIXELS: u32 = 16 * 1024 * 1024;
 pub const THUMBNAIL_SIDE: u32 = 320;
 /// What a thumbnail should not exceed, in bytes: colours are given up first, then size.
 pub const THUMBNAIL_BYTES: usize = 20 * 1024;
+
+// --- a tutor's eyes -------------------------------------------------------------------------------
+
+/// Points of one mark of a thumbnail: a scribble on a grid of 160 by 90 has no more to show.
+pub const THUMB_POINTS: usize = 32;
+/// Marks on a thumbnail's page: past it the oldest are not shown any more.
+pub const THUMB_MARKS: usize = 1_500;
+/// Marks of all pages of a board that are remembered: past it the pages that rested longest are forgotten.
+pub const THUMB_BOARD_MARKS: usize = 6_000;
+/// How often the boards of a watched class are looked at.
+pub const FEED_EVERY: Duration = Duration::from_millis(400);
+/// How often it is told who works and who is stuck.
+pub const ATTENTION_EVERY: Duration = Duration::from_secs(1);
+/// Boards of one class that a tutor's feed carries.
+pub const FEED_BOARDS: usize = 300;
+/// Sleeping boards that are read for a feed at the same time.
+pub const FEED_READS: usize = 2;
+/// Somebody who is there and has done nothing for so long is stuck, unless the tutor says otherwise (1 s to an hour).
+pub const STUCK_AFTER: Duration = Duration::from_secs(120);

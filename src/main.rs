@@ -31,6 +31,10 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             Command::Migrate => app::migrate(settings).await.map(|()| ExitCode::SUCCESS),
             Command::Render => Ok(render::child::run()),
             Command::Verify => app::verify(settings).await.map(code),
+            Command::Budgets { js } => {
+                app::budgets(&settings.rates, js);
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Job { name, params } => app::job(settings, name, params).await.map(code),
         }
     });

@@ -63,6 +63,9 @@ pub struct Ledger {
     writers: Vec<Writer>,
     /// By socket: the last revision it was told of.
     revs: Vec<u64>,
+    /// By reader: the revision to which it was last brought back after it fell behind.
+    caught_up: Vec<u64>,
+    brought_back: u64,
     /// By board: numbers of accepted batches, by writer.
     drawn: Vec<HashSet<(usize, u64)>>,
     sending: bool,
@@ -99,6 +102,8 @@ impl Ledger {
             paced: false,
             writers: spots.iter().map(|_| writer()).collect(),
             revs: vec![0; spots.len()],
+            caught_up: vec![0; spots.len()],
+            brought_back: 0,
             drawn: vec![HashSet::new(); boards],
             spots,
             sending: false,
@@ -244,6 +249,10 @@ impl Ledger {
 
     /// A reader is told of `rev`: it must be the next one.
     fn follow(&mut self, id: usize, rev: u64) {
+        // The answer to its own batch follows what brought a reader back, and that has the batch.
+        if rev <= self.caught_up[id] {
+            return;
+        }
         self.faults.gaps += u64::from(rev != self.revs[id] + 1);
         self.revs[id] = rev;
     }
@@ -281,6 +290,7 @@ impl Ledger {
         report.add_latency("seen_by_others", &self.seen_latency);
         let total: usize = self.drawn.iter().map(HashSet::len).sum();
         report.add("batches_in_all", total as f64, "batches");
+        report.add("brought_back", self.brought_back as f64, "readers that fell behind");
         report.add("resends_answered_alike", self.repeats as f64, "batches");
         let waiting: usize = self.writers.iter().map(|writer| writer.waiting.len()).sum();
         let unsaved: usize = self.writers.iter().map(|writer| writer.unsaved.len()).sum();
@@ -339,6 +349,11 @@ impl Driver for Ledger {
                     self.seen_latency.saturating_record((now - sent).max(1));
                 }
                 self.follow(id, rev);
+            }
+            ("tail" | "snapshot", Some(rev)) => {
+                (self.revs[id], self.caught_up[id]) = (rev, rev);
+                self.brought_back += 1;
+                self.hear_saved(id, told.saved.unwrap_or(0), now);
             }
             ("refused", _) => self.hear_refused(id, &told, now),
             _ => {}

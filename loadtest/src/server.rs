@@ -23,7 +23,7 @@ const START: Duration = Duration::from_secs(120);
 /// How long it may take to end in order.
 const STOP: Duration = Duration::from_secs(20);
 /// Every budget of m4sh that a load of one account from one address would meet.
-const SCOPES: [&str; 17] = [
+const SCOPES: [&str; 18] = [
     "SOLO_DIFF",
     "SOLO_STREAM",
     "SOLO_USER",
@@ -41,7 +41,11 @@ const SCOPES: [&str; 17] = [
     "WS_FLOOD",
     "WS_OPEN",
     "WS_OPEN_GUEST",
+    "WS_OPEN_ADDRESS",
 ];
+/// Every budget of m4sh that all of a load share; in bytes or deliveries, so a million is not out of the way.
+const SHARED_SCOPES: [&str; 5] =
+    ["WS_BOARD_BYTES", "WS_BOARD_DELIVERIES", "WS_CLASS_BYTES", "WS_CLASS_DELIVERIES", "WS_ADDRESS_BYTES"];
 
 /// A server that this process started.
 pub struct Server {
@@ -87,6 +91,9 @@ impl Server {
             .env("RUST_LOG", "warn");
         for scope in SCOPES {
             command.env(format!("M4SH_RATES_{scope}"), "1000000/s");
+        }
+        for scope in SHARED_SCOPES {
+            command.env(format!("M4SH_RATES_{scope}"), "1000000000/s");
         }
         for setting in how.settings {
             let (key, value) =

@@ -190,6 +190,7 @@ pub fn run(arena: &mut Arena, load: &StallLoad) -> Outcome<Report> {
         report.add("first_left_after", *first, "s");
         report.add("last_left_after", *last, "s");
     }
+    report.add("brought_back", class.watch.brought_back() as f64, "readers that fell behind");
     for code in class.watch.close_codes(0..stalled) {
         report.add(format!("stalled_closed_{}", code.0), code.1 as f64, "sockets");
     }

@@ -114,6 +114,14 @@ impl Driver for Storm {
                 self.follow(tab, rev);
             }
             ("saved", Some(rev)) => self.tabs[tab].kept.retain(|(_, at)| at.is_none_or(|at| at > rev)),
+            // What was left out for a reader that fell behind.
+            ("tail" | "snapshot", Some(rev)) => {
+                if let Some((_, at)) = &mut self.tabs[tab].position {
+                    *at = rev;
+                }
+                let saved = told.saved.unwrap_or(0);
+                self.tabs[tab].kept.retain(|(_, at)| at.is_none_or(|at| at > saved));
+            }
             ("refused", _) => {
                 let code = told.code.map_or_else(String::new, |code| code.to_string());
                 *self.refused.entry(code).or_default() += 1;

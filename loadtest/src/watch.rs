@@ -81,6 +81,8 @@ pub struct Watch {
     /// Who was told when that somebody left.
     lefts: Vec<(usize, u64)>,
     closes: Vec<(usize, u16)>,
+    /// Frames that brought a reader back who had fallen behind.
+    brought_back: u64,
 }
 
 impl Watch {
@@ -118,6 +120,7 @@ impl Watch {
             refused: BTreeMap::new(),
             lefts: Vec::new(),
             closes: Vec::new(),
+            brought_back: 0,
         })
     }
 
@@ -173,6 +176,11 @@ impl Watch {
     /// All sockets that the server closed, with the code.
     pub fn closes(&self) -> &[(usize, u16)] {
         &self.closes
+    }
+
+    /// Frames that brought a reader back who had fallen behind.
+    pub fn brought_back(&self) -> u64 {
+        self.brought_back
     }
 
     /// How many of `sockets` were closed with which code.
@@ -293,6 +301,7 @@ impl Watch {
             // A stalled reader is told goodbye: that is what `stall` is about.
             *self.refused.entry(code).or_default() += u64::from(!(self.excused[id] && told.t == "bye"));
         }
+        self.brought_back += u64::from(matches!(&*told.t, "tail" | "snapshot"));
         if told.t == "left" {
             self.lefts.push((id, now));
         }

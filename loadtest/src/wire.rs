@@ -60,6 +60,9 @@ pub struct Told<'a> {
     /// A revision, in `welcome`, `ops`, `accepted` and `saved`.
     #[serde(default)]
     pub rev: Option<u64>,
+    /// The watermark, in `welcome`, `tail` and `snapshot`.
+    #[serde(default)]
+    pub saved: Option<u64>,
     /// The code of `refused` (text) or `bye` (number).
     #[serde(default)]
     pub code: Option<Code>,

@@ -12,12 +12,16 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, ENDED, Reread};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread};
+use crate::actors::ledger::Ledger;
 use crate::actors::messages::{Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, Save, Ticket};
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
+use crate::domain::budget::{self, Sizes};
+use crate::domain::classroom::{Ask, Refused};
 use crate::domain::ids::{BoardId, ClassroomId, SessionId, UserId};
-use crate::domain::rate::{Rate, Rates, Scope};
+use crate::domain::json::Object;
+use crate::domain::rate::Rates;
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::store::Store;
@@ -39,8 +43,10 @@ pub struct Directory(Arc<Inner>);
 struct Inner {
     store: Store,
     leases: Arc<dyn Leases>,
-    rates: Rates,
-    budgets: Vec<(&'static str, Rate, u32)>,
+    sizes: Sizes,
+    /// The sizes as newcomers are told them.
+    budgets: Object,
+    ledger: Ledger,
     tick: Option<Duration>,
     shards: RwLock<Vec<Shard>>,
     next_shard: AtomicUsize,
@@ -60,19 +66,13 @@ impl Directory {
     /// A directory of a node where nothing is awake. `tick` fixes the cursor tick; `None` lets it follow the load.
     #[must_use]
     pub fn new(store: Store, leases: Arc<dyn Leases>, rates: Rates, tick: Option<Duration>) -> Self {
-        let told = [Scope::WsCursor, Scope::WsOps, Scope::WsBytes, Scope::WsTalk];
-        let budgets = told
-            .into_iter()
-            .map(|scope| {
-                let rate = rates.of(scope);
-                (scope.name(), rate, crate::actors::board::burst(scope, rate.count))
-            })
-            .collect();
+        let sizes = Sizes::new(&rates);
         Self(Arc::new(Inner {
             store,
             leases,
-            rates,
-            budgets,
+            budgets: budget::json(&sizes),
+            sizes,
+            ledger: Ledger::default(),
             tick,
             shards: RwLock::default(),
             next_shard: AtomicUsize::new(0),
@@ -96,12 +96,16 @@ impl Directory {
         self.0.leases.clone()
     }
 
-    pub(crate) fn rates(&self) -> &Rates {
-        &self.0.rates
+    pub(crate) fn sizes(&self) -> &Sizes {
+        &self.0.sizes
     }
 
-    pub(crate) fn budgets(&self) -> &[(&'static str, Rate, u32)] {
+    pub(crate) fn budgets(&self) -> &Object {
         &self.0.budgets
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0.ledger
     }
 
     pub(crate) fn tick(&self) -> Option<Duration> {
@@ -313,6 +317,32 @@ impl Directory {
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
     pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
         self.reread(classroom, session, ENDED).await;
+    }
+
+    /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.
+    pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<Overview> {
+        let actor = self.locate_session(classroom, session)?;
+        tokio::time::timeout(APPLY_DEADLINE, actor.send(AskOverview)).await.ok()?.ok()
+    }
+
+    /// Asks for something in a lesson, as its sockets do; returns when it has happened and is committed.
+    ///
+    /// # Errors
+    /// Why it did not. `unavailable` may have happened all the same: a repeat finds out.
+    pub async fn ask_class(
+        &self,
+        (classroom, session): (ClassroomId, SessionId),
+        (user, name): (UserId, Arc<str>),
+        ask: Ask,
+    ) -> Result<Answer, Refused> {
+        let unavailable = Refused::until("unavailable", "this cannot be kept right now", RETRY);
+        let actor = self.locate_session(classroom, session).ok_or(unavailable)?;
+        let (reply, heard) = oneshot::channel();
+        actor.do_send(Asked { user, name, ask, reply });
+        match tokio::time::timeout(limits::SAVE_DEADLINE, heard).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(unavailable),
+        }
     }
 
     async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::{Digest, Document, Op, Refusal};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
@@ -43,6 +44,8 @@ pub struct Attach {
     pub door: Door,
     /// How the class stands, for whoever came in by its door.
     pub class: Option<Arc<Object>>,
+    /// What their operations spend together with those of others from the same address.
+    pub address: Option<SharedPool>,
 }
 
 /// By which door somebody comes to a board.
@@ -73,6 +76,14 @@ pub struct Detach {
     pub conn: ConnId,
     /// Whether its person said goodbye, or was silent for so long that nobody waits any more.
     pub for_good: bool,
+}
+
+/// Everything that waited for a reader who is behind is written: it can be brought back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Emptied {
+    /// The socket.
+    pub conn: ConnId,
 }
 
 /// Apply a batch; the answer goes through the outbox, in order with everything else.
@@ -371,6 +382,49 @@ pub struct Observed {
     pub unsaved_bytes: usize,
     /// Bytes of the document.
     pub state_bytes: usize,
+}
+
+/// What a tutor's feed asks now and then. Answered with nothing by a board that is not at work.
+#[derive(Message)]
+#[rtype(result = "Option<Peeked>")]
+pub struct Peek {
+    /// What to tell of the document: nothing, everything (`Some(None)`), or what came after a position.
+    pub after: Option<Option<(Epoch, Rev)>>,
+}
+
+/// How a board stands.
+pub struct Peeked {
+    /// Its ownership.
+    pub epoch: Epoch,
+    /// Its revision.
+    pub rev: Rev,
+    /// Its pages, at least 1.
+    pub pages: u32,
+    /// What changed, when that was asked.
+    pub news: Option<News>,
+    /// What each has done since it woke.
+    pub pulses: Vec<(UserId, Pulse)>,
+    /// Who is at it.
+    pub online: Vec<UserId>,
+}
+
+/// What changed on a board.
+pub enum News {
+    /// Batches in order, each with what the items that it updates have become by now, as additions.
+    Batches(Vec<(Arc<crate::domain::board::Entry>, Vec<Op>)>),
+    /// Everything: the position was too old.
+    Document(Document),
+}
+
+/// What somebody has done on a board since it woke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pulse {
+    /// Batches.
+    pub ops: u64,
+    /// Strokes added.
+    pub strokes: u64,
+    /// When the last batch was taken.
+    pub last: Timestamp,
 }
 
 /// The rows of one batch for the journal, with the board to tell.

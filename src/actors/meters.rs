@@ -75,3 +75,13 @@ pub fn meters() -> &'static Meters {
 pub fn budget_hit(scope: Scope) {
     counter!("m4sh_budget_hits_total", "scope" => scope.name()).increment(1);
 }
+
+/// Counts a step of somebody on the budget ladder: `warned`, `presence`, `refused`, `closed` or `turned_away`.
+pub fn budget_rung(scope: Scope, rung: &'static str) {
+    counter!("m4sh_budget_total", "scope" => scope.name(), "rung" => rung).increment(1);
+}
+
+/// Counts a step of a slow reader: `presence`, `behind`, `tail`, `snapshot` or `closed`.
+pub fn slow_reader(rung: &'static str) {
+    counter!("m4sh_slow_reader_total", "rung" => rung).increment(1);
+}

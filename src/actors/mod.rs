@@ -6,6 +6,7 @@ pub mod classroom;
 pub mod clock;
 pub mod directory;
 pub mod journal;
+pub mod ledger;
 pub mod messages;
 pub mod meters;
 pub mod outbox;

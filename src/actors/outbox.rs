@@ -1,5 +1,10 @@
 //! What waits to be written to one connection: an ordered lane bounded in bytes, and a slot in which the latest wins.
-//! Pushed by actors, drained by the connection's pump. Never waits: a reader that is too slow is let go (SPEC W7, C4).
+//! Pushed by actors, drained by the connection's pump. Never waits: a reader that is too slow falls behind (`behind`) or is
+//! let go (SPEC W7, W16, C4).
+
+mod behind;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +13,10 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
+use self::behind::Behind;
 use crate::actors::clock;
+use crate::actors::meters::slow_reader;
+use crate::domain::ids::Rev;
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::protocol::payload::Payload;
@@ -25,15 +33,42 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    lane: VecDeque<Payload>,
+    lane: VecDeque<Waiting>,
     lane_bytes: usize,
     /// The part of `lane_bytes` that is one large frame, taken when the lane was empty.
     exempt: usize,
-    /// When the lane last began to fill, or gave something out while it was filled.
+    /// When the lane last began to fill, or its reader took something.
     taken: Option<Duration>,
     slot: Option<Arc<[Payload]>>,
+    /// Whether a tick was left out since the last one that was offered.
+    missed_tick: bool,
+    /// The board's revision up to which the reader is told everything by what is, or was, in the lane; `None` for a
+    /// reader that is told no operations.
+    told: Option<Rev>,
+    /// What is kept of a reader that fell behind.
+    behind: Option<Box<Behind>>,
+    /// The class's slot beside the board's: lasers and the leader's view.
+    lead: Option<Arc<[Payload]>>,
     closing: Option<Close>,
     severed: bool,
+}
+
+struct Waiting {
+    frame: Payload,
+    kind: Kind,
+}
+
+/// What a frame is to a reader that falls behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// It stays in its place.
+    Plain,
+    /// A batch of the board: what brings the reader back contains it.
+    Ops(Rev),
+    /// The answer to one of its own batches, with the revision that it made; it follows what brings the reader back.
+    Answer(Option<Rev>),
+    /// Who is there, and what is saved: what brings the reader back says it anew.
+    Passing,
 }
 
 /// What the pump should do next.
@@ -43,6 +78,8 @@ pub enum Next {
     Frame(Payload),
     /// Write these frames of the slot.
     Latest(Arc<[Payload]>),
+    /// Everything that waited is written, and the reader was behind: the board should be told so.
+    Drained,
     /// Everything before was written: close.
     Close(Close),
 }
@@ -66,48 +103,70 @@ impl Outbox {
     /// [`Shut`] when the lane is full, which also closes the connection with [`Close::SlowReader`], or when it was
     /// closing already.
     pub fn push(&self, frame: Payload) -> Result<(), Shut> {
-        let mut queue = self.queue();
-        if queue.closing.is_some() {
-            return Err(Shut);
-        }
-        let first = queue.lane.is_empty();
-        let waiting = queue.lane_bytes - queue.exempt + frame.len();
-        let over = waiting > limits::OUTBOX_BYTES || queue.lane.len() >= limits::OUTBOX_FRAMES;
-        let far_over = waiting > limits::OUTBOX_BYTES_MOST || queue.lane.len() >= 2 * limits::OUTBOX_FRAMES;
-        // A lane fills within one moment when its thread was busy and many speak at once; a reader is slow only when
-        // it had the time to take something and did not.
-        let had_time = || queue.taken.is_none_or(|taken| clock::now().saturating_sub(taken) >= limits::OUTBOX_PATIENCE);
-        if !first && (far_over || (over && had_time())) {
-            queue.lane = VecDeque::new();
-            queue.lane_bytes = 0;
-            queue.exempt = 0;
-            queue.slot = None;
-            queue.closing = Some(Close::SlowReader);
-            queue.severed = true;
-            drop(queue);
-            self.0.waker.wake();
-            return Err(Shut);
-        }
-        if first {
-            queue.exempt = frame.len();
-            queue.taken = Some(clock::now());
-        }
-        queue.lane_bytes += frame.len();
-        queue.lane.push_back(frame);
-        drop(queue);
+        self.push_as(frame, Kind::Plain)
+    }
+
+    /// Appends a frame to the ordered lane, or leaves it to what brings the reader back when it is behind.
+    ///
+    /// # Errors
+    /// As [`Outbox::push`].
+    pub fn push_as(&self, frame: Payload, kind: Kind) -> Result<(), Shut> {
+        let done = self.queue().append(frame, kind, clock::now());
         self.0.waker.wake();
-        Ok(())
+        done
+    }
+
+    /// From here on the reader is told the board's operations, and by what is in the lane it knows them up to `rev`.
+    pub fn follow(&self, rev: Rev) {
+        self.queue().told = Some(rev);
+    }
+
+    /// The revision up to which a reader that is behind was told everything; `None` when it is not behind.
+    #[must_use]
+    pub fn behind(&self) -> Option<Rev> {
+        self.queue().behind.as_ref().map(|behind| behind.from)
+    }
+
+    /// Brings a reader back that was behind: `frame` has everything up to `rev`, and its own answers follow it.
+    pub fn caught_up(&self, rev: Rev, frame: Payload) {
+        self.queue().catch_up(rev, frame);
+        self.0.waker.wake();
+    }
+
+    /// The reader took a part of a long frame.
+    pub fn progressed(&self) {
+        self.queue().taken = Some(clock::now());
     }
 
     /// Puts what moved in this tick into the slot. When an older tick still waits there, `everything` (all
-    /// positions, not only the moved ones) takes its place, so that nobody's last position is lost.
+    /// positions, not only the moved ones) takes its place, so that nobody's last position is lost. A reader for whom
+    /// much waits gets none.
     pub fn offer(&self, moved: &Arc<[Payload]>, everything: impl FnOnce() -> Arc<[Payload]>) {
         let mut queue = self.queue();
         if queue.closing.is_some() {
             return;
         }
-        let occupied = queue.slot.is_some();
-        queue.slot = Some(if occupied { everything() } else { moved.clone() });
+        if queue.behind.is_some() || queue.lane_bytes - queue.exempt > limits::OUTBOX_PRESENCE {
+            queue.slot = None;
+            if !std::mem::replace(&mut queue.missed_tick, true) {
+                slow_reader("presence");
+            }
+            return;
+        }
+        let missed = std::mem::take(&mut queue.missed_tick) || queue.slot.is_some();
+        queue.slot = Some(if missed { everything() } else { moved.clone() });
+        drop(queue);
+        self.0.waker.wake();
+    }
+
+    /// The same for the class's own slot.
+    pub fn offer_lead(&self, moved: &Arc<[Payload]>, everything: impl FnOnce() -> Arc<[Payload]>) {
+        let mut queue = self.queue();
+        if queue.closing.is_some() || moved.is_empty() {
+            return;
+        }
+        let occupied = queue.lead.is_some();
+        queue.lead = Some(if occupied { everything() } else { moved.clone() });
         drop(queue);
         self.0.waker.wake();
     }
@@ -117,11 +176,18 @@ impl Outbox {
         let mut queue = self.queue();
         if queue.closing.is_none() {
             queue.closing = Some(close);
-            queue.slot = None;
-            queue.lane.extend(bye);
+            (queue.slot, queue.lead) = (None, None);
+            queue.behind = None;
+            queue.lane.extend(bye.map(|frame| Waiting { frame, kind: Kind::Plain }));
         }
         drop(queue);
         self.0.waker.wake();
+    }
+
+    /// Whether nothing waits in the ordered lane.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue().lane.is_empty()
     }
 
     /// Whether the reader was let go because it was too slow: a write in progress is to be abandoned.
@@ -151,78 +217,74 @@ impl Outbox {
 
     fn take(&self) -> Option<Next> {
         let mut queue = self.queue();
-        if let Some(frame) = queue.lane.pop_front() {
+        if let Some(Waiting { frame, .. }) = queue.lane.pop_front() {
             queue.lane_bytes -= frame.len().min(queue.lane_bytes);
             // Frames leave in order, so the exempt one is the first to go.
             queue.exempt = 0;
-            if !queue.lane.is_empty() {
-                queue.taken = Some(clock::now());
-            }
+            queue.taken = Some(clock::now());
             if queue.lane.is_empty() && queue.lane.capacity() > 64 {
                 queue.lane = VecDeque::new();
             }
             return Some(Next::Frame(frame));
         }
-        queue.slot.take().map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
+        if let Some(behind) = &mut queue.behind
+            && !std::mem::replace(&mut behind.asked, true)
+        {
+            return Some(Next::Drained);
+        }
+        let latest = queue.slot.take().or_else(|| queue.lead.take());
+        latest.map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(bytes: usize) -> Payload {
-        Payload::text(vec![b'x'; bytes])
-    }
-
-    fn next(outbox: &Outbox) -> Option<Next> {
-        match outbox.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
-            Poll::Ready(next) => Some(next),
-            Poll::Pending => None,
+impl Queue {
+    fn append(&mut self, frame: Payload, kind: Kind, now: Duration) -> Result<(), Shut> {
+        if self.closing.is_some() {
+            return Err(Shut);
         }
+        if self.is_over(&frame, now) {
+            self.fall_behind(now);
+        }
+        let Some(frame) = self.keep_for_later(frame, kind, now)? else { return Ok(()) };
+        if self.is_over(&frame, now) {
+            return Err(self.sever());
+        }
+        if self.lane.is_empty() {
+            self.exempt = frame.len();
+            self.taken = Some(now);
+        }
+        if let (Some(told), Kind::Ops(rev) | Kind::Answer(Some(rev))) = (&mut self.told, kind) {
+            *told = rev.max(*told);
+        }
+        self.lane_bytes += frame.len();
+        self.lane.push_back(Waiting { frame, kind });
+        Ok(())
     }
 
-    #[test]
-    fn w7_a_full_lane_lets_the_reader_go_and_frees_what_waited() {
-        let outbox = Outbox::default();
-        assert!(outbox.push(frame(3 * limits::OUTBOX_BYTES)).is_ok(), "an empty lane takes any one frame");
-        assert!(outbox.push(frame(limits::OUTBOX_BYTES_MOST)).is_ok(), "which leaves the whole bound to what follows");
-        assert!(outbox.push(frame(1)).is_err());
-        assert!(outbox.is_severed());
-        assert!(matches!(next(&outbox), Some(Next::Close(Close::SlowReader))));
-        assert!(outbox.push(frame(1)).is_err());
+    /// Whether a frame is one too many for a reader that is too slow.
+    fn is_over(&self, frame: &Payload, now: Duration) -> bool {
+        let waiting = self.lane_bytes - self.exempt + frame.len();
+        let over = waiting > limits::OUTBOX_BYTES || self.lane.len() >= limits::OUTBOX_FRAMES;
+        let far_over = waiting > limits::OUTBOX_BYTES_MOST || self.lane.len() >= 2 * limits::OUTBOX_FRAMES;
+        // A lane fills within one moment when its thread was busy and many speak at once; a reader is slow only when
+        // it had the time to take something and did not.
+        !self.lane.is_empty() && (far_over || (over && self.idle(now) >= limits::OUTBOX_PATIENCE))
     }
 
-    #[test]
-    fn c1_a_cursor_waits_behind_every_stroke() {
-        let outbox = Outbox::default();
-        let tick: Arc<[Payload]> = vec![frame(1)].into();
-        outbox.offer(&tick, || unreachable!("the slot is empty"));
-        outbox.push(frame(2)).unwrap();
-        assert!(matches!(next(&outbox), Some(Next::Frame(_))));
-        assert!(matches!(next(&outbox), Some(Next::Latest(_))));
-        assert!(next(&outbox).is_none());
+    /// For how long the reader took nothing.
+    fn idle(&self, now: Duration) -> Duration {
+        self.taken.map_or(Duration::MAX, |taken| now.saturating_sub(taken))
     }
 
-    #[test]
-    fn c4_a_reader_that_missed_a_tick_gets_all_positions_in_one() {
-        let outbox = Outbox::default();
-        let tick: Arc<[Payload]> = vec![frame(1)].into();
-        outbox.offer(&tick, || unreachable!("the slot is empty"));
-        outbox.offer(&tick, || vec![frame(1), frame(2)].into());
-        let Some(Next::Latest(frames)) = next(&outbox) else { panic!("no slot") };
-        assert_eq!(frames.len(), 2);
-        assert!(next(&outbox).is_none());
-    }
-
-    #[test]
-    fn w8_a_close_comes_after_everything_that_was_said_before_it() {
-        let outbox = Outbox::default();
-        outbox.push(frame(1)).unwrap();
-        outbox.close(Close::Moved, Some(frame(2)));
-        outbox.close(Close::Forbidden, None);
-        assert!(matches!(next(&outbox), Some(Next::Frame(f)) if f.len() == 1));
-        assert!(matches!(next(&outbox), Some(Next::Frame(f)) if f.len() == 2));
-        assert!(matches!(next(&outbox), Some(Next::Close(Close::Moved))));
+    /// Lets the reader go: what waits is freed.
+    fn sever(&mut self) -> Shut {
+        self.lane = VecDeque::new();
+        self.lane_bytes = 0;
+        self.exempt = 0;
+        (self.slot, self.lead) = (None, None);
+        self.behind = None;
+        self.closing = Some(Close::SlowReader);
+        self.severed = true;
+        Shut
     }
 }

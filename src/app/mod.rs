@@ -25,6 +25,9 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::blobs::Blobs;
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
+use crate::domain::budget::{self, Sizes};
+use crate::domain::json::Value;
+use crate::domain::rate::Rates;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
@@ -102,6 +105,16 @@ pub async fn job(settings: Settings, name: Option<String>, params: Option<String
     .await;
     database.close().await;
     outcome
+}
+
+/// Prints the budgets of a socket at these rates, for people and for clients that compile them in.
+pub fn budgets(rates: &Rates, js: bool) {
+    let sizes = Sizes::new(rates);
+    if js {
+        print!("{}", budget::script(&sizes));
+    } else {
+        println!("{}", String::from_utf8_lossy(&Value::Object(budget::json(&sizes)).to_canonical()));
+    }
 }
 
 /// The database of this process: somebody's server, or the managed cluster.

@@ -10,12 +10,14 @@ use crate::demo::{self, Demo};
 
 const PAGE: &str = include_str!("../../examples/board.html");
 const SCRIPT: &str = include_str!("../../examples/board.js");
+const BUDGETS: &str = include_str!("../../examples/budgets.js");
 
 /// Mounts the page.
 pub(super) fn configure(routes: &mut web::ServiceConfig) {
     routes
         .route("/", web::get().to(|| async { asset("text/html; charset=utf-8", PAGE) }))
-        .route("/board.js", web::get().to(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }));
+        .route("/board.js", web::get().to(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }))
+        .route("/budgets.js", web::get().to(|| async { asset("text/javascript; charset=utf-8", BUDGETS) }));
 }
 
 fn asset(kind: &'static str, body: &'static str) -> HttpResponse {

@@ -2,7 +2,10 @@
 
 pub mod access;
 pub mod board;
+pub mod budget;
+pub mod classroom;
 pub mod ids;
 pub mod json;
 pub mod rate;
+pub mod thumb;
 pub mod times;

@@ -93,18 +93,29 @@ impl Bucket {
     /// `now` is the time since any fixed instant of the caller's. A cost above the burst is charged as the
     /// whole burst, so that one large event passes when the bucket is full instead of never.
     pub fn take(&mut self, rate: Rate, burst: u32, cost: u32, now: Duration) -> Verdict {
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let Debt { nanos, depth, interval } = self.debt(rate, burst, cost, now);
+        if nanos > depth {
+            return Verdict::Wait(Duration::from_nanos(nanos - depth));
+        }
+        self.full_at = nanos_of(now).saturating_add(nanos);
+        Verdict::Pass { left: u32::try_from((depth - nanos) / interval).unwrap_or(u32::MAX) }
+    }
+
+    /// What would be owed after an event of this cost; takes nothing.
+    #[must_use]
+    pub fn debt(&self, rate: Rate, burst: u32, cost: u32, now: Duration) -> Debt {
+        let now = nanos_of(now);
         let interval = rate.interval_nanos();
         let burst = u64::from(burst.max(1));
-        let depth = interval.saturating_mul(burst);
         let price = interval.saturating_mul(u64::from(cost).min(burst));
-        let full_at = self.full_at.max(now).saturating_add(price);
-        let debt = full_at - now;
-        if debt > depth {
-            return Verdict::Wait(Duration::from_nanos(debt - depth));
-        }
-        self.full_at = full_at;
-        Verdict::Pass { left: u32::try_from((depth - debt) / interval).unwrap_or(u32::MAX) }
+        let nanos = self.full_at.max(now).saturating_add(price) - now;
+        Debt { nanos, depth: interval.saturating_mul(burst), interval }
+    }
+
+    /// Takes the cost whether it is there or not; what is not there is not owed beyond an empty bucket.
+    pub fn charge(&mut self, rate: Rate, burst: u32, cost: u32, now: Duration) {
+        let debt = self.debt(rate, burst, cost, now);
+        self.full_at = nanos_of(now).saturating_add(debt.nanos.min(debt.depth));
     }
 
     /// Whether the bucket is full at `now`, so that forgetting it changes nothing.
@@ -112,6 +123,21 @@ impl Bucket {
     pub fn is_full(&self, now: Duration) -> bool {
         u128::from(self.full_at) <= now.as_nanos()
     }
+}
+
+/// What a bucket owes: its own measure of how much of it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Debt {
+    /// Nanoseconds until it would be full again.
+    pub nanos: u64,
+    /// The same of an empty bucket.
+    pub depth: u64,
+    /// The same of one event of cost 1; at least 1.
+    pub interval: u64,
+}
+
+fn nanos_of(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 macro_rules! scopes {
@@ -187,8 +213,28 @@ scopes! {
     WsBytes = "ws_bytes", Rate::per_second(262_144);
     /// Everything else a client says: views, statuses, pings.
     WsTalk = "ws_talk", Rate::per_second(20);
+    /// Bytes of thumbnails that one tutor who watches a class is sent.
+    WsFeed = "ws_feed", Rate::per_second(65_536);
+    /// Messages of one user in one lesson's chat.
+    WsChat = "ws_chat", Rate::per_minute(30);
+    /// Reactions, hands and votes of one user in one lesson.
+    WsReact = "ws_react", Rate::per_minute(60);
     /// Frames of any kind after which a socket is flooding: closed with 4429.
     WsFlood = "ws_flood", Rate::per_second(400);
+    /// Batches refused as too many after which a user does not listen: closed with 4429.
+    WsRefused = "ws_refused", Rate::per_minute(120);
+    /// Bytes of operation batches on one board, of all its people.
+    WsBoardBytes = "ws_board_bytes", Rate::per_second(8_388_608);
+    /// Frames to seats of one board: operations and cursors times those who get them.
+    WsBoardDeliveries = "ws_board_deliveries", Rate::per_second(600_000);
+    /// Bytes of operation batches on all boards of one lesson.
+    WsClassBytes = "ws_class_bytes", Rate::per_second(16_777_216);
+    /// Frames to seats of all boards of one lesson.
+    WsClassDeliveries = "ws_class_deliveries", Rate::per_second(1_000_000);
+    /// Bytes of operation batches from one address: a school has one.
+    WsAddressBytes = "ws_address_bytes", Rate::per_second(33_554_432);
+    /// Sockets opened from one address, by whomever: two thousand that come back at once behind a school's.
+    WsOpenAddress = "ws_open_address", Rate::per_minute(6_000);
 }
 
 /// The rates in force, one for each scope.

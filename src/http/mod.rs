@@ -270,11 +270,23 @@ fn table() -> Vec<Endpoint> {
             Classroom,
             "member_role_set",
         ),
+        at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
         at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
             "POST",
             Classroom,
             "session_ended",
         ),
+        at("/classrooms/{id}/sessions/{sid}/chat").get(classrooms::talk::list).post(classrooms::talk::say).audit_later(
+            "POST",
+            Classroom,
+            "chat_said",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/chat/{seq}").delete(classrooms::talk::take_out).audit(
+            "DELETE",
+            Classroom,
+            "chat_deleted",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/polls").get(classrooms::talk::polls),
         at("/openapi.json").get(openapi::document),
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),

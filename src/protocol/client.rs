@@ -84,6 +84,8 @@ pub enum ClientFrame {
         client: ClientId,
         /// Where it left, when it was here before.
         resume: Option<Position>,
+        /// Whether it asks for the whole class's boards (`watch: "class"`).
+        watch: bool,
     },
     /// One batch.
     Ops {
@@ -144,6 +146,8 @@ impl ClientFrame {
         let most = match kind {
             "ops" => usize::MAX,
             "select" => limits::SELECT_FRAME,
+            // What carries people's words.
+            "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
             _ => limits::PRESENCE_FRAME,
         };
         if bytes.len() > most {
@@ -186,7 +190,8 @@ fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
             rev: Rev(position.get("rev").and_then(Value::as_u64).ok_or(Undecodable)?),
         }),
     };
-    Ok(ClientFrame::Hello { client: ClientId(client), resume })
+    let watch = value.get("watch").and_then(Value::as_str) == Some("class");
+    Ok(ClientFrame::Hello { client: ClientId(client), resume, watch })
 }
 
 fn ops(value: Value) -> ClientFrame {

@@ -1,6 +1,7 @@
 //! The wire: dialects, frames and close codes, as bytes. No I/O, no actors.
 //! Called by `actors` (to encode what a board says) and `ws` (to decode what a client says). Rules: SPEC W.
 
+mod catch_up;
 pub mod class;
 pub mod client;
 pub mod close;
@@ -14,3 +15,5 @@ pub mod server;
 #[cfg(test)]
 mod testing;
 pub mod tick;
+
+pub use catch_up::CatchUp;

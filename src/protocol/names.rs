@@ -5,7 +5,36 @@
 pub const BOARD: &[&str] = &["hello", "ops", "cursor", "view", "status", "select", "ping"];
 
 /// What is said to a class.
-pub const CLASS: &[&str] = &["lock", "can", "role", "kick", "unkick"];
+pub const CLASS: &[&str] = &[
+    // Rights.
+    "lock",
+    "can",
+    "role",
+    "kick",
+    "unkick",
+    // Leading.
+    "follow",
+    "bring",
+    "view_lock",
+    "page",
+    "present",
+    "laser",
+    // Talk.
+    "hand",
+    "hands",
+    "react",
+    "chat",
+    "chat_edit",
+    "chat_delete",
+    "chat_mode",
+    "timer",
+    "poll",
+    "vote",
+    "poll_end",
+    // A tutor's eyes.
+    "done",
+    "attention",
+];
 
 /// Whether anybody knows a frame of that name.
 pub(super) fn is_known(name: &str) -> bool {

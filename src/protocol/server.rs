@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,8 +11,8 @@ use crate::domain::access::{Can, Role, Standing};
 use crate::domain::board::Entry;
 use crate::domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Bounds, Object, Value};
-use crate::domain::rate::Rate;
 use crate::domain::times;
+use crate::protocol::CatchUp;
 use crate::protocol::client::{Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
@@ -52,8 +53,8 @@ pub struct Welcome<'a> {
     pub saved: Rev,
     /// Everybody who is here, the welcomed one included.
     pub roster: Vec<Present<'a>>,
-    /// Named budgets with their bursts.
-    pub budgets: &'a [(&'static str, Rate, u32)],
+    /// The budgets, by name.
+    pub budgets: &'a Object,
     /// The class that this board belongs to, and how it stands for those who came in by its door.
     pub class: Option<Arc<Object>>,
     /// The document, or what was missed.
@@ -101,6 +102,8 @@ fn trusted(json: &[u8]) -> Value {
 pub enum ServerFrame<'a> {
     /// The answer to a hello.
     Welcome(Box<Welcome<'a>>),
+    /// What I missed while I read too slowly.
+    CatchUp(Box<CatchUp<'a>>),
     /// Another's batch.
     Ops(&'a Entry),
     /// My batch is ordered.
@@ -121,8 +124,8 @@ pub enum ServerFrame<'a> {
     Selection(&'a Person, &'a Selection),
     /// My rights changed, or until when they hold.
     Can { standing: Standing, why: &'a str },
-    /// I am over a budget.
-    Budget { class: &'a str, left: u32, retry_after_ms: u64 },
+    /// I am near or over a budget.
+    Budget { class: &'a str, left: u32, retry_after_ms: u64, used: f64 },
     /// Whether commits flow to Postgres.
     Journal { flowing: bool },
     /// The session has ended.
@@ -133,14 +136,20 @@ pub enum ServerFrame<'a> {
     Pong(&'a Value),
     /// The last frame before a close.
     Bye(Close),
+    /// The same, with a time to wait that is not the code's usual one.
+    ByeUntil(Close, Duration),
 }
 
 impl ServerFrame<'_> {
     /// The frame's bytes in a dialect; `None` when the dialect has no word for it.
     #[must_use]
     pub fn encode(&self, dialect: Dialect) -> Option<Payload> {
-        if let Self::Welcome(welcome) = self
-            && let Content::State(state) = &welcome.content
+        let content = match self {
+            Self::Welcome(welcome) => Some(&welcome.content),
+            Self::CatchUp(missed) => Some(&missed.content),
+            _ => None,
+        };
+        if let Some(Content::State(state)) = content
             && dialect.is_full()
         {
             return Some(self.with_state(state, dialect));
@@ -161,7 +170,7 @@ impl ServerFrame<'_> {
         }
     }
 
-    /// A welcome around the shared state, which is not copied.
+    /// A frame around the shared state, which is not copied.
     fn with_state(&self, state: &SharedState, dialect: Dialect) -> Payload {
         let (fields, _) = self.parts();
         let fields = Value::Object(fields);
@@ -181,6 +190,7 @@ impl ServerFrame<'_> {
         let mut raw = Vec::new();
         let fields = match self {
             Self::Welcome(welcome) => welcome.parts(&mut raw),
+            Self::CatchUp(missed) => missed.parts(&mut raw),
             Self::Ops(entry) => {
                 raw.push(("ops", entry.ops.clone()));
                 frame("ops", [("rev", rev(entry.rev)), ("by", id(entry.key.author)), ("id", (&*entry.key.id).into())])
@@ -224,12 +234,13 @@ impl ServerFrame<'_> {
                 put_standing(&mut fields, *standing);
                 fields
             }
-            Self::Budget { class, left, retry_after_ms } => frame(
+            Self::Budget { class, left, retry_after_ms, used } => frame(
                 "budget",
                 [
                     ("class", (*class).into()),
                     ("left", u64::from(*left).into()),
                     ("retry_after_ms", (*retry_after_ms).into()),
+                    ("used", ((used * 100.0).round() / 100.0).into()),
                 ],
             ),
             Self::Journal { flowing } => {
@@ -238,14 +249,11 @@ impl ServerFrame<'_> {
             Self::Ended(session) => frame("ended", [("session", session.to_string().into())]),
             Self::Ready(fields) => (*fields).clone(),
             Self::Pong(n) => frame("pong", [("n", (*n).clone())]),
-            Self::Bye(close) => {
-                let mut fields =
-                    frame("bye", [("code", u64::from(close.code()).into()), ("reason", close.reason().into())]);
-                if let Advice::ComeBack(after) = close.advice() {
-                    fields.insert("retry_after_ms".to_owned(), Value::from(millis(after)));
-                }
-                fields
-            }
+            Self::Bye(close) => match close.advice() {
+                Advice::ComeBack(after) => bye(*close, Some(after)),
+                Advice::Refresh | Advice::StayAway => bye(*close, None),
+            },
+            Self::ByeUntil(close, after) => bye(*close, Some(*after)),
         };
         (fields, raw)
     }
@@ -258,8 +266,12 @@ impl ServerFrame<'_> {
             Self::View(person, view) => presence::view(person, view),
             Self::Refused { code, detail, retry_after_ms, .. } => presence::error(code, detail, *retry_after_ms),
             Self::Budget { class, retry_after_ms, .. } => presence::error("rate_limited", class, Some(*retry_after_ms)),
+            Self::ByeUntil(close, after) => {
+                presence::error(close.reason(), "the connection is closing", Some(millis(*after)))
+            }
             Self::Bye(close) => presence::error(close.reason(), "the connection is closing", None),
-            Self::Ops(_)
+            Self::CatchUp(_)
+            | Self::Ops(_)
             | Self::Accepted { .. }
             | Self::Saved(_)
             | Self::Status(_)
@@ -281,13 +293,6 @@ impl Welcome<'_> {
         put(&mut me, "name", Some((&*self.me.name).into()));
         put(&mut me, "color", Some((&*self.me.color).into()));
         put_standing(&mut me, self.standing);
-        let budgets = self.budgets.iter().map(|(name, rate, burst)| {
-            let mut budget = Object::default();
-            put(&mut budget, "count", Some(u64::from(rate.count).into()));
-            put(&mut budget, "period_ms", Some(millis(rate.period).into()));
-            put(&mut budget, "burst", Some(u64::from(*burst).into()));
-            ((*name).to_owned(), Value::Object(budget))
-        });
         let mut fields = frame(
             "welcome",
             [
@@ -296,7 +301,7 @@ impl Welcome<'_> {
                 ("rev", rev(self.rev)),
                 ("saved", rev(self.saved)),
                 ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(present(one))).collect())),
-                ("budgets", Value::Object(budgets.collect())),
+                ("budgets", Value::Object(self.budgets.clone())),
             ],
         );
         put(&mut fields, "class", self.class.as_deref().map(|class| Value::Object(class.clone())));
@@ -312,7 +317,7 @@ impl Welcome<'_> {
 }
 
 /// The missed batches as one JSON list.
-fn tail(entries: &[Arc<Entry>]) -> Bytes {
+pub(super) fn tail(entries: &[Arc<Entry>]) -> Bytes {
     let mut json = vec![b'['];
     for (place, entry) in entries.iter().enumerate() {
         if place > 0 {
@@ -346,7 +351,7 @@ fn splice(fields: Object, raw: &[(&'static str, Bytes)]) -> Vec<u8> {
     json
 }
 
-fn frame<const N: usize>(kind: &str, fields: [(&str, Value); N]) -> Object {
+pub(super) fn frame<const N: usize>(kind: &str, fields: [(&str, Value); N]) -> Object {
     std::iter::once(("t", Value::from(kind))).chain(fields).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
@@ -360,11 +365,11 @@ fn id(user: UserId) -> Value {
     user.to_string().into()
 }
 
-fn rev(rev: Rev) -> Value {
+pub(super) fn rev(rev: Rev) -> Value {
     rev.0.into()
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -380,7 +385,7 @@ fn roster_entry(person: &Person) -> Object {
 }
 
 /// A roster's entry: who is there, and where.
-fn present(one: &Present<'_>) -> Object {
+pub(super) fn present(one: &Present<'_>) -> Object {
     let mut fields = roster_entry(one.person);
     one.put_places(&mut fields);
     fields
@@ -391,6 +396,12 @@ fn put_standing(fields: &mut Object, standing: Standing) {
     put(fields, "can", Some(flags(standing.can)));
     put(fields, "locked", standing.locked.then(|| true.into()));
     put(fields, "until", standing.until.map(|until| times::field(until).into()));
+}
+
+fn bye(close: Close, after: Option<Duration>) -> Object {
+    let mut fields = frame("bye", [("code", u64::from(close.code()).into()), ("reason", close.reason().into())]);
+    put(&mut fields, "retry_after_ms", after.map(|after| millis(after).into()));
+    fields
 }
 
 fn flags(can: Can) -> Value {
@@ -408,6 +419,12 @@ impl<'a, 'f> Once<'a, 'f> {
     #[must_use]
     pub fn new(frame: &'a ServerFrame<'f>) -> Self {
         Self { frame, encoded: [const { OnceCell::new() }; 3] }
+    }
+
+    /// What is said.
+    #[must_use]
+    pub fn frame(&self) -> &'a ServerFrame<'f> {
+        self.frame
     }
 
     /// The shared bytes for a dialect.
@@ -444,7 +461,7 @@ mod tests {
     fn w1_a_welcome_shares_its_state_and_says_the_same_in_both_full_dialects() {
         let me = person();
         let state = Arc::new(SharedState::new(Bytes::from_static(br#"{"pages":[{"id":"p","n":1.0}]}"#)));
-        let budgets = [("ws_ops", Rate::per_second(1), 4)];
+        let budgets = Object::default();
         let welcome = ServerFrame::Welcome(Box::new(Welcome {
             me: &me,
             conn: ConnId(1),

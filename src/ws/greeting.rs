@@ -1,6 +1,7 @@
 //! Not yet seated: who has come, and the way from hello to a seat. Consumes itself, so that the two are never confused.
 //! Called by `pump`. Never reads the socket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use jiff::Timestamp;
 
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{Arrived, ClassroomActor, Enter, Entered, Leave};
+use crate::actors::clock;
 use crate::actors::messages::{self, Attach, Declined};
 use crate::actors::outbox::Outbox;
 use crate::domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
-use crate::identity::Principal;
+use crate::identity::{Caller, Principal};
 use crate::protocol::client::Position;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
@@ -45,12 +47,33 @@ struct Known {
     watching: Option<Watching>,
 }
 
+/// Somebody who is not let in.
+pub(super) struct Turned {
+    pub(super) close: Close,
+    /// When they may come back, where that is not what the code says.
+    pub(super) wait: Option<Duration>,
+}
+
+impl From<Close> for Turned {
+    fn from(close: Close) -> Self {
+        Self { close, wait: None }
+    }
+}
+
+impl Turned {
+    /// Too many for now.
+    pub(super) fn until(wait: Duration) -> Self {
+        Self { close: Close::RateLimited, wait: Some(wait) }
+    }
+}
+
 /// Somebody at the door.
 pub(super) struct Greeting {
     pub(super) conn: ConnId,
     pub(super) dialect: Dialect,
     pub(super) visitor: Visitor,
     pub(super) door: Door,
+    pub(super) address: IpAddr,
     pub(super) sockets: Arc<Sockets>,
 }
 
@@ -63,17 +86,31 @@ impl Greeting {
         }
     }
 
+    /// Who answers for what comes over this socket: an account, or an address where there is none.
+    pub(super) fn caller(&self) -> Caller {
+        match &self.visitor {
+            Visitor::Account(principal) => principal.user.into(),
+            Visitor::Guest(_) => self.address.into(),
+        }
+    }
+
     /// Takes a seat, or says with which code to close. The welcome is in the outbox when this returns.
-    pub(super) async fn sit(self, client: ClientId, resume: Option<Position>, outbox: Outbox) -> Result<Seated, Close> {
+    pub(super) async fn sit(
+        self,
+        client: ClientId,
+        resume: Option<Position>,
+        watch: bool,
+        outbox: Outbox,
+    ) -> Result<Seated, Close> {
         let Known { user, name, ends, watching } = match &self.visitor {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
         };
-        let (class, board, stands) = match self.door {
-            Door::Board(board) => (None, board, None),
+        let (class, board, stands, heeded) = match self.door {
+            Door::Board(board) => (None, board, None, None),
             Door::Class(classroom, session) => {
                 let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
-                (Some(class), entered.board, Some(entered.class))
+                (Some(class), entered.board, Some(entered.class), Some(entered.heeded))
             }
         };
         let door = match (&class, &watching) {
@@ -82,10 +119,14 @@ impl Greeting {
             (None, None) => messages::Door::Board,
         };
         let (conn, dialect) = (self.conn, self.dialect);
-        let attach = Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, door, class: stands };
+        // A guest sends no operations.
+        let ledger = self.sockets.directory.ledger();
+        let address = watching.is_none().then(|| ledger.address(self.address.into(), clock::now()));
+        let attach =
+            Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, door, class: stands, address };
         let attached = self.attach(board, attach).await;
         if let (Ok(_), Some(class)) = (&attached, &class) {
-            class.do_send(Arrived { conn });
+            class.do_send(Arrived { conn, watch });
         }
         match attached {
             Ok(board) => Ok(Seated {
@@ -93,6 +134,7 @@ impl Greeting {
                 dialect: self.dialect,
                 board,
                 class,
+                heeded,
                 outbox,
                 ends,
                 watching,

@@ -8,14 +8,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
+use crate::actors::clock;
+use crate::actors::meters::budget_rung;
 use crate::domain::ids::{BoardId, ClassroomId, SessionId};
 use crate::domain::rate::Scope;
-use crate::identity::ShareToken;
+use crate::identity::{Caller, ShareToken};
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::{Dialect, LinkProof, Offer};
 use crate::store::Origin;
-use crate::ws::greeting::{Door, Greeting, Visitor};
+use crate::ws::greeting::{Door, Greeting, Turned, Visitor};
 use crate::ws::guests::{Guest, Proof};
 use crate::ws::{Sockets, pump};
 
@@ -54,8 +56,10 @@ fn accept(
     let echo = offer.echo.clone().unwrap_or_default();
     let (response, session, messages) = actix_ws::handle_with_protocols(request, body, &[&echo])?;
     let conn = sockets.next_conn();
-    let greeting = introduce(request, offer, door, dialect, &sockets).map(|(visitor, door)| {
-        Box::new(Greeting { conn, dialect, visitor, door, sockets: sockets.clone().into_inner() })
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let address = sockets.proxies.client(peer, request.headers());
+    let greeting = introduce(request, offer, door, dialect, address, &sockets).map(|(visitor, door)| {
+        Box::new(Greeting { conn, dialect, visitor, door, address, sockets: sockets.clone().into_inner() })
     });
     let span = tracing::debug_span!("socket", %conn, dialect = dialect.name());
     // A guest sends no operations, so theirs are not even read.
@@ -72,26 +76,26 @@ fn introduce(
     offer: Offer,
     door: Option<Door>,
     dialect: Dialect,
+    address: IpAddr,
     sockets: &Sockets,
-) -> Result<(Visitor, Door), Close> {
+) -> Result<(Visitor, Door), Turned> {
     // A token in the URL ends up in logs and histories, so it is refused even when it is valid.
     let in_url = request.query_string().split('&').any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         matches!(name, "token" | "access_token" | "jwt" | "access" | "share" | "view" | "ticket")
     });
     if in_url {
-        return Err(Close::Unauthorized);
+        return Err(Close::Unauthorized.into());
     }
+    open(Scope::WsOpenAddress, address, sockets)?;
     let visitor = match credential(request, offer).ok_or(Close::Unauthorized)? {
         Credential::Bearer(token) => {
             let principal = sockets.authenticator.verify(&token).map_err(|_| Close::Unauthorized)?;
-            sockets.limiter.check(Scope::WsOpen, principal.user).map_err(|_| Close::RateLimited)?;
+            may_come(Scope::WsOpen, principal.user.into(), sockets)?;
             Visitor::Account(principal)
         }
         Credential::Link(proof) => {
-            let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-            let address = sockets.proxies.client(peer, request.headers());
-            sockets.limiter.check(Scope::WsOpenGuest, address).map_err(|_| Close::RateLimited)?;
+            may_come(Scope::WsOpenGuest, address.into(), sockets)?;
             let agent = request.headers().get(header::USER_AGENT);
             let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
             let origin = Origin { address: Some(address), agent, request_id: None };
@@ -99,14 +103,31 @@ fn introduce(
         }
     };
     if sockets.directory.is_draining() {
-        return Err(Close::Moved);
+        return Err(Close::Moved.into());
     }
     match (&visitor, door.ok_or(Close::NotFound)?) {
         // A link leads to its board and to no class, and the presence dialect has no word for what is drawn.
-        (Visitor::Guest(_), Door::Class(..)) => Err(Close::Unauthorized),
-        (Visitor::Guest(_), Door::Board(_)) if !dialect.is_full() => Err(Close::BadRequest),
+        (Visitor::Guest(_), Door::Class(..)) => Err(Close::Unauthorized.into()),
+        (Visitor::Guest(_), Door::Board(_)) if !dialect.is_full() => Err(Close::BadRequest.into()),
         (_, door) => Ok((visitor, door)),
     }
+}
+
+/// Counts a socket that somebody opens.
+fn open(scope: Scope, caller: impl Into<Caller>, sockets: &Sockets) -> Result<(), Turned> {
+    sockets.limiter.check(scope, caller).map_err(|limited| {
+        budget_rung(scope, "turned_away");
+        Turned::until(limited.wait)
+    })
+}
+
+/// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
+fn may_come(scope: Scope, caller: Caller, sockets: &Sockets) -> Result<(), Turned> {
+    if let Some(left) = sockets.directory.ledger().cooling(caller, clock::now()) {
+        budget_rung(Scope::WsRefused, "turned_away");
+        return Err(Turned::until(left));
+    }
+    open(scope, caller, sockets)
 }
 
 /// What somebody shows: an account's token, or something of a share link's.

@@ -28,8 +28,6 @@ pub struct Sockets {
     pub authenticator: Arc<Authenticator>,
     /// Knows names.
     pub people: People,
-    /// The flood budget of a socket.
-    pub rates: Rates,
     /// Knows share links.
     pub store: Store,
     /// Reads their tokens and tickets.
@@ -62,8 +60,7 @@ impl Sockets {
             links,
             people,
             proxies,
-            limiter: Limiter::new(rates.clone()),
-            rates,
+            limiter: Limiter::new(rates),
             connections: AtomicU64::new(0),
             logins: logins::Logins::default(),
             guests: guests::Guests::default(),

@@ -12,10 +12,11 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReaso
 use tokio::time::{sleep, timeout};
 
 use crate::actors::clock;
-use crate::actors::meters::{budget_hit, meters};
+use crate::actors::meters::{budget_hit, budget_rung, meters};
 use crate::actors::outbox::{Next, Outbox};
 use crate::domain::ids::ClientId;
-use crate::domain::rate::{Bucket, Rate, Scope, Verdict};
+use crate::domain::rate::{Bucket, Scope, Verdict};
+use crate::identity::Caller;
 use crate::limits;
 use crate::protocol::client::ClientFrame;
 use crate::protocol::close::Close;
@@ -23,7 +24,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::server::ServerFrame;
 use crate::ws::Sockets;
-use crate::ws::greeting::Greeting;
+use crate::ws::greeting::{Greeting, Turned};
 use crate::ws::pings::Pings;
 use crate::ws::seated::{Ended, Seated};
 
@@ -40,7 +41,7 @@ pub(super) async fn run(
     session: Session,
     messages: AggregatedMessageStream,
     dialect: Dialect,
-    greeting: Result<Box<Greeting>, Close>,
+    greeting: Result<Box<Greeting>, Turned>,
     sockets: Arc<Sockets>,
 ) {
     meters().connections.increment(1);
@@ -52,10 +53,13 @@ pub(super) async fn run(
         heard: Instant::now(),
         ends: None,
         flood: Bucket::default(),
-        flood_rate: sockets.rates.of(Scope::WsFlood),
         pings: Pings::new(),
         goodbye_said: false,
+        who: greeting.as_ref().ok().map(|greeting| greeting.caller()),
+        wait: greeting.as_ref().err().and_then(|turned| turned.wait),
+        sockets: sockets.clone(),
     };
+    let greeting = greeting.map_err(|turned| turned.close);
     let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.login()?, greeting.conn)));
     if let Some((login, conn)) = login {
         sockets.logins.add(login, conn, dialect, wire.outbox.clone());
@@ -81,7 +85,7 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
     // The presence dialect joins by the handshake; the full ones say hello first.
-    let (client, resume) = if wire.dialect.is_full() {
+    let (client, resume, watch) = if wire.dialect.is_full() {
         match Box::pin(timeout(limits::HELLO_DEADLINE, wire.hello())).await {
             Ok(Ok(Ok(hello))) => hello,
             Ok(Ok(Err(close))) => return Box::pin(wire.farewell(close)).await,
@@ -89,10 +93,10 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
             Err(_) => return Box::pin(wire.farewell(Close::Timeout)).await,
         }
     } else {
-        (ClientId(uuid::Uuid::now_v7()), None)
+        (ClientId(uuid::Uuid::now_v7()), None, false)
     };
     // Boxed, as the goodbye is: a connection that rests should not hold the room that its beginning and end need.
-    let mut seated = match Box::pin(greeting.sit(client, resume, wire.outbox.clone())).await {
+    let mut seated = match Box::pin(greeting.sit(client, resume, watch, wire.outbox.clone())).await {
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
@@ -115,10 +119,14 @@ struct Wire {
     /// When the token or the link ends that is all we know of its bearer, and with what it is closed then.
     ends: Option<(Instant, Close)>,
     flood: Bucket,
-    flood_rate: Rate,
     pings: Pings,
     /// Whether the client said goodbye in words, not only by closing.
     goodbye_said: bool,
+    /// Who is turned away for a while when this socket floods.
+    who: Option<Caller>,
+    /// When its client may come back, where that is not what the close code says.
+    wait: Option<Duration>,
+    sockets: Arc<Sockets>,
 }
 
 /// What woke the loop.
@@ -128,7 +136,8 @@ enum Event {
     Silence,
 }
 
-type Hello = (ClientId, Option<crate::protocol::client::Position>);
+/// The tab, where it left, and whether it watches the class.
+type Hello = (ClientId, Option<crate::protocol::client::Position>, bool);
 
 impl Wire {
     /// Waits for the first frame, which must be a hello.
@@ -138,7 +147,7 @@ impl Wire {
             match self.bytes(message).await? {
                 Heard::Frame(bytes) => {
                     return Ok(match ClientFrame::decode(&bytes, self.dialect) {
-                        Ok(ClientFrame::Hello { client, resume }) => Ok((client, resume)),
+                        Ok(ClientFrame::Hello { client, resume, watch }) => Ok((client, resume, watch)),
                         _ => Err(Close::BadRequest),
                     });
                 }
@@ -184,6 +193,7 @@ impl Wire {
                         self.write(frame.clone()).await?;
                     }
                 }
+                Event::Out(Next::Drained) => seated.emptied(),
                 Event::Out(Next::Close(close)) => return Ok(close),
                 Event::In(message) => match self.bytes(message).await? {
                     Heard::Frame(bytes) => match seated.hear(&bytes).await {
@@ -250,9 +260,11 @@ impl Wire {
             Some(Ok(message)) => message,
         };
         self.heard = Instant::now();
-        let now = clock::now();
-        if let Verdict::Wait(_) = self.flood.take(self.flood_rate, self.flood_rate.count.saturating_mul(2), 1, now) {
+        let (size, now) = (self.sockets.directory.sizes().of(Scope::WsFlood), clock::now());
+        if let Verdict::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
             budget_hit(Scope::WsFlood);
+            budget_rung(Scope::WsFlood, "closed");
+            self.wait = self.who.map(|who| self.sockets.directory.ledger().cool_down(who, now));
             return Ok(Heard::End(Close::RateLimited));
         }
         let text = self.dialect != Dialect::MsgPack;
@@ -309,6 +321,7 @@ impl Wire {
             let sent = timeout(limits::SILENCE_LIMIT, send(&mut self.session, Out::Fragment(place, bytes))).await;
             sent.map_err(|_| Gone)?.map_err(|_| Gone)?;
             first = false;
+            self.outbox.progressed();
             // Lets the connection write this one before it is given the next.
             tokio::task::yield_now().await;
         }
@@ -326,13 +339,14 @@ impl Wire {
 
     /// Ends the connection from this side: whatever the outbox still holds goes first.
     async fn farewell(&mut self, close: Close) -> Result<Close, Gone> {
-        self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
+        let bye = self.wait.map_or(ServerFrame::Bye(close), |wait| ServerFrame::ByeUntil(close, wait));
+        self.outbox.close(close, bye.encode(self.dialect));
         let saying = async {
             loop {
                 let outbox = &self.outbox;
                 match poll_fn(|cx| outbox.poll_next(cx)).await {
                     Next::Frame(frame) => self.write(frame).await?,
-                    Next::Latest(_) => {}
+                    Next::Latest(_) | Next::Drained => {}
                     Next::Close(close) => return Ok(close),
                 }
             }

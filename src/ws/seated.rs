@@ -2,20 +2,22 @@
 //! Called by `pump` for each message. Never decides a right or applies an operation: the board does.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::Addr;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, Leave, Said};
+use crate::actors::classroom::{ClassroomActor, Leave, Looked, Noticed, Said};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, Show, Shown, Submit};
+use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
 use crate::domain::ids::ConnId;
 use crate::limits;
-use crate::protocol::client::ClientFrame;
+use crate::protocol::client::{ClientFrame, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::people::Quality;
@@ -36,6 +38,8 @@ pub(super) struct Seated {
     pub(super) dialect: Dialect,
     pub(super) board: Addr<BoardActor>,
     pub(super) class: Option<Addr<ClassroomActor>>,
+    /// Whether the class follows what is looked at here.
+    pub(super) heeded: Option<Arc<AtomicBool>>,
     pub(super) outbox: Outbox,
     /// How long it may last, and with what it is closed then.
     pub(super) ends: Option<(Duration, Close)>,
@@ -48,11 +52,12 @@ pub(super) struct Seated {
 pub(super) struct Pulse {
     last: Duration,
     idle: bool,
+    said: Status,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { last: clock::now(), idle: false }
+        Self { last: clock::now(), idle: false, said: Status::Active }
     }
 }
 
@@ -68,8 +73,15 @@ impl Seated {
         }
         match frame {
             ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
-            ClientFrame::View(view) => self.show(Shown::View(view)),
-            ClientFrame::Status(status) => self.show(Shown::Status(status)),
+            ClientFrame::View(view) => {
+                self.pass_on(&view);
+                self.show(Shown::View(view));
+            }
+            ClientFrame::Status(status) => {
+                self.pulse.said = status;
+                self.notice(status);
+                self.show(Shown::Status(status));
+            }
             ClientFrame::Select(selection) => self.show(Shown::Select(selection)),
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
@@ -105,6 +117,7 @@ impl Seated {
     fn stirred(&mut self, now: Duration) {
         self.pulse.last = now;
         if std::mem::take(&mut self.pulse.idle) {
+            self.notice(self.pulse.said);
             self.note(Shown::Idle(false));
         }
     }
@@ -116,6 +129,9 @@ impl Seated {
             return Some(left);
         }
         if !std::mem::replace(&mut self.pulse.idle, true) {
+            if self.pulse.said != Status::Away {
+                self.notice(Status::Idle);
+            }
             self.note(Shown::Idle(true));
         }
         None
@@ -129,6 +145,22 @@ impl Seated {
     /// What is found out about the client, which is seldom and must not be lost.
     fn note(&self, what: Shown) {
         self.board.do_send(Show { conn: self.conn, what });
+    }
+
+    /// The class sees who works, too. May be lost, as everything of this kind.
+    fn notice(&self, status: Status) {
+        if let Some(class) = &self.class {
+            let _ = class.try_send(Noticed { conn: self.conn, status });
+        }
+    }
+
+    /// Lets the class follow, when it does.
+    fn pass_on(&self, view: &View) {
+        let wanted = self.heeded.as_ref().is_some_and(|heeded| heeded.load(Ordering::Relaxed));
+        if let Some(class) = self.class.as_ref().filter(|_| wanted) {
+            // Past the mailbox's bound: the last view must not be the one that is lost, and one socket leads.
+            class.do_send(Looked { conn: self.conn, view: view.clone() });
+        }
     }
 
     fn show(&self, what: Shown) {
@@ -154,6 +186,11 @@ impl Seated {
             // A full outbox has closed itself.
             let _ = self.outbox.push(payload);
         }
+    }
+
+    /// Everything that waited is written, and more was left out meanwhile.
+    pub(super) fn emptied(&self) {
+        self.board.do_send(Emptied { conn: self.conn });
     }
 
     /// Gives the seat back; `for_good` when nobody waits for its person to come back.

@@ -13,7 +13,7 @@ fn lesson_path(lesson: &Lesson, tail: &str) -> String {
 async fn ask(seat: &mut Seat, id: &str, mut frame: Value) {
     frame["id"] = json!(id);
     seat.send(&frame).await;
-    seat.expect_that("done", |done| done["id"] == id).await;
+    seat.expect_that("kept", |kept| kept["id"] == id).await;
 }
 
 /// Asks for a change that is refused with this code.
@@ -175,7 +175,7 @@ async fn p12_what_one_tutor_asks_for_happens_in_that_order() {
     let rev = lead.draw(stroke("meanwhile")).await;
     pupil.until_rev(rev).await;
     for number in 0..21 {
-        assert_eq!(lead.expect("done").await["id"], format!("l{number}"));
+        assert_eq!(lead.expect("kept").await["id"], format!("l{number}"));
     }
     cannot_draw(&mut pupil).await;
     assert_eq!(pupils[0].open(&lesson).await.welcome["class"]["locks"]["all"], true);

@@ -285,7 +285,14 @@ impl Driver for Class {
             "saved" => self.hear_saved(person, board, frame["rev"].as_u64().unwrap_or(0)),
             "cursors" => self.hear_cursors(person, &frame),
             "drawing" => self.hear_drawing(person, &frame, now),
+            "tail" => {
+                for missed in frame["ops"].as_array().into_iter().flatten() {
+                    self.hear_ops(person, board, missed, None);
+                }
+                self.hear_saved(person, board, frame["saved"].as_u64().unwrap_or(0));
+            }
             "snapshot" => {
+                self.hear_saved(person, board, frame["saved"].as_u64().unwrap_or(0));
                 let (epoch, rev) = (frame["epoch"].as_u64().unwrap_or(0), frame["rev"].as_u64().unwrap_or(0));
                 self.people[person].copies.insert(board, Copy::read(epoch, rev, &frame["state"]));
             }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::budgets::Allowance;
 use super::presence::shows_places;
-use super::seats::{Allowance, Member};
+use super::seats::Member;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Show, Shown};
@@ -15,7 +16,6 @@ use crate::actors::meters::meters;
 use crate::domain::ids::{ConnId, UserId};
 use crate::domain::rate::Scope;
 use crate::protocol::client::{Cursor, View};
-use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::people::Selection;
@@ -62,8 +62,8 @@ impl Awake {
             Shown::Cursor(cursor) => match self.allow_cursor(user) {
                 Allowance::Take => self.point(conn, user, cursor, ctx),
                 Allowance::Drop(None) => {}
-                Allowance::Drop(Some(wait)) => self.tell_budget(conn, Scope::WsCursor, wait),
-                Allowance::Flood => self.close_seat(conn, Close::RateLimited),
+                Allowance::Drop(Some((scope, wait))) => self.tell_budget(conn, scope, wait),
+                Allowance::Flood => self.close_flood(conn, user),
             },
             Shown::View(view) => {
                 if self.allow_talk(user) {
@@ -75,6 +75,7 @@ impl Awake {
                     && let Some(seat) = self.seats.get_mut(&conn)
                 {
                     seat.mood.said = status;
+                    self.charge_deliveries(&[user], self.seats.len(), clock::now());
                     self.refresh(Some(conn), user);
                 }
             }
@@ -101,6 +102,7 @@ impl Awake {
                 {
                     member.person.color = color;
                     let person = member.person.clone();
+                    self.charge_deliveries(&[user], self.seats.len(), clock::now());
                     self.tell_others(Some(conn), &ServerFrame::Joined(&person));
                 }
             }
@@ -109,7 +111,7 @@ impl Awake {
 
     fn tell_budget(&mut self, conn: ConnId, scope: Scope, wait: Duration) {
         let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms });
+        self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms, used: 1.0 });
     }
 
     fn point(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
@@ -173,6 +175,8 @@ impl Awake {
         let deliveries = moved.len() * others;
         self.shard.pace.note(deliveries as u64, now);
         meters().deliveries.increment(deliveries as u64);
+        self.charge_deliveries(&moved, others, now);
+        self.charge_deliveries(&looked, others, now);
         let source = std::mem::take(&mut self.tick.source);
         let selected = std::mem::take(&mut self.tick.selected);
         let people = &self.people;

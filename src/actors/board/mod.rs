@@ -3,9 +3,12 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
+mod behind;
+mod budgets;
 mod cursors;
 mod durability;
 mod load;
+mod peek;
 mod presence;
 mod saves;
 mod seats;
@@ -20,14 +23,15 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
+use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
 use self::presence::Leaving;
-pub(crate) use self::seats::burst;
-use self::seats::{Budgets, Member, Seat};
+use self::seats::{Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::messages::{BoardError, Declined, Observed};
+use crate::actors::ledger::{Pool, SharedPool};
+use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use crate::domain::board::Board;
@@ -77,10 +81,16 @@ struct Awake {
     leaving: Leaving,
     me: WeakAddr<BoardActor>,
     budgets: HashMap<UserId, Budgets>,
+    /// What all at this board spend together …
+    pool: Pool,
+    /// … and all of its lesson.
+    class_pool: Option<SharedPool>,
     tick: Tick,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, Arc<SharedState>)>,
+    /// What each has done here since the board woke.
+    pulses: HashMap<UserId, Pulse>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -222,6 +232,8 @@ impl Actor for BoardActor {
 impl Awake {
     fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
+        let access = Access::new(found.access);
+        let class_pool = access.class().map(|class| directory.ledger().class(class, clock::now()));
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
         Self {
             id,
@@ -229,15 +241,18 @@ impl Awake {
             directory,
             board: found.board,
             epoch: found.epoch,
-            access: Access::new(found.access),
+            access,
             seats: HashMap::new(),
             people: HashMap::new(),
             leaving: Leaving::default(),
             me,
             budgets: HashMap::new(),
+            pool: Pool::default(),
+            class_pool,
             tick: Tick::default(),
             durability,
             shared_state: None,
+            pulses: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,

@@ -21,6 +21,7 @@ use crate::domain::ids::{ClientId, ConnId, Rev, UserId};
 use crate::limits;
 use crate::protocol::server::ServerFrame;
 
+const RATE_LIMITED: &str = "rate_limited";
 const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
 impl Awake {
@@ -36,12 +37,17 @@ impl Awake {
             && let Err(refused) = self.may_submit(user, bytes, &ops)
         {
             meters().refused.increment(1);
-            return self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
+            self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
+            if refused.code == RATE_LIMITED {
+                self.lose_patience(conn, user);
+            }
+            return;
         }
         let id = key.id.clone();
         match self.board.submit(key, ops, Timestamp::now(), false) {
             Ok(Outcome::Fresh(entry)) => {
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
+                self.tell_warning(conn, user);
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Ok(Outcome::Repeat(receipt)) => {
@@ -71,7 +77,7 @@ impl Awake {
             return Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
         }
         self.allow_batch(user, bytes).map_err(|wait| Refused {
-            code: "rate_limited",
+            code: RATE_LIMITED,
             detail: "too many operations at once",
             index: None,
             wait: Some(wait),
@@ -106,6 +112,7 @@ impl Awake {
         ctx: &mut Context<BoardActor>,
     ) {
         meters().batches.increment(1);
+        self.pulse(entry);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
         self.tell_others(author, &ServerFrame::Ops(entry));
         self.durability.accepted(entry.rev, entry.ops.len());
@@ -186,6 +193,7 @@ impl Awake {
     ) -> Result<Ticket, BoardError> {
         let (rev, at, digest, change) = match outcome.map_err(BoardError::Refused)? {
             Outcome::Fresh(entry) => {
+                self.charge_save(entry.key.author, entry.ops.len());
                 self.publish(None, &entry, span, ctx);
                 (entry.rev, entry.at, entry.digest, Change::Accepted)
             }

@@ -1,5 +1,5 @@
-//! Seats: who is connected to this board, what they are told, and their budgets.
-//! Used by the board actor's turns. Never waits for a reader: one that is too slow loses its seat and may resume.
+//! Seats: who is connected to this board, and what they are told. Used by the board actor's turns.
+//! Never waits for a reader: one that is too slow falls behind, or loses its seat and may resume.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +7,17 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
+use super::behind::{kind_of, tail_bytes};
 use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
-use crate::actors::clock;
 use crate::actors::messages::{Attach, Declined, Door};
-use crate::actors::meters::{budget_hit, meters};
+use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
 use crate::domain::access::Standing;
-use crate::domain::ids::{ClassroomId, ClientId, ConnId, SessionId, UserId};
+use crate::domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
-use crate::domain::rate::{Bucket, Scope, Verdict};
 use crate::limits;
-use crate::protocol::client::{Cursor, Position, Status, View};
+use crate::protocol::client::{Cursor, Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::people::Selection;
@@ -40,13 +39,19 @@ pub(super) struct Seat {
 
 impl Seat {
     pub(super) fn say(&self, frame: &Once<'_, '_>) -> bool {
-        frame.get(self.dialect).is_none_or(|payload| self.outbox.push(payload.clone()).is_ok())
+        let kind = kind_of(frame.frame());
+        frame.get(self.dialect).is_none_or(|payload| self.outbox.push_as(payload.clone(), kind).is_ok())
     }
 
     pub(super) fn close(&self, close: Close) {
         // Whether the board or only the link is gone is not for guests to know.
         let close = if self.is_guest && close == Close::NotFound { Close::Forbidden } else { close };
         self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
+    }
+
+    /// Closes it for at least so long.
+    fn close_for(&self, close: Close, wait: Duration) {
+        self.outbox.close(close, ServerFrame::ByeUntil(close, wait).encode(self.dialect));
     }
 }
 
@@ -64,29 +69,9 @@ pub(super) struct Member {
     pub(super) leaves: Option<Duration>,
 }
 
-/// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
-#[derive(Default)]
-pub(super) struct Budgets {
-    cursor: Bucket,
-    cursor_flood: Bucket,
-    ops: Bucket,
-    bytes: Bucket,
-    talk: Bucket,
-    /// Whether this user was told that cursors are being dropped, once for each spell.
-    told: bool,
-}
-
-/// What a budget says of a cursor move.
-pub(super) enum Allowance {
-    Take,
-    /// Drop it; `Some` the first time of a spell.
-    Drop(Option<Duration>),
-    Flood,
-}
-
 impl Awake {
     pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), Declined> {
-        let Attach { conn, user, name, client, dialect, outbox, resume, door, class } = attach;
+        let Attach { conn, user, name, client, dialect, outbox, resume, door, class, address } = attach;
         if self.draining {
             return Err(Declined::Close(Close::Moved));
         }
@@ -124,12 +109,17 @@ impl Awake {
         }
         let seat = Seat { user, client, dialect, outbox, is_guest, standing, mood: Mood::new() };
         // The outbox is new, so the one frame fits whatever its size.
-        let content = self.content(resume, dialect);
+        let resume = resume.filter(|at| at.epoch == self.epoch).map(|at| at.rev);
+        let content = self.content(resume, usize::MAX, dialect);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
         let apart = self.keeps_apart(&seat);
         let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
+        if dialect.is_full() {
+            seat.outbox.follow(self.board.rev());
+        }
+        self.spends_from(user, address);
         if !self.shard.health.flows() {
             self.durability.waiting_told = true;
             seat.say(&Once::new(&ServerFrame::Journal { flowing: false }));
@@ -169,12 +159,13 @@ impl Awake {
         }))
     }
 
-    /// What a newcomer gets: what it missed, or the whole document. The presence dialect has no word for either.
-    fn content(&mut self, resume: Option<Position>, dialect: Dialect) -> Content {
+    /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
+    /// bytes, or the whole document. The presence dialect has no word for either.
+    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect) -> Content {
         if !dialect.is_full() {
             return Content::Tail(Vec::new());
         }
-        let tail = resume.filter(|at| at.epoch == self.epoch).and_then(|at| self.board.since(at.rev));
+        let tail = from.and_then(|rev| self.board.since(rev)).filter(|tail| tail_bytes(tail) <= most);
         tail.map_or_else(|| Content::State(self.shared_state()), Content::Tail)
     }
 
@@ -223,6 +214,7 @@ impl Awake {
         meters().seats.decrement(1);
         if seat.outbox.is_severed() {
             meters().slow_readers.increment(1);
+            slow_reader("closed");
             tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, it may come back and resume");
         }
         self.people.get_mut(&seat.user)?.seats -= 1;
@@ -260,8 +252,16 @@ impl Awake {
     }
 
     pub(super) fn close_seat(&mut self, conn: ConnId, close: Close) {
+        self.close_seat_for(conn, close, None);
+    }
+
+    /// Closes a seat; with a time, its client is told not to come back before.
+    pub(super) fn close_seat_for(&mut self, conn: ConnId, close: Close, wait: Option<Duration>) {
         if let Some(seat) = self.seats.get(&conn) {
-            seat.close(close);
+            match wait {
+                Some(wait) => seat.close_for(close, wait),
+                None => seat.close(close),
+            }
             self.unseat(conn, !matches!(close.advice(), Advice::ComeBack(_)));
         }
     }
@@ -312,84 +312,12 @@ impl Awake {
         });
         self.rights_end = Some((end, timer));
     }
-
-    pub(super) fn allow_cursor(&mut self, user: UserId) -> Allowance {
-        let (rates, now) = (self.directory.rates(), clock::now());
-        let budgets = self.budgets.entry(user).or_default();
-        let flood = rates.of(Scope::WsCursorFlood);
-        if let Verdict::Wait(_) = budgets.cursor_flood.take(flood, flood.count, 1, now) {
-            budget_hit(Scope::WsCursorFlood);
-            return Allowance::Flood;
-        }
-        let rate = rates.of(Scope::WsCursor);
-        match budgets.cursor.take(rate, rate.count, 1, now) {
-            Verdict::Pass { left } => {
-                if left > rate.count / 2 {
-                    budgets.told = false;
-                }
-                Allowance::Take
-            }
-            Verdict::Wait(wait) => {
-                budget_hit(Scope::WsCursor);
-                let first = !std::mem::replace(&mut budgets.told, true);
-                Allowance::Drop(first.then_some(wait))
-            }
-        }
-    }
-
-    /// Whether a batch of so many bytes fits the user's budgets; else how long to wait.
-    pub(super) fn allow_batch(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
-        let (rates, now) = (self.directory.rates(), clock::now());
-        let budgets = self.budgets.entry(user).or_default();
-        let (ops, volume) = (rates.of(Scope::WsOps), rates.of(Scope::WsBytes));
-        if let Verdict::Wait(wait) = budgets.ops.take(ops, burst(Scope::WsOps, ops.count), 1, now) {
-            budget_hit(Scope::WsOps);
-            return Err(wait);
-        }
-        let cost = u32::try_from(bytes).unwrap_or(u32::MAX);
-        match budgets.bytes.take(volume, burst(Scope::WsBytes, volume.count), cost, now) {
-            Verdict::Pass { .. } => Ok(()),
-            Verdict::Wait(wait) => {
-                budget_hit(Scope::WsBytes);
-                Err(wait)
-            }
-        }
-    }
-
-    pub(super) fn allow_talk(&mut self, user: UserId) -> bool {
-        let (rate, now) = (self.directory.rates().of(Scope::WsTalk), clock::now());
-        let passes = matches!(
-            self.budgets.entry(user).or_default().talk.take(rate, burst(Scope::WsTalk, rate.count), 1, now),
-            Verdict::Pass { .. }
-        );
-        if !passes {
-            budget_hit(Scope::WsTalk);
-        }
-        passes
-    }
-
-    pub(super) fn forget_full_budgets(&mut self) {
-        let now = clock::now();
-        let people = &self.people;
-        self.budgets.retain(|user, b| {
-            people.contains_key(user)
-                || ![b.cursor, b.cursor_flood, b.ops, b.bytes, b.talk].iter().all(|bucket| bucket.is_full(now))
-        });
-    }
 }
 
 /// The class of a board, for those who did not come in by the class's door.
 fn class_ids((classroom, session): (ClassroomId, SessionId)) -> Object {
     let ids = [("classroom", classroom.to_string()), ("session", session.to_string())];
     ids.into_iter().map(|(key, id)| (key.to_owned(), id.into())).collect()
-}
-
-/// How much of a budget may be spent at once: a hand draws in spells, and a returning client resends what it kept.
-pub(crate) fn burst(scope: Scope, count: u32) -> u32 {
-    match scope {
-        Scope::WsOps | Scope::WsBytes => count.saturating_mul(4),
-        _ => count,
-    }
 }
 
 /// Twelve colours that differ on white; the same person has the same one everywhere.

@@ -5,8 +5,8 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Fenced, JournalState,
-    Observe, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
+    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Emptied, Fenced,
+    JournalState, Observe, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
 };
 use crate::protocol::close::Close;
 use crate::protocol::server::ServerFrame;
@@ -25,6 +25,16 @@ impl Handler<Detach> for BoardActor {
     fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
             awake.detach(detach.conn, detach.for_good);
+        }
+    }
+}
+
+impl Handler<Emptied> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, emptied: Emptied, _: &mut Context<Self>) {
+        if let Ok(awake) = self.awake() {
+            awake.bring_back(emptied.conn);
         }
     }
 }

@@ -2,30 +2,45 @@
 //! down to its boards. Called by `ws` (entering, speaking, leaving) and `directory` (changes made over REST). Never sees
 //! an operation or a cursor.
 
+mod beam;
 mod boards;
+mod events;
+mod eyes;
 mod isolation;
 mod lead;
+mod notes;
 mod rights;
 mod room;
 mod talk;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::beam::Beam;
+pub use self::events::Answer;
+use self::events::Events;
+use self::eyes::Eyes;
+pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
+pub use self::lead::Looked;
 use self::rights::Desk;
-pub use self::rights::shown as shown_locks;
 use self::room::{Room, Seat};
+pub use self::talk::Asked;
+use self::talk::Budgets;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
+use crate::domain::access::Standing;
+use crate::domain::classroom::{ClassState, Who};
 use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use crate::domain::json::{Object, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
+use crate::protocol::client::Status;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::store::{BoardSession, SessionAccess, StoreError};
@@ -42,6 +57,10 @@ pub struct ClassroomActor {
     known: Result<SessionAccess, Close>,
     room: Room,
     desk: Desk,
+    eyes: Eyes,
+    events: Events,
+    beam: Beam,
+    budgets: Budgets,
     used: Duration,
 }
 
@@ -67,6 +86,8 @@ pub struct Entered {
     pub board: BoardId,
     /// How the class stands, for the welcome's `class`: whoever comes late lands where the others are.
     pub class: Arc<Object>,
+    /// Whether what the socket looks at is to be passed on with [`Looked`]; it changes while the socket lives.
+    pub heeded: Arc<AtomicBool>,
 }
 
 /// The socket has its welcome: what was said in class since [`Enter`] follows it.
@@ -75,6 +96,18 @@ pub struct Entered {
 pub struct Arrived {
     /// The socket.
     pub conn: ConnId,
+    /// Whether it asks to see the whole class.
+    pub watch: bool,
+}
+
+/// What somebody does at the moment, as they say themselves; may be lost.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Noticed {
+    /// The socket.
+    pub conn: ConnId,
+    /// What they do.
+    pub status: Status,
 }
 
 /// Leave class.
@@ -110,31 +143,59 @@ impl ClassroomActor {
     #[must_use]
     pub fn new(classroom: ClassroomId, session: SessionId, directory: Directory) -> Self {
         let known = Err(Close::Moved);
-        Self { classroom, session, directory, known, room: Room::default(), desk: Desk::default(), used: clock::now() }
+        Self {
+            classroom,
+            session,
+            directory,
+            known,
+            room: Room::default(),
+            desk: Desk::default(),
+            eyes: Eyes::default(),
+            events: Events::default(),
+            beam: Beam::default(),
+            budgets: Budgets::default(),
+            used: clock::now(),
+        }
     }
 
-    /// Reads members, rules and status; the mailbox waits, so that nobody is judged by what held before.
+    /// Reads members, rules and status, and at first how the lesson stands; the mailbox waits, so that nobody is judged by
+    /// what held before.
     fn read(&mut self, ctx: &mut Context<Self>, change: Option<Reread>) {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
-        let reading = async move { store.session_access(classroom, session).await };
+        let unread = !self.events.loaded;
+        let reading = async move {
+            let access = store.session_access(classroom, session).await?;
+            let stands = if unread { Some(store.class_state(session).await?) } else { None };
+            Ok((access, stands))
+        };
         ctx.wait(reading.into_actor(self).map(move |read, act, ctx| act.learned(read, change, ctx)));
     }
 
     fn learned(
         &mut self,
-        read: Result<Option<SessionAccess>, StoreError>,
+        read: Result<(Option<SessionAccess>, Option<ClassState>), StoreError>,
         change: Option<Reread>,
         ctx: &mut Context<Self>,
     ) {
         match read {
-            Ok(Some(access)) => {
+            Ok((Some(access), stands)) => {
+                if let Some(state) = stands {
+                    (self.events.state, self.events.loaded) = (state, true);
+                }
+                let now = jiff::Timestamp::now();
+                let known = self.known.as_ref().ok();
+                let changes = known.map(|known| notes::changes(known, &access, now)).unwrap_or_default();
                 self.known = Ok(access);
                 self.rights_learned(ctx);
+                self.tell_boards(None);
+                for (note, data) in changes {
+                    self.record(note, None, data, ctx);
+                }
                 if let Some(change) = change {
                     self.push(change, ctx);
                 }
             }
-            Ok(None) => {
+            Ok((None, _)) => {
                 self.known = Err(Close::NotFound);
                 self.dismiss(Close::NotFound);
                 self.forget(ctx);
@@ -193,11 +254,14 @@ impl ClassroomActor {
     }
 
     /// How the class stands, as a newcomer is told.
-    fn snapshot(&self, access: &SessionAccess) -> Object {
+    fn snapshot(&self, access: &SessionAccess, user: UserId, standing: Standing) -> Object {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
         class.insert("locks", self.locks());
+        let leads = Who::new(user, "".into(), standing).leads;
+        self.events.state.snapshot(&mut class, self.session, user, leads);
+        self.beam.snapshot(&mut class);
         class
     }
 
@@ -212,7 +276,9 @@ impl Actor for ClassroomActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.read(ctx, None);
         ctx.run_interval(HOUSEKEEPING, |act, ctx| {
-            if act.room.is_empty() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER {
+            act.budgets.forget_full();
+            if act.room.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
+            {
                 act.forget(ctx);
                 ctx.stop();
             }
@@ -231,27 +297,39 @@ impl Handler<Enter> for ClassroomActor {
         if !access.rights.live {
             return Err(Declined::Close(Close::SessionEnded));
         }
-        let class = Arc::new(self.snapshot(access));
+        let class = Arc::new(self.snapshot(access, enter.user, standing));
         let board = access.board;
-        self.room.enter(enter.conn, Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox));
-        Ok(Entered { board, class })
+        let seat = Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox);
+        let heeded = seat.heeded.clone();
+        self.room.enter(enter.conn, seat);
+        self.heed();
+        Ok(Entered { board, class, heeded })
     }
 }
 
 impl Handler<Arrived> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, arrived: Arrived, _: &mut Context<Self>) {
+    fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         self.room.arrived(arrived.conn);
+        self.shine_on(arrived.conn);
+        if arrived.watch {
+            self.watch(arrived.conn, ctx);
+        }
     }
 }
 
 impl Handler<Leave> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, leave: Leave, _: &mut Context<Self>) {
+    fn handle(&mut self, leave: Leave, ctx: &mut Context<Self>) {
         self.used = clock::now();
-        self.room.leave(leave.conn);
+        self.unwatch(leave.conn, ctx);
+        let Some(left) = self.room.leave(leave.conn) else { return };
+        let stays = self.room.seats().any(|(_, seat)| seat.user == left.user);
+        if !stays && self.beam.put_out(left.user) {
+            self.shine(leave.conn, ctx);
+        }
     }
 }
 
@@ -267,6 +345,7 @@ impl Handler<Said> for ClassroomActor {
             ClassFrame::Lead(frame) => self.lead_said(conn, frame, ctx),
             ClassFrame::Talk(frame) => self.talk_said(conn, frame, ctx),
             ClassFrame::Boards(frame) => self.boards_said(conn, frame, ctx),
+            ClassFrame::Eyes(frame) => self.eyes_said(conn, frame, ctx),
         }
     }
 }

@@ -45,7 +45,7 @@ impl ClassroomActor {
         let RightsFrame { id, change } = frame;
         if self.desk.waiting.len() >= limits::RIGHTS_WAITING {
             let detail = "too many changes wait already";
-            return self.refuse(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
+            return self.turn_down(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
         }
         self.desk.waiting.push_back(Asked { conn, user, id, change });
         self.next_change(ctx);
@@ -87,20 +87,20 @@ impl ClassroomActor {
         match made {
             Ok(()) => {
                 if let Some(id) = id {
-                    let done = Object::from_iter([("t", "done"), ("id", id)].map(|(key, word)| named(key, word)));
-                    self.room.tell(conn, &ServerFrame::Ready(&done));
+                    let kept = Object::from_iter([("t", "kept"), ("id", id)].map(|(key, word)| named(key, word)));
+                    self.room.tell(conn, &ServerFrame::Ready(&kept));
                 }
             }
-            Err(NotMade::Denied(denied)) => self.refuse(conn, id, denied.code(), denied.detail(), None),
-            Err(NotMade::NotFound) => self.refuse(conn, id, "not_found", "this lesson is not there any more", None),
+            Err(NotMade::Denied(denied)) => self.turn_down(conn, id, denied.code(), denied.detail(), None),
+            Err(NotMade::NotFound) => self.turn_down(conn, id, "not_found", "this lesson is not there any more", None),
             Err(NotMade::Store(error)) => {
                 tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
-                self.refuse(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
+                self.turn_down(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
             }
         }
     }
 
-    fn refuse(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
+    fn turn_down(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
         let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         self.room.tell(conn, &ServerFrame::Refused { id, code, detail, index: None, retry_after_ms });
     }

@@ -77,6 +77,14 @@ impl Document {
         self.root.byte_len()
     }
 
+    /// The text of an item; `None` when there is none of that id in that list of that page.
+    #[must_use]
+    pub fn item(&self, page: &str, collection: &str, id: &str) -> Option<Arc<[u8]>> {
+        let pages = self.pages()?;
+        let items = pages.get(pages.find(page)?)?.members()?.get(collection)?.list()?;
+        Some(items.get(items.find(id)?)?.bytes().clone())
+    }
+
     /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
     #[must_use]
     pub fn seen_by(&self, eyes: Eyes) -> Cow<'_, Self> {

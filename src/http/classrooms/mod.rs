@@ -4,10 +4,12 @@
 mod call;
 mod invite;
 pub mod members;
+pub mod overview;
 pub mod rights;
 pub mod rules;
 pub mod sessions;
 mod shapes;
+pub mod talk;
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;

@@ -2,14 +2,17 @@
 //! out by `actors::classroom`. Never judges who may, and never looks at a lesson.
 
 mod boards;
+mod eyes;
 mod isolation;
 mod lead;
 mod rights;
 mod talk;
+mod words;
 
 pub use boards::BoardsFrame;
+pub use eyes::EyesFrame;
 pub use isolation::IsolationFrame;
-pub use lead::LeadFrame;
+pub use lead::{Laser, LeadFrame};
 pub use rights::RightsFrame;
 pub use talk::TalkFrame;
 
@@ -29,6 +32,8 @@ pub enum ClassFrame {
     Talk(TalkFrame),
     /// Which boards there are.
     Boards(BoardsFrame),
+    /// How people are doing.
+    Eyes(EyesFrame),
 }
 
 impl ClassFrame {
@@ -42,5 +47,6 @@ impl ClassFrame {
             .or_else(|| Some(LeadFrame::read(kind, value)?.map(Self::Lead)))
             .or_else(|| Some(TalkFrame::read(kind, value)?.map(Self::Talk)))
             .or_else(|| Some(BoardsFrame::read(kind, value)?.map(Self::Boards)))
+            .or_else(|| Some(EyesFrame::read(kind, value)?.map(Self::Eyes)))
     }
 }

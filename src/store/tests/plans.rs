@@ -1,8 +1,9 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::store::{
-    accounts, assets, blobs, boards, boards_cold, class_rules, class_sessions, classes, client_events, event_pages,
-    events, exports, idempotency, jobs, links, logins, renditions, retention, revisions, sweeps, testing::TestDatabase,
+    accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
+    event_pages, events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions,
+    sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -34,6 +35,9 @@ const CROWD: &str = "
     INSERT INTO class_rule (classroom, session, account, what, allowed, until, made_by)
         SELECT pg_temp.id('class', i), pg_temp.id('session', i), pg_temp.id('account', i), 'pen', false,
             CASE i % 100 WHEN 0 THEN now() END, pg_temp.id('account', i) FROM n;
+    INSERT INTO class_event (session, seq, at, kind, author, person, about, data)
+        SELECT pg_temp.id('session', i / 4), i % 4 + 1, now(), (ARRAY['chat', 'hand', 'poll', 'vote'])[i % 4 + 1],
+            pg_temp.id('account', i), pg_temp.id('account', i), 1, '{}' FROM n;
     INSERT INTO event (id, at, category, action, actor, node, link)
         SELECT pg_temp.id('event', i), now(), 'share', 'share_viewed', pg_temp.id('account', i / 4),
             pg_temp.id('board', i / 4), pg_temp.id('link', i / 4) FROM n;
@@ -84,7 +88,9 @@ async fn every_query_finds_its_rows_by_an_index() {
         classes::QUERIES,
         class_rules::QUERIES,
         class_sessions::QUERIES,
+        overviews::QUERIES,
         client_events::QUERIES,
+        class_events::QUERIES,
         events::QUERIES,
         event_pages::QUERIES,
         links::QUERIES,

@@ -47,6 +47,9 @@ pub const LOUD: &[(&str, &str)] = &[
     ("M4SH_RATES_WS_BYTES", "1000000000/s"),
     ("M4SH_RATES_WS_TALK", "1000000/s"),
     ("M4SH_RATES_WS_FLOOD", "1000000/s"),
+    ("M4SH_RATES_WS_BOARD_BYTES", "1000000000/s"),
+    ("M4SH_RATES_WS_CLASS_BYTES", "1000000000/s"),
+    ("M4SH_RATES_WS_ADDRESS_BYTES", "1000000000/s"),
 ];
 
 /// Where a server listens; shared with the accounts made on it, so that they follow it through a restart.

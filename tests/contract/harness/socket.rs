@@ -78,18 +78,31 @@ pub struct Knock {
     dialect: Dialect,
     protocols: Vec<String>,
     authorization: Option<String>,
+    forwarded: Option<String>,
     client: Uuid,
     resume: Option<(u64, u64)>,
     replica: Option<Replica>,
     receive_buffer: Option<u32>,
+    watch: bool,
 }
 
 impl Knock {
     pub fn new(place: Place, path: &str, dialect: Dialect) -> Self {
         let protocols = vec![dialect.protocol().to_owned()];
-        let (authorization, resume, replica, receive_buffer) = (None, None, None, None);
         let path = path.to_owned();
-        Self { place, path, dialect, protocols, authorization, client: Uuid::new_v4(), resume, replica, receive_buffer }
+        Self {
+            place,
+            path,
+            dialect,
+            protocols,
+            authorization: None,
+            forwarded: None,
+            client: Uuid::new_v4(),
+            resume: None,
+            replica: None,
+            receive_buffer: None,
+            watch: false,
+        }
     }
 
     /// Carries the token in the `Authorization` header.
@@ -100,6 +113,12 @@ impl Knock {
     /// Carries this `Authorization` header.
     pub fn authorization(mut self, value: &str) -> Self {
         self.authorization = Some(value.to_owned());
+        self
+    }
+
+    /// Comes through a proxy that saw this address.
+    pub fn forwarded_for(mut self, address: &str) -> Self {
+        self.forwarded = Some(address.to_owned());
         self
     }
 
@@ -147,6 +166,12 @@ impl Knock {
         knock
     }
 
+    /// Asks to see the whole class.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
+        self
+    }
+
     /// Gives the kernel little room for what this reader has not read yet.
     pub fn narrow(mut self) -> Self {
         self.receive_buffer = Some(4096);
@@ -163,6 +188,9 @@ impl Knock {
         let mut request = format!("ws://{address}{}", self.path).into_client_request()?;
         if let Some(value) = &self.authorization {
             request.headers_mut().insert("Authorization", HeaderValue::try_from(value)?);
+        }
+        if let Some(address) = &self.forwarded {
+            request.headers_mut().insert("X-Forwarded-For", HeaderValue::try_from(address)?);
         }
         if !self.protocols.is_empty() {
             let offered = HeaderValue::try_from(self.protocols.join(", "))?;
@@ -187,18 +215,19 @@ impl Knock {
 
     /// Handshake and hello, and the code with which the socket is closed instead of welcomed.
     pub async fn turned_away(self) -> u16 {
+        let seat = self.refused_at_the_door().await;
+        seat.closed.clone().and_then(|closed| closed.code).unwrap_or(0)
+    }
+
+    /// The same, with all that was said meanwhile.
+    pub async fn refused_at_the_door(self) -> Seat {
         let path = self.path.clone();
         let mut seat = self.connect().await;
         // The refusal may come before or after the hello.
         let _ = seat.try_send(&json!({"t": "hello", "client": seat.client})).await;
-        let what = format!("{path} is closed");
-        within(&what, async {
-            while let Some(frame) = seat.heard().await {
-                assert_ne!(frame["t"], "welcome", "{path}: welcomed");
-            }
-            seat.closed().await
-        })
-        .await
+        seat.end().await;
+        assert!(seat.backlog.iter().all(|frame| frame["t"] != "welcome"), "{path}: welcomed");
+        seat
     }
 
     /// The same with a copy of the board that the tail continues.
@@ -209,11 +238,14 @@ impl Knock {
 
     /// The same, for times when the server may be away.
     pub async fn try_sit(self) -> Result<Seat, String> {
-        let resume = self.resume;
+        let (resume, watch) = (self.resume, self.watch);
         let mut seat = self.try_connect().await.map_err(|error| error.to_string())?;
         let mut hello = json!({"t": "hello", "client": seat.client});
         if let Some((epoch, rev)) = resume {
             hello["resume"] = json!({"epoch": epoch, "rev": rev});
+        }
+        if watch {
+            hello["watch"] = json!("class");
         }
         seat.try_send(&hello).await.map_err(|error| error.to_string())?;
         loop {
@@ -387,6 +419,20 @@ impl Seat {
                 let replica = self.replica.as_mut().expect("ops come after the welcome");
                 replica.apply(frame.number("rev"), &frame.list("ops"));
             }
+            Some("tail") => {
+                let replica = self.replica.as_mut().expect("a tail comes after the welcome");
+                for entry in frame.list("ops") {
+                    replica.apply(entry.number("rev"), &entry.list("ops"));
+                }
+                assert_eq!((replica.epoch, replica.rev), (frame.number("epoch"), frame.number("rev")), "all of it");
+                self.note_saved(frame);
+            }
+            Some("snapshot") => {
+                let (epoch, rev, state) = (frame.number("epoch"), frame.number("rev"), frame["state"].clone());
+                assert!(state.is_object() && rev > self.rev(), "it replaces what was missed: {frame}");
+                self.replica = Some(Replica { epoch, rev, state });
+                self.note_saved(frame);
+            }
             Some("accepted") => {
                 let replica = self.replica.as_mut().expect("answers come after the welcome");
                 let rev = frame.number("rev");
@@ -403,6 +449,13 @@ impl Seat {
             }
             _ => {}
         }
+    }
+
+    /// The watermark of a frame that brings a reader back: between the last one and its own revision.
+    fn note_saved(&mut self, frame: &Value) {
+        let (saved, rev) = (frame.number("saved"), frame.number("rev"));
+        assert!(saved >= self.saved && saved <= rev, "saved {saved} after {}: {rev}", self.saved);
+        self.saved = saved;
     }
 
     fn note_welcome(&mut self, frame: &Value) {

@@ -17,7 +17,7 @@ const LESSONS: &str = "Lessons";
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list_lessons, open_lesson, read_lesson, rename_lesson, end_lesson),
+    paths(list_lessons, open_lesson, read_lesson, rename_lesson, end_lesson, lesson_overview),
     tags((name = LESSONS, description = "A lesson has a board, which its members read and save by the board's id.")),
 )]
 pub struct Api;
@@ -129,3 +129,106 @@ fn rename_lesson() {}
     extensions(("x-m4sh-rate" = json!(Scope::ApiUser.name())), ("x-m4sh-errors" = json!(["forbidden"]))),
 )]
 fn end_lesson() {}
+
+/// A lesson at a glance.
+#[derive(ToSchema)]
+struct LessonOverview {
+    session: Uuid,
+    boards: Vec<OverviewBoard>,
+    /// Pupils, by name.
+    people: Vec<OverviewPerson>,
+    /// Whose hand is up.
+    hands: Vec<Uuid>,
+    counts: OverviewCounts,
+    /// After how many seconds without an operation somebody counts as stuck.
+    #[schema(example = 120)]
+    stuck_after: u64,
+}
+
+/// A board of the lesson.
+#[derive(ToSchema)]
+struct OverviewBoard {
+    board: Uuid,
+    kind: BoardKind,
+    /// Whose it is, when it is a pupil's own.
+    #[schema(required = true, example = json!(null))]
+    user: Option<Uuid>,
+    #[schema(example = "Right triangles")]
+    name: String,
+    #[schema(example = 12)]
+    rev: u64,
+    #[schema(example = 1)]
+    pages: u32,
+    /// People at it.
+    #[schema(example = 0)]
+    online: u32,
+    #[schema(required = true, example = json!(null))]
+    written_at: Option<Moment>,
+}
+
+/// For whom a board is.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum BoardKind {
+    Shared,
+    Pupil,
+    Group,
+}
+
+/// A pupil at work, or not.
+#[derive(ToSchema)]
+struct OverviewPerson {
+    user: Uuid,
+    #[schema(example = "Bohdan Shevchuk")]
+    name: String,
+    #[schema(example = "student")]
+    role: String,
+    state: AttentionState,
+    /// Where they did something last.
+    #[schema(required = true, example = json!(null))]
+    board: Option<Uuid>,
+    #[schema(required = true, example = json!(null))]
+    page: Option<String>,
+    #[schema(required = true, example = json!(null))]
+    last_op_at: Option<Moment>,
+    /// Batches since the boards woke.
+    #[schema(example = 0)]
+    ops: u64,
+    /// Strokes since the boards woke.
+    #[schema(example = 0)]
+    strokes: u64,
+    hand: bool,
+    done: bool,
+}
+
+/// How a pupil is.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum AttentionState {
+    Active,
+    Idle,
+    Away,
+    Stuck,
+    Gone,
+}
+
+/// Pupils by state.
+#[derive(ToSchema)]
+struct OverviewCounts {
+    active: u32,
+    idle: u32,
+    away: u32,
+    stuck: u32,
+    gone: u32,
+}
+
+/// A lesson at a glance
+///
+/// Boards, pupils and hands, as the tutor's socket with `watch: "class"` is told them. For those who lead or assist.
+#[utoipa::path(
+    get, path = "/api/v1/classrooms/{id}/sessions/{sid}/overview/", tag = LESSONS,
+    params(("id" = Uuid, Path, description = "The classroom."), ("sid" = Uuid, Path, description = "The lesson.")),
+    responses((status = 200, description = "How it stands.", body = LessonOverview)),
+    extensions(("x-m4sh-rate" = json!(Scope::ApiUser.name())), ("x-m4sh-errors" = json!(["forbidden"]))),
+)]
+fn lesson_overview() {}

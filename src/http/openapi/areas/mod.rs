@@ -17,6 +17,7 @@ pub mod saves;
 mod service;
 mod sharing;
 mod snapshots;
+mod talk;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Description> {
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
         rights::Api::openapi(),
+        talk::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),

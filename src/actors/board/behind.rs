@@ -1,0 +1,65 @@
+//! Readers that fell behind: what each frame is to them, and how they are brought back in one frame.
+//! Used by the board actor's turns; the outbox says who is behind, and since which revision. Never lets a revision be
+//! skipped: the tail or the state begins where the reader was told to.
+
+use std::sync::Arc;
+
+use super::Awake;
+use crate::actors::meters::slow_reader;
+use crate::actors::outbox::Kind;
+use crate::domain::ids::ConnId;
+use crate::protocol::CatchUp;
+use crate::protocol::server::{Content, Once, ServerFrame};
+
+/// What a frame is to a reader that falls behind.
+pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
+    match frame {
+        ServerFrame::Ops(entry) => Kind::Ops(entry.rev),
+        ServerFrame::Accepted { rev, .. } => Kind::Answer(Some(*rev)),
+        ServerFrame::Refused { .. } => Kind::Answer(None),
+        ServerFrame::Saved(_)
+        | ServerFrame::Joined(_)
+        | ServerFrame::Left(_)
+        | ServerFrame::Status(_)
+        | ServerFrame::View(..)
+        | ServerFrame::Selection(..) => Kind::Passing,
+        ServerFrame::Welcome(_)
+        | ServerFrame::CatchUp(_)
+        | ServerFrame::Can { .. }
+        | ServerFrame::Budget { .. }
+        | ServerFrame::Journal { .. }
+        | ServerFrame::Ended(_)
+        | ServerFrame::Ready(_)
+        | ServerFrame::Pong(_)
+        | ServerFrame::Bye(_)
+        | ServerFrame::ByeUntil(..) => Kind::Plain,
+    }
+}
+
+impl Awake {
+    /// A reader that was behind has taken everything that waited: it gets what it missed, the tail where that is the
+    /// smaller, else the document.
+    pub(super) fn bring_back(&mut self, conn: ConnId) {
+        let Some(seat) = self.seats.get(&conn) else { return };
+        let Some(from) = seat.outbox.behind() else { return };
+        let (user, dialect, is_guest, outbox) = (seat.user, seat.dialect, seat.is_guest, seat.outbox.clone());
+        let apart = self.keeps_apart(seat);
+        let most = self.board.document().byte_len();
+        let content = self.content(Some(from), most, dialect);
+        slow_reader(if matches!(content, Content::Tail(_)) { "tail" } else { "snapshot" });
+        let rev = self.board.rev();
+        let roster = self.roster_for(user, is_guest, apart);
+        let saved = self.durability.durable;
+        let missed = ServerFrame::CatchUp(Box::new(CatchUp { epoch: self.epoch, rev, saved, roster, content }));
+        let payload = Once::new(&missed).get(dialect).cloned();
+        drop(missed);
+        if let Some(payload) = payload {
+            outbox.caught_up(rev, payload);
+        }
+    }
+}
+
+/// Bytes of a tail, roughly: what its batches have, and their frames around them.
+pub(super) fn tail_bytes(entries: &[Arc<crate::domain::board::Entry>]) -> usize {
+    entries.iter().map(|entry| entry.ops.len() + 120).sum()
+}

@@ -1,0 +1,237 @@
+//! What each person at the board may spend, alone and together with others, and how far they have climbed on the ladder.
+//! Used by the board actor's turns before anything is taken in. Never forgets a budget that is not full again, so that
+//! coming back refills nothing.
+
+use std::time::Duration;
+
+use super::Awake;
+use crate::actors::clock;
+use crate::actors::ledger::{Cost, Scopes, SharedPool};
+use crate::actors::meters::{budget_hit, budget_rung};
+use crate::domain::budget::{Holder, Ladder, Look, Size, Sizes, Verdict};
+use crate::domain::ids::{ConnId, UserId};
+use crate::domain::rate::{Bucket, Scope, Verdict as Taken};
+use crate::protocol::close::Close;
+use crate::protocol::server::ServerFrame;
+
+/// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
+#[derive(Default)]
+pub(super) struct Budgets {
+    cursor: Bucket,
+    cursor_flood: Bucket,
+    ops: Bucket,
+    bytes: Bucket,
+    talk: Bucket,
+    ladder: Ladder,
+    /// Whether this user was told that cursors are being dropped, once for each spell.
+    told: bool,
+    /// What the user is to be told of an operation that passed.
+    warning: Option<Warning>,
+    /// What is shared with others from the address that they last came from; a guest's sends nothing.
+    address: Option<SharedPool>,
+}
+
+struct Warning {
+    scope: Scope,
+    left: u32,
+    used: f64,
+}
+
+/// What a budget says of a cursor move.
+pub(super) enum Allowance {
+    Take,
+    /// Drop it; `Some` the first time of a spell.
+    Drop(Option<(Scope, Duration)>),
+    Flood,
+}
+
+impl Budgets {
+    fn is_full(&self, now: Duration) -> bool {
+        let buckets = [self.cursor, self.cursor_flood, self.ops, self.bytes, self.talk];
+        self.ladder.is_calm(now) && buckets.iter().all(|bucket| bucket.is_full(now))
+    }
+
+    /// The user's own budgets of operations, with a batch of so many bytes added.
+    fn own(&self, sizes: &Sizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, Look)> {
+        let look = |scope, bucket, cost| (scope, Look::at(bucket, sizes.of(scope), cost, now));
+        let mut looks = Vec::with_capacity(8);
+        looks.push(look(Scope::WsOps, &self.ops, batches));
+        looks.push(look(Scope::WsBytes, &self.bytes, bytes));
+        looks
+    }
+}
+
+impl Awake {
+    /// From here on this user's operations count for that address, too.
+    pub(super) fn spends_from(&mut self, user: UserId, address: Option<SharedPool>) {
+        if address.is_some() {
+            self.budgets.entry(user).or_default().address = address;
+        }
+    }
+
+    /// Every budget that an operation of this user is a part of, with its cost added.
+    fn looks(&mut self, user: UserId, batches: u32, cost: Cost, now: Duration) -> Vec<(Scope, Look)> {
+        let directory = self.directory.clone();
+        let sizes = directory.sizes();
+        let budgets = self.budgets.entry(user).or_default();
+        let mut looks = budgets.own(sizes, batches, cost.bytes, now);
+        self.pool.look(user, Scopes::of(Holder::Board), sizes, cost, now, &mut looks);
+        if let Some(class) = &self.class_pool {
+            class.open().look(user, Scopes::of(Holder::Class), sizes, cost, now, &mut looks);
+        }
+        if let Some(address) = &budgets.address {
+            address.open().look(user, Scopes::of(Holder::Address), sizes, cost, now, &mut looks);
+        }
+        looks
+    }
+
+    /// Takes an operation's cost from what is shared.
+    fn charge_shared(&mut self, user: UserId, cost: Cost, now: Duration) {
+        let sizes = self.directory.sizes();
+        self.pool.charge(user, Scopes::of(Holder::Board), sizes, cost, now);
+        if let Some(class) = &self.class_pool {
+            class.open().charge(user, Scopes::of(Holder::Class), sizes, cost, now);
+        }
+        if let Some(address) = self.budgets.get(&user).and_then(|budgets| budgets.address.as_ref()) {
+            address.open().charge(user, Scopes::of(Holder::Address), sizes, cost, now);
+        }
+    }
+
+    /// How many seats get what one of them says.
+    fn audience(&self) -> u32 {
+        u32::try_from(self.seats.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Cursors, views and statuses that went to so many others. Only what is shared is charged, and each pool is opened once.
+    pub(super) fn charge_deliveries(&mut self, users: &[UserId], deliveries: usize, now: Duration) {
+        let cost = Cost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
+        let sizes = self.directory.sizes();
+        users.iter().for_each(|user| self.pool.charge(*user, Scopes::of(Holder::Board), sizes, cost, now));
+        if let Some(class) = &self.class_pool {
+            let mut class = class.open();
+            users.iter().for_each(|user| class.charge(*user, Scopes::of(Holder::Class), sizes, cost, now));
+        }
+    }
+
+    /// A REST save reaches the seats as a batch does. Its own rate was checked before; here it is only counted.
+    pub(super) fn charge_save(&mut self, user: UserId, bytes: usize) {
+        let cost = Cost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
+        self.charge_shared(user, cost, clock::now());
+    }
+
+    /// What may be lost is dropped while any budget of its user's operations is nearly used up.
+    fn presence(&mut self, user: UserId, now: Duration) -> Verdict {
+        let verdict = Ladder::presence(&self.looks(user, 0, Cost::default(), now));
+        if let Verdict::DropPresence { scope, .. } = verdict {
+            budget_rung(scope, "presence");
+        }
+        verdict
+    }
+
+    pub(super) fn allow_cursor(&mut self, user: UserId) -> Allowance {
+        let now = clock::now();
+        let directory = self.directory.clone();
+        let sizes = directory.sizes();
+        let (flood, own) = (sizes.of(Scope::WsCursorFlood), sizes.of(Scope::WsCursor));
+        let budgets = self.budgets.entry(user).or_default();
+        if let Taken::Wait(_) = budgets.cursor_flood.take(flood.rate, flood.burst, 1, now) {
+            budget_hit(Scope::WsCursorFlood);
+            budget_rung(Scope::WsCursorFlood, "closed");
+            return Allowance::Flood;
+        }
+        let over = match budgets.cursor.take(own.rate, own.burst, 1, now) {
+            Taken::Pass { left } => {
+                if let Verdict::DropPresence { scope, retry_after } = self.presence(user, now) {
+                    Some((scope, retry_after))
+                } else {
+                    if left > own.burst / 2 {
+                        self.budgets.entry(user).or_default().told = false;
+                    }
+                    None
+                }
+            }
+            Taken::Wait(wait) => {
+                budget_hit(Scope::WsCursor);
+                budget_rung(Scope::WsCursor, "presence");
+                Some((Scope::WsCursor, wait))
+            }
+        };
+        match over {
+            None => Allowance::Take,
+            Some(over) => {
+                let first = !std::mem::replace(&mut self.budgets.entry(user).or_default().told, true);
+                Allowance::Drop(first.then_some(over))
+            }
+        }
+    }
+
+    /// Whether a batch of so many bytes fits every budget that it is a part of; else how long to wait.
+    pub(super) fn allow_batch(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
+        let now = clock::now();
+        let cost = Cost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
+        let looks = self.looks(user, 1, cost, now);
+        let (ops, volume) = (self.directory.sizes().of(Scope::WsOps), self.directory.sizes().of(Scope::WsBytes));
+        let budgets = self.budgets.entry(user).or_default();
+        match budgets.ladder.operation(&looks) {
+            Verdict::Refuse { scope, retry_after } => {
+                budget_hit(scope);
+                budget_rung(scope, "refused");
+                return Err(retry_after);
+            }
+            Verdict::Warn { scope, left, used } => {
+                budget_rung(scope, "warned");
+                budgets.warning = Some(Warning { scope, left, used });
+            }
+            Verdict::Pass { .. } | Verdict::DropPresence { .. } | Verdict::Close => {}
+        }
+        let take = |bucket: &mut Bucket, size: Size, cost| bucket.charge(size.rate, size.burst, cost, now);
+        take(&mut budgets.ops, ops, 1);
+        take(&mut budgets.bytes, volume, cost.bytes);
+        self.charge_shared(user, cost, now);
+        Ok(())
+    }
+
+    /// Tells what a batch has used of a budget, the first time of a spell.
+    pub(super) fn tell_warning(&mut self, conn: ConnId, user: UserId) {
+        let warning = self.budgets.get_mut(&user).and_then(|budgets| budgets.warning.take());
+        if let Some(Warning { scope, left, used }) = warning {
+            self.tell(conn, &ServerFrame::Budget { class: scope.name(), left, retry_after_ms: 0, used });
+        }
+    }
+
+    /// A batch was refused as too many. Who goes on all the same is closed, and turned away for a while.
+    pub(super) fn lose_patience(&mut self, conn: ConnId, user: UserId) {
+        let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsRefused));
+        let ladder = &mut self.budgets.entry(user).or_default().ladder;
+        if ladder.refused(size, Scope::WsRefused, Duration::ZERO, now) == Verdict::Close {
+            budget_hit(Scope::WsRefused);
+            budget_rung(Scope::WsRefused, "closed");
+            let wait = self.directory.ledger().cool_down(user.into(), now);
+            tracing::info!(board = %self.id, %conn, %user, ?wait, "does not keep to a budget, and is turned away for a while");
+            self.close_seat_for(conn, Close::RateLimited, Some(wait));
+        }
+    }
+
+    /// Too many cursors by far. The first time it may be a slip.
+    pub(super) fn close_flood(&mut self, conn: ConnId, user: UserId) {
+        let wait = self.directory.ledger().slip(user.into(), clock::now());
+        self.close_seat_for(conn, Close::RateLimited, wait);
+    }
+
+    pub(super) fn allow_talk(&mut self, user: UserId) -> bool {
+        let (size, now) = (self.directory.sizes().of(Scope::WsTalk), clock::now());
+        let bucket = &mut self.budgets.entry(user).or_default().talk;
+        if let Taken::Wait(_) = bucket.take(size.rate, size.burst, 1, now) {
+            budget_hit(Scope::WsTalk);
+            budget_rung(Scope::WsTalk, "presence");
+            return false;
+        }
+        matches!(self.presence(user, now), Verdict::Pass { .. })
+    }
+
+    pub(super) fn forget_full_budgets(&mut self) {
+        let now = clock::now();
+        let people = &self.people;
+        self.budgets.retain(|user, budgets| people.contains_key(user) || !budgets.is_full(now));
+    }
+}

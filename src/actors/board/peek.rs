@@ -1,0 +1,72 @@
+//! What a tutor's feed asks of a board now and then: what changed, who worked. Turns of the board actor.
+//! Never keeps a board awake, and costs a board nothing while nobody looks but a count for each batch.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use jiff::Timestamp;
+use memchr::memmem;
+
+use super::{Awake, BoardActor, Phase};
+use crate::actors::messages::{News, Peek, Peeked, Pulse};
+use crate::domain::board::{Action, Entry, Op};
+use crate::domain::json::{Bounds, Value};
+
+/// In canonical text the members of an operation stand in this order.
+const STROKE: &[u8] = br#""kind":"stroke","op":"add""#;
+const UPDATE: &[u8] = br#""op":"update""#;
+
+impl Handler<Peek> for BoardActor {
+    type Result = MessageResult<Peek>;
+
+    fn handle(&mut self, peek: Peek, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(match &self.phase {
+            Phase::Awake(awake) => Some(awake.peek(&peek)),
+            Phase::Loading | Phase::Failed(_) | Phase::Gone => None,
+        })
+    }
+}
+
+impl Awake {
+    fn peek(&self, peek: &Peek) -> Peeked {
+        let rev = self.board.rev();
+        let news = peek.after.map(|after| {
+            let since = after.filter(|(epoch, _)| *epoch == self.epoch).and_then(|(_, rev)| self.board.since(rev));
+            match since {
+                Some(batches) => News::Batches(batches.into_iter().map(|batch| self.with_updated(batch)).collect()),
+                None => News::Document(self.board.document().clone()),
+            }
+        });
+        let online = self.people.values().filter(|member| member.seats > 0);
+        let online = online.map(|member| member.person.user).collect();
+        let pulses = self.pulses.iter().map(|(user, pulse)| (*user, *pulse)).collect();
+        Peeked { epoch: self.epoch, rev, pages: self.board.document().page_count(), news, pulses, online }
+    }
+
+    /// A batch, and what the items that it updates have become.
+    fn with_updated(&self, batch: Arc<Entry>) -> (Arc<Entry>, Vec<Op>) {
+        if memmem::find(&batch.ops, UPDATE).is_none() {
+            return (batch, Vec::new());
+        }
+        let ops = Op::parse_journal(batch.rev, &batch.ops).unwrap_or_default();
+        let updates = ops.into_iter().filter(|op| op.action == Action::Update);
+        let now = updates.filter_map(|mut op| {
+            let (page, collection) = (op.page_id.as_deref()?, op.kind.collection()?);
+            let text = self.board.document().item(page, collection, op.id.as_deref()?)?;
+            op.value = Value::parse(&text, Bounds { depth: usize::MAX, nodes: usize::MAX }).ok();
+            (op.action, op.patch) = (Action::Add, None);
+            Some(op)
+        });
+        let now = now.collect();
+        (batch, now)
+    }
+
+    /// Counts a batch for its author.
+    pub(super) fn pulse(&mut self, entry: &Entry) {
+        let none = Pulse { ops: 0, strokes: 0, last: Timestamp::UNIX_EPOCH };
+        let pulse = self.pulses.entry(entry.key.author).or_insert(none);
+        pulse.ops += 1;
+        pulse.strokes += memmem::find_iter(&entry.ops, STROKE).count() as u64;
+        pulse.last = entry.at;
+    }
+}

@@ -1,0 +1,117 @@
+//! Who works, who rests, who is away and who is stuck: one row for each pupil, told when it changes. Turns of the classroom
+//! actor. Never guesses: a row follows from sockets, statuses and the journal's times.
+
+use jiff::Timestamp;
+
+use super::super::ClassroomActor;
+use super::object;
+use crate::domain::access::Role;
+use crate::domain::ids::{BoardId, ConnId, UserId};
+use crate::domain::json::Value;
+use crate::protocol::client::Status;
+
+/// One pupil, as a tutor sees how they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Row {
+    pub(super) state: &'static str,
+    /// Where they did something last.
+    pub(super) board: Option<BoardId>,
+    pub(super) page: Option<String>,
+    pub(super) last: Option<Timestamp>,
+    pub(super) ops: u64,
+    pub(super) strokes: u64,
+    pub(super) hand: bool,
+    pub(super) done: bool,
+}
+
+impl ClassroomActor {
+    /// How a pupil is at this moment.
+    pub(super) fn row(&self, user: UserId, now: Timestamp) -> Row {
+        let (mut ops, mut strokes, mut last, mut place) = (0, 0, None, None);
+        for (board, watched) in &self.eyes.boards {
+            let Some(pulse) = watched.pulses.get(&user) else { continue };
+            ops += pulse.ops;
+            strokes += pulse.strokes;
+            if last.is_none_or(|last| pulse.last > last) {
+                last = Some(pulse.last);
+                place = Some((*board, watched.page()));
+            }
+        }
+        let here: Vec<(ConnId, Timestamp)> =
+            self.room.seats().filter(|(_, seat)| seat.user == user).map(|(conn, seat)| (conn, seat.since)).collect();
+        let quiet =
+            last.max(here.iter().map(|(_, since)| *since).min()).map_or(0, |at| now.duration_since(at).as_secs());
+        let statuses = || here.iter().filter_map(|(conn, _)| self.eyes.statuses.get(conn));
+        let state = if here.is_empty() {
+            "gone"
+        } else if !here.is_empty()
+            && statuses().count() == here.len()
+            && statuses().all(|status| *status == Status::Away)
+        {
+            "away"
+        } else if u64::try_from(quiet).unwrap_or(0) >= self.eyes.stuck_after.as_secs() {
+            "stuck"
+        } else if statuses().any(|status| *status == Status::Idle) {
+            "idle"
+        } else {
+            "active"
+        };
+        Row {
+            state,
+            board: place.map(|(board, _)| board),
+            page: place.and_then(|(_, page)| page.map(str::to_owned)),
+            last,
+            ops,
+            strokes,
+            hand: self.events.state.hand_is_up(user),
+            done: self.eyes.done.contains(&user),
+        }
+    }
+
+    /// Everybody of the class who is looked after: pupils.
+    pub(super) fn pupils(&self) -> Vec<UserId> {
+        let Ok(access) = &self.known else { return Vec::new() };
+        let mut pupils: Vec<_> =
+            access.rights.members.iter().filter(|(_, role)| **role == Role::Student).map(|(user, _)| *user).collect();
+        pupils.sort_unstable();
+        pupils
+    }
+
+    /// Tells what changed to all watchers, or everything to one.
+    pub(super) fn tell_attention(&mut self, whom: Option<ConnId>) {
+        let now = Timestamp::now();
+        let mut rows = Vec::new();
+        for user in self.pupils() {
+            let row = self.row(user, now);
+            if whom.is_some() || self.eyes.told.get(&user) != Some(&row) {
+                rows.push(shown(user, &row));
+            }
+            if whom.is_none() {
+                self.eyes.told.insert(user, row);
+            }
+        }
+        if rows.is_empty() && whom.is_none() {
+            return;
+        }
+        let seconds = self.eyes.stuck_after.as_secs();
+        let frame =
+            object([("t", Value::from("attention")), ("u", Value::Array(rows)), ("stuck_after", seconds.into())]);
+        self.tell_watchers(&frame, whom);
+    }
+}
+
+/// `[user, state, board, page, last_op_at (ms), ops, strokes, hand, done]`.
+fn shown(user: UserId, row: &Row) -> Value {
+    let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
+    Value::Array(vec![
+        user.to_string().into(),
+        row.state.into(),
+        or_null(row.board.map(|board| board.to_string().into())),
+        or_null(row.page.clone().map(Value::from)),
+        or_null(row.last.map(|at| at.as_millisecond().into())),
+        row.ops.into(),
+        row.strokes.into(),
+        row.hand.into(),
+        row.done.into(),
+    ])
+}

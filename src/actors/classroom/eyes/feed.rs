@@ -1,0 +1,203 @@
+//! The feed: boards are asked what changed, their thumbnails follow, and each watcher gets what their budget allows, the
+//! newest first in line next time. Turns of the classroom actor. Never queues: a watcher who is behind gets the newest state.
+
+use std::collections::{HashMap, HashSet};
+
+use actix::prelude::*;
+
+use super::super::ClassroomActor;
+use super::object;
+use crate::actors::clock;
+use crate::actors::messages::{News, Peek, Peeked, Pulse};
+use crate::domain::board::{Document, Op};
+use crate::domain::ids::{BoardId, Epoch, Rev, UserId};
+use crate::domain::json::{Bounds, Value};
+use crate::domain::rate::{Bucket, Scope, Verdict};
+use crate::domain::thumb::{Delta, Mark, Sheet};
+use crate::limits;
+use crate::past;
+use crate::protocol::server::ServerFrame;
+
+/// Marks in one row: some 4 KiB, so that no board holds the lane of a watcher for long.
+const ROW_MARKS: usize = 48;
+/// Bytes of one frame.
+const FRAME: usize = 12 * 1024;
+
+/// A board as the feed knows it.
+#[derive(Default)]
+pub(super) struct Watched {
+    at: Option<(Epoch, Rev)>,
+    sheet: Option<Sheet>,
+    /// Whether an answer, or a reading, is under way.
+    asking: bool,
+    pub(super) rev: Rev,
+    pub(super) pages: u32,
+    pub(super) online: HashSet<UserId>,
+    pub(super) pulses: HashMap<UserId, Pulse>,
+}
+
+impl Watched {
+    pub(super) fn page(&self) -> Option<&str> {
+        self.sheet.as_ref().map(Sheet::page)
+    }
+}
+
+/// What one watcher has, and may have.
+#[derive(Default)]
+pub(super) struct Watcher {
+    has: HashMap<BoardId, (String, u64)>,
+    budget: Bucket,
+    /// Which board comes first next time, so that none is always last.
+    turn: usize,
+}
+
+impl ClassroomActor {
+    /// Asks each board what changed, and tells what is known.
+    pub(super) fn look(&mut self, ctx: &mut Context<Self>) {
+        for (board, _) in self.lesson_boards() {
+            let watched = self.eyes.boards.entry(board).or_default();
+            if watched.asking {
+                continue;
+            }
+            let after = watched.sheet.as_ref().and(watched.at);
+            match self.directory.awake(board) {
+                Some(actor) => {
+                    watched.asking = true;
+                    let asking = actor.send(Peek { after: Some(after) });
+                    ctx.spawn(asking.into_actor(self).map(move |peeked, act, ctx| {
+                        act.peeked(board, peeked.ok().flatten(), ctx);
+                    }));
+                }
+                None if watched.sheet.is_none() && self.eyes.reads < limits::FEED_READS => {
+                    watched.asking = true;
+                    self.eyes.reads += 1;
+                    let store = self.directory.store().clone();
+                    let reading = async move {
+                        let past = past::document_at(&store, board, None).await.ok().flatten()?;
+                        let (rev, pages) = (past.rev, past.page_count);
+                        Some((rev, pages, drawn(past.document).await))
+                    };
+                    ctx.spawn(reading.into_actor(self).map(move |read, act, _| {
+                        act.eyes.reads -= 1;
+                        let Some(watched) = act.eyes.boards.get_mut(&board) else { return };
+                        watched.asking = false;
+                        if let Some((rev, pages, sheet)) = read {
+                            (watched.rev, watched.pages, watched.sheet, watched.at) = (rev, pages, sheet, None);
+                        }
+                    }));
+                }
+                None => watched.online.clear(),
+            }
+        }
+        self.tell_thumbs();
+    }
+
+    fn peeked(&mut self, board: BoardId, peeked: Option<Peeked>, ctx: &mut Context<Self>) {
+        let Some(watched) = self.eyes.boards.get_mut(&board) else { return };
+        watched.asking = false;
+        let Some(peeked) = peeked else { return };
+        let at = (peeked.epoch, peeked.rev);
+        (watched.rev, watched.pages) = (peeked.rev, peeked.pages);
+        watched.online = peeked.online.into_iter().collect();
+        watched.pulses = peeked.pulses.into_iter().collect();
+        match peeked.news {
+            None => {}
+            Some(News::Batches(batches)) => {
+                watched.at = Some(at);
+                let Some(sheet) = &mut watched.sheet else { return };
+                let followed = batches.into_iter().all(|(entry, now)| {
+                    let ops = Op::parse_journal(entry.rev, &entry.ops).unwrap_or_default();
+                    sheet.apply(&ops) && sheet.apply(&now)
+                });
+                if !followed {
+                    watched.at = None;
+                }
+            }
+            Some(News::Document(document)) => {
+                watched.asking = true;
+                ctx.spawn(drawn(document).into_actor(self).map(move |sheet, act, _| {
+                    let Some(watched) = act.eyes.boards.get_mut(&board) else { return };
+                    watched.asking = false;
+                    (watched.at, watched.sheet) = (Some(at), sheet);
+                    for watcher in act.eyes.watchers.values_mut() {
+                        // Versions begin anew with a new sheet.
+                        watcher.has.remove(&board);
+                    }
+                }));
+            }
+        }
+    }
+
+    /// Gives each watcher as many rows as their budget allows.
+    fn tell_thumbs(&mut self) {
+        let size = self.directory.sizes().of(Scope::WsFeed);
+        let (boards, now) = (self.lesson_boards(), clock::now());
+        let conns: Vec<_> = self.eyes.watchers.keys().copied().collect();
+        for conn in conns {
+            // Somebody whose lane is not empty is not given more to read: the newest state waits for them here.
+            if self.room.seat(conn).is_none_or(|seat| !seat.outbox.is_empty()) {
+                continue;
+            }
+            let Some(watcher) = self.eyes.watchers.get_mut(&conn) else { continue };
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            for step in 0..boards.len() {
+                let (board, _) = &boards[(watcher.turn + step) % boards.len()];
+                let Some(watched) = self.eyes.boards.get(board) else { continue };
+                let Some(sheet) = &watched.sheet else { continue };
+                let has = watcher.has.get(board).map(|(page, version)| (page.as_str(), *version));
+                let Some(delta) = sheet.since(has, ROW_MARKS) else { continue };
+                let row = row(*board, watched.rev, &delta);
+                let cost = row.to_canonical().len();
+                let price = u32::try_from(cost).unwrap_or(u32::MAX);
+                if bytes + cost > FRAME && !rows.is_empty()
+                    || matches!(watcher.budget.take(size.rate, size.burst, price, now), Verdict::Wait(_))
+                {
+                    watcher.turn = (watcher.turn + step) % boards.len();
+                    break;
+                }
+                watcher.has.insert(*board, (delta.page.to_owned(), delta.version));
+                bytes += cost;
+                rows.push(row);
+            }
+            if !rows.is_empty() {
+                let frame = object([("t", Value::from("thumbs")), ("b", Value::Array(rows))]);
+                self.room.tell(conn, &ServerFrame::Ready(&frame));
+            }
+        }
+    }
+}
+
+/// The thumbnail of a document, made on a thread for such work.
+async fn drawn(document: Document) -> Option<Sheet> {
+    let drawing = tokio::task::spawn_blocking(move || {
+        let mut text = Vec::with_capacity(document.byte_len());
+        document.write_state(&mut text);
+        let state = Value::parse(&text, Bounds { depth: usize::MAX, nodes: usize::MAX }).ok()?;
+        Some(Sheet::of(&state))
+    });
+    drawing.await.ok().flatten()
+}
+
+/// `[board, rev, page, full, marks, gone]`.
+fn row(board: BoardId, rev: Rev, delta: &Delta<'_>) -> Value {
+    Value::Array(vec![
+        board.to_string().into(),
+        rev.0.into(),
+        delta.page.into(),
+        delta.full.into(),
+        Value::Array(delta.marks.iter().map(|(key, mark)| shown(*key, mark)).collect()),
+        Value::Array(delta.gone.iter().map(|key| u64::from(*key).into()).collect()),
+    ])
+}
+
+/// `[key, form, color, width, [x, y, dx, dy, …]]`: the first place, and each other from the one before.
+fn shown(key: u32, mark: &Mark) -> Value {
+    let mut last = (0, 0);
+    let mut places = Vec::with_capacity(mark.points.len() * 2);
+    for (x, y) in &mark.points {
+        places.extend([Value::from(i64::from(x - last.0)), Value::from(i64::from(y - last.1))]);
+        last = (*x, *y);
+    }
+    let (key, width) = (u64::from(key), u64::from(mark.width));
+    Value::Array(vec![key.into(), mark.form.into(), (&*mark.color).into(), width.into(), Value::Array(places)])
+}

@@ -1,0 +1,189 @@
+//! A tutor's eyes: the boards of a lesson as live thumbnails, and who works, rests or is stuck. Turns of the classroom actor.
+//! Asks boards now and then, only while somebody watches; never keeps a board awake and never waits for one.
+
+mod attention;
+mod feed;
+mod overview;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+pub use overview::{AskOverview, Overview, OverviewBoard, OverviewPerson};
+
+use self::attention::Row;
+use self::feed::{Watched, Watcher};
+use super::{ClassroomActor, Noticed};
+use crate::domain::access::BoardFor;
+use crate::domain::ids::{BoardId, ConnId, UserId};
+use crate::domain::json::{Object, Value};
+use crate::limits;
+use crate::protocol::class::EyesFrame;
+use crate::protocol::client::Status;
+use crate::protocol::server::ServerFrame;
+
+/// What the eyes know of the lesson.
+pub(super) struct Eyes {
+    watchers: HashMap<ConnId, Watcher>,
+    boards: HashMap<BoardId, Watched>,
+    done: HashSet<UserId>,
+    statuses: HashMap<ConnId, Status>,
+    stuck_after: Duration,
+    /// What watchers were last told of each.
+    told: HashMap<UserId, Row>,
+    /// Sleeping boards that are being read.
+    reads: usize,
+    timers: Vec<SpawnHandle>,
+}
+
+impl Default for Eyes {
+    fn default() -> Self {
+        Self {
+            watchers: HashMap::new(),
+            boards: HashMap::new(),
+            done: HashSet::new(),
+            statuses: HashMap::new(),
+            stuck_after: limits::STUCK_AFTER,
+            told: HashMap::new(),
+            reads: 0,
+            timers: Vec::new(),
+        }
+    }
+}
+
+impl ClassroomActor {
+    /// A socket that has its welcome asks to see the whole class.
+    pub(super) fn watch(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        if !self.sees_all(user) {
+            return self.refuse_watch(conn, "forbidden", "only those who lead or assist see the whole class");
+        }
+        self.eyes.watchers.insert(conn, Watcher::default());
+        self.tell_boards(Some(conn));
+        self.tell_attention(Some(conn));
+        if self.eyes.timers.is_empty() {
+            let feed = ctx.run_interval(limits::FEED_EVERY, |act, ctx| act.look(ctx));
+            let attention = ctx.run_interval(limits::ATTENTION_EVERY, |act, _| act.tell_attention(None));
+            self.eyes.timers = vec![feed, attention];
+            self.look(ctx);
+        }
+    }
+
+    /// A socket has left class.
+    pub(super) fn unwatch(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
+        self.eyes.statuses.remove(&conn);
+        if self.eyes.watchers.remove(&conn).is_some() && self.eyes.watchers.is_empty() {
+            self.eyes.timers.drain(..).for_each(|timer| {
+                ctx.cancel_future(timer);
+            });
+            // What nobody looks at need not be remembered; the next watcher gets it anew.
+            self.eyes.boards.clear();
+            self.eyes.told.clear();
+        }
+    }
+
+    pub(super) fn eyes_said(&mut self, conn: ConnId, frame: EyesFrame, _: &mut Context<Self>) {
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        match frame {
+            EyesFrame::Done(on) => {
+                let changed = if on { self.eyes.done.insert(user) } else { self.eyes.done.remove(&user) };
+                if changed {
+                    let fields = [("t", Value::from("done")), ("user", user.to_string().into()), ("on", on.into())];
+                    self.tell_leaders(&object(fields), Some(user));
+                }
+            }
+            EyesFrame::Attention { stuck_after } => {
+                if !self.sees_all(user) {
+                    return self.refuse_watch(conn, "forbidden", "only those who lead or assist set this");
+                }
+                self.eyes.stuck_after = stuck_after;
+                let seconds = Value::from(stuck_after.as_secs());
+                let fields =
+                    [("t", Value::from("attention")), ("u", Value::Array(Vec::new())), ("stuck_after", seconds)];
+                self.tell_leaders(&object(fields), None);
+                self.tell_attention(None);
+            }
+        }
+    }
+
+    /// The lesson's boards, and for whom each is.
+    fn lesson_boards(&self) -> Vec<(BoardId, BoardFor)> {
+        let Ok(access) = &self.known else { return Vec::new() };
+        let shared = std::iter::once((access.board, BoardFor::Everybody));
+        shared.chain(access.others.iter().cloned()).take(limits::FEED_BOARDS).collect()
+    }
+
+    /// Tells the list of boards to one watcher, or to all after a change.
+    pub(super) fn tell_boards(&mut self, whom: Option<ConnId>) {
+        if self.eyes.watchers.is_empty() {
+            return;
+        }
+        let rows = self.lesson_boards().into_iter().map(|(board, whose)| {
+            let mut row = object([("board", Value::from(board.to_string()))]);
+            let kind = match &whose {
+                BoardFor::Everybody => "shared",
+                BoardFor::Pupil(pupil) => {
+                    row.insert("user", pupil.to_string());
+                    "pupil"
+                }
+                BoardFor::Group(members) => {
+                    let members: Vec<Value> = members.iter().map(|member| member.to_string().into()).collect();
+                    row.insert("users", members);
+                    "group"
+                }
+            };
+            row.insert("kind", kind);
+            if let Some(known) = self.eyes.boards.get(&board) {
+                row.insert("rev", known.rev.0);
+                row.insert("pages", u64::from(known.pages));
+                row.insert("online", known.online.len() as u64);
+            }
+            Value::Object(row)
+        });
+        let frame = object([("t", Value::from("boards")), ("boards", Value::Array(rows.collect()))]);
+        self.tell_watchers(&frame, whom);
+    }
+
+    /// Says a frame to one watcher, or to all.
+    fn tell_watchers(&mut self, frame: &Object, whom: Option<ConnId>) {
+        let conns: Vec<ConnId> = match whom {
+            Some(conn) => vec![conn],
+            None => self.eyes.watchers.keys().copied().collect(),
+        };
+        for conn in conns {
+            self.room.tell(conn, &ServerFrame::Ready(frame));
+        }
+    }
+
+    /// Says a frame to all who see everything, and to one person besides.
+    fn tell_leaders(&mut self, frame: &Object, besides: Option<UserId>) {
+        let Ok(access) = &self.known else { return };
+        let now = jiff::Timestamp::now();
+        let sees = |user| access.rights.standing(user, now).is_some_and(|standing| standing.role.sees_all());
+        self.room.tell_all(&ServerFrame::Ready(frame), |seat| Some(seat.user) == besides || sees(seat.user));
+    }
+
+    fn sees_all(&self, user: UserId) -> bool {
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, jiff::Timestamp::now()));
+        standing.is_some_and(|standing| standing.role.sees_all())
+    }
+
+    fn refuse_watch(&mut self, conn: ConnId, code: &str, detail: &str) {
+        self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
+    }
+}
+
+impl Handler<Noticed> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, noticed: Noticed, _: &mut Context<Self>) {
+        if self.room.seat(noticed.conn).is_some() {
+            self.eyes.statuses.insert(noticed.conn, noticed.status);
+        }
+    }
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Object {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}

@@ -1,0 +1,251 @@
+//! What is spent together and outlives a seat: the budgets of lessons and addresses, and who is turned away for a while.
+//! Kept by the directory; used by boards, which spend, and at the sockets' door. Never grows without bound: what is full
+//! again, and nobody holds, is forgotten.
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use crate::domain::budget::{Holder, Look, Shared, Size, Sizes};
+use crate::domain::ids::{ClassroomId, SessionId, UserId};
+use crate::domain::rate::Scope;
+use crate::identity::Caller;
+use crate::limits;
+
+/// Entries of each table that make it worth a look at which can go.
+const MANY: usize = 1_024;
+/// Entries at most; beyond it newcomers share one.
+const MOST: usize = 100_000;
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The budgets that many spend together, bytes and deliveries.
+#[derive(Default)]
+pub struct Pool {
+    bytes: Shared,
+    deliveries: Shared,
+}
+
+/// The names of a pool's two budgets.
+#[derive(Clone, Copy)]
+pub struct Scopes {
+    /// Of its bytes.
+    pub bytes: Scope,
+    /// Of its deliveries, where they are bounded.
+    pub deliveries: Option<Scope>,
+}
+
+impl Scopes {
+    /// The scopes of those who share such a pool.
+    #[must_use]
+    pub const fn of(holder: Holder) -> Self {
+        match holder {
+            Holder::Class => Self { bytes: Scope::WsClassBytes, deliveries: Some(Scope::WsClassDeliveries) },
+            Holder::Address => Self { bytes: Scope::WsAddressBytes, deliveries: None },
+            Holder::Board | Holder::Connection | Holder::User => {
+                Self { bytes: Scope::WsBoardBytes, deliveries: Some(Scope::WsBoardDeliveries) }
+            }
+        }
+    }
+}
+
+/// What one frame costs.
+#[derive(Clone, Copy, Default)]
+pub struct Cost {
+    /// Its bytes.
+    pub bytes: u32,
+    /// The seats that get it.
+    pub deliveries: u32,
+}
+
+impl Pool {
+    /// Both budgets with somebody's expense added.
+    pub fn look(
+        &self,
+        user: UserId,
+        scopes: Scopes,
+        sizes: &Sizes,
+        cost: Cost,
+        now: Duration,
+        looks: &mut Vec<(Scope, Look)>,
+    ) {
+        looks.push((scopes.bytes, self.bytes.look(user, sizes.of(scopes.bytes), cost.bytes, now)));
+        if let Some(scope) = scopes.deliveries {
+            looks.push((scope, self.deliveries.look(user, sizes.of(scope), cost.deliveries, now)));
+        }
+    }
+
+    /// Takes the cost from both.
+    pub fn charge(&mut self, user: UserId, scopes: Scopes, sizes: &Sizes, cost: Cost, now: Duration) {
+        let take = |shared: &mut Shared, size: Size, cost| {
+            if cost > 0 {
+                shared.charge(user, size, cost, now);
+            }
+        };
+        take(&mut self.bytes, sizes.of(scopes.bytes), cost.bytes);
+        if let Some(scope) = scopes.deliveries {
+            take(&mut self.deliveries, sizes.of(scope), cost.deliveries);
+        }
+    }
+
+    fn is_full(&self, now: Duration) -> bool {
+        self.bytes.is_full(now) && self.deliveries.is_full(now)
+    }
+}
+
+/// A pool that boards of several threads spend from.
+#[derive(Clone, Default)]
+pub struct SharedPool(Arc<Mutex<Pool>>);
+
+impl SharedPool {
+    /// The pool itself, for a moment.
+    pub fn open(&self) -> MutexGuard<'_, Pool> {
+        // A panic while it was held leaves sums, and nothing else.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who was closed for not keeping to a budget.
+struct Cooling {
+    until: Duration,
+    length: Duration,
+}
+
+/// See the module's words.
+#[derive(Default)]
+pub struct Ledger {
+    classes: DashMap<(ClassroomId, SessionId), SharedPool>,
+    addresses: DashMap<Caller, SharedPool>,
+    cooling: DashMap<Caller, Cooling>,
+    swept: AtomicU64,
+}
+
+impl Ledger {
+    /// The budgets of a lesson.
+    #[must_use]
+    pub fn class(&self, class: (ClassroomId, SessionId), now: Duration) -> SharedPool {
+        self.sweep(now);
+        pool(&self.classes, class)
+    }
+
+    /// The budgets of an address; `None` when so many addresses are known that this one goes uncounted.
+    #[must_use]
+    pub fn address(&self, address: Caller, now: Duration) -> SharedPool {
+        self.sweep(now);
+        let crowded = self.addresses.len() >= MOST && !self.addresses.contains_key(&address);
+        pool(&self.addresses, if crowded { Caller::CROWD } else { address })
+    }
+
+    /// Turns somebody away for a while, longer each time that it comes soon after the last; answers for how long.
+    pub fn cool_down(&self, who: Caller, now: Duration) -> Duration {
+        self.sweep(now);
+        let mut cooling = self.cooling.entry(who).or_insert(Cooling { until: now, length: Duration::ZERO });
+        let recent = now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY;
+        let next = if recent { cooling.length * 2 } else { Duration::ZERO };
+        cooling.length = next.clamp(limits::COOL_DOWN, limits::COOL_DOWN_MOST);
+        cooling.until = cooling.until.max(now + cooling.length);
+        cooling.until - now
+    }
+
+    /// Notes a flood that may have been a slip, such as a pointer that ran away: the first is forgiven, and answered by
+    /// `None`; one that comes soon after it cools its user down.
+    pub fn slip(&self, who: Caller, now: Duration) -> Option<Duration> {
+        self.sweep(now);
+        if self.cooling.get(&who).is_some_and(|cooling| now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY) {
+            return Some(self.cool_down(who, now));
+        }
+        self.cooling.insert(who, Cooling { until: now, length: Duration::ZERO });
+        None
+    }
+
+    /// For how long somebody is still turned away.
+    #[must_use]
+    pub fn cooling(&self, who: Caller, now: Duration) -> Option<Duration> {
+        let cooling = self.cooling.get(&who)?;
+        cooling.until.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    fn sweep(&self, now: Duration) {
+        let most = self.classes.len().max(self.addresses.len()).max(self.cooling.len());
+        let swept = self.swept.load(Ordering::Relaxed);
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let due = swept.saturating_add(u64::try_from(SWEEP.as_millis()).unwrap_or(u64::MAX));
+        if most < MANY || now_ms < due {
+            return;
+        }
+        if self.swept.compare_exchange(swept, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        forget_full(&self.classes, now);
+        forget_full(&self.addresses, now);
+        self.cooling.retain(|_, cooling| now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY);
+    }
+}
+
+fn pool<K: Eq + Hash>(pools: &DashMap<K, SharedPool>, key: K) -> SharedPool {
+    pools.entry(key).or_default().clone()
+}
+
+fn forget_full<K: Eq + Hash>(pools: &DashMap<K, SharedPool>, now: Duration) {
+    pools.retain(|_, pool| Arc::strong_count(&pool.0) > 1 || !pool.open().is_full(now));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rate::Rates;
+    use uuid::Uuid;
+
+    fn caller() -> Caller {
+        UserId(Uuid::now_v7()).into()
+    }
+
+    #[test]
+    fn b12_a_cool_down_grows_while_it_is_not_heeded_and_is_forgotten() {
+        let (ledger, who, now) = (Ledger::default(), caller(), Duration::from_secs(100));
+        assert_eq!(ledger.cooling(who, now), None);
+        assert_eq!(ledger.cool_down(who, now), limits::COOL_DOWN);
+        assert_eq!(ledger.cooling(who, now + Duration::from_secs(1)), Some(limits::COOL_DOWN - Duration::from_secs(1)));
+        let after = now + limits::COOL_DOWN;
+        assert_eq!(ledger.cooling(who, after), None);
+        assert_eq!(ledger.cool_down(who, after), limits::COOL_DOWN * 2);
+        let lengths: Vec<_> =
+            (1..9).map(|minute| ledger.cool_down(who, after + Duration::from_secs(60 * minute))).collect();
+        assert!(lengths.is_sorted() && lengths.ends_with(&[limits::COOL_DOWN_MOST]), "{lengths:?}");
+        assert_eq!(ledger.cool_down(who, Duration::from_secs(10_000)), limits::COOL_DOWN, "long ago");
+        assert_eq!(ledger.cooling(caller(), now), None, "nobody else");
+    }
+
+    #[test]
+    fn b12_the_first_runaway_pointer_is_forgiven_and_the_next_is_not() {
+        let (ledger, who, now) = (Ledger::default(), caller(), Duration::from_secs(100));
+        assert_eq!(ledger.slip(who, now), None);
+        assert_eq!(ledger.cooling(who, now), None);
+        assert_eq!(ledger.slip(who, now + Duration::from_secs(9)), Some(limits::COOL_DOWN));
+        assert_eq!(ledger.slip(caller(), now), None);
+        assert_eq!(ledger.slip(who, now + Duration::from_secs(1_000)), None, "long ago");
+    }
+
+    #[test]
+    fn b9_what_a_class_spent_is_not_forgotten_before_it_is_full_again() {
+        let (ledger, sizes) = (Ledger::default(), Sizes::new(&Rates::default()));
+        let class = (ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let (user, scopes, now) = (UserId(Uuid::now_v7()), Scopes::of(Holder::Class), Duration::from_secs(5));
+        let cost = Cost { bytes: 3 * 16_777_216, deliveries: 3_000_000 };
+        let used = |now| {
+            let mut looks = Vec::new();
+            ledger.class(class, now).open().look(user, scopes, &sizes, Cost::default(), now, &mut looks);
+            looks.into_iter().map(|(_, look)| look.used).fold(0.0, f64::max)
+        };
+        ledger.class(class, now).open().charge(user, scopes, &sizes, cost, now);
+        for _ in 0..2 * MANY {
+            let _ = ledger.class((ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7())), now + SWEEP);
+        }
+        assert!(used(now) > 0.2, "everybody left, and nothing is refilled by that");
+        let later = now + Duration::from_secs(60);
+        let _ = ledger.class((ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7())), later);
+        assert!(ledger.classes.len() <= 2, "what is full is nothing to keep: {}", ledger.classes.len());
+    }
+}

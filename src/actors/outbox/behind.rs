@@ -1,0 +1,93 @@
+//! A reader that fell behind: what is still queued for it and will be said anew is freed, what comes is left out, and one
+//! frame brings it back when it has taken the rest. Used by the outbox under its lock. Never leaves a gap: the reader is
+//! told everything up to `from`, and what brings it back begins there.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Kind, Queue, Shut, Waiting};
+use crate::actors::meters::slow_reader;
+use crate::domain::ids::Rev;
+use crate::limits;
+use crate::protocol::payload::Payload;
+
+/// What is kept of it.
+pub(super) struct Behind {
+    /// It was told everything up to here.
+    pub(super) from: Rev,
+    /// Whether the board was asked to bring it back.
+    pub(super) asked: bool,
+    /// Answers to its own batches, which wait until it knows the batches before them.
+    answers: Vec<Waiting>,
+    /// Bytes that were left out.
+    missed: usize,
+}
+
+impl Queue {
+    /// Frees what will be said anew. Does nothing for one that is behind already, or is told no operations.
+    pub(super) fn fall_behind(&mut self, now: Duration) {
+        let (Some(told), None) = (self.told, &self.behind) else { return };
+        let mut behind = Behind { from: told, asked: false, answers: Vec::new(), missed: 0 };
+        let mut first = None;
+        let mut kept = VecDeque::new();
+        // Only the frame that goes next can be exempt from the bound.
+        if self.lane.front().is_none_or(|front| matches!(front.kind, Kind::Ops(_) | Kind::Passing)) {
+            self.exempt = 0;
+        }
+        for waiting in self.lane.drain(..) {
+            match waiting.kind {
+                Kind::Ops(rev) => {
+                    // Its own answers before this batch stay: what they say comes before it.
+                    behind.from = *first.get_or_insert(Rev(rev.0.saturating_sub(1)));
+                    behind.missed += waiting.frame.len();
+                }
+                Kind::Passing => {}
+                Kind::Answer(_) if first.is_some() => behind.answers.push(waiting),
+                Kind::Answer(_) | Kind::Plain => kept.push_back(waiting),
+            }
+        }
+        self.lane_bytes = kept.iter().map(|waiting| waiting.frame.len()).sum();
+        self.lane = kept;
+        (self.slot, self.lead) = (None, None);
+        self.behind = Some(Box::new(behind));
+        self.taken.get_or_insert(now);
+        slow_reader("behind");
+    }
+
+    /// Takes what is not for the lane of a reader that is behind; gives back what is.
+    pub(super) fn keep_for_later(
+        &mut self,
+        frame: Payload,
+        kind: Kind,
+        now: Duration,
+    ) -> Result<Option<Payload>, Shut> {
+        let idle = self.idle(now);
+        let Some(behind) = &mut self.behind else { return Ok(Some(frame)) };
+        match kind {
+            Kind::Plain => return Ok(Some(frame)),
+            Kind::Answer(_) => behind.answers.push(Waiting { frame, kind }),
+            Kind::Ops(_) | Kind::Passing => behind.missed += frame.len(),
+        }
+        // Once it has taken everything, it is the board that it waits for.
+        let idle = if behind.asked { Duration::ZERO } else { idle };
+        let much = behind.missed >= limits::BEHIND_BYTES && idle >= limits::BEHIND_PATIENCE;
+        if much || idle >= limits::BEHIND_MOST || behind.answers.len() > limits::BEHIND_ANSWERS {
+            return Err(self.sever());
+        }
+        Ok(None)
+    }
+
+    /// Puts what brings the reader back before whatever else came meanwhile, and its answers right behind it.
+    pub(super) fn catch_up(&mut self, rev: Rev, frame: Payload) {
+        let Some(behind) = self.behind.take() else { return };
+        if self.lane.is_empty() {
+            self.taken = Some(crate::actors::clock::now());
+        }
+        self.told = Some(rev);
+        self.exempt = frame.len();
+        self.lane_bytes += frame.len() + behind.answers.iter().map(|waiting| waiting.frame.len()).sum::<usize>();
+        let back = std::iter::once(Waiting { frame, kind: Kind::Plain }).chain(behind.answers);
+        let rest = std::mem::take(&mut self.lane);
+        self.lane = back.chain(rest).collect();
+    }
+}

@@ -1,0 +1,13 @@
+//! Budgets of sockets: one table of what is bounded for whom, and one ladder for all of it: told at 80 %, presence is
+//! dropped, operations are refused, then the socket is closed. Called by the board actor, the sockets' door and the
+//! `budgets` command. Never reads a clock: `now` is an argument, as in `rate`.
+
+mod ladder;
+mod shares;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use ladder::{Ladder, Look, Verdict, WARN};
+pub use shares::Shared;
+pub use table::{Holder, Line, Over, Size, Sizes, Spending, TABLE, json, script};
