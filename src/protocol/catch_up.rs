@@ -1,8 +1,8 @@
 //! What brings a reader back that fell behind: everything that it was not told, in one frame.
 //! Made by the board actor, encoded by `server`. Never a part of it: `tail` or `snapshot`, whole.
 
-use super::people::Present;
-use super::server::{Content, frame, present, rev, tail};
+use super::people::{Present, present};
+use super::server::{Content, frame, rev, tail};
 use crate::domain::ids::{Epoch, Rev};
 use crate::domain::json::{Object, Value};
 use bytes::Bytes;

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use crate::domain::access::Standing;
 use crate::domain::json::{Object, Value};
+use crate::domain::times;
 use crate::limits;
 use crate::protocol::client::{View, label};
-use crate::protocol::server::Person;
+use crate::protocol::server::{Person, id, put};
 
 /// How well somebody is connected, by the time that a ping takes to them and back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -102,6 +104,32 @@ impl Present<'_> {
             entry.insert("page", page);
         }
     }
+}
+
+pub(super) fn roster_entry(person: &Person) -> Object {
+    let mut fields = Object::default();
+    put(&mut fields, "user", Some(id(person.user)));
+    put(&mut fields, "name", Some((&*person.name).into()));
+    put(&mut fields, "role", Some(person.role.name().into()));
+    put(&mut fields, "status", Some(person.status.name().into()));
+    put(&mut fields, "color", Some((&*person.color).into()));
+    put(&mut fields, "quality", person.quality.map(|quality| quality.name().into()));
+    fields
+}
+
+/// A roster's entry: who is there, and where.
+pub(super) fn present(one: &Present<'_>) -> Object {
+    let mut fields = roster_entry(one.person);
+    one.put_places(&mut fields);
+    fields
+}
+
+/// What somebody may do, whether their pen was taken, and until when all that holds.
+pub(super) fn put_standing(fields: &mut Object, standing: Standing) {
+    let can = standing.can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+    put(fields, "can", Some(Value::Object(can.collect())));
+    put(fields, "locked", standing.locked.then(|| true.into()));
+    put(fields, "until", standing.until.map(|until| times::field(until).into()));
 }
 
 #[cfg(test)]

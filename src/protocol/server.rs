@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::domain::access::{Can, Role, Standing};
+use crate::domain::access::{Role, Standing};
 use crate::domain::board::Entry;
 use crate::domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Bounds, Object, Value};
-use crate::domain::times;
 use crate::protocol::CatchUp;
 use crate::protocol::client::{Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
-use crate::protocol::people::{Present, Quality, Selection};
+use crate::protocol::people::{Present, Quality, Selection, present, put_standing, roster_entry};
 use crate::protocol::{msgpack, presence};
 
 /// Somebody at a board, as others see them.
@@ -355,13 +354,13 @@ pub(super) fn frame<const N: usize>(kind: &str, fields: [(&str, Value); N]) -> O
     std::iter::once(("t", Value::from(kind))).chain(fields).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn put(fields: &mut Object, key: &str, value: Option<Value>) {
+pub(super) fn put(fields: &mut Object, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         fields.insert(key.to_owned(), value);
     }
 }
 
-fn id(user: UserId) -> Value {
+pub(super) fn id(user: UserId) -> Value {
     user.to_string().into()
 }
 
@@ -373,39 +372,10 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn roster_entry(person: &Person) -> Object {
-    let mut fields = Object::default();
-    put(&mut fields, "user", Some(id(person.user)));
-    put(&mut fields, "name", Some((&*person.name).into()));
-    put(&mut fields, "role", Some(person.role.name().into()));
-    put(&mut fields, "status", Some(person.status.name().into()));
-    put(&mut fields, "color", Some((&*person.color).into()));
-    put(&mut fields, "quality", person.quality.map(|quality| quality.name().into()));
-    fields
-}
-
-/// A roster's entry: who is there, and where.
-pub(super) fn present(one: &Present<'_>) -> Object {
-    let mut fields = roster_entry(one.person);
-    one.put_places(&mut fields);
-    fields
-}
-
-/// What somebody may do, whether their pen was taken, and until when all that holds.
-fn put_standing(fields: &mut Object, standing: Standing) {
-    put(fields, "can", Some(flags(standing.can)));
-    put(fields, "locked", standing.locked.then(|| true.into()));
-    put(fields, "until", standing.until.map(|until| times::field(until).into()));
-}
-
 fn bye(close: Close, after: Option<Duration>) -> Object {
     let mut fields = frame("bye", [("code", u64::from(close.code()).into()), ("reason", close.reason().into())]);
     put(&mut fields, "retry_after_ms", after.map(|after| millis(after).into()));
     fields
-}
-
-fn flags(can: Can) -> Value {
-    can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Object>().into()
 }
 
 /// A frame and its encodings, each made when the first reader of its dialect asks.

@@ -146,7 +146,7 @@ async fn p12_nobody_changes_more_than_is_theirs_to_change() {
         is_refused(&mut lead, give(flag), "not_grantable").await;
     }
     is_refused(&mut lead, json!({"t": "role", "user": tutor.id, "role": "viewer"}), "forbidden").await;
-    is_refused(&mut lead, lock("018f3e2a-7b1c-7000-8000-000000000001"), "not_a_member").await;
+    is_refused(&mut lead, lock("018f3e2a-7b1c-7000-8000-000000000001"), "unknown_user").await;
     is_refused(&mut lead, json!({"t": "lock", "user": "all"}), "bad_frame").await;
     let mut drawing = pupil.open(&lesson).await;
     for frame in [lock(&other.id), lock("all"), give("can_draw"), json!({"t": "unkick", "user": other.id})] {

@@ -182,8 +182,11 @@ impl Awake {
         let people = &self.people;
         let shown = |apart: bool| move |member: &&Member| shows_places(member, apart);
         // Once for those who are told of everybody, and once for those who are kept apart from pupils.
+        let isolated = self.access.is_isolated();
         let mut news = [false, true].map(|apart| {
             let find = |users: &[UserId]| -> Vec<&Member> {
+                // Nobody is kept apart where nothing is hidden.
+                let users = if apart && !isolated { &[] } else { users };
                 users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect()
             };
             Encodings::new(&find(&moved), &find(&looked), &find(&selected))

@@ -150,8 +150,7 @@ impl ClassroomActor {
 }
 
 /// Locks as they are told: `{all, until?, users: {user: {locked, until?}}}`.
-#[must_use]
-pub fn shown(locks: &Locks) -> Object {
+fn shown(locks: &Locks) -> Object {
     let user = |(user, (locked, until)): (&UserId, &(bool, Option<Timestamp>))| {
         let fields = std::iter::once(named("locked", *locked)).chain(ends(*until));
         (user.to_string(), Value::Object(fields.collect()))

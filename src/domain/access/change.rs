@@ -89,7 +89,7 @@ impl Denied {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::NotAMember => "not_a_member",
+            Self::NotAMember => "unknown_user",
             Self::Ceiling(_) => "not_grantable",
             Self::Needs(_) | Self::Above | Self::Yourself | Self::OwnerStays => "forbidden",
         }
