@@ -117,6 +117,10 @@ pub const SEND_BUFFER: usize = 64 * 1024;
 pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections on one board: a class of 300 with second tabs, and guests.
 pub const BOARD_SEATS: usize = 2_000;
+/// Encoded states that a board keeps for joiners who see different things: more than these are made again.
+pub const SHARED_STATES: usize = 4;
+/// People who are named when work is revealed, as many as a small frame holds: more are revealed as everybody.
+pub const REVEALED: usize = 50;
 /// `saved` is said at most this often.
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 

@@ -12,14 +12,16 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal};
 use crate::actors::ledger::Ledger;
-use crate::actors::messages::{Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, Save, Ticket};
+use crate::actors::messages::{
+    Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+};
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use crate::domain::budget::{self, Sizes};
 use crate::domain::classroom::{Ask, Refused};
-use crate::domain::ids::{BoardId, ClassroomId, SessionId, UserId};
+use crate::domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::domain::rate::Rates;
 use crate::limits;
@@ -252,6 +254,32 @@ impl Directory {
             committed(reading.durable).await.map(|()| reading.view)
         };
         within_deadline(reading).await
+    }
+
+    /// Reveals pupils' hidden work on a board; returns the revision since which it is everybody's, when it is committed.
+    ///
+    /// # Errors
+    /// `Forbidden` for those who may not lock pens; else as [`Directory::save_diff`].
+    pub async fn reveal(&self, board: BoardId, reveal: RevealLayers) -> Result<Rev, BoardError> {
+        let revealing = async {
+            let revealed: Revealed = self.ask(board, reveal, |reveal| reveal).await?;
+            committed(revealed.durable).await.map(|()| revealed.rev)
+        };
+        within_deadline(revealing).await
+    }
+
+    /// The same on a lesson's shared board, and its class is told.
+    ///
+    /// # Errors
+    /// As [`Directory::reveal`].
+    pub async fn reveal_in_class(
+        &self,
+        (classroom, session): (ClassroomId, SessionId),
+        reveal: RevealLayers,
+    ) -> Result<Rev, BoardError> {
+        let unavailable = BoardError::Unavailable { retry_after: RETRY };
+        let actor = self.locate_session(classroom, session).ok_or_else(|| unavailable.clone())?;
+        actor.send(Reveal(reveal)).await.unwrap_or(Err(unavailable))
     }
 
     /// Sends a message to a board; looks the board up again when it had just left memory.

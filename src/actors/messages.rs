@@ -13,7 +13,8 @@ use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::{Digest, Document, Op, Refusal};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
-use crate::domain::json::Object;
+use crate::domain::json::{Object, Value};
+use crate::protocol::class::IsolationFrame;
 use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
@@ -189,6 +190,42 @@ pub struct StateSave {
 pub struct ReadBoard {
     /// Who reads.
     pub who: Reader,
+}
+
+/// Show everybody what these pupils drew apart, as one batch. Answered when it is ordered.
+#[derive(Message)]
+#[rtype(result = "Result<Revealed, Bounced<RevealLayers>>")]
+pub struct RevealLayers {
+    /// Whose work.
+    pub whose: Whose,
+    /// Who reveals it.
+    pub by: UserId,
+}
+
+/// Whose work is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// All pupils'.
+    Everybody,
+    /// These pupils'.
+    Of(Vec<UserId>),
+}
+
+impl Whose {
+    /// Reads `"all"` or a list of ids.
+    #[must_use]
+    pub fn read(value: &Value) -> Option<Self> {
+        IsolationFrame::users(value).map(|users| users.map_or(Self::Everybody, Self::Of))
+    }
+}
+
+/// What was revealed; it is answered when `durable` says so.
+#[derive(Debug)]
+pub struct Revealed {
+    /// The revision since which it is everybody's.
+    pub rev: Rev,
+    /// `None` when it is committed already.
+    pub durable: Option<Durable>,
 }
 
 /// Who reads a board.

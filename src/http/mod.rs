@@ -13,6 +13,7 @@ pub mod cors;
 mod diagnostics;
 mod envelope;
 pub mod extract;
+mod eyes;
 mod fields;
 mod health;
 mod once;
@@ -287,6 +288,16 @@ fn table() -> Vec<Endpoint> {
             "chat_deleted",
         ),
         at("/classrooms/{id}/sessions/{sid}/polls").get(classrooms::talk::polls),
+        at("/classrooms/{id}/sessions/{sid}/isolate").post(classrooms::isolation::isolate).audit(
+            "POST",
+            Classroom,
+            "work_isolated",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/reveal").post(classrooms::isolation::reveal).audit(
+            "POST",
+            Classroom,
+            "work_revealed",
+        ),
         at("/openapi.json").get(openapi::document),
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),

@@ -181,6 +181,7 @@ impl Problem {
                 | Refusal::TooManyPages { .. }
                 | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
                 Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
+                Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
             },
             Self::OpsQuota { .. } | Self::InvalidAsset(_) | Self::ExportFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,

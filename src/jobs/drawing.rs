@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{JobError, Progress};
 use crate::{
     blobs::{BlobError, Blobs},
-    domain::ids::BoardId,
+    domain::{access::Eyes, ids::BoardId},
     limits,
     past::{Past, PastError},
     render::{self, Format, Order, Picture, RenderError, Renderer},
@@ -83,11 +83,11 @@ impl Studio {
     }
 }
 
-/// The canonical state of a document, written off the reactor: a large one takes tens of milliseconds.
-pub(super) async fn state_of(past: Past) -> Result<Bytes, JobError> {
+/// The canonical state of a document as these eyes see it, written off the reactor: a large one takes tens of milliseconds.
+pub(super) async fn state_of(past: Past, eyes: Eyes) -> Result<Bytes, JobError> {
     let write = move || {
         let mut state = Vec::new();
-        past.document.write_state(&mut state);
+        past.document.seen_by(eyes).write_state(&mut state);
         Bytes::from(state)
     };
     tokio::task::spawn_blocking(write).await.map_err(|error| JobError::Retry(error.to_string()))

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     blobs::Content,
     domain::{
+        access::Eyes,
         ids::{BoardId, Rev},
         json, times,
     },
@@ -85,6 +86,9 @@ pub struct ExportParams {
     /// Of which page, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
+    /// Whether it is for visitors with a link, and so shows only what is hidden from nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
 }
 
 /// The work.
@@ -108,16 +112,17 @@ impl Work for Export {
         let rev = Rev(wanted.rev);
         let past = past::document_at(&self.studio.store, board, Some(rev)).await?.ok_or_else(gone)?;
         let subject = self.studio.store.export_subject(board, rev).await?.ok_or_else(gone)?;
+        let eyes = self.eyes(board, job, wanted).await?.ok_or_else(gone)?;
         let owner = subject.owner;
         let page_count = past.page_count;
         progress.set(5);
         let picture = if let Some(format) = wanted.format.drawn() {
-            let (state, title) = (state_of(past).await?, subject.name);
+            let (state, title) = (state_of(past, eyes).await?, subject.name);
             self.studio
                 .draw(Sitting { board, format, page: wanted.page, title, state, attempts: job.attempts }, progress)
                 .await?
         } else {
-            let write = move || write_json(board, &subject, &past);
+            let write = move || write_json(board, &subject, &past, eyes);
             let written = tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other);
             written.and_then(|written| written).map_err(|error| JobError::Retry(error.to_string()))?
         };
@@ -140,10 +145,22 @@ impl Work for Export {
     }
 }
 
+impl Export {
+    /// Through whose eyes it is drawn: its asker's, as they are now. `None`: the board is no longer theirs to see.
+    async fn eyes(&self, board: BoardId, job: &JobRow, wanted: ExportParams) -> Result<Option<Eyes>, JobError> {
+        if wanted.public {
+            return Ok(Some(Eyes::Public));
+        }
+        let (access, asker) = (self.studio.store.board_access(board).await?, job.account);
+        let Some((access, asker)) = access.zip(asker) else { return Ok(None) };
+        Ok(access.standing(asker, Timestamp::now()).map(|standing| standing.eyes(asker)))
+    }
+}
+
 /// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
-fn write_json(board: BoardId, subject: &ExportSubject, past: &past::Past) -> std::io::Result<Picture> {
+fn write_json(board: BoardId, subject: &ExportSubject, past: &past::Past, eyes: Eyes) -> std::io::Result<Picture> {
     let mut state = Vec::new();
-    past.document.write_state(&mut state);
+    past.document.seen_by(eyes).write_state(&mut state);
     let state = json::to_utf8(&state);
     let file = NamedTempFile::new()?;
     let mut out = BufWriter::new(file.as_file());

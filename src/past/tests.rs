@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     domain::{
+        access::Authorship,
         board::{Op, Outcome},
         ids::{ClientId, UserId},
         json::{Bounds, Value},
@@ -64,7 +65,7 @@ async fn drawn(store: &Store, revs: u64) -> (BoardId, Vec<String>, Board) {
         let key = BatchKey { author: owner, client: ClientId(owner.0), id: format!("{rev}").into() };
         let ops = Op::parse_list(ops).unwrap();
         let Outcome::Fresh(entry) =
-            board.submit(key, ops, Timestamp::from_second(1_700_000_000).unwrap(), false).unwrap()
+            board.submit(key, ops, Authorship::FULL, Timestamp::from_second(1_700_000_000).unwrap(), false).unwrap()
         else {
             panic!()
         };

@@ -12,6 +12,9 @@ pub const CLASS: &[&str] = &[
     "role",
     "kick",
     "unkick",
+    // Isolation.
+    "isolate",
+    "reveal",
     // Leading.
     "follow",
     "bring",

@@ -95,6 +95,22 @@ const LIST: &str = concat!(
     ORDER BY created_at DESC, id DESC"
 );
 
+/// Only what its reader may know of.
+const LIST_NAMED: &str = concat!(
+    "WITH known AS (
+        SELECT ",
+    columns!(),
+    "
+        FROM asset a JOIN blob b ON b.id = a.blob
+        WHERE a.node = $1 AND (a.sha256 = ANY ($4) OR a.author = $5)
+    ), page AS (
+        SELECT * FROM known ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
+    )
+    SELECT total, page.*
+    FROM (SELECT count(*) AS total FROM known) AS counted LEFT JOIN page ON true
+    ORDER BY created_at DESC, id DESC"
+);
+
 const SIZE: &str = "
     SELECT coalesce(sum(b.size), 0)::bigint AS bytes FROM asset a JOIN blob b ON b.id = a.blob WHERE a.node = $1";
 
@@ -193,6 +209,23 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// The same of those assets only that are named, and of an author's own.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn list_named_assets(
+        &self,
+        board: BoardId,
+        page: Page,
+        named: &[[u8; 32]],
+        author: UserId,
+    ) -> Result<(u64, Vec<AssetRow>), StoreError> {
+        let (limit, offset) = page.bounds();
+        let named: Vec<&[u8]> = named.iter().map(<[u8; 32]>::as_slice).collect();
+        let with: Params = &[&board.0, &limit, &offset, &named, &author.0];
+        rows::paged(&self.pool.get().await?.query(LIST_NAMED, with).await?, AssetRow::from_row)
+    }
+
     /// How many assets a board has, and one page of them, the newest first.
     ///
     /// # Errors
@@ -250,4 +283,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[INSERT, ONE, KEYS, LIST, SIZE, DELETE, TO_COPY, COPY, PAY, FORGET];
+pub(super) const QUERIES: &[&str] = &[INSERT, ONE, KEYS, LIST, LIST_NAMED, SIZE, DELETE, TO_COPY, COPY, PAY, FORGET];

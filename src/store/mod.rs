@@ -18,6 +18,7 @@ mod event_pages;
 mod events;
 mod exports;
 mod idempotency;
+mod isolation;
 mod jobs;
 mod journal;
 mod links;

@@ -20,6 +20,7 @@ mod exports_faults;
 mod eyes;
 mod faults;
 mod harness;
+mod isolation;
 mod jobs;
 mod joining;
 mod ladder;

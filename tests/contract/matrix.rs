@@ -34,6 +34,8 @@ const TABLE: &[(&str, [&str; 5])] = &[
     ("role", OWNER),
     ("kick", OWNER),
     ("unkick", OWNER),
+    ("isolate", LEADERS),
+    ("reveal", LEADERS),
     ("follow", LEADERS),
     ("bring", LEADERS),
     ("view_lock", LEADERS),
@@ -56,8 +58,17 @@ const TABLE: &[(&str, [&str; 5])] = &[
     ("dance", ["unknown_frame"; 5]),
 ];
 
-/// The fields of a well-formed frame of that name.
-fn frame(name: &str, target: &str, board: &str) -> Value {
+/// What frames are about.
+struct About {
+    target: String,
+    board: String,
+    /// Whether isolation stays on.
+    isolated: bool,
+}
+
+/// A well-formed frame of that name.
+fn frame(name: &str, about: &About) -> Value {
+    let About { target, board, isolated } = about;
     let id = Uuid::new_v4().to_string();
     let mut frame = match name {
         "hello" => json!({"client": id}),
@@ -72,6 +83,8 @@ fn frame(name: &str, target: &str, board: &str) -> Value {
         "role" => json!({"user": target, "role": "student"}),
         "kick" => json!({"user": target, "on": false}),
         "unkick" => json!({"user": target}),
+        "isolate" => json!({"on": isolated}),
+        "reveal" => json!({"users": "all"}),
         "follow" | "view_lock" | "laser" | "done" => json!({"on": false}),
         "bring" => json!({"page": "p1", "x": 1, "y": 2, "zoom": 1}),
         "page" => json!({"page": "p1"}),
@@ -100,11 +113,11 @@ fn is_class_frame(name: &str) -> bool {
 }
 
 /// Says each frame on a socket and holds the answer against what is expected of it.
-async fn hold(who: &str, seat: &mut Seat, target: &str, board: &str, expected: impl Fn(usize, &str) -> &'static str) {
+async fn hold(who: &str, seat: &mut Seat, about: &About, expected: impl Fn(usize, &str) -> &'static str) {
     seat.careless = true;
     for (row, (name, _)) in TABLE.iter().enumerate() {
         let code = expected(row, name);
-        seat.send(&frame(name, target, board)).await;
+        seat.send(&frame(name, about)).await;
         if code == P {
             seat.catch_up().await;
             let refused = seat.seen("refused");
@@ -126,7 +139,7 @@ struct Stage {
     /// In the order of [`ROLES`].
     people: Vec<Account>,
     kicked: Account,
-    target: Account,
+    about: About,
 }
 
 impl Stage {
@@ -143,7 +156,8 @@ impl Stage {
         tutor.post(&format!("{at}lock/")).json(&lock).send().await.expect(200);
         tutor.post(&format!("{at}kick/")).json(&json!({"user": kicked.id})).send().await.expect(200);
         let people = std::iter::once(tutor).chain(pupils).collect();
-        Self { app, lesson, people, kicked, target }
+        let about = About { target: target.id, board: lesson.board.clone(), isolated: false };
+        Self { app, lesson, people, kicked, about }
     }
 
     fn board(&self) -> Solo {
@@ -154,7 +168,7 @@ impl Stage {
         for (column, person) in self.people.iter().enumerate() {
             let mut seat = person.open(&self.lesson).await;
             let who = format!("the {} in class", ROLES[column]);
-            hold(&who, &mut seat, &self.target.id, &self.lesson.board, |row, _| TABLE[row].1[column]).await;
+            hold(&who, &mut seat, &self.about, |row, _| TABLE[row].1[column]).await;
         }
         assert_eq!(self.kicked.knock(&self.lesson).turned_away().await, 4403);
     }
@@ -169,7 +183,7 @@ impl Stage {
                 name if is_class_frame(name) => "not_in_class",
                 _ => TABLE[row].1[column],
             };
-            hold(&who, &mut seat, &self.target.id, &self.lesson.board, expected).await;
+            hold(&who, &mut seat, &self.about, expected).await;
         }
         assert_eq!(self.kicked.knock(&self.board()).turned_away().await, 4403);
     }
@@ -190,8 +204,10 @@ async fn p17_in_class_each_frame_of_each_role_has_its_answer() {
 
 #[tokio::test]
 async fn p17_isolation_gives_no_frame_another_answer() {
-    let stage = Stage::new().await;
-    let isolate = format!("UPDATE class_session SET isolated = true WHERE id = '{}'", stage.lesson.id);
+    let mut stage = Stage::new().await;
+    stage.about.isolated = true;
+    let isolate =
+        format!("UPDATE class_session SET isolated = true, was_isolated = true WHERE id = '{}'", stage.lesson.id);
     stage.app.database.as_ref().unwrap().execute(&isolate).await;
     stage.in_class().await;
 }
@@ -221,7 +237,7 @@ async fn p17_a_guest_by_link_says_nothing_that_is_heard() {
         name if is_class_frame(name) => "not_in_class",
         _ => TABLE[row].1[4],
     };
-    hold("a guest", &mut seat, &stage.target.id, &stage.lesson.board, expected).await;
+    hold("a guest", &mut seat, &stage.about, expected).await;
 }
 
 #[tokio::test]
@@ -235,7 +251,7 @@ async fn p17_before_hello_every_frame_closes_the_socket() {
         knocks.push(stage.app.knock(&stage.board().path()).authorization(&guest));
         for knock in knocks {
             let mut seat = knock.connect().await;
-            let _ = seat.try_send(&frame(name, &stage.target.id, &stage.lesson.board)).await;
+            let _ = seat.try_send(&frame(name, &stage.about)).await;
             assert_eq!(seat.closed().await, 4400, "`{name}` before hello");
         }
     }

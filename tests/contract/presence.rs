@@ -113,14 +113,20 @@ async fn j13_selections_pages_and_views_are_told_and_are_in_the_roster() {
     pupil.send(&json!({"t": "select", "ids": ["s1", "s2"], "page": "p2"})).await;
     for seat in [&mut watcher, &mut packed] {
         let told = seat.expect("selection").await;
-        assert_eq!((&told["user"], &told["ids"], &told["page"]), (&json!(pupils[0].id), &json!(["s1", "s2"]), &json!("p2")));
+        assert_eq!(
+            (&told["user"], &told["ids"], &told["page"]),
+            (&json!(pupils[0].id), &json!(["s1", "s2"]), &json!("p2"))
+        );
     }
     pupil.send(&json!({"t": "view", "page": "p3", "x": 10, "y": 20, "zoom": 2})).await;
     watcher.expect("view").await;
     let late = pupils[1].open(&lesson).await;
     let card = entry(&late, &pupils[0]).unwrap();
     assert_eq!(card["selection"], json!({"ids": ["s1", "s2"], "page": "p2"}), "{card}");
-    assert_eq!((&card["view"]["page"], card["view"]["zoom"].as_f64(), &card["page"]), (&json!("p3"), Some(2.0), &json!("p3")));
+    assert_eq!(
+        (&card["view"]["page"], card["view"]["zoom"].as_f64(), &card["page"]),
+        (&json!("p3"), Some(2.0), &json!("p3"))
+    );
     for number in 0..200 {
         pupil.send(&json!({"t": "select", "ids": [format!("i{number}")]})).await;
     }
@@ -145,7 +151,7 @@ async fn j13_selections_pages_and_views_are_told_and_are_in_the_roster() {
 async fn j13_where_work_is_hidden_so_are_the_places_of_those_who_do_it() {
     let app = Server::with(LOUD).await;
     let (tutor, pupils, lesson) = app.lesson(2).await;
-    let isolate = format!("UPDATE class_session SET isolated = true WHERE id = '{}'", lesson.id);
+    let isolate = format!("UPDATE class_session SET isolated = true, was_isolated = true WHERE id = '{}'", lesson.id);
     app.database.as_ref().unwrap().execute(&isolate).await;
     let mut watcher = tutor.open(&lesson).await;
     let (mut one, mut two) = (pupils[0].open(&lesson).await, pupils[1].open(&lesson).await);

@@ -133,6 +133,10 @@ async fn p12_nobody_changes_more_than_is_theirs_to_change() {
     let mut helping = helper.open(&lesson).await;
     ask(&mut lead, "r1", json!({"t": "role", "user": helper.id, "role": "assistant"})).await;
     assert_eq!(told(&mut helping, "role").await["can"]["can_lock"], true);
+    // Who sees more than before comes back for it.
+    assert_eq!(helping.closed().await, 4503);
+    let mut helping = helper.open(&lesson).await;
+    assert_eq!(helping.welcome["you"]["role"], "assistant");
     lead.expect_that("joined", |who| who["user"] == json!(helper.id) && who["role"] == "assistant").await;
     let lock = |user: &str| json!({"t": "lock", "user": user, "locked": true});
     ask(&mut helping, "h1", lock(&other.id)).await;
@@ -308,8 +312,6 @@ async fn p7_a_lock_outlives_new_pages_a_restored_state_and_a_reconnect() {
 async fn p16_a_lesson_that_ends_closes_its_class_and_its_board_and_no_rule_opens_it_again() {
     let app = Server::with(LOUD).await;
     let (tutor, pupils, lesson) = app.lesson(1).await;
-    let mut class = pupils[0].open(&lesson).await;
-    let mut board = pupils[0].knock_at(&format!("/ws/board/{}/", lesson.board)).sit().await;
     let end = lesson_path(&lesson, "end/");
     pupils[0].post(&end).send().await.refused(403, "forbidden");
     let helper = json!({"user": pupils[0].id, "role": "assistant"});
@@ -317,6 +319,8 @@ async fn p16_a_lesson_that_ends_closes_its_class_and_its_board_and_no_rule_opens
     pupils[0].post(&end).send().await.refused(403, "forbidden");
     let rule = json!({"user": pupils[0].id, "what": "can_end", "allowed": true});
     tutor.post(&lesson_path(&lesson, "rules/")).json(&rule).send().await.expect(201);
+    let mut class = pupils[0].open(&lesson).await;
+    let mut board = pupils[0].knock_at(&format!("/ws/board/{}/", lesson.board)).sit().await;
     pupils[0].post(&end).send().await.expect(200);
     for seat in [&mut class, &mut board] {
         assert_eq!(seat.closed().await, 4410);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::domain::access::{Can, Role, Standing};
+use crate::domain::access::{Authorship, BoardFor, Can, Eyes, Layer, Standing};
 use crate::domain::board::{Action, Kind, Op};
 use crate::domain::ids::{ClassroomId, SessionId, UserId};
 use crate::store::{BoardAccess, BoardSession};
@@ -51,9 +51,23 @@ impl Access {
         self.standing(user).map(|standing| standing.can)
     }
 
-    /// What somebody is; `None` for a stranger.
-    pub(super) fn role(&mut self, user: UserId) -> Option<Role> {
-        self.standing(user).map(|standing| standing.role)
+    /// What somebody sees; a stranger sees what everybody does.
+    pub(super) fn eyes(&mut self, user: UserId) -> Eyes {
+        self.standing(user).map_or(Eyes::Public, |standing| standing.eyes(user))
+    }
+
+    /// As whom somebody writes at this moment: on a layer of their own while work is hidden, and what those from whom
+    /// nothing is hidden put where pupils work is not for pupils to change.
+    pub(super) fn authorship(&mut self, user: UserId) -> Authorship {
+        let eyes = self.eyes(user);
+        let sees_all = eyes == Eyes::All;
+        let layer = self.class.as_ref().and_then(|class| match (&class.rights.board, class.isolated) {
+            (_, true) if sees_all => Some(Layer::Tutor),
+            (_, true) => Some(Layer::Private(user)),
+            (BoardFor::Pupil(_), false) if sees_all => Some(Layer::Tutor),
+            _ => None,
+        });
+        Authorship { layer, eyes }
     }
 
     /// Whether pupils' work on this board is hidden from one another.

@@ -42,10 +42,10 @@ impl Awake {
     pub(super) fn bring_back(&mut self, conn: ConnId) {
         let Some(seat) = self.seats.get(&conn) else { return };
         let Some(from) = seat.outbox.behind() else { return };
-        let (user, dialect, is_guest, outbox) = (seat.user, seat.dialect, seat.is_guest, seat.outbox.clone());
-        let apart = self.keeps_apart(seat);
+        let (user, dialect, is_guest, eyes) = (seat.user, seat.dialect, seat.is_guest, seat.eyes);
+        let (outbox, apart) = (seat.outbox.clone(), self.keeps_apart(seat));
         let most = self.board.document().byte_len();
-        let content = self.content(Some(from), most, dialect);
+        let content = self.content(Some(from), most, dialect, eyes);
         slow_reader(if matches!(content, Content::Tail(_)) { "tail" } else { "snapshot" });
         let rev = self.board.rev();
         let roster = self.roster_for(user, is_guest, apart);

@@ -3,6 +3,7 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
+mod audience;
 mod behind;
 mod budgets;
 mod cursors;
@@ -10,6 +11,7 @@ mod durability;
 mod load;
 mod peek;
 mod presence;
+mod reveal;
 mod saves;
 mod seats;
 mod turns;
@@ -23,6 +25,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
+use self::audience::Looked;
 use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
@@ -34,6 +37,7 @@ use crate::actors::ledger::{Pool, SharedPool};
 use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
+use crate::domain::access::Eyes;
 use crate::domain::board::Board;
 use crate::domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
 use crate::protocol::close::Close;
@@ -88,7 +92,9 @@ struct Awake {
     tick: Tick,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
-    shared_state: Option<(Rev, Arc<SharedState>)>,
+    shared_state: Option<(Rev, Vec<(Eyes, Arc<SharedState>)>)>,
+    /// Through which eyes people last looked, since this owner has the board.
+    looked: HashMap<UserId, Looked>,
     /// What each has done here since the board woke.
     pulses: HashMap<UserId, Pulse>,
     /// When somebody last asked anything.
@@ -252,6 +258,7 @@ impl Awake {
             tick: Tick::default(),
             durability,
             shared_state: None,
+            looked: HashMap::new(),
             pulses: HashMap::new(),
             used: clock::now(),
             draining: false,

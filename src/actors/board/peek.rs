@@ -12,8 +12,10 @@ use crate::actors::messages::{News, Peek, Peeked, Pulse};
 use crate::domain::board::{Action, Entry, Op};
 use crate::domain::json::{Bounds, Value};
 
-/// In canonical text the members of an operation stand in this order.
-const STROKE: &[u8] = br#""kind":"stroke","op":"add""#;
+/// In canonical text the members of an operation stand in this order; of one on a layer, that stands in between.
+const STROKE: &[u8] = br#""kind":"stroke","#;
+const LAYER: &[u8] = br#""layer":""#;
+const ADD: &[u8] = br#""op":"add""#;
 const UPDATE: &[u8] = br#""op":"update""#;
 
 impl Handler<Peek> for BoardActor {
@@ -66,7 +68,31 @@ impl Awake {
         let none = Pulse { ops: 0, strokes: 0, last: Timestamp::UNIX_EPOCH };
         let pulse = self.pulses.entry(entry.key.author).or_insert(none);
         pulse.ops += 1;
-        pulse.strokes += memmem::find_iter(&entry.ops, STROKE).count() as u64;
+        pulse.strokes += strokes(&entry.ops);
         pulse.last = entry.at;
+    }
+}
+
+/// Strokes that a batch adds.
+fn strokes(ops: &[u8]) -> u64 {
+    let added = memmem::find_iter(ops, STROKE).filter(|at| {
+        let rest = ops.get(at + STROKE.len()..).unwrap_or_default();
+        let rest = match rest.strip_prefix(LAYER) {
+            Some(layer) => memmem::find(layer, b"\",").and_then(|end| layer.get(end + 2..)).unwrap_or_default(),
+            None => rest,
+        };
+        rest.starts_with(ADD)
+    });
+    added.count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn added_strokes_are_counted_on_whatever_layer() {
+        let ops = br#"[{"kind":"stroke","op":"add"},{"kind":"stroke","layer":"tutor","op":"add"},{"id":"a","kind":"stroke","layer":"u:1","op":"remove"},{"kind":"text","op":"add"}]"#;
+        assert_eq!(strokes(ops), 2);
     }
 }

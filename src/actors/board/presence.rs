@@ -9,6 +9,7 @@ use actix::prelude::*;
 use super::seats::{Member, Seat};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
+use crate::domain::access::Eyes;
 use crate::domain::ids::{ConnId, UserId};
 use crate::limits;
 use crate::protocol::client::Status;
@@ -75,7 +76,7 @@ impl Awake {
     /// Whether the places of pupils are kept from a seat: where their work is hidden from one another, so is where they
     /// are. The one place that decides it, for cursors, views, selections and rosters.
     pub(super) fn keeps_apart(&self, seat: &Seat) -> bool {
-        self.access.is_isolated() && !seat.standing.role.sees_all()
+        self.access.is_isolated() && seat.eyes != Eyes::All
     }
 
     /// Whom somebody sees at the board, and where. A guest sees nobody but themselves: a link shows a board, not a class.

@@ -15,14 +15,14 @@ use crate::actors::messages::{
     Append, Base, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
-use crate::domain::access::Can;
-use crate::domain::board::{BatchKey, Entry, Outcome, Refusal};
+use crate::domain::access::{Can, Eyes};
+use crate::domain::board::{BatchKey, Digest, Entry, Outcome, Refusal};
 use crate::domain::ids::{ClientId, ConnId, Rev, UserId};
 use crate::limits;
 use crate::protocol::server::ServerFrame;
 
 const RATE_LIMITED: &str = "rate_limited";
-const RETRY_UNSAVED: Duration = Duration::from_secs(2);
+pub(super) const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
 impl Awake {
     /// One batch of a socket; every answer goes through its outbox.
@@ -44,10 +44,12 @@ impl Awake {
             return;
         }
         let id = key.id.clone();
-        match self.board.submit(key, ops, Timestamp::now(), false) {
+        let by = self.access.authorship(user);
+        match self.board.submit(key, ops, by, Timestamp::now(), false) {
             Ok(Outcome::Fresh(entry)) => {
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
                 self.tell_warning(conn, user);
+                self.pulse(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Ok(Outcome::Repeat(receipt)) => {
@@ -98,13 +100,13 @@ impl Awake {
     }
 
     /// Whether so much waits for a commit that nothing more may be taken.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.durability.unsaved_bytes() > limits::UNSAVED_BOARD_BYTES
             || self.shard.health.waiting_bytes() > limits::UNSAVED_SHARD_BYTES
     }
 
     /// A new revision: everybody hears of it, and the journal takes it.
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         author: Option<ConnId>,
         entry: &Arc<Entry>,
@@ -112,9 +114,8 @@ impl Awake {
         ctx: &mut Context<BoardActor>,
     ) {
         meters().batches.increment(1);
-        self.pulse(entry);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
-        self.tell_others(author, &ServerFrame::Ops(entry));
+        self.tell_batch(author, entry);
         self.durability.accepted(entry.rev, entry.ops.len());
         self.shard.journal.do_send(Append {
             board: self.id,
@@ -135,7 +136,8 @@ impl Awake {
         let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
         let allowed = first_forbidden(can, &save.ops).is_none();
         let key = self.key(save.who, save.key.as_deref(), save.base, allowed)?;
-        let outcome = self.board.submit(key, std::mem::take(&mut save.ops), Timestamp::now(), true);
+        let by = self.access.authorship(save.who);
+        let outcome = self.board.submit(key, std::mem::take(&mut save.ops), by, Timestamp::now(), true);
         self.ticket(outcome, span, ctx)
     }
 
@@ -148,7 +150,8 @@ impl Awake {
     ) -> Result<Ticket, BoardError> {
         let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
         let key = self.key(save.who, save.key.as_deref(), save.base, can.can_clear)?;
-        let outcome = self.board.put(key, std::mem::take(&mut save.document), Timestamp::now());
+        let by = self.access.authorship(save.who);
+        let outcome = self.board.put(key, std::mem::take(&mut save.document), by, Timestamp::now());
         self.ticket(outcome, span, ctx)
     }
 
@@ -191,9 +194,14 @@ impl Awake {
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) -> Result<Ticket, BoardError> {
-        let (rev, at, digest, change) = match outcome.map_err(BoardError::Refused)? {
+        let refused = |refusal| match refusal {
+            Refusal::Forbidden { .. } => BoardError::Forbidden,
+            other => BoardError::Refused(other),
+        };
+        let (rev, at, digest, change) = match outcome.map_err(refused)? {
             Outcome::Fresh(entry) => {
                 self.charge_save(entry.key.author, entry.ops.len());
+                self.pulse(&entry);
                 self.publish(None, &entry, span, ctx);
                 (entry.rev, entry.at, entry.digest, Change::Accepted)
             }
@@ -208,18 +216,26 @@ impl Awake {
     }
 
     /// A receiver that hears when `rev` is committed, unless it is already.
-    fn wait_for(&mut self, rev: Rev) -> Option<Durable> {
+    pub(super) fn wait_for(&mut self, rev: Rev) -> Option<Durable> {
         (rev > self.durability.durable).then(|| self.durability.wait_for(rev))
     }
 
     /// The document as it is now: what those at the board see.
     pub(super) fn read(&mut self, who: Reader) -> Result<Reading, BoardError> {
-        if let Reader::Account(user) = who {
-            self.access.role(user).ok_or(BoardError::NotFound)?;
-        }
+        let eyes = match who {
+            Reader::Account(user) => {
+                let standing = self.access.standing(user).ok_or(BoardError::NotFound)?;
+                let eyes = standing.eyes(user);
+                self.looked(user, eyes);
+                eyes
+            }
+            Reader::Guest => Eyes::Public,
+        };
         let rev = self.board.rev();
-        let digest = (rev.0 > 0).then(|| self.board.digest());
-        let state = self.shared_state().json().clone();
+        let state = self.shared_state(eyes).json().clone();
+        // The digest is that of what is answered, and where nothing is hidden it need not be made anew.
+        let is_all = eyes == Eyes::All || !self.board.document().has_layers();
+        let digest = (rev.0 > 0).then(|| if is_all { self.board.digest() } else { Digest::of(&state) });
         let page_count = self.board.document().page_count();
         let view = BoardView { epoch: self.epoch, rev, state, digest, page_count };
         Ok(Reading { view, durable: self.wait_for(rev) })

@@ -13,7 +13,7 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::Standing;
+use crate::domain::access::{Eyes, Standing};
 use crate::domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::limits;
@@ -21,7 +21,7 @@ use crate::protocol::client::{Cursor, Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::people::Selection;
-use crate::protocol::server::{Content, Once, Person, ServerFrame, SharedState, Welcome};
+use crate::protocol::server::{Content, Once, Person, ServerFrame, Welcome};
 
 /// One connection at the board.
 pub(super) struct Seat {
@@ -33,6 +33,8 @@ pub(super) struct Seat {
     pub(super) is_guest: bool,
     /// What its person was last told that they are and may do.
     pub(super) standing: Standing,
+    /// Through which eyes it is shown everything.
+    pub(super) eyes: Eyes,
     /// How its client is.
     pub(super) mood: Mood,
 }
@@ -107,10 +109,12 @@ impl Awake {
             }
             self.unseat(older, false);
         }
-        let seat = Seat { user, client, dialect, outbox, is_guest, standing, mood: Mood::new() };
+        let eyes = standing.eyes(user);
+        let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, mood: Mood::new() };
         // The outbox is new, so the one frame fits whatever its size.
-        let resume = resume.filter(|at| at.epoch == self.epoch).map(|at| at.rev);
-        let content = self.content(resume, usize::MAX, dialect);
+        let since = self.looked(user, eyes);
+        let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
+        let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
         let apart = self.keeps_apart(&seat);
         let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, content);
@@ -161,28 +165,15 @@ impl Awake {
 
     /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
     /// bytes, or the whole document. The presence dialect has no word for either.
-    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect) -> Content {
+    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Eyes) -> Content {
         if !dialect.is_full() {
             return Content::Tail(Vec::new());
         }
         let tail = from.and_then(|rev| self.board.since(rev)).filter(|tail| tail_bytes(tail) <= most);
-        tail.map_or_else(|| Content::State(self.shared_state()), Content::Tail)
-    }
-
-    /// The document as it is now, encoded once for all who ask at this revision.
-    pub(super) fn shared_state(&mut self) -> Arc<SharedState> {
-        let rev = self.board.rev();
-        if let Some((at, state)) = &self.shared_state
-            && *at == rev
-        {
-            return state.clone();
+        match tail {
+            Some(tail) => Content::Tail(tail.iter().map(|entry| entry.seen_by(eyes)).collect()),
+            None => Content::State(self.shared_state(eyes)),
         }
-        let document = self.board.document();
-        let mut json = Vec::with_capacity(document.byte_len());
-        document.write_state(&mut json);
-        let state = Arc::new(SharedState::new(json.into()));
-        self.shared_state = Some((rev, state.clone()));
-        state
     }
 
     pub(super) fn detach(&mut self, conn: ConnId, for_good: bool) {
@@ -285,6 +276,12 @@ impl Awake {
             let Some(seat) = self.seats.get_mut(&conn) else { continue };
             if std::mem::replace(&mut seat.standing, standing) != standing {
                 self.tell(conn, &ServerFrame::Can { standing, why });
+            }
+            let eyes = standing.eyes(user);
+            if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {
+                // What it was shown is not what it is to be shown now: it comes back, and gets the state anew.
+                self.looked(user, eyes);
+                self.close_seat(conn, Close::Moved);
             }
         }
         self.part_strangers();

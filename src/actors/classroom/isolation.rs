@@ -2,13 +2,115 @@
 //! Never touches a document: boards do.
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::domain::ids::ConnId;
+use crate::actors::messages::{BoardError, RevealLayers, Whose};
+use crate::domain::ids::{BoardId, ConnId, Rev, UserId};
+use crate::domain::json::{Object, Value};
 use crate::protocol::class::IsolationFrame;
+use crate::protocol::close::Close;
+use crate::protocol::server::ServerFrame;
+
+/// Reveal work on the lesson's shared board and tell the class. Answered when it is committed.
+#[derive(Message)]
+#[rtype(result = "Result<Rev, BoardError>")]
+pub struct Reveal(pub RevealLayers);
 
 impl ClassroomActor {
-    pub(super) fn isolation_said(&mut self, _: ConnId, frame: IsolationFrame, _: &mut Context<Self>) {
-        match frame {}
+    pub(super) fn isolation_said(&mut self, conn: ConnId, frame: IsolationFrame, ctx: &mut Context<Self>) {
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        if !self.may_isolate(user) {
+            return self.refuse_isolation(conn, &BoardError::Forbidden);
+        }
+        match frame {
+            IsolationFrame::Isolate { on } => self.isolate(conn, on, ctx),
+            IsolationFrame::Reveal { users } => {
+                let whose = users.map_or(Whose::Everybody, Whose::Of);
+                let revealing = self.reveal(RevealLayers { whose, by: user });
+                // The mailbox waits: what is said next is said after it.
+                ctx.wait(revealing.map(move |revealed, act, _| {
+                    if let Err(error) = revealed {
+                        act.refuse_isolation(conn, &error);
+                    }
+                }));
+            }
+        }
+    }
+
+    fn may_isolate(&self, user: UserId) -> bool {
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
+        standing.is_some_and(|standing| standing.can.can_lock)
+    }
+
+    fn isolate(&self, conn: ConnId, on: bool, ctx: &mut Context<Self>) {
+        let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
+        let writing = async move { store.set_isolated(classroom, session, on).await };
+        ctx.wait(writing.into_actor(self).map(move |written, act, ctx| match written {
+            Ok(_) => act.reread("isolated", ctx),
+            Err(error) => {
+                tracing::warn!(session = %act.session, %error, "isolation could not be written");
+                act.refuse_isolation(conn, &BoardError::Unavailable { retry_after: super::RETRY });
+            }
+        }));
+    }
+
+    /// The boards know: from here on nobody draws openly who thinks that they are hidden, so the class may hear of it.
+    pub(super) fn isolation_applied(&mut self, on: bool) {
+        let frame = Object::from_iter([("t", "isolated".into()), ("on", on.into())].map(named));
+        self.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+    }
+
+    fn reveal(&self, reveal: RevealLayers) -> ResponseActFuture<Self, Result<Rev, BoardError>> {
+        let board: Result<BoardId, BoardError> = match &self.known {
+            Ok(access) => Ok(access.board),
+            Err(Close::NotFound) => Err(BoardError::NotFound),
+            Err(_) => Err(BoardError::Unavailable { retry_after: super::RETRY }),
+        };
+        let (directory, whose) = (self.directory.clone(), reveal.whose.clone());
+        let revealing = async move { directory.reveal(board?, reveal).await };
+        Box::pin(revealing.into_actor(self).map(move |revealed, act, _| {
+            if let Ok(rev) = revealed {
+                let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
+                let frame = Object::from_iter(frame.map(named));
+                act.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+            }
+            revealed
+        }))
+    }
+
+    fn refuse_isolation(&mut self, conn: ConnId, error: &BoardError) {
+        let (code, retry_after_ms) = match error {
+            BoardError::Forbidden => ("forbidden", None),
+            BoardError::Refused(refusal) => (refusal.code(), None),
+            BoardError::Unavailable { retry_after } => {
+                ("unavailable", Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX)))
+            }
+            BoardError::NotFound | BoardError::PreconditionFailed { .. } | BoardError::RevMismatch { .. } => {
+                ("not_found", None)
+            }
+        };
+        let detail = error.to_string();
+        self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail: &detail, index: None, retry_after_ms });
+    }
+}
+
+fn named((key, value): (&str, Value)) -> (String, Value) {
+    (key.to_owned(), value)
+}
+
+fn users(whose: &Whose) -> Value {
+    match whose {
+        Whose::Everybody => "all".into(),
+        Whose::Of(users) => Value::Array(users.iter().map(|user| user.to_string().into()).collect()),
+    }
+}
+
+impl Handler<Reveal> for ClassroomActor {
+    type Result = AtomicResponse<Self, Result<Rev, BoardError>>;
+
+    fn handle(&mut self, Reveal(reveal): Reveal, _: &mut Context<Self>) -> Self::Result {
+        self.used = crate::actors::clock::now();
+        AtomicResponse::new(self.reveal(reveal))
     }
 }

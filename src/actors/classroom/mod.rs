@@ -25,6 +25,7 @@ pub use self::events::Answer;
 use self::events::Events;
 use self::eyes::Eyes;
 pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
+pub use self::isolation::Reveal;
 pub use self::lead::Looked;
 use self::rights::Desk;
 use self::room::{Room, Seat};
@@ -46,6 +47,8 @@ use crate::protocol::dialect::Dialect;
 use crate::store::{BoardSession, SessionAccess, StoreError};
 
 const HOUSEKEEPING: Duration = Duration::from_secs(15);
+/// When to try again what the database or a board could not do.
+const RETRY: Duration = Duration::from_secs(1);
 /// Why a session is read again when it has ended.
 pub const ENDED: &str = "ended";
 
@@ -183,16 +186,18 @@ impl ClassroomActor {
                     (self.events.state, self.events.loaded) = (state, true);
                 }
                 let now = jiff::Timestamp::now();
-                let known = self.known.as_ref().ok();
-                let changes = known.map(|known| notes::changes(known, &access, now)).unwrap_or_default();
-                self.known = Ok(access);
+                let known = std::mem::replace(&mut self.known, Ok(access));
+                let changes = match (&known, &self.known) {
+                    (Ok(known), Ok(access)) => notes::changes(known, access, now),
+                    _ => Vec::new(),
+                };
                 self.rights_learned(ctx);
                 self.tell_boards(None);
                 for (note, data) in changes {
                     self.record(note, None, data, ctx);
                 }
                 if let Some(change) = change {
-                    self.push(change, ctx);
+                    self.push(change, known.ok().map(|known| known.isolated), ctx);
                 }
             }
             Ok((None, _)) => {
@@ -214,8 +219,9 @@ impl ClassroomActor {
     }
 
     /// Tells the boards that are awake; one that wakes later reads the same rows.
-    fn push(&self, change: Reread, ctx: &mut Context<Self>) {
+    fn push(&self, change: Reread, was_isolated: Option<bool>, ctx: &mut Context<Self>) {
         let Ok(access) = &self.known else { return };
+        let switched = was_isolated.filter(|was| *was != access.isolated).map(|was| !was);
         let shared = (access.board, access.rights.board.clone(), access.isolated);
         let others = access.others.iter().map(|(board, whose)| (*board, whose.clone(), false));
         let awake: Vec<_> = std::iter::once(shared)
@@ -243,6 +249,9 @@ impl ClassroomActor {
         ctx.spawn(telling.into_actor(self).map(move |(), act, _| {
             if ended.is_some() {
                 act.dismiss(Close::SessionEnded);
+            }
+            if let Some(on) = switched {
+                act.isolation_applied(on);
             }
         }));
     }

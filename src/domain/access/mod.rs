@@ -11,7 +11,7 @@ mod role;
 
 pub use can::{Can, Flag};
 pub use change::{Change, Denied, RuleEdit, Whom};
-pub use eyes::{Eyes, Layer};
+pub use eyes::{Authorship, Eyes, Layer};
 pub use locks::Locks;
 pub use rights::{BoardFor, Held, Rights, Rule, Standing, What};
 pub use role::Role;

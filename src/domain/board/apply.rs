@@ -7,14 +7,21 @@ use super::{
     Action, Document, Kind, Refusal,
     draft::{Draft, Line, OpsText, Payload},
     item::{self, Item},
+    layers,
     members::{Canonical, Members, Part},
     normal::normalise,
     op::read_id,
     page::{COLLECTIONS, Page},
-    slots::{Keyed, Slots},
+    slots::{Keyed, Measured as _, Slots},
     transaction::Transaction,
 };
-use crate::{domain::json, limits};
+use crate::{
+    domain::{
+        access::{Authorship, Layer},
+        json,
+    },
+    limits,
+};
 
 /// Who wrote the batch, and so how it is to be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +40,8 @@ pub(super) enum Fault {
     Invalid(&'static str),
     /// It would write more than a whole board.
     TooLarge { got: usize },
+    /// It touches what its author may see and not change.
+    Forbidden,
 }
 
 impl From<&'static str> for Fault {
@@ -47,21 +56,27 @@ const BROKEN: Fault = Fault::Invalid("the state around it cannot be changed by o
 ///
 /// # Errors
 /// The first operation that does not fit; the caller drops the transaction, which undoes the others.
-pub(super) fn apply(batch: &Draft, mode: Mode, transaction: &mut Transaction<'_>) -> Result<Vec<u8>, Refusal> {
+pub(super) fn apply(
+    batch: &Draft,
+    mode: Mode,
+    by: Authorship,
+    transaction: &mut Transaction<'_>,
+) -> Result<Vec<u8>, Refusal> {
     let refuse = |index: usize, fault: Fault| match fault {
         Fault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
         Fault::TooLarge { got } => Refusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
+        Fault::Forbidden => Refusal::Forbidden { index: Some(index) },
     };
     if mode == Mode::Exact {
         transaction.set_normal(false);
     } else {
         normalise(transaction).map_err(|message| refuse(0, message.into()))?;
     }
-    let mut work = Work { transaction, mode, written: 0 };
+    let mut work = Work { transaction, mode, by, written: 0 };
     let mut effective = OpsText::new(256);
     for (index, line) in batch.lines().enumerate() {
-        let page = work.line(&line).map_err(|fault| refuse(index, fault))?;
-        effective.push(&line, page.as_deref());
+        let touched = work.line(&line).map_err(|fault| refuse(index, fault))?;
+        effective.push(&line, touched.page.as_deref(), touched.layer);
     }
     Ok(effective.finish())
 }
@@ -70,24 +85,37 @@ pub(super) fn apply(batch: &Draft, mode: Mode, transaction: &mut Transaction<'_>
 struct Work<'a, 'd> {
     transaction: &'a mut Transaction<'d>,
     mode: Mode,
+    by: Authorship,
     /// Bytes of objects that were written anew because something was merged into them.
     written: usize,
 }
 
+/// What an operation turned out to be about.
+#[derive(Default)]
+struct Touched {
+    page: Option<Arc<str>>,
+    layer: Option<Layer>,
+}
+
 impl Work<'_, '_> {
-    /// Applies one operation and says for which page it was.
-    fn line(&mut self, line: &Line<'_>) -> Result<Option<Arc<str>>, Fault> {
+    /// Applies one operation and says what it was about.
+    fn line(&mut self, line: &Line<'_>) -> Result<Touched, Fault> {
         if let Some(collection) = line.kind.collection() {
             let (page, id) = self.target(line)?;
-            match line.action {
+            let layer = match line.action {
                 Action::Add => self.add_item(page, collection, line)?,
                 Action::Update => self.update_item(page, collection, line)?,
                 Action::Remove => self.remove_item(page, collection, line)?,
-            }
-            return Ok(Some(id));
+            };
+            return Ok(Touched { page: Some(id), layer });
+        }
+        if self.mode == Mode::Client && self.by.is_confined() {
+            return Err(Fault::Forbidden);
         }
         match (line.kind, line.action) {
-            (Kind::Page, Action::Add) => self.add_page(line),
+            (Kind::Page, Action::Add) => {
+                return Ok(Touched { page: None, layer: self.add_page(line)? });
+            }
             (Kind::Page, Action::Update) => self.update_page(line),
             (Kind::Page, Action::Remove) => self.remove_page(line),
             (Kind::Meta, Action::Add | Action::Update) => self.merge_meta(line),
@@ -102,7 +130,7 @@ impl Work<'_, '_> {
             // Kinds with a collection returned above.
             (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text, _) => Err(BROKEN),
         }?;
-        Ok(None)
+        Ok(Touched::default())
     }
 
     /// The page of an item's operation: the one it names, or its value names, or the active one, or the current one.
@@ -137,7 +165,7 @@ impl Work<'_, '_> {
         }
     }
 
-    fn add_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(), Fault> {
+    fn add_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
         let value = line.value.ok_or("a value is required")?;
         let item = if self.mode == Mode::Exact {
             Item::read(value.text).map_err(|_| BROKEN)?
@@ -152,30 +180,46 @@ impl Work<'_, '_> {
                 }
             }
         }
-        self.transaction.add_item(page, collection, item);
-        Ok(())
+        let layer = self.layer(line);
+        self.transaction.add_item(page, collection, item.on(layer));
+        Ok(layer)
     }
 
-    fn find_item(&self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<u32, Fault> {
+    /// The layer of what is added.
+    fn layer(&self, line: &Line<'_>) -> Option<Layer> {
+        line.layer.or(self.by.layer)
+    }
+
+    /// The item that an operation names, as far as its author knows of it.
+    fn find_item(&self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(u32, &Item), Fault> {
         let id = required_id(line)?;
-        Ok(self.items(page, collection)?.and_then(|items| items.find(id)).ok_or("there is no item with this id")?)
+        let items = self.items(page, collection)?;
+        let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
+        let eyes = self.by.eyes;
+        let (slot, item) = found.filter(|(_, item)| eyes.see(item.layer())).ok_or("there is no item with this id")?;
+        let apart = self.mode == Mode::Client && self.by.is_confined() && item.layer() != self.by.layer;
+        if apart || !eyes.may_change(item.layer()) {
+            return Err(Fault::Forbidden);
+        }
+        Ok((slot, item))
     }
 
-    fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(), Fault> {
+    fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
         let patch = object(line)?;
-        let slot = self.find_item(page, collection, line)?;
-        let item = self.items(page, collection)?.and_then(|items| items.get(slot)).ok_or(BROKEN)?;
+        let (slot, item) = self.find_item(page, collection, line)?;
         let merged = item::merge(item.bytes(), patch.text, Some("id")).map_err(|_| BROKEN)?;
         let item = item.with_bytes(&merged);
+        let layer = item.layer();
         self.charge(merged.len())?;
         self.transaction.change_item(page, collection, slot, item);
-        Ok(())
+        Ok(layer)
     }
 
-    fn remove_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(), Fault> {
-        let slot = self.find_item(page, collection, line)?;
+    fn remove_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+        let (slot, item) = self.find_item(page, collection, line)?;
+        let layer = item.layer();
         self.transaction.remove_item(page, collection, slot);
-        Ok(())
+        Ok(layer)
     }
 
     fn find_page(&self, line: &Line<'_>) -> Result<u32, Fault> {
@@ -184,7 +228,7 @@ impl Work<'_, '_> {
         Ok(pages.find(id).ok_or("there is no such page")?)
     }
 
-    fn add_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn add_page(&mut self, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
         let value = line.value.ok_or("a value is required")?;
         let pages = self.transaction.document().pages().ok_or(BROKEN)?;
         let mut page = Page::read(value.text).map_err(|_| BROKEN)?;
@@ -194,8 +238,13 @@ impl Work<'_, '_> {
             }
             page.add_missing_lists();
         }
+        let layer = self.layer(line);
+        if layer.is_some() {
+            layers::lay_page(&mut page, layer);
+        }
+        let layer = layer.filter(|_| page.layered() > 0);
         self.transaction.add_page(page);
-        Ok(())
+        Ok(layer)
     }
 
     fn update_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
@@ -224,6 +273,9 @@ impl Work<'_, '_> {
         }
         if document.pages().is_some_and(|pages| pages.len() <= 1) {
             return Err("a board keeps its last page".into());
+        }
+        if document.page(slot).is_some_and(|page| layers::has_foreign(page, self.by.eyes)) {
+            return Err(Fault::Forbidden);
         }
         let was_active = document.active_page().as_deref() == line.id;
         self.transaction.remove_page(slot);
@@ -266,7 +318,11 @@ impl Work<'_, '_> {
 
     fn set_state(&mut self, line: &Line<'_>) -> Result<(), Fault> {
         let value = line.value.ok_or("a value is required")?;
-        self.transaction.replace(Document::from_canonical(value.text).map_err(|_| BROKEN)?);
+        let mut document = Document::from_canonical(value.text).map_err(|_| BROKEN)?;
+        if let Some(layers) = line.layers {
+            layers::read(&mut document, layers).map_err(|_| BROKEN)?;
+        }
+        self.transaction.replace(document);
         Ok(())
     }
 

@@ -5,15 +5,21 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
-use crate::domain::{
-    access::Eyes,
-    ids::{ClientId, Rev, UserId},
-};
+use crate::domain::ids::{ClientId, Rev, UserId};
 
 /// SHA-256 of a board's canonical state; shown as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of a canonical state.
+    #[must_use]
+    pub fn of(state: &[u8]) -> Self {
+        Self(Sha256::digest(state).into())
+    }
+}
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +47,8 @@ pub struct Entry {
     pub key: BatchKey,
     /// When it was accepted.
     pub at: Timestamp,
-    /// Canonical JSON array of the effective operations, with every `page_id` resolved.
+    /// Canonical JSON array of the effective operations, with every `page_id` resolved, and the layer of every item that
+    /// lies on one. Shown to nobody as it is: [`Entry::seen_by`].
     pub ops: Bytes,
     /// Digest of the state after it, when it was asked for.
     pub digest: Option<Digest>,
@@ -49,15 +56,6 @@ pub struct Entry {
     pub page_count: u32,
     /// Tells a resend from another change under the same key.
     pub fingerprint: u64,
-}
-
-impl Entry {
-    /// The operations as these eyes see them: without those on items that are hidden from them. May be an empty list.
-    #[must_use]
-    pub fn ops_seen_by(&self, eyes: Eyes) -> Bytes {
-        let _ = eyes;
-        self.ops.clone()
-    }
 }
 
 /// What is remembered of an accepted batch for as long as it may be resent.

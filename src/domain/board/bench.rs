@@ -26,7 +26,7 @@ fn grown(bytes: usize) -> Board {
         if board.document().byte_len() >= bytes {
             break;
         }
-        board.submit(key(n), parse(&diff(&format!("old-{n}"))).unwrap(), at(), false).unwrap();
+        board.submit(key(n), parse(&diff(&format!("old-{n}"))).unwrap(), Authorship::FULL, at(), false).unwrap();
     }
     board.digest();
     board
@@ -70,7 +70,7 @@ fn bench_append() {
                 |n| (key(format!("k{n}")), parse(&diff(&format!("new-{n}"))).unwrap()),
                 |(key, ops)| {
                     number += 1;
-                    black_box(board.submit(key, ops, at(), want_digest).unwrap());
+                    black_box(board.submit(key, ops, Authorship::FULL, at(), want_digest).unwrap());
                 },
             );
         }
@@ -86,7 +86,7 @@ fn bench_change_at_the_start_of_a_2_mb_board() {
         (key(format!("u{n}")), parse(&ops).unwrap())
     };
     measure("update the first stroke of 2 MB, with digest", 200, update, |(key, ops)| {
-        black_box(board.submit(key, ops, at(), true).unwrap());
+        black_box(board.submit(key, ops, Authorship::FULL, at(), true).unwrap());
     });
     let text = board.state();
     measure(
@@ -102,7 +102,7 @@ fn bench_change_at_the_start_of_a_2_mb_board() {
         (key(format!("r{n}")), parse(ops).unwrap())
     };
     measure("a refused batch on 2 MB, with digest", 200, refused, |(key, ops)| {
-        black_box(board.submit(key, ops, at(), true).unwrap_err());
+        black_box(board.submit(key, ops, Authorship::FULL, at(), true).unwrap_err());
     });
 }
 
@@ -115,12 +115,12 @@ fn bench_whole_states_of_2_mb() {
     let changed = |n: usize| json(&text.replacen(r#""size":3"#, &format!(r#""size":{}"#, n + 4), 1));
     measure("replace by a state with one change", 10, changed, |state| {
         let key = key(format!("s{}", board.rev()));
-        black_box(board.replace(key, state, at()).unwrap());
+        black_box(board.replace(key, state, Authorship::FULL, at()).unwrap());
     });
     let prepared = |n: usize| Document::from_value(changed(n + 20)).unwrap();
     measure("the same, with the document made beforehand", 10, prepared, |document| {
         let key = key(format!("p{}", board.rev()));
-        black_box(board.put(key, document, at()).unwrap());
+        black_box(board.put(key, document, Authorship::FULL, at()).unwrap());
     });
     measure("write the state", 20, |_| (), |()| drop(black_box(board.state())));
     measure("take a checkpoint", 20, |_| (), |()| drop(black_box(board.checkpoint())));

@@ -1,6 +1,7 @@
 //! A board's state as stored bytes: a MessagePack header, then the canonical state, compressed.
 //! Called by the board actor (encoded off its thread) and at recovery. Never trusts a length that it reads, and
-//! never panics on bytes that are not its own. Version 1 is pinned by `tests/fixtures/checkpoint-v1.bin`.
+//! never panics on bytes that are not its own. Version 1 is pinned by `tests/fixtures/checkpoint-v1.bin`; version 2 says on
+//! which layers items lie, and is written only when some do.
 
 use std::io::Read as _;
 
@@ -9,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     Corrupt,
     document::{Document, Pieces},
+    layers,
 };
 use crate::{domain::ids::Rev, limits};
 
-/// The layout that [`Checkpoint::encode`] writes.
+/// The layout of a document without layers.
 const VERSION: u8 = 1;
+/// The same with the text of the layers behind the state.
+const VERSION_LAYERS: u8 = 2;
 /// Fast, and within a few percent of the next levels on JSON.
 const ZSTD_LEVEL: i32 = 1;
 /// A state may pass the board's limit a little by shrinking from a larger one.
@@ -25,6 +29,7 @@ pub struct Checkpoint {
     /// The revision.
     pub rev: Rev,
     pub(super) state: Pieces,
+    pub(super) layers: Option<Vec<u8>>,
 }
 
 /// What stands before the compressed state, as a MessagePack array.
@@ -33,6 +38,16 @@ struct Header {
     version: u8,
     rev: u64,
     state_len: u32,
+    crc: u32,
+}
+
+/// The same of version 2: `layers_len` bytes of what is compressed are the layers, at its end.
+#[derive(Serialize, Deserialize)]
+struct LayersHeader {
+    version: u8,
+    rev: u64,
+    state_len: u32,
+    layers_len: u32,
     crc: u32,
 }
 
@@ -52,15 +67,20 @@ impl Checkpoint {
     pub fn encode(&self) -> Vec<u8> {
         let mut state = Vec::new();
         self.state.write(&mut state);
-        let header = Header {
-            version: VERSION,
-            rev: self.rev.0,
-            // `MAX_STATE` is far below 2^32; a length that is cut would be found when it is read.
-            state_len: u32::try_from(state.len()).unwrap_or(u32::MAX),
-            crc: Header::checksum(self.rev.0, &state),
+        // `MAX_STATE` is far below 2^32; a length that is cut would be found when it is read.
+        let cut = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let (rev, state_len) = (self.rev.0, cut(state.len()));
+        let header = match &self.layers {
+            None => rmp_serde::to_vec(&Header { version: VERSION, rev, state_len, crc: Header::checksum(rev, &state) }),
+            Some(layers) => {
+                state.extend_from_slice(layers);
+                let crc = Header::checksum(rev, &state);
+                let layers_len = cut(layers.len());
+                rmp_serde::to_vec(&LayersHeader { version: VERSION_LAYERS, rev, state_len, layers_len, crc })
+            }
         };
         // Neither can fail: both write to memory, the header holds integers only, and the level is a valid one.
-        let mut bytes = rmp_serde::to_vec(&header).unwrap_or_default();
+        let mut bytes = header.unwrap_or_default();
         bytes.extend(zstd::bulk::compress(&state, ZSTD_LEVEL).unwrap_or_default());
         bytes
     }
@@ -74,22 +94,35 @@ impl Checkpoint {
         let mut rest = bytes;
         // The version is read first: a later header may be longer.
         if let [0x92..=0x9f, version @ 0..=0x7f, ..] = bytes
-            && *version != VERSION
+            && !matches!(*version, VERSION | VERSION_LAYERS)
         {
             return Err(Corrupt::Version(*version));
         }
-        let header: Header = rmp_serde::from_read(&mut rest).map_err(|_| corrupt("the header cannot be read"))?;
-        let len = header.state_len as usize;
-        if len > MAX_STATE {
+        let unreadable = |_| corrupt("the header cannot be read");
+        let (header, layers_len) = if bytes.get(1) == Some(&VERSION_LAYERS) {
+            let LayersHeader { version, rev, state_len, layers_len, crc } =
+                rmp_serde::from_read(&mut rest).map_err(unreadable)?;
+            (Header { version, rev, state_len, crc }, layers_len as usize)
+        } else {
+            (rmp_serde::from_read(&mut rest).map_err(unreadable)?, 0)
+        };
+        let state_len = header.state_len as usize;
+        // An item has more bytes than its place among the items has digits.
+        if state_len > MAX_STATE || layers_len > MAX_STATE {
             return Err(corrupt("the state is too long"));
         }
+        let len = state_len + layers_len;
         let mut state = Vec::new();
         let decoder = zstd::Decoder::with_buffer(rest).map_err(|_| corrupt("the state cannot be inflated"))?;
         decoder.take(len as u64 + 1).read_to_end(&mut state).map_err(|_| corrupt("the state cannot be inflated"))?;
         if state.len() != len || Header::checksum(header.rev, &state) != header.crc {
             return Err(corrupt("the checksum differs"));
         }
-        let document = Document::from_canonical(&state).map_err(|_| corrupt("the state is not canonical JSON"))?;
+        let (state, layers) = state.split_at(state_len);
+        let mut document = Document::from_canonical(state).map_err(|_| corrupt("the state is not canonical JSON"))?;
+        if !layers.is_empty() {
+            layers::read(&mut document, layers).map_err(|_| corrupt("the layers are not those of the state"))?;
+        }
         Ok((document, Rev(header.rev)))
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Ve
 }
 
 fn op<'a>(action: Action, kind: Kind) -> RawOp<'a> {
-    RawOp { action, kind, id: None, page_id: None, value: None, patch: None }
+    RawOp::new(action, kind)
 }
 
 fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) -> Option<()> {
@@ -102,7 +102,7 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
     for (_, item) in old.iter() {
         let id = item.id()?;
         if new.find(id).is_none() {
-            ops.push_raw(&op(Action::Remove, Some(id)));
+            ops.push_raw(&RawOp { layer: item.layer(), ..op(Action::Remove, Some(id)) });
         }
     }
     let mut order = Order::default();
@@ -113,10 +113,12 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
                 let was = old.get(slot)?;
                 if was != item {
                     let patch = item::changes(was.bytes(), item.bytes())?;
-                    ops.push_raw(&RawOp { patch: Some(&patch), ..op(Action::Update, Some(id)) });
+                    ops.push_raw(&RawOp { patch: Some(&patch), layer: was.layer(), ..op(Action::Update, Some(id)) });
                 }
             }
-            None => ops.push_raw(&RawOp { value: Some(item.bytes()), ..op(Action::Add, None) }),
+            None => {
+                ops.push_raw(&RawOp { value: Some(item.bytes()), layer: item.layer(), ..op(Action::Add, None) });
+            }
         }
     }
     Some(())

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::{
     Refusal,
     item::usable_id,
+    layers,
     members::Members,
     page::Page,
     slots::{Measured, Slots},
@@ -88,8 +89,26 @@ impl Document {
     /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
     #[must_use]
     pub fn seen_by(&self, eyes: Eyes) -> Cow<'_, Self> {
-        let _ = eyes;
-        Cow::Borrowed(self)
+        layers::seen(self, eyes).map_or(Cow::Borrowed(self), Cow::Owned)
+    }
+
+    /// Of all eyes that see the same of this document as these do, always the same ones: what is made for one of them
+    /// serves the others.
+    #[must_use]
+    pub fn narrow(&self, eyes: Eyes) -> Eyes {
+        if !self.has_layers() {
+            return Eyes::All;
+        }
+        let owns_some = |eyes: Eyes| {
+            layers::items_of(self).any(|(_, _, item)| !Eyes::Public.see(item.layer()) && eyes.see(item.layer()))
+        };
+        if owns_some(eyes) { eyes } else { Eyes::Public }
+    }
+
+    /// Whether any item lies on a layer.
+    #[must_use]
+    pub fn has_layers(&self) -> bool {
+        self.root.layered() > 0
     }
 
     /// Appends the canonical state to `out`.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 
 use super::{Action, Kind, Op, item::Writer};
-use crate::domain::json::Value;
+use crate::domain::{access::Layer, json::Value};
 
 /// A batch whose values are written once and copied from then on.
 pub(super) struct Draft {
@@ -18,6 +18,7 @@ pub(super) struct Draft {
 struct Spans {
     value: Option<Range<usize>>,
     patch: Option<Range<usize>>,
+    layers: Option<Range<usize>>,
 }
 
 /// A value of an operation, in both forms.
@@ -38,6 +39,8 @@ pub(super) struct Line<'a> {
     pub(super) page_id: Option<&'a str>,
     pub(super) value: Option<Payload<'a>>,
     pub(super) patch: Option<Payload<'a>>,
+    pub(super) layer: Option<Layer>,
+    pub(super) layers: Option<&'a [u8]>,
 }
 
 impl<'a> Line<'a> {
@@ -58,7 +61,10 @@ impl Draft {
                 start..text.len()
             })
         };
-        let spans = ops.iter().map(|op| Spans { value: write(&op.value), patch: write(&op.patch) }).collect();
+        let spans = ops
+            .iter()
+            .map(|op| Spans { value: write(&op.value), patch: write(&op.patch), layers: write(&op.layers) })
+            .collect();
         Self { ops, text, spans }
     }
 
@@ -71,6 +77,8 @@ impl Draft {
             page_id: op.page_id.as_deref(),
             value: self.payload(op.value.as_ref(), spans.value.as_ref()),
             patch: self.payload(op.patch.as_ref(), spans.patch.as_ref()),
+            layer: op.layer,
+            layers: spans.layers.as_ref().and_then(|span| self.text.get(span.clone())),
         })
     }
 
@@ -82,7 +90,7 @@ impl Draft {
     pub(super) fn fingerprint(&self) -> u64 {
         let mut text = OpsText::new(self.text.len() + 96 * self.ops.len());
         for line in self.lines() {
-            text.push(&line, line.page_id);
+            text.push(&line, line.page_id, line.layer);
         }
         fingerprint_of(&Sha256::digest(text.finish()).into())
     }
@@ -120,8 +128,8 @@ impl OpsText {
         self.0.truncate(len);
     }
 
-    /// Appends an operation, with the page that it was found to be for.
-    pub(super) fn push(&mut self, line: &Line<'_>, page_id: Option<&str>) {
+    /// Appends an operation, with the page that it was found to be for and the layer that it touches.
+    pub(super) fn push(&mut self, line: &Line<'_>, page_id: Option<&str>, layer: Option<Layer>) {
         self.push_raw(&RawOp {
             action: line.action,
             kind: line.kind,
@@ -129,7 +137,17 @@ impl OpsText {
             page_id,
             value: line.value.map(|value| value.text),
             patch: line.patch.map(|patch| patch.text),
+            layer,
+            layers: line.layers,
         });
+    }
+
+    /// Appends an operation that is canonical text already.
+    pub(super) fn push_text(&mut self, op: &[u8]) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.0.extend_from_slice(op);
     }
 
     /// Appends an operation whose values are canonical texts.
@@ -138,12 +156,20 @@ impl OpsText {
             self.0.push(b',');
         }
         let mut object = Writer::onto(std::mem::take(&mut self.0));
-        let texts =
-            [("id", op.id), ("kind", Some(op.kind.name())), ("op", Some(op.action.name())), ("page_id", op.page_id)];
-        for (key, text) in texts {
+        let mut text = |key, text: Option<&str>| {
             if let Some(text) = text {
                 object.text_member(key, text);
             }
+        };
+        text("id", op.id);
+        text("kind", Some(op.kind.name()));
+        text("layer", op.layer.map(Layer::name).as_deref());
+        if let Some(layers) = op.layers {
+            object.member("layers", layers);
+        }
+        object.text_member("op", op.action.name());
+        if let Some(page) = op.page_id {
+            object.text_member("page_id", page);
         }
         for (key, value) in [("patch", op.patch), ("value", op.value)] {
             if let Some(value) = value {
@@ -168,4 +194,13 @@ pub(super) struct RawOp<'a> {
     pub(super) page_id: Option<&'a str>,
     pub(super) value: Option<&'a [u8]>,
     pub(super) patch: Option<&'a [u8]>,
+    pub(super) layer: Option<Layer>,
+    pub(super) layers: Option<&'a [u8]>,
+}
+
+impl RawOp<'_> {
+    /// An operation without anything but what it does to what.
+    pub(super) const fn new(action: Action, kind: Kind) -> Self {
+        Self { action, kind, id: None, page_id: None, value: None, patch: None, layer: None, layers: None }
+    }
 }

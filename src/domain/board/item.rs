@@ -8,7 +8,10 @@ use super::{
     slots::{Keyed, Measured},
 };
 use crate::{
-    domain::json::{self, NotCanonical},
+    domain::{
+        access::Layer,
+        json::{self, NotCanonical},
+    },
     limits,
 };
 
@@ -17,12 +20,14 @@ use crate::{
 pub(super) struct Item {
     id: Option<Arc<str>>,
     bytes: Arc<[u8]>,
+    /// Beside the text, where no client can write it.
+    layer: Option<Layer>,
 }
 
 impl Item {
     /// An item whose id is known.
     pub(super) fn new(id: &str, bytes: &[u8]) -> Self {
-        Self { id: Some(id.into()), bytes: bytes.into() }
+        Self { id: Some(id.into()), bytes: bytes.into(), layer: None }
     }
 
     /// Its canonical text.
@@ -32,7 +37,22 @@ impl Item {
 
     /// The same item with another text.
     pub(super) fn with_bytes(&self, bytes: &[u8]) -> Self {
-        Self { id: self.id.clone(), bytes: bytes.into() }
+        Self { id: self.id.clone(), bytes: bytes.into(), layer: self.layer }
+    }
+
+    /// The layer that it lies on.
+    pub(super) fn layer(&self) -> Option<Layer> {
+        self.layer
+    }
+
+    /// Lays it on another layer.
+    pub(super) fn set_layer(&mut self, layer: Option<Layer>) {
+        self.layer = layer;
+    }
+
+    /// The same item on another layer.
+    pub(super) fn on(self, layer: Option<Layer>) -> Self {
+        Self { layer, ..self }
     }
 }
 
@@ -55,13 +75,17 @@ impl Canonical for Item {
                 }
             }
         }
-        Ok(Self { id, bytes: text.into() })
+        Ok(Self { id, bytes: text.into(), layer: None })
     }
 }
 
 impl Measured for Item {
     fn byte_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    fn layered(&self) -> usize {
+        usize::from(self.layer.is_some())
     }
 }
 

@@ -41,6 +41,10 @@ impl<T: Keyed> Measured for Part<T> {
             Self::List(list) => list.byte_len(),
         }
     }
+
+    fn layered(&self) -> usize {
+        self.list().map_or(0, Measured::layered)
+    }
 }
 
 /// Something read from canonical text.
@@ -49,16 +53,23 @@ pub(super) trait Canonical: Sized {
     fn read(text: &[u8]) -> Result<Self, NotCanonical>;
 }
 
-/// Sorted members with the length of their text.
-#[derive(Clone, Debug, PartialEq)]
+/// Sorted members with the length of their text. Equal ones have equal texts, whatever lies on layers.
+#[derive(Clone, Debug)]
 pub(super) struct Members<T: Keyed> {
     parts: BTreeMap<Box<str>, Part<T>>,
     content: usize,
+    layered: usize,
 }
 
 impl<T: Keyed> Default for Members<T> {
     fn default() -> Self {
-        Self { parts: BTreeMap::new(), content: 0 }
+        Self { parts: BTreeMap::new(), content: 0, layered: 0 }
+    }
+}
+
+impl<T: Keyed + PartialEq> PartialEq for Members<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.content == other.content && self.parts == other.parts
     }
 }
 
@@ -94,20 +105,23 @@ impl<T: Keyed> Members<T> {
     pub(super) fn set(&mut self, key: &str, part: Option<Part<T>>) -> Option<Part<T>> {
         let overhead = json::string_len(key) + 1;
         let new_len = part.as_ref().map_or(0, |part| part.byte_len() + overhead);
+        self.layered += part.as_ref().map_or(0, Measured::layered);
         let old = match part {
             Some(part) => self.parts.insert(key.into(), part),
             None => self.parts.remove(key),
         };
         self.content = self.content + new_len - old.as_ref().map_or(0, |part| part.byte_len() + overhead);
+        self.layered -= old.as_ref().map_or(0, Measured::layered);
         old
     }
 
     /// Changes the list `key` in place; `None` when there is none.
     pub(super) fn edit<R>(&mut self, key: &str, change: impl FnOnce(&mut Slots<T>) -> R) -> Option<R> {
         let Some(Part::List(list)) = self.parts.get_mut(key) else { return None };
-        let before = list.byte_len();
+        let before = (list.byte_len(), list.layered());
         let result = change(list);
-        self.content = self.content + list.byte_len() - before;
+        self.content = self.content + list.byte_len() - before.0;
+        self.layered = self.layered + list.layered() - before.1;
         Some(result)
     }
 
@@ -126,5 +140,9 @@ impl<T: Keyed> Members<T> {
 impl<T: Keyed> Measured for Members<T> {
     fn byte_len(&self) -> usize {
         2 + self.content + self.parts.len().saturating_sub(1)
+    }
+
+    fn layered(&self) -> usize {
+        self.layered
     }
 }

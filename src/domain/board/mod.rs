@@ -13,6 +13,9 @@ mod document;
 mod draft;
 mod history;
 mod item;
+#[cfg(test)]
+mod layered_life;
+mod layers;
 mod members;
 mod normal;
 mod op;
@@ -21,6 +24,8 @@ mod page;
 mod properties;
 mod receipts;
 mod refusal;
+mod reveal;
+mod seen;
 mod slots;
 mod stream;
 #[cfg(test)]
@@ -48,7 +53,7 @@ use self::{
     transaction::Transaction,
 };
 use crate::{
-    domain::{ids::Rev, json::Value},
+    domain::{access::Authorship, ids::Rev, json::Value},
     limits,
 };
 
@@ -102,11 +107,12 @@ impl Board {
     ///
     /// # Errors
     /// [`Refusal::KeyReused`] when the key was used for other operations, [`Refusal::InvalidOp`],
-    /// [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
+    /// [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The board is exactly as before.
     pub fn submit(
         &mut self,
         key: BatchKey,
         ops: Vec<Op>,
+        by: Authorship,
         at: Timestamp,
         want_digest: bool,
     ) -> Result<Outcome, Refusal> {
@@ -120,7 +126,7 @@ impl Board {
         }
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let effective = apply(&draft, Mode::Client, &mut transaction)?;
+        let effective = apply(&draft, Mode::Client, by, &mut transaction)?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
@@ -133,21 +139,30 @@ impl Board {
     ///
     /// # Errors
     /// [`Refusal::KeyReused`] when the key was used for another state or for operations,
-    /// [`Refusal::InvalidState`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
-    pub fn replace(&mut self, key: BatchKey, state: Value, at: Timestamp) -> Result<Outcome, Refusal> {
-        self.put(key, Document::from_value(state)?, at)
+    /// [`Refusal::InvalidState`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The
+    /// board is exactly as before.
+    pub fn replace(&mut self, key: BatchKey, state: Value, by: Authorship, at: Timestamp) -> Result<Outcome, Refusal> {
+        self.put(key, Document::from_value(state)?, by, at)
     }
 
     /// [`Board::replace`] by a document that was made beforehand: reading a large state takes tens of
-    /// milliseconds, which need not be spent on an actor's turn.
+    /// milliseconds, which need not be spent on an actor's turn. An item that stays on its page keeps its layer; the
+    /// document may bring layers for what is not on the board.
     ///
     /// # Errors
-    /// [`Refusal::KeyReused`]. The board is exactly as before.
-    pub fn put(&mut self, key: BatchKey, target: Document, at: Timestamp) -> Result<Outcome, Refusal> {
+    /// [`Refusal::KeyReused`], [`Refusal::Forbidden`]. The board is exactly as before.
+    pub fn put(
+        &mut self,
+        key: BatchKey,
+        mut target: Document,
+        by: Authorship,
+        at: Timestamp,
+    ) -> Result<Outcome, Refusal> {
         if let Some(receipt) = self.receipts.get(&key) {
             let digest = Hashing::default().digest(&target);
             return repeat(receipt, fingerprint_of(&digest.0));
         }
+        layers::inherit(&mut target, &self.document, by)?;
         if self.rev > Rev(0) && self.document == target {
             return Ok(Outcome::Unchanged);
         }
@@ -173,7 +188,7 @@ impl Board {
         let draft = Draft::new(Op::parse_journal(got, &entry.ops)?);
         let mode = if draft.is_exact() { Mode::Exact } else { Mode::Replay };
         let mut transaction = Transaction::new(&mut self.document);
-        apply(&draft, mode, &mut transaction).map_err(|refusal| corrupt(refusal.to_string()))?;
+        apply(&draft, mode, Authorship::FULL, &mut transaction).map_err(|refusal| corrupt(refusal.to_string()))?;
         if transaction.document().page_count() != entry.page_count {
             return Err(corrupt("the number of pages differs".to_owned()));
         }
@@ -191,7 +206,7 @@ impl Board {
     /// The state as it is, to be encoded elsewhere: copies small pieces and shares large ones.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { rev: self.rev, state: self.document.pieces() }
+        Checkpoint { rev: self.rev, state: self.document.pieces(), layers: layers::text_of(&self.document) }
     }
 
     /// Changes the document into the target by operations, if they can say it in less than half of its bytes.
@@ -199,9 +214,9 @@ impl Board {
         let effective = diff::between(&self.document, target, target.byte_len() / 2)?;
         let draft = Draft::new(Op::parse_journal(self.rev.next(), &effective).ok()?);
         let mut transaction = Transaction::new(&mut self.document);
-        apply(&draft, Mode::Exact, &mut transaction).ok()?;
+        apply(&draft, Mode::Exact, Authorship::FULL, &mut transaction).ok()?;
         // The proof that the change is the right one; without it the transaction is taken back.
-        if transaction.document() != target {
+        if transaction.document() != target || !layers::are_equal(transaction.document(), target) {
             return None;
         }
         transaction.commit(&mut self.hashing);
@@ -211,15 +226,9 @@ impl Board {
     fn overwrite(&mut self, target: Document) -> Vec<u8> {
         let mut state = Vec::new();
         target.write_state(&mut state);
-        let mut ops = OpsText::new(state.len() + 64);
-        ops.push_raw(&RawOp {
-            action: Action::Add,
-            kind: Kind::State,
-            id: None,
-            page_id: None,
-            value: Some(&state),
-            patch: None,
-        });
+        let layers = layers::text_of(&target);
+        let mut ops = OpsText::new(state.len() + layers.as_ref().map_or(0, Vec::len) + 64);
+        ops.push_raw(&RawOp { value: Some(&state), layers: layers.as_deref(), ..RawOp::new(Action::Add, Kind::State) });
         self.document = target;
         self.hashing.reset();
         ops.finish()

@@ -4,6 +4,7 @@
 use super::{Corrupt, OpsError, item::usable_id};
 use crate::{
     domain::{
+        access::Layer,
         ids::Rev,
         json::{Bounds, Object, Value},
     },
@@ -105,6 +106,10 @@ pub struct Op {
     pub value: Option<Value>,
     /// What is merged in.
     pub patch: Option<Value>,
+    /// On which layer the item lies that is touched, or the items of the page that is added. Never a client's to say.
+    pub layer: Option<Layer>,
+    /// For a whole state: the layers of its items, as `layers` writes them.
+    pub layers: Option<Value>,
 }
 
 impl Op {
@@ -161,6 +166,11 @@ impl Op {
                     page_id: text(op.remove("page_id")),
                     value: op.remove("value"),
                     patch: op.remove("patch"),
+                    layer: match op.remove("layer") {
+                        None => None,
+                        Some(name) => Some(Layer::from_name(name.as_str()?)?),
+                    },
+                    layers: op.remove("layers"),
                 })
             })
             .collect::<Option<Vec<_>>>()
@@ -173,6 +183,8 @@ impl Op {
         let fields = [
             ("id", self.id.clone().map(Value::from)),
             ("kind", Some(self.kind.name().into())),
+            ("layer", self.layer.map(|layer| Value::from(layer.name().into_owned()))),
+            ("layers", self.layers.clone()),
             ("op", Some(self.action.name().into())),
             ("page_id", self.page_id.clone().map(Value::from)),
             ("patch", self.patch.clone()),
@@ -200,7 +212,7 @@ impl Op {
         };
         let value = take(&mut op, "value")?;
         let patch = take(&mut op, "patch")?;
-        let mut op = Self { action, kind, id, page_id, value, patch };
+        let mut op = Self { action, kind, id, page_id, value, patch, layer: None, layers: None };
         op.check_fields()?;
         op.settle_value_id();
         Ok(op)

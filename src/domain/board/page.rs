@@ -112,6 +112,10 @@ impl Measured for Page {
             Body::Members(members) => members.byte_len(),
         }
     }
+
+    fn layered(&self) -> usize {
+        self.members().map_or(0, Measured::layered)
+    }
 }
 
 impl Keyed for Page {

@@ -155,9 +155,9 @@ fn happen(board: &mut Board, number: usize, event: &Event, want_digest: bool) ->
     match event {
         Event::Ops(ops) => {
             let Ok(ops) = Op::parse_list(Value::from(ops.clone())) else { return Ok(Outcome::Unchanged) };
-            board.submit(key(number), ops, Timestamp::UNIX_EPOCH, want_digest)
+            board.submit(key(number), ops, Authorship::FULL, Timestamp::UNIX_EPOCH, want_digest)
         }
-        Event::Save(state) => board.replace(key(number), state.clone(), Timestamp::UNIX_EPOCH),
+        Event::Save(state) => board.replace(key(number), state.clone(), Authorship::FULL, Timestamp::UNIX_EPOCH),
     }
 }
 
@@ -226,7 +226,7 @@ proptest! {
         let (mut board, _) = live(&state, &events);
         for (number, target) in targets.iter().enumerate() {
             let (before, rev) = (board.document().clone(), board.rev());
-            let outcome = board.replace(key(format!("t{number}")), target.clone(), Timestamp::UNIX_EPOCH).unwrap();
+            let outcome = board.replace(key(format!("t{number}")), target.clone(), Authorship::FULL, Timestamp::UNIX_EPOCH).unwrap();
             let wanted = if target.is_falsy() { json("{}") } else { target.clone() };
             prop_assert_eq!(board.state().into_bytes(), wanted.to_canonical());
             prop_assert_eq!(board.digest(), from_scratch(&board));
@@ -245,7 +245,7 @@ proptest! {
         for (number, event) in edits.iter().enumerate() {
             let _ = happen(&mut target, number, event, false);
         }
-        board.replace(key("near"), json(&target.state()), Timestamp::UNIX_EPOCH).unwrap();
+        board.replace(key("near"), json(&target.state()), Authorship::FULL, Timestamp::UNIX_EPOCH).unwrap();
         prop_assert_eq!(board.document(), target.document());
         prop_assert_eq!(board.digest(), target.digest());
     }
@@ -330,7 +330,7 @@ proptest! {
         if let Ok(ops) = Op::parse_list(Value::from(ops.clone())) {
             let mut board = begin(&state);
             let before = board.state();
-            if board.submit(key(1), ops, Timestamp::UNIX_EPOCH, true).is_err() {
+            if board.submit(key(1), ops, Authorship::FULL, Timestamp::UNIX_EPOCH, true).is_err() {
                 prop_assert_eq!(board.state(), before);
             }
         }

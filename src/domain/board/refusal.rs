@@ -34,6 +34,12 @@ pub enum Refusal {
         /// What is wrong with it.
         message: String,
     },
+    /// It touches what its author may see and not change.
+    #[error("this is not yours to change here")]
+    Forbidden {
+        /// Which operation of the batch, from 0; `None` for a whole state.
+        index: Option<usize>,
+    },
     /// The key was used before, for another change.
     #[error("this key was already used for a different change")]
     KeyReused,
@@ -48,6 +54,7 @@ impl Refusal {
             Self::BoardTooLarge { .. } => "board_too_large",
             Self::TooManyPages { .. } => "too_many_pages",
             Self::InvalidState { .. } => "invalid_state",
+            Self::Forbidden { .. } => "forbidden",
             Self::KeyReused => "key_reused",
         }
     }
@@ -57,6 +64,7 @@ impl Refusal {
     pub const fn index(&self) -> Option<usize> {
         match self {
             Self::InvalidOp { index, .. } => Some(*index),
+            Self::Forbidden { index } => *index,
             Self::BoardTooLarge { .. } | Self::TooManyPages { .. } | Self::InvalidState { .. } | Self::KeyReused => {
                 None
             }

@@ -11,6 +11,9 @@ use std::{
 pub(super) trait Measured {
     /// Bytes of the canonical text.
     fn byte_len(&self) -> usize;
+
+    /// Items in it that lie on a layer.
+    fn layered(&self) -> usize;
 }
 
 /// Something that operations may address.
@@ -31,11 +34,12 @@ pub(super) struct Slots<T> {
     shadowed: HashMap<Arc<str>, BTreeSet<u32>>,
     live: usize,
     content: usize,
+    layered: usize,
 }
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), index: HashMap::new(), shadowed: HashMap::new(), live: 0, content: 0 }
+        Self { slots: Vec::new(), index: HashMap::new(), shadowed: HashMap::new(), live: 0, content: 0, layered: 0 }
     }
 }
 
@@ -99,6 +103,7 @@ impl<T: Keyed> Slots<T> {
         let element = self.slots.get_mut(slot as usize)?.take()?;
         self.live -= 1;
         self.content -= element.byte_len();
+        self.layered -= element.layered();
         if let Some(id) = element.id() {
             self.unlink(id, slot);
         }
@@ -109,6 +114,7 @@ impl<T: Keyed> Slots<T> {
     pub(super) fn put(&mut self, slot: u32, element: T) {
         self.live += 1;
         self.content += element.byte_len();
+        self.layered += element.layered();
         if let Some(id) = element.id() {
             self.link(id, slot);
         }
@@ -119,9 +125,18 @@ impl<T: Keyed> Slots<T> {
     pub(super) fn edit<R>(&mut self, slot: u32, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         let element = self.slots.get_mut(slot as usize)?.as_mut()?;
         self.content -= element.byte_len();
+        self.layered -= element.layered();
         let result = change(element);
         self.content += element.byte_len();
+        self.layered += element.layered();
         Some(result)
+    }
+
+    /// Changes each element in place, in order. Their ids must stay.
+    pub(super) fn edit_each(&mut self, mut change: impl FnMut(&mut T)) {
+        for slot in 0..self.slots.len() {
+            self.edit(slot as u32, &mut change);
+        }
     }
 
     /// Renumbers the slots when most are empty, and says whether it did. Costs O(elements), which is paid for
@@ -167,6 +182,10 @@ impl<T: Keyed> Slots<T> {
 impl<T: Keyed> Measured for Slots<T> {
     fn byte_len(&self) -> usize {
         2 + self.content + self.live.saturating_sub(1)
+    }
+
+    fn layered(&self) -> usize {
+        self.layered
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{BatchKey, Board, Document, Op, OpsError, Outcome, Refusal};
 use crate::domain::{
+    access::Authorship,
     ids::{ClientId, Rev, UserId},
     json::{Bounds, Value},
 };
@@ -42,13 +43,13 @@ impl Board {
     /// Submits operations under a key of their own.
     pub(super) fn say(&mut self, ops: &str) -> Result<Outcome, Refusal> {
         let key = key(format!("{}-{ops}", self.rev()));
-        self.submit(key, parse(ops).unwrap(), at(), true)
+        self.submit(key, parse(ops).unwrap(), Authorship::FULL, at(), true)
     }
 
     /// Saves a whole state under a key of its own.
     pub(super) fn save(&mut self, state: &str) -> Result<Outcome, Refusal> {
         let key = key(format!("save {}", self.rev()));
-        self.replace(key, json(state), at())
+        self.replace(key, json(state), Authorship::FULL, at())
     }
 
     pub(super) fn state(&self) -> String {

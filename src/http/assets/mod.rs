@@ -24,12 +24,13 @@ use super::{
     Services,
     audit::Trail,
     extract::{Paging, PublicBase, Signed},
+    eyes::Pictures,
     problem::Problem,
 };
 use crate::{
     blobs::Content,
     domain::{
-        access::{Can, Role, Standing},
+        access::{Can, Eyes, Role, Standing},
         ids::{BoardId, UserId},
         rate::Scope,
     },
@@ -88,9 +89,15 @@ pub async fn list(
     paging: Paging,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    Place::of(&services, path.0, who.user).await?;
+    let place = Place::of(&services, path.0, who.user).await?;
     let page = paging.page();
-    let (count, rows) = services.store.list_assets(path.0, page).await?;
+    let (count, rows) = match services.pictures_for(path.0, who.user, place.eyes).await? {
+        Pictures::All => services.store.list_assets(path.0, page).await?,
+        Pictures::Named(named, _) => {
+            let named: Vec<_> = named.into_iter().collect();
+            services.store.list_named_assets(path.0, page, &named, who.user).await?
+        }
+    };
     let mut shown = Vec::with_capacity(rows.len());
     for row in &rows {
         shown.push(Shown::of(&services, row, &base).await?);
@@ -107,8 +114,8 @@ pub async fn read(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     let (board, asset) = path.into_inner();
-    Place::of(&services, board, who.user).await?;
-    let row = found(&services, board, &asset).await?;
+    let place = Place::of(&services, board, who.user).await?;
+    let row = found(&services, board, &asset, &place, who.user).await?;
     Ok(HttpResponse::Ok().json(Shown::of(&services, &row, &base).await?))
 }
 
@@ -122,7 +129,7 @@ pub async fn delete(
     services.limiter.check(Scope::SoloUser, who.user)?;
     let (board, asset) = path.into_inner();
     let place = Place::of(&services, board, who.user).await?;
-    let row = found(&services, board, &asset).await?;
+    let row = found(&services, board, &asset, &place, who.user).await?;
     let own = row.author == Some(who.user) && place.can.can_upload;
     if !own && !place.role.leads() {
         return Err(Problem::Forbidden("Only its uploader, the owner or a tutor may delete this asset."));
@@ -141,12 +148,14 @@ struct Place {
     owner: UserId,
     role: Role,
     can: Can,
+    eyes: Eyes,
 }
 
 impl Place {
     async fn of(services: &Services, board: BoardId, who: UserId) -> Result<Self, Problem> {
-        let (access, Standing { role, can, .. }) = services.standing(board, who).await?;
-        Ok(Self { owner: access.owner, role, can })
+        let (access, standing) = services.standing(board, who).await?;
+        let Standing { role, can, .. } = standing;
+        Ok(Self { owner: access.owner, role, can, eyes: standing.eyes(who) })
     }
 }
 
@@ -198,9 +207,18 @@ async fn keep(
     }
 }
 
-async fn found(services: &Services, board: BoardId, asset: &str) -> Result<AssetRow, Problem> {
+/// An asset that the asker may know of.
+async fn found(
+    services: &Services,
+    board: BoardId,
+    asset: &str,
+    place: &Place,
+    who: UserId,
+) -> Result<AssetRow, Problem> {
     let sha256 = shapes::sha256(asset).ok_or(Problem::NotFound)?;
-    services.store.asset(board, &sha256).await?.ok_or(Problem::NotFound)
+    let row = services.store.asset(board, &sha256).await?.ok_or(Problem::NotFound)?;
+    let may = services.pictures_for(board, who, place.eyes).await?.has(&row.sha256, row.author);
+    may.then_some(row).ok_or(Problem::NotFound)
 }
 
 /// The name in the address's query.

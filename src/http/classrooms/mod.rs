@@ -3,6 +3,7 @@
 
 mod call;
 mod invite;
+pub mod isolation;
 pub mod members;
 pub mod overview;
 pub mod rights;

@@ -47,9 +47,10 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
     };
+    let state = fresh.state;
     let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
     if let Some(from) = wanted.template {
-        call.services.copy_assets(from, row.board, class.owner).await?;
+        call.services.copy_assets(from, row.board, class.owner, &state).await?;
     }
     call.trail.node(row.board.0);
     call.trail.note("session", row.id.to_string());
@@ -90,7 +91,11 @@ pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 /// The first state of a session's board: a copy of a board that the tutor may read, or nothing yet.
 async fn template(services: &Services, board: Option<BoardId>, tutor: UserId) -> Result<Value, Problem> {
     match board {
-        Some(board) => state::parse(services.directory.read(board, tutor).await?.state).await,
+        Some(board) => {
+            services.standing(board, tutor).await?;
+            // Another class is given nothing that is hidden in the one that it came from.
+            state::parse(services.directory.read_shared(board).await?.state).await
+        }
         None => Ok(Value::Object(Object::default())),
     }
 }

@@ -33,6 +33,7 @@ impl Problem {
                 Refusal::BoardTooLarge { .. }
                 | Refusal::TooManyPages { .. }
                 | Refusal::InvalidState { .. }
+                | Refusal::Forbidden { .. }
                 | Refusal::KeyReused => return Cow::Owned(refusal.to_string()),
             },
             Self::InvalidFormat => "Use png, pdf, svg or json.",
@@ -97,6 +98,11 @@ impl Problem {
                 }
                 Refusal::TooManyPages { limit } => put("limit", json!(limit)),
                 Refusal::InvalidState { message } => put("state", json!([message])),
+                Refusal::Forbidden { index } => {
+                    if let Some(index) = index {
+                        put("index", json!(index));
+                    }
+                }
                 Refusal::KeyReused => {}
             },
             Self::OpsQuota { max, got } => {

@@ -42,6 +42,9 @@ pub async fn picture(
     let link = opened(&services, &token, wanted.ticket.as_deref()).await?;
     let sha256 = hash(&asset).ok_or(Problem::NotFound)?;
     let row = services.store.asset(link.board, &sha256).await?.ok_or(Problem::NotFound)?;
+    if !services.pictures_for_guests(link.board).await?.has(&row.sha256, None) {
+        return Err(Problem::NotFound);
+    }
     let url = address(&services, &base, &row.key).await?;
     Ok(shown::guarded(HttpResponse::Found()).insert_header((header::LOCATION, url)).finish())
 }

@@ -13,6 +13,7 @@ pub mod thumbnails;
 pub mod visits;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
@@ -158,7 +159,7 @@ pub async fn duplicate(
     let page_count = fresh.page_count;
     trail.note("of", path.0.to_string());
     let copy = make(&services, &trail, who.user, name_of_copy(&card.name), None, page_count, &fresh).await?;
-    if let Err(problem) = services.copy_assets(path.0, copy.id, who.user).await {
+    if let Err(problem) = services.copy_assets(path.0, copy.id, who.user, &fresh.state).await {
         // A copy without its pictures is none.
         services.store.delete_board(copy.id, who.user).await?;
         return Err(problem);
@@ -262,9 +263,15 @@ impl Services {
     ///
     /// # Errors
     /// 403 `quota_exceeded`; then nothing was copied.
-    pub(super) async fn copy_assets(&self, from: BoardId, to: BoardId, owner: UserId) -> Result<(), Problem> {
+    pub(super) async fn copy_assets(
+        &self,
+        from: BoardId,
+        to: BoardId,
+        owner: UserId,
+        state: &Bytes,
+    ) -> Result<(), Problem> {
         match self.store.copy_assets(from, to, owner).await? {
-            Copied::Assets(_) => Ok(()),
+            Copied::Assets(_) => self.forget_hidden_pictures(from, to, state).await,
             Copied::Full(usage) => {
                 let used = usage.used.saturating_add(usage.reserved);
                 Err(Problem::QuotaExceeded { used, quota: usage.quota })

@@ -87,7 +87,7 @@ pub async fn latest(
     base: PublicBase,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    services.seen_board(path.0, who.user).await?;
+    services.shown_board(path.0, who.user).await?;
     let row = services.store.newest_snapshot(path.0).await?.ok_or(Problem::NotFound)?;
     let url = services.snapshot_url(&base, &row).await?;
     Ok(HttpResponse::Ok().json(json!({"rev": row.rev.0, "url": url})))
@@ -102,7 +102,7 @@ pub async fn list(
     paging: Paging,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    services.seen_board(path.0, who.user).await?;
+    services.shown_board(path.0, who.user).await?;
     let page = paging.page();
     let (count, rows) = services.store.snapshots(path.0, page).await?;
     let mut shown = Vec::with_capacity(rows.len());
@@ -121,7 +121,7 @@ pub async fn read(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     let (board, rev) = (path.0, Rev(path.1));
-    services.seen_board(board, who.user).await?;
+    services.shown_board(board, who.user).await?;
     let row = services.store.snapshot(board, rev).await?.ok_or(Problem::NotFound)?;
     Ok(HttpResponse::Ok().json(services.shown(&base, row).await?))
 }
@@ -206,6 +206,12 @@ fn noted(trail: &Trail, path: &OfBoard) -> (BoardId, Rev) {
 }
 
 impl Services {
+    /// Passes for those who may be given a whole state of a board.
+    async fn shown_board(&self, board: BoardId, who: UserId) -> Result<(), Problem> {
+        let (_, standing) = self.standing(board, who).await?;
+        self.may_have_whole_states(board, standing.eyes(who)).await
+    }
+
     /// A board that `who` may look at, and what they are to it.
     async fn seen_board(&self, board: BoardId, who: UserId) -> Result<(BoardAccess, Role), Problem> {
         let (access, standing) = self.standing(board, who).await?;

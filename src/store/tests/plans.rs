@@ -2,8 +2,8 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
-    event_pages, events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions,
-    sweeps, testing::TestDatabase,
+    event_pages, events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention,
+    revisions, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -92,6 +92,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         client_events::QUERIES,
         class_events::QUERIES,
         events::QUERIES,
+        isolation::QUERIES,
         event_pages::QUERIES,
         links::QUERIES,
         exports::QUERIES,

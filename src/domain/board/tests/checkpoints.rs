@@ -13,11 +13,41 @@ fn d20_a_checkpoint_of_version_1_stays_readable() {
     assert_eq!((state(&document), rev), (CHECKPOINT_V1_STATE.to_owned(), Rev(4242)));
 }
 
+/// The same of version 2, put together by hand.
+const CHECKPOINT_V2: &[u8] = include_bytes!("../../../../tests/fixtures/checkpoint-v2.bin");
+
+#[test]
+fn d20_a_checkpoint_of_version_2_stays_readable_with_its_layers() {
+    use crate::domain::access::Layer;
+    let (document, rev) = Checkpoint::decode(CHECKPOINT_V2).unwrap();
+    let anna = Some(Layer::Private(crate::domain::ids::UserId(uuid::Uuid::from_u128(1))));
+    let layers: Vec<_> = layers::items_of(&document).map(|(_, _, item)| item.layer()).collect();
+    assert_eq!((rev, layers), (Rev(77), vec![None, anna, anna, Some(Layer::Tutor)]));
+    assert_eq!(Board::new(document, rev).checkpoint().encode()[1], 2);
+    for at in 0..CHECKPOINT_V2.len() {
+        for bit in 0..8 {
+            let mut bytes = CHECKPOINT_V2.to_vec();
+            bytes[at] ^= 1 << bit;
+            if let Ok((document, rev)) = Checkpoint::decode(&bytes) {
+                let same = layers::items_of(&document).map(|(_, _, item)| item.layer()).eq([
+                    None,
+                    anna,
+                    anna,
+                    Some(Layer::Tutor),
+                ]);
+                assert!(same && rev == Rev(77), "byte {at} bit {bit}");
+            }
+        }
+    }
+    let board = board("{}");
+    assert_eq!(board.checkpoint().encode()[1], 1, "a board without layers is written as it always was");
+}
+
 #[test]
 fn d20_a_checkpoint_of_a_later_version_or_with_any_bit_changed_is_refused() {
     let mut later = CHECKPOINT_V1.to_vec();
-    later[1] = 2;
-    assert_eq!(Checkpoint::decode(&later), Err(Corrupt::Version(2)));
+    later[1] = 3;
+    assert_eq!(Checkpoint::decode(&later), Err(Corrupt::Version(3)));
     for at in 0..CHECKPOINT_V1.len() {
         for bit in 0..8 {
             let mut bytes = CHECKPOINT_V1.to_vec();

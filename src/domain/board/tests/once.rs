@@ -20,26 +20,31 @@ fn r1_every_accepted_batch_is_one_revision_and_nothing_else_is() {
 fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
     let mut board = board("{}");
     let ops = || parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a","x":1.0}}]"#).unwrap();
-    let Outcome::Fresh(entry) = board.submit(key("k"), ops(), at(), true).unwrap() else { panic!("new") };
+    let Outcome::Fresh(entry) = board.submit(key("k"), ops(), Authorship::FULL, at(), true).unwrap() else {
+        panic!("new")
+    };
     board.say(r#"[{"op":"remove","kind":"stroke","id":"a"}]"#).unwrap();
     let before = board.state();
-    let Outcome::Repeat(receipt) = board.submit(key("k"), ops(), Timestamp::MAX, true).unwrap() else {
+    let Outcome::Repeat(receipt) = board.submit(key("k"), ops(), Authorship::FULL, Timestamp::MAX, true).unwrap()
+    else {
         panic!("a repeat")
     };
     let first = Receipt { rev: Rev(1), at: at(), digest: entry.digest, fingerprint: entry.fingerprint };
     assert_eq!((receipt, board.state(), board.rev()), (first, before, Rev(2)));
 
     let other = parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a","x":1}}]"#).unwrap();
-    assert_eq!(board.submit(key("k"), other, at(), true), Err(Refusal::KeyReused));
-    assert_eq!(board.replace(key("k"), json("{}"), at()), Err(Refusal::KeyReused));
+    assert_eq!(board.submit(key("k"), other, Authorship::FULL, at(), true), Err(Refusal::KeyReused));
+    assert_eq!(board.replace(key("k"), json("{}"), Authorship::FULL, at()), Err(Refusal::KeyReused));
 
-    let Outcome::Fresh(_) = board.replace(key("s"), json(r#"{"a":1}"#), at()).unwrap() else { panic!("new") };
+    let Outcome::Fresh(_) = board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()).unwrap() else {
+        panic!("new")
+    };
     board.save("{}").unwrap();
     assert!(matches!(
-        board.replace(key("s"), json(r#"{"a":1}"#), at()),
+        board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()),
         Ok(Outcome::Repeat(Receipt { rev: Rev(3), .. }))
     ));
-    assert_eq!(board.replace(key("s"), json(r#"{"a":2}"#), at()), Err(Refusal::KeyReused));
+    assert_eq!(board.replace(key("s"), json(r#"{"a":2}"#), Authorship::FULL, at()), Err(Refusal::KeyReused));
     assert_eq!(board.state(), "{}");
 }
 
@@ -51,7 +56,7 @@ fn r3_a_key_belongs_to_its_author_and_client() {
     let elsewhere = BatchKey { client: crate::domain::ids::ClientId(uuid::Uuid::max()), ..mine.clone() };
     for (n, key) in [mine, theirs, elsewhere].into_iter().enumerate() {
         let ops = parse(&format!(r#"[{{"op":"add","kind":"stroke","value":{{"id":"{n}"}}}}]"#)).unwrap();
-        assert!(matches!(board.submit(key, ops, at(), false), Ok(Outcome::Fresh(_))));
+        assert!(matches!(board.submit(key, ops, Authorship::FULL, at(), false), Ok(Outcome::Fresh(_))));
     }
 }
 
@@ -59,11 +64,11 @@ fn r3_a_key_belongs_to_its_author_and_client() {
 fn r12_receipts_outlive_a_restart_and_the_oldest_leave_first() {
     let mut first = board("{}");
     let ops = || parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a"}}]"#).unwrap();
-    first.submit(key("k"), ops(), at(), false).unwrap();
+    first.submit(key("k"), ops(), Authorship::FULL, at(), false).unwrap();
     let receipt = first.receipt(&key("k")).unwrap().clone();
     let mut second = Board::new(first.document().clone(), first.rev());
     second.remember(key("k"), receipt.clone());
-    assert_eq!(second.submit(key("k"), ops(), at(), false), Ok(Outcome::Repeat(receipt.clone())));
+    assert_eq!(second.submit(key("k"), ops(), Authorship::FULL, at(), false), Ok(Outcome::Repeat(receipt.clone())));
     for n in 1..limits::RECEIPTS {
         second.remember(key(n), receipt.clone());
     }
@@ -79,7 +84,7 @@ fn r9_the_tail_is_given_while_history_reaches_back_and_never_with_a_gap() {
     assert!(board.since(Rev(6)).is_none() && board.since(Rev(8)).is_none());
     for n in 0..limits::HISTORY_BATCHES as u64 + 10 {
         let ops = parse(&format!(r#"[{{"op":"add","kind":"meta","value":{{"n":{n}}}}}]"#)).unwrap();
-        board.submit(key(n), ops, at(), false).unwrap();
+        board.submit(key(n), ops, Authorship::FULL, at(), false).unwrap();
     }
     assert!(board.since(Rev(16)).is_none());
     let tail = board.since(Rev(17)).unwrap();

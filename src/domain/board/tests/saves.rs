@@ -78,6 +78,8 @@ fn d15_the_servers_own_kind_is_refused_from_anybody_else() {
         page_id: None,
         value: Some(json(r#"{"a":1}"#)),
         patch: None,
+        layer: None,
+        layers: None,
     }];
-    assert_eq!(board.submit(key(1), ops, at(), false).unwrap_err().index(), Some(0));
+    assert_eq!(board.submit(key(1), ops, Authorship::FULL, at(), false).unwrap_err().index(), Some(0));
 }

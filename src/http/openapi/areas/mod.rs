@@ -11,6 +11,7 @@ mod boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
+mod isolation;
 mod lessons;
 mod rights;
 pub mod saves;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Description> {
         lessons::Api::openapi(),
         rights::Api::openapi(),
         talk::Api::openapi(),
+        isolation::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),

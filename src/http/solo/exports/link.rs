@@ -10,7 +10,7 @@ use super::{Asked, shown, wanted::Wanted};
 use crate::{
     domain::ids::BoardId,
     http::{Services, extract::PublicBase, problem::Problem},
-    jobs::ExportFormat,
+    jobs::{ExportFormat, ExportParams},
     limits,
     store::JobStatus,
 };
@@ -49,7 +49,7 @@ pub async fn for_link(
 ) -> Result<Download, Problem> {
     let owner = services.store.board_access(board).await?.ok_or(Problem::NotFound)?.owner;
     let wanted = Wanted { format, rev: None, page: None };
-    let params = services.export_params(board, wanted).await?;
+    let params = ExportParams { public: true, ..services.export_params(board, wanted).await? };
     // The space keeps such keys apart from keys of clients, which have none.
     let key = Some(format!("link {} {}", format.name(), params.rev));
     let asked = Asked { board, who: owner, owner, key, fingerprint: wanted.fingerprint() };

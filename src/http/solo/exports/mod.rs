@@ -151,7 +151,7 @@ impl Services {
         if wanted.page.is_some_and(|page| page >= past.page_count) {
             return Err(Wanted::no_such_page(past.page_count));
         }
-        Ok(ExportParams { format: wanted.format, rev: past.rev.0, page: wanted.page })
+        Ok(ExportParams { format: wanted.format, rev: past.rev.0, page: wanted.page, public: false })
     }
 
     async fn ask_for_export(&self, asked: Asked, params: ExportParams) -> Result<(StatusCode, Uuid), Problem> {

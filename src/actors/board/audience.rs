@@ -1,0 +1,93 @@
+//! To each what their eyes may see: states, batches, and since when somebody sees as they do.
+//! Used by the board actor's turns. Never encodes for one reader what another one with the same view was given.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use super::Awake;
+use crate::domain::access::Eyes;
+use crate::domain::board::Entry;
+use crate::domain::ids::{ConnId, Rev, UserId};
+use crate::limits;
+use crate::protocol::server::{Once, ServerFrame, SharedState};
+
+/// Through which eyes somebody looked last, and from which revision on.
+pub(super) struct Looked {
+    eyes: Eyes,
+    since: Rev,
+}
+
+impl Awake {
+    /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep
+    /// of an earlier one was seen otherwise, and cannot be continued. `None`: not since this owner has the board.
+    pub(super) fn looked(&mut self, user: UserId, eyes: Eyes) -> Option<Rev> {
+        if eyes == Eyes::Public {
+            // A guest is nobody else, before and after.
+            return Some(Rev(0));
+        }
+        let now = Looked { eyes, since: self.board.rev().next() };
+        match self.looked.entry(user) {
+            Slot::Occupied(known) if known.get().eyes == eyes => Some(known.get().since),
+            Slot::Occupied(mut known) => {
+                known.insert(now);
+                None
+            }
+            Slot::Vacant(unknown) => {
+                // Whoever never looked has nothing to continue, and what they now get is continued from any revision.
+                unknown.insert(Looked { eyes, since: Rev(0) });
+                None
+            }
+        }
+    }
+
+    /// The document as it is now, encoded once for all who ask at this revision and see the same.
+    pub(super) fn shared_state(&mut self, eyes: Eyes) -> Arc<SharedState> {
+        let rev = self.board.rev();
+        let document = self.board.document();
+        let eyes = document.narrow(eyes);
+        let known = match &mut self.shared_state {
+            Some((at, known)) if *at == rev => known,
+            outdated => &mut outdated.insert((rev, Vec::new())).1,
+        };
+        if let Some((_, state)) = known.iter().find(|(of, _)| *of == eyes) {
+            return state.clone();
+        }
+        let seen = document.seen_by(eyes);
+        let mut json = Vec::with_capacity(seen.byte_len());
+        seen.write_state(&mut json);
+        let state = Arc::new(SharedState::new(json.into()));
+        if known.len() >= limits::SHARED_STATES {
+            known.remove(0);
+        }
+        known.push((eyes, state.clone()));
+        state
+    }
+
+    /// Says a batch to every seat but its author's, each as its eyes see it.
+    pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<Entry>) {
+        let Some(owners) = entry.owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
+        let narrow = |eyes| match eyes {
+            Eyes::Own(user) if !owners.contains(&user) => Eyes::Public,
+            other => other,
+        };
+        let mut views = vec![entry.clone()];
+        let mut view_of = HashMap::from([(Eyes::All, 0)]);
+        for seat in self.seats.values() {
+            let eyes = narrow(seat.eyes);
+            view_of.entry(eyes).or_insert_with(|| {
+                let seen = entry.seen_by(eyes);
+                views.iter().position(|view| *view == seen).unwrap_or_else(|| {
+                    views.push(seen);
+                    views.len() - 1
+                })
+            });
+        }
+        let frames: Vec<ServerFrame<'_>> = views.iter().map(|view| ServerFrame::Ops(view)).collect();
+        let frames: Vec<Once<'_, '_>> = frames.iter().map(Once::new).collect();
+        let others = self.seats.iter().filter(|(conn, _)| Some(**conn) != author);
+        let slow =
+            others.filter(|(_, seat)| !seat.say(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();
+        self.unseat_all(slow);
+    }
+}

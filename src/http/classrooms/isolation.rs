@@ -1,0 +1,101 @@
+//! Hiding pupils' work from one another and revealing it, over REST: for those who may lock pens on the lesson's board.
+//! Called by the route table. Never touches a board or a room itself: it tells the directory.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::call::Call;
+use crate::{
+    actors::messages::{RevealLayers, Whose},
+    domain::{
+        ids::{BoardId, ClassroomId, SessionId},
+        json::Value,
+    },
+    http::{fields::Fields, problem::Problem},
+};
+
+type LessonId = web::Path<(ClassroomId, SessionId)>;
+
+/// `POST /classrooms/{id}/sessions/{sid}/isolate/`: `{on}`. Answered when the board does so.
+pub async fn isolate(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+    let (id, session) = *path;
+    let on = switch(call.fields()?)?;
+    let board = call.kept_in_order(id, session).await?;
+    if !call.services.store.set_isolated(id, session, on).await? {
+        return Err(Problem::NotFound);
+    }
+    call.services.directory.session_changed(id, session, "isolated").await;
+    call.trail.node(board.0);
+    call.trail.data(json!({"session": session, "on": on}));
+    Ok(HttpResponse::Ok().json(json!({"session_id": session, "isolated": on})))
+}
+
+/// `POST /classrooms/{id}/sessions/{sid}/reveal/`: `{users: [id] | "all"}`. Answered when it is committed.
+pub async fn reveal(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+    let (id, session) = *path;
+    let whose = whose(call.fields()?)?;
+    let board = call.kept_in_order(id, session).await?;
+    let reveal = RevealLayers { whose: whose.clone(), by: call.user };
+    let rev = call.services.directory.reveal_in_class((id, session), reveal).await?;
+    let users = match whose {
+        Whose::Everybody => json!("all"),
+        Whose::Of(users) => json!(users),
+    };
+    call.trail.node(board.0);
+    call.trail.data(json!({"session": session, "users": users, "rev": rev.0}));
+    Ok(HttpResponse::Ok().json(json!({"session_id": session, "users": users, "rev": rev.0})))
+}
+
+impl Call {
+    /// The lesson's board, if the caller may lock pens there.
+    async fn kept_in_order(&self, id: ClassroomId, session: SessionId) -> Result<BoardId, Problem> {
+        self.seen(id).await?;
+        let row = self.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+        let may = self.services.rights(row.board, self.user).await?.can_lock;
+        may.then_some(row.board).ok_or(Problem::Forbidden("Only who may lock pens in this lesson may do this."))
+    }
+}
+
+fn switch(mut fields: Fields) -> Result<bool, Problem> {
+    let on = fields.required_value("on").and_then(|on| match on {
+        Value::Bool(on) => Some(on),
+        _ => {
+            fields.fault("on", "Must be a valid boolean.");
+            None
+        }
+    });
+    fields.finish()?;
+    Ok(on.unwrap_or_default())
+}
+
+fn whose(mut fields: Fields) -> Result<Whose, Problem> {
+    let whose = fields.required_value("users").and_then(|users| {
+        let whose = Whose::read(&users);
+        if whose.is_none() {
+            fields.fault("users", "Must be \"all\" or a list of 1 to 50 ids.");
+        }
+        whose
+    });
+    fields.finish()?;
+    // Whoever has no value had a fault.
+    Ok(whose.unwrap_or(Whose::Of(Vec::new())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i8_bodies_are_read_whole_or_refused_by_field() {
+        let fields = |body: &str| Fields::parse(body.as_bytes()).unwrap();
+        assert!(switch(fields(r#"{"on":true}"#)).unwrap() && !switch(fields(r#"{"on":false}"#)).unwrap());
+        assert_eq!(whose(fields(r#"{"users":"all"}"#)).unwrap(), Whose::Everybody);
+        for wrong in ["{}", r#"{"on":1}"#, r#"{"on":null}"#] {
+            assert_eq!(switch(fields(wrong)).err().map(|problem| problem.status().as_u16()), Some(400), "{wrong}");
+        }
+        for wrong in ["{}", r#"{"users":[]}"#, r#"{"users":["x"]}"#, r#"{"users":"some"}"#] {
+            assert_eq!(whose(fields(wrong)).err().map(|problem| problem.status().as_u16()), Some(400), "{wrong}");
+        }
+        assert!(crate::limits::REVEALED == 50, "the words above name the bound");
+    }
+}
