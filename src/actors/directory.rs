@@ -314,6 +314,11 @@ impl Directory {
     /// Members or roles of a classroom changed: boards and sockets of its sessions learn it. Resolves when they have,
     /// or after a few seconds; a change that is still on its way then arrives all the same.
     pub async fn members_changed(&self, classroom: ClassroomId) {
+        self.class_changed(classroom, "role").await;
+    }
+
+    /// The same of rules that hold in every session of a class.
+    pub async fn class_changed(&self, classroom: ClassroomId, why: &'static str) {
         let awake: Vec<BoardId> = self.0.boards.iter().map(|board| *board.key()).collect();
         let mut sessions = match self.store().sessions_of_boards(classroom, &awake).await {
             Ok(sessions) => sessions,
@@ -328,7 +333,7 @@ impl Directory {
         sessions.sort_unstable();
         sessions.dedup();
         for session in sessions {
-            self.reread(classroom, session, "role").await;
+            self.reread(classroom, session, why).await;
         }
     }
 

@@ -265,6 +265,44 @@ fn table() -> Vec<Endpoint> {
             .audit("PUT", Classroom, "groups_made")
             .delete(classrooms::groups::end)
             .audit("DELETE", Classroom, "groups_ended"),
+        at("/classrooms/{id}/rules").get(classrooms::rules::of_class).post(classrooms::rules::make_in_class).audit(
+            "POST",
+            Classroom,
+            "rule_made",
+        ),
+        at("/classrooms/{id}/rules/{user}/{what}").delete(classrooms::rules::clear_in_class).audit(
+            "DELETE",
+            Classroom,
+            "rule_removed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/rules")
+            .get(classrooms::rules::of_lesson)
+            .post(classrooms::rules::make_in_lesson)
+            .audit("POST", Classroom, "rule_made"),
+        at("/classrooms/{id}/sessions/{sid}/rules/{user}/{what}").delete(classrooms::rules::clear_in_lesson).audit(
+            "DELETE",
+            Classroom,
+            "rule_removed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/members/{user}/rights")
+            .get(classrooms::rights::read)
+            .put(classrooms::rights::set)
+            .audit("PUT", Classroom, "rights_set"),
+        at("/classrooms/{id}/sessions/{sid}/lock").get(classrooms::rights::locks).post(classrooms::rights::lock).audit(
+            "POST",
+            Classroom,
+            "pens_locked",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/kick").post(classrooms::rights::kick).audit(
+            "POST",
+            Classroom,
+            "member_sent_out",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/role").post(classrooms::rights::role).audit(
+            "POST",
+            Classroom,
+            "member_role_set",
+        ),
         at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
         at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
             "POST",

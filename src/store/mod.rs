@@ -9,6 +9,7 @@ mod boards;
 mod boards_cold;
 mod census;
 mod class_events;
+mod class_rules;
 mod class_sessions;
 mod classes;
 mod client_events;

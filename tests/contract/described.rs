@@ -81,6 +81,7 @@ impl World {
         let mut ids = BTreeMap::from([
             ("{sid}", self.lesson.id.clone()),
             ("{user}", self.pupil.id.clone()),
+            ("{what}", "can_export".to_owned()),
             ("{file}", "swagger-ui.css".to_owned()),
         ]);
         let thing = match &operation.path {
@@ -122,6 +123,12 @@ impl World {
                 leaver.join(&self.class).await;
                 ids.extend([("{id}", self.class.id.clone()), ("{user}", leaver.id)]);
             }
+            "remove_class_rule" | "remove_lesson_rule" => {
+                let scope = operation.path.split("/rules/").next().unwrap();
+                let path = format!("{}/rules/", scope.replace("{id}", &thing).replace("{sid}", &self.lesson.id));
+                let rule = json!({"user": self.pupil.id, "what": "can_export", "allowed": false});
+                self.tutor.post(&path).json(&rule).send().await.expect(201);
+            }
             _ => {}
         }
         ids.iter().fold(operation.path.clone(), |path, (name, id)| path.replace(name, id))
@@ -144,6 +151,7 @@ impl World {
         let mut body = operation.example()?;
         match &*operation.id {
             "refresh" | "logout" => body["refresh"] = app.pupil("Signed").await.refresh.into(),
+            "lock_pens" | "send_out" | "change_role" => body["user"] = self.pupil.id.clone().into(),
             "join_classroom" => body["invite_code"] = self.class.code.clone().into(),
             _ => {}
         }

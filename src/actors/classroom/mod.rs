@@ -29,6 +29,7 @@ use self::eyes::Eyes;
 pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
 pub use self::isolation::Reveal;
 pub use self::lead::Looked;
+use self::rights::Desk;
 use self::room::{Room, Seat};
 pub use self::talk::Asked;
 use self::talk::Budgets;
@@ -60,6 +61,7 @@ pub struct ClassroomActor {
     directory: Directory,
     known: Result<SessionAccess, Close>,
     room: Room,
+    desk: Desk,
     eyes: Eyes,
     events: Events,
     beam: Beam,
@@ -152,6 +154,7 @@ impl ClassroomActor {
             directory,
             known,
             room: Room::default(),
+            desk: Desk::default(),
             eyes: Eyes::default(),
             events: Events::default(),
             beam: Beam::default(),
@@ -190,6 +193,7 @@ impl ClassroomActor {
                     (Ok(known), Ok(access)) => notes::changes(known, access, now),
                     _ => Vec::new(),
                 };
+                self.rights_learned(ctx);
                 self.tell_boards(None);
                 if let Ok(known) = &known {
                     self.tell_new_boards(&known.others);
@@ -203,6 +207,7 @@ impl ClassroomActor {
             }
             Ok((None, _)) => {
                 self.known = Err(Close::NotFound);
+                self.dismiss(Close::NotFound);
                 self.forget(ctx);
             }
             Err(error) => {
@@ -246,6 +251,9 @@ impl ClassroomActor {
             let _ = change.applied.send(());
         };
         ctx.spawn(telling.into_actor(self).map(move |(), act, _| {
+            if ended.is_some() {
+                act.dismiss(Close::SessionEnded);
+            }
             if let Some(on) = switched {
                 act.isolation_applied(on);
             }
@@ -263,6 +271,7 @@ impl ClassroomActor {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
+        class.insert("locks", self.locks());
         let leads = Who::new(user, "".into(), standing).leads;
         self.events.state.snapshot(&mut class, self.session, user, leads);
         self.beam.snapshot(&mut class);

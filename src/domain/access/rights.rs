@@ -109,6 +109,8 @@ pub struct Standing {
 impl Standing {
     /// On a board of one's own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Can::ALL, locked: false, until: None };
+    /// With a share link.
+    pub const GUEST: Self = Self { role: Role::Guest, can: Can::WATCH, locked: false, until: None };
 }
 
 impl Standing {
@@ -143,7 +145,7 @@ impl Rights {
         for flag in Flag::ALL {
             // A lesson that is over is read, whatever was given while it was on.
             if let Some(allowed) = rule(What::Flag(flag)).filter(|allowed| self.live || !allowed) {
-                can = can.with(flag, allowed);
+                can = can.with(flag, allowed && (can.has(flag) || Can::ceiling(role).has(flag)));
             }
         }
         let locked = !role.leads() && rule(What::Pen) == Some(false);
@@ -166,7 +168,7 @@ impl Rights {
 
     /// The rule that holds for somebody and something. Leaders obey no rule that is not about themselves by name, and
     /// none that would lock them out.
-    fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
+    pub(super) fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
         if role.leads() {
             return None;
         }

@@ -11,6 +11,8 @@ pub mod members;
 pub mod overview;
 mod pages;
 pub mod push;
+pub mod rights;
+pub mod rules;
 pub mod sessions;
 mod shapes;
 pub mod talk;

@@ -14,6 +14,7 @@ pub mod diagnostics;
 mod exports;
 mod isolation;
 mod lessons;
+mod rights;
 pub mod saves;
 mod service;
 mod sharing;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Description> {
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
         class_boards::Api::openapi(),
+        rights::Api::openapi(),
         talk::Api::openapi(),
         isolation::Api::openapi(),
         activity::Api::openapi(),
