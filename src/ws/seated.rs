@@ -17,6 +17,7 @@ use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
 use crate::domain::ids::ConnId;
 use crate::limits;
+use crate::protocol::class::ClassFrame;
 use crate::protocol::client::{ClientFrame, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
@@ -86,7 +87,10 @@ impl Seated {
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(Said { conn: self.conn, frame }).await),
-                None => self.refuse(None, "not_in_class", "this is said on the class's own socket", None),
+                None => {
+                    let id = if let ClassFrame::Rights(frame) = &frame { frame.id.as_deref() } else { None };
+                    self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
+                }
             },
             ClientFrame::Join { color: Some(color) } => self.show(Shown::Color(color.into())),
             ClientFrame::Join { color: None } => {}

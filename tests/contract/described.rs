@@ -123,6 +123,10 @@ impl World {
                 leaver.join(&self.class).await;
                 ids.extend([("{id}", self.class.id.clone()), ("{user}", leaver.id)]);
             }
+            "set_rights" => {
+                let path = format!("/api/v1/classrooms/{thing}/members/{}/", self.pupil.id);
+                self.tutor.patch(&path).json(&json!({"role": "student"})).send().await.expect(200);
+            }
             "remove_class_rule" | "remove_lesson_rule" => {
                 let scope = operation.path.split("/rules/").next().unwrap();
                 let path = format!("{}/rules/", scope.replace("{id}", &thing).replace("{sid}", &self.lesson.id));
