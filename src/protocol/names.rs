@@ -34,6 +34,8 @@ pub const CLASS: &[&str] = &[
     "poll",
     "vote",
     "poll_end",
+    // Boards.
+    "pupil_boards",
     // A tutor's eyes.
     "done",
     "attention",
