@@ -224,6 +224,21 @@ pub const PARK_AFTER: Duration = Duration::from_secs(60);
 pub const REPLAY_ROWS: u32 = 2_000;
 /// … and the bytes of their operations after which a page ends: a long history in bounded memory.
 pub const REPLAY_BYTES: usize = 8 * 1024 * 1024;
+/// Journal rows that one answer about a board's past looks at: a page of a filtered list may be short, and says where to
+/// go on.
+pub const HISTORY_ROWS: i64 = 2_000;
+/// Pasts of boards that are rebuilt for readers at the same time: each may take a whole journal and a state's memory.
+pub const PASTS_AT_ONCE: usize = 4;
+/// Operations in one page of a replay when the caller does not say (contract/boards.md 9) …
+pub const REPLAY_OPS: u32 = 500;
+/// … and at most.
+pub const REPLAY_OPS_MOST: u32 = 2_000;
+/// Items that may be asked for by id in one question about authors.
+pub const AUTHORS_IDS: usize = 500;
+/// Bytes of items in one answer of a comparison: the next one is told where to go on.
+pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
+/// How soon a board that is awake learns that somebody was erased from its past.
+pub const ERASURES_LOOKED_AT: Duration = Duration::from_secs(1);
 /// Jobs that run at the same time on one node; each kind has a bound of its own below this.
 pub const JOBS_AT_ONCE: usize = 4;
 /// A waiting job of another process is noticed within this.

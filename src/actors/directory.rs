@@ -12,10 +12,11 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
+use crate::actors::classroom::present::Present;
 use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal, Tell};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    Bounced, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
 };
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
@@ -302,6 +303,36 @@ impl Directory {
             }
         }
         Err(unavailable)
+    }
+
+    /// Who is in class at this moment; nobody when it sleeps.
+    pub async fn present(&self, classroom: ClassroomId, session: SessionId) -> Vec<UserId> {
+        let class = self.0.sessions.get(&(classroom, session)).map(|door| door.clone());
+        let Some(class) = class else { return Vec::new() };
+        let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(Present)).await;
+        asked.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Looks again and again for boards from whose past somebody was erased, in whatever process, and sends owners away
+    /// who still show what was (SPEC Q10). Never ends.
+    pub async fn watch_erasures(self) {
+        loop {
+            tokio::time::sleep(limits::ERASURES_LOOKED_AT).await;
+            if self.0.boards.is_empty() {
+                continue;
+            }
+            match self.store().recent_erasures().await {
+                Ok(erased) => {
+                    for (board, epoch) in erased {
+                        if let Some(actor) = self.awake(board) {
+                            actor.do_send(Outdated { epoch });
+                        }
+                    }
+                }
+                // Nothing is known then; the fence still keeps an old owner from writing.
+                Err(error) => tracing::warn!(%error, "erasures could not be looked at"),
+            }
+        }
     }
 
     /// The board was deleted: its sockets close with 4404 and its actor stops. Resolves when it has.

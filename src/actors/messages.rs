@@ -356,6 +356,14 @@ pub struct Persisted {
 #[rtype(result = "()")]
 pub struct Fenced;
 
+/// The board's past was rewritten under this epoch: an owner of an older one shows what is there no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Outdated {
+    /// The epoch of the rewriting.
+    pub epoch: Epoch,
+}
+
 /// Postgres went away, or is back.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]

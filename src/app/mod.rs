@@ -180,6 +180,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let ended = sockets.clone();
     links.tell(move |link| ended.link_ended(link));
     actix_rt::spawn(sockets.clone().into_inner().watch_links());
+    actix_rt::spawn(directory.clone().watch_erasures());
     let services = web::Data::new(Services {
         store: store.clone(),
         directory: directory.clone(),

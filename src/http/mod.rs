@@ -16,12 +16,14 @@ pub mod extract;
 mod eyes;
 mod fields;
 mod health;
+mod history;
 mod once;
 mod openapi;
 pub mod problem;
 mod public;
 mod request_id;
 mod rights;
+mod room;
 mod route;
 mod solo;
 
@@ -140,9 +142,16 @@ fn roots() -> Vec<Endpoint> {
     ]
 }
 
-/// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
-/// come first.
+/// Every route of the API.
 fn table() -> Vec<Endpoint> {
+    let mut all = own();
+    all.extend(room::table());
+    all
+}
+
+/// The API's own routes, with what its methods leave in the event log. The paths that are called for every stroke
+/// come first.
+fn own() -> Vec<Endpoint> {
     use Category::{Account, Board, Classroom, Share};
     vec![
         at("/solo/sessions/{id}/diff").patch(solo::diff::save).audit_later("PATCH", Board, "board_saved"),
@@ -200,6 +209,13 @@ fn table() -> Vec<Endpoint> {
             "export_deleted",
         ),
         at("/boards/{id}/events").get(activity::of_board),
+        at("/boards/{id}/history").get(history::list::list),
+        at("/boards/{id}/history/at").get(history::state::at_time),
+        at("/boards/{id}/history/diff").get(history::compared::compare),
+        at("/boards/{id}/history/authors").get(history::authors::list),
+        at("/boards/{id}/history/{rev}").get(history::state::at_rev),
+        at("/boards/{id}/history/{rev}/restore").post(history::restore::restore).audit("POST", Board, "board_restored"),
+        at("/boards/{id}/replay").get(history::replay::replay),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics/aggregate").get(diagnostics::aggregate),
@@ -309,6 +325,16 @@ fn table() -> Vec<Endpoint> {
             Classroom,
             "session_ended",
         ),
+        at("/classrooms/{id}/sessions/{sid}/replay").get(history::lesson::replay),
+        at("/classrooms/{id}/sessions/{sid}/summary").get(history::lesson::summary),
+        at("/classrooms/{id}/sessions/{sid}/timeline").get(history::lesson::timeline),
+        at("/classrooms/{id}/sessions/{sid}/snapshots").get(history::lesson::snapshots),
+        at("/classrooms/{id}/members/{user}/erase").post(classrooms::erasure::ask).audit(
+            "POST",
+            Classroom,
+            "erasure_requested",
+        ),
+        at("/classrooms/{id}/erasures/{job}").get(classrooms::erasure::look),
         at("/classrooms/{id}/sessions/{sid}/chat").get(classrooms::talk::list).post(classrooms::talk::say).audit_later(
             "POST",
             Classroom,

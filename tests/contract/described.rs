@@ -93,6 +93,15 @@ impl World {
             }
             _ => self.board().await,
         };
+        if operation.path.contains("{u}") {
+            // One of its own: some of these end it.
+            let class = Class { id: self.lesson.class.clone(), code: String::new() };
+            ids.extend([("{u}", self.tutor.start_lesson(&class).await.id), ("{version}", "0".to_owned())]);
+        }
+        if operation.path.contains("{job}") {
+            let path = format!("/api/v1/classrooms/{thing}/members/{}/erase/", self.pupil.id);
+            ids.insert("{job}", self.tutor.post(&path).send().await.expect(202).json().text("id"));
+        }
         if operation.path.contains("{rev}") || operation.path.ends_with("/latest/") {
             let path = format!("/api/v1/solo/sessions/{thing}/snapshot/");
             self.tutor.post(&path).send().await.expect(201);
@@ -135,7 +144,13 @@ impl World {
             }
             _ => {}
         }
-        ids.iter().fold(operation.path.clone(), |path, (name, id)| path.replace(name, id))
+        let query = match &*operation.id {
+            "read_moment" => "?time=2036-01-31T12:00:00Z",
+            "compare_revisions" => "?from=0",
+            _ => "",
+        };
+        let path = ids.iter().fold(operation.path.clone(), |path, (name, id)| path.replace(name, id));
+        path + query
     }
 
     /// A picture on a board.
@@ -156,6 +171,7 @@ impl World {
         match &*operation.id {
             "refresh" | "logout" => body["refresh"] = app.pupil("Signed").await.refresh.into(),
             "lock_pens" | "send_out" | "change_role" => body["user"] = self.pupil.id.clone().into(),
+            "room_kick" | "room_role" => body["user_id"] = self.pupil.id.clone().into(),
             "join_classroom" => body["invite_code"] = self.class.code.clone().into(),
             _ => {}
         }
@@ -242,6 +258,7 @@ async fn x2_errors_have_the_bodies_and_headers_that_are_described() {
     let id = "0190b2c4-7d1e-7f6a-9b3c-2f5d8e7a1c40";
     for operation in operations(&document).iter().filter(|operation| operation.is_signed()) {
         let path = operation.path.replace("{id}", id).replace("{sid}", id).replace("{user}", id).replace("{rev}", "0");
+        let path = path.replace("{u}", id).replace("{job}", id).replace("{version}", "0");
         let path = path.replace("{seq}", "1");
         let answer = app.stranger().call(operation.method.clone(), &path).send().await.expect(401);
         holds("unauthorized", &answer);

@@ -9,6 +9,7 @@ mod eyes;
 mod isolation;
 mod lead;
 mod notes;
+pub mod present;
 mod provide;
 mod rights;
 mod room;

@@ -2,8 +2,9 @@
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
 pub mod boards;
-mod call;
+pub(super) mod call;
 pub mod collect;
+pub mod erasure;
 pub mod groups;
 mod invite;
 pub mod isolation;
@@ -37,7 +38,7 @@ use crate::{
     store::{AccountRole, ClassroomRow, NewClassroom, StoreError},
 };
 use call::Call;
-pub use invite::code as invite_code;
+pub use invite::{as_typed as invite_as_typed, code as invite_code};
 use shapes::Classroom;
 
 type Id = web::Path<(ClassroomId,)>;

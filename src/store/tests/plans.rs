@@ -7,6 +7,9 @@ use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
     event_pages, events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention,
     revisions, sweeps, testing::TestDatabase,
+    accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, erasure,
+    event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins, overviews,
+    renditions, retention, revisions, rooms, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -108,6 +111,10 @@ async fn every_query_finds_its_rows_by_an_index() {
         jobs::QUERIES,
         retention::QUERIES,
         revisions::QUERIES,
+        history::QUERIES,
+        lesson_events::QUERIES,
+        erasure::QUERIES,
+        rooms::QUERIES,
     ];
     for query in files.concat() {
         let plan = plan(&client, query).await;
@@ -121,7 +128,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         assert!(total < dear, "{query}\n{plan}");
     }
     // What works on many rows at once may cost as much as many look-ups, each of them by an index.
-    for query in [sweeps::BATCHES, retention::BATCHES].concat() {
+    for query in [sweeps::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat() {
         let plan = plan(&client, query).await;
         assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");
     }

@@ -12,9 +12,13 @@ mod class_boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
+mod history;
+mod history_shapes;
 mod isolation;
 mod lessons;
 mod rights;
+mod room;
+mod room_shapes;
 pub mod saves;
 mod service;
 mod sharing;
@@ -37,6 +41,8 @@ pub fn all() -> Vec<Description> {
         lessons::Api::openapi(),
         class_boards::Api::openapi(),
         rights::Api::openapi(),
+        history::Api::openapi(),
+        room::Api::openapi(),
         talk::Api::openapi(),
         isolation::Api::openapi(),
         activity::Api::openapi(),
