@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::present::Present;
-use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal, Tell};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
     Bounced, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
@@ -345,6 +345,11 @@ impl Directory {
     /// Members or roles of a classroom changed: boards and sockets of its sessions learn it. Resolves when they have,
     /// or after a few seconds; a change that is still on its way then arrives all the same.
     pub async fn members_changed(&self, classroom: ClassroomId) {
+        self.class_changed(classroom, "role").await;
+    }
+
+    /// The same of rules that hold in every session of a class.
+    pub async fn class_changed(&self, classroom: ClassroomId, why: &'static str) {
         let awake: Vec<BoardId> = self.0.boards.iter().map(|board| *board.key()).collect();
         let mut sessions = match self.store().sessions_of_boards(classroom, &awake).await {
             Ok(sessions) => sessions,
@@ -359,7 +364,7 @@ impl Directory {
         sessions.sort_unstable();
         sessions.dedup();
         for session in sessions {
-            self.reread(classroom, session, "role").await;
+            self.reread(classroom, session, why).await;
         }
     }
 
@@ -371,6 +376,13 @@ impl Directory {
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
     pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
         self.reread(classroom, session, ENDED).await;
+    }
+
+    /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
+    pub fn told_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
+        if let Some(actor) = self.0.sessions.get(&lesson) {
+            actor.do_send(Tell { frame });
+        }
     }
 
     /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.

@@ -41,7 +41,7 @@ use crate::{
 };
 
 pub use audit::EventLog;
-pub use classrooms::invite_code;
+pub use classrooms::{invite_code, push::Push};
 pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
@@ -249,6 +249,76 @@ fn own() -> Vec<Endpoint> {
             .get(classrooms::sessions::read)
             .patch(classrooms::sessions::rename)
             .audit("PATCH", Classroom, "session_renamed"),
+        at("/classrooms/{id}/sessions/{sid}/boards")
+            .get(classrooms::boards::list)
+            .post(classrooms::boards::make)
+            .audit("POST", Classroom, "boards_given"),
+        at("/classrooms/{id}/sessions/{sid}/boards/mine").get(classrooms::boards::mine),
+        at("/classrooms/{id}/sessions/{sid}/push").post(classrooms::push::create).audit(
+            "POST",
+            Classroom,
+            "page_pushed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/pushes/{push}").get(classrooms::push::read),
+        at("/classrooms/{id}/sessions/{sid}/pushes/{push}/undo").post(classrooms::push::undo).audit(
+            "POST",
+            Classroom,
+            "push_undone",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/collect").post(classrooms::collect::create).audit(
+            "POST",
+            Board,
+            "pages_collected",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/collects/{collect}/undo").post(classrooms::collect::undo).audit(
+            "POST",
+            Board,
+            "collect_undone",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/groups")
+            .get(classrooms::groups::list)
+            .put(classrooms::groups::divide)
+            .audit("PUT", Classroom, "groups_made")
+            .delete(classrooms::groups::end)
+            .audit("DELETE", Classroom, "groups_ended"),
+        at("/classrooms/{id}/rules").get(classrooms::rules::of_class).post(classrooms::rules::make_in_class).audit(
+            "POST",
+            Classroom,
+            "rule_made",
+        ),
+        at("/classrooms/{id}/rules/{user}/{what}").delete(classrooms::rules::clear_in_class).audit(
+            "DELETE",
+            Classroom,
+            "rule_removed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/rules")
+            .get(classrooms::rules::of_lesson)
+            .post(classrooms::rules::make_in_lesson)
+            .audit("POST", Classroom, "rule_made"),
+        at("/classrooms/{id}/sessions/{sid}/rules/{user}/{what}").delete(classrooms::rules::clear_in_lesson).audit(
+            "DELETE",
+            Classroom,
+            "rule_removed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/members/{user}/rights")
+            .get(classrooms::rights::read)
+            .put(classrooms::rights::set)
+            .audit("PUT", Classroom, "rights_set"),
+        at("/classrooms/{id}/sessions/{sid}/lock").get(classrooms::rights::locks).post(classrooms::rights::lock).audit(
+            "POST",
+            Classroom,
+            "pens_locked",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/kick").post(classrooms::rights::kick).audit(
+            "POST",
+            Classroom,
+            "member_sent_out",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/role").post(classrooms::rights::role).audit(
+            "POST",
+            Classroom,
+            "member_role_set",
+        ),
         at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
         at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
             "POST",

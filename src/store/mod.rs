@@ -9,6 +9,7 @@ mod boards;
 mod boards_cold;
 mod census;
 mod class_events;
+mod class_rules;
 mod class_sessions;
 mod classes;
 mod client_events;
@@ -34,6 +35,7 @@ mod retention;
 mod revisions;
 mod rooms;
 mod rows;
+mod session_boards;
 mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -68,6 +70,7 @@ pub use renditions::Thumbnail;
 pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use rooms::{RoomCard, RoomKind, RoomPhase, RoomPlan};
+pub use session_boards::{Blank, Team};
 pub use sweeps::{Mended, StoredBlob};
 
 /// The door to Postgres. A clone shares the same pool of connections.

@@ -25,7 +25,7 @@ impl Handler<Detach> for BoardActor {
 
     fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
-            awake.detach(detach.conn);
+            awake.detach(detach.conn, detach.for_good);
         }
     }
 }

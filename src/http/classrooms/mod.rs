@@ -1,12 +1,19 @@
 //! Classrooms over REST: made by tutors, joined by code, read by members, unknown to strangers (contract/live.md 2).
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
+pub mod boards;
 pub(super) mod call;
+pub mod collect;
 pub mod erasure;
+pub mod groups;
 mod invite;
 pub mod isolation;
 pub mod members;
 pub mod overview;
+mod pages;
+pub mod push;
+pub mod rights;
+pub mod rules;
 pub mod sessions;
 mod shapes;
 pub mod talk;

@@ -8,6 +8,7 @@ mod accounts;
 mod activity;
 mod assets;
 mod boards;
+mod class_boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
@@ -15,6 +16,7 @@ mod history;
 mod history_shapes;
 mod isolation;
 mod lessons;
+mod rights;
 mod room;
 mod room_shapes;
 pub mod saves;
@@ -37,6 +39,8 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        class_boards::Api::openapi(),
+        rights::Api::openapi(),
         history::Api::openapi(),
         room::Api::openapi(),
         talk::Api::openapi(),
