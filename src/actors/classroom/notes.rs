@@ -66,15 +66,16 @@ mod tests {
     use super::*;
     use crate::domain::access::{Rights, Role};
     use crate::domain::ids::BoardId;
+    use std::sync::Arc;
     use uuid::Uuid;
 
     const ANN: UserId = UserId(Uuid::from_u128(2));
     const BOB: UserId = UserId(Uuid::from_u128(3));
 
     fn class(members: &[(UserId, Role)], rules: Vec<Rule>, isolated: bool) -> SessionAccess {
-        let members = members.iter().copied().collect();
-        let rights = Rights { live: true, members, rules, ..Rights::default() };
-        SessionAccess { board: BoardId(Uuid::nil()), isolated, rights, others: Vec::new() }
+        let members = Arc::new(members.iter().copied().collect());
+        let rights = Rights { live: true, members, rules: Arc::new(rules), ..Rights::default() };
+        SessionAccess { board: BoardId(Uuid::nil()), isolated, rights, makes_boards: None, others: Vec::new() }
     }
 
     fn rule(who: Option<UserId>, what: What, allowed: bool, until: Option<Timestamp>) -> Rule {

@@ -238,6 +238,8 @@ fn lock(whom: Whom, locked: bool, session: bool, until: Option<Timestamp>) -> Ve
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::access::BoardFor;
 
@@ -254,7 +256,7 @@ mod tests {
     fn class() -> Rights {
         let members =
             [(TUTOR, Role::Tutor), (HELPER, Role::Assistant), (PUPIL, Role::Student), (OTHER, Role::Student)].into();
-        Rights { live: true, members, rules: Vec::new(), board: BoardFor::Everybody }
+        Rights { live: true, members: Arc::new(members), rules: Arc::default(), board: BoardFor::Everybody }
     }
 
     fn lock_of(user: UserId) -> Change {
@@ -267,20 +269,21 @@ mod tests {
 
     /// The rules after a change, as the store would keep them.
     fn made(rights: &mut Rights, change: &Change) {
+        let kept = Arc::make_mut(&mut rights.rules);
         for edit in change.edits(now()) {
             match edit {
                 RuleEdit::Set(rule) => {
-                    rights.rules.retain(|old| {
+                    kept.retain(|old| {
                         (old.session, old.who, old.what, old.until.is_some())
                             != (rule.session, rule.who, rule.what, rule.until.is_some())
                     });
-                    rights.rules.push(rule);
+                    kept.push(rule);
                 }
                 RuleEdit::Clear { session, who, what } => {
-                    rights.rules.retain(|old| (old.session, old.who, old.what) != (session, who, what));
+                    kept.retain(|old| (old.session, old.who, old.what) != (session, who, what));
                 }
                 RuleEdit::ClearAll { session, what } => {
-                    rights.rules.retain(|old| (old.session, old.what) != (session, what));
+                    kept.retain(|old| (old.session, old.what) != (session, what));
                 }
             }
         }

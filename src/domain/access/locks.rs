@@ -50,6 +50,8 @@ impl Rights {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::access::{BoardFor, Rule};
 
@@ -60,13 +62,13 @@ mod tests {
         let rule = |who, allowed, until| Rule { session: true, who, what: What::Pen, allowed, until };
         let rights = Rights {
             live: true,
-            members: [(tutor, Role::Tutor), (pupil, Role::Student), (other, Role::Student)].into(),
-            rules: vec![
+            members: Arc::new([(tutor, Role::Tutor), (pupil, Role::Student), (other, Role::Student)].into()),
+            rules: Arc::new(vec![
                 rule(None, false, None),
                 rule(Some(pupil), true, Some(at(60))),
                 rule(Some(tutor), false, None),
                 Rule { session: false, ..rule(Some(other), true, None) },
-            ],
+            ]),
             board: BoardFor::Everybody,
         };
         let locks = rights.locks(at(0));

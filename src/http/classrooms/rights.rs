@@ -219,15 +219,22 @@ mod tests {
     #[test]
     fn p11_whoever_was_sent_out_is_shown_with_nothing_left() {
         let member = UserId(uuid::Uuid::from_u128(1));
-        let mut rights = Rights { live: true, members: [(member, Role::Student)].into(), ..Rights::default() };
+        let mut rights =
+            Rights { live: true, members: std::sync::Arc::new([(member, Role::Student)].into()), ..Rights::default() };
         let board = crate::domain::ids::BoardId(uuid::Uuid::from_u128(2));
-        let access = |rights: &Rights| SessionAccess { board, isolated: false, rights: rights.clone(), others: vec![] };
+        let access = |rights: &Rights| SessionAccess {
+            board,
+            isolated: false,
+            rights: rights.clone(),
+            makes_boards: None,
+            others: vec![],
+        };
         assert_eq!(effective(&access(&rights), member).unwrap().status(), 200);
         assert_eq!(effective(&access(&rights), UserId(uuid::Uuid::nil())).err(), Some(Problem::NotFound));
         let out = Change::Kick { user: member, on: true };
         for edit in out.edits(Timestamp::now()) {
             if let crate::domain::access::RuleEdit::Set(rule) = edit {
-                rights.rules.push(rule);
+                std::sync::Arc::make_mut(&mut rights.rules).push(rule);
             }
         }
         assert!(rights.standing(member, Timestamp::now()).is_none());
