@@ -17,8 +17,7 @@ use crate::actors::classroom::{
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
-};
+    Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket, ClearSave, TurnSave, UnclearSave};
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use crate::domain::budget::{self, Sizes};
@@ -216,6 +215,30 @@ impl Directory {
     /// # Errors
     /// As [`Directory::save_diff`].
     pub async fn save_state(&self, board: BoardId, save: StateSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Takes one's own last batch back, or one's last undo; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`]; `Refused` says why there is nothing to take back.
+    pub async fn turn(&self, board: BoardId, save: TurnSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Clears a page or all of them; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`].
+    pub async fn clear(&self, board: BoardId, save: ClearSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Brings back what a clear took; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`].
+    pub async fn unclear(&self, board: BoardId, save: UnclearSave) -> Result<Saved, BoardError> {
         self.save(board, save).await
     }
 

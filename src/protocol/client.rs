@@ -9,6 +9,7 @@ use crate::domain::json::{Bounds, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::work::WorkFrame;
 use crate::protocol::{msgpack, presence};
 
 /// Where a client left a board.
@@ -101,6 +102,8 @@ pub enum ClientFrame {
     Status(Status),
     /// Answered with the same `n`.
     Ping(Value),
+    /// Something for the board besides a batch.
+    Work(WorkFrame),
     /// Something for the class.
     Class(ClassFrame),
     /// My colour (presence dialect).
@@ -144,6 +147,7 @@ impl ClientFrame {
             "ops" => usize::MAX,
             // What carries people's words.
             "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
+            "draw" => limits::DRAW_FRAME,
             _ => limits::PRESENCE_FRAME,
         };
         if bytes.len() > most {
@@ -158,12 +162,20 @@ impl ClientFrame {
                 status(&value).map_or_else(|| bad("status needs state: active, idle, typing or away"), Self::Status)
             }
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
-            other => match ClassFrame::read(other, &value) {
-                Some(Ok(frame)) => Self::Class(frame),
+            other => match WorkFrame::read(other, &value, batch_id(&value)) {
+                Some(Ok(frame)) => Self::Work(frame),
                 Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
-                None => Self::Unknown(other.chars().take(64).collect::<String>().into()),
+                None => class(other, &value),
             },
         })
+    }
+}
+
+fn class(name: &str, value: &Value) -> ClientFrame {
+    match ClassFrame::read(name, value) {
+        Some(Ok(frame)) => ClientFrame::Class(frame),
+        Some(Err(detail)) => ClientFrame::Bad { detail: detail.to_owned(), id: batch_id(value) },
+        None => ClientFrame::Unknown(name.chars().take(64).collect::<String>().into()),
     }
 }
 

@@ -35,6 +35,7 @@ mod sweeps;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use crate::limits;
 
@@ -61,6 +62,7 @@ pub use renditions::Thumbnail;
 pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use sweeps::{Mended, StoredBlob};
+pub use undo::{ClearRow, Turned};
 
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]

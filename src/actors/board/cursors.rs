@@ -20,6 +20,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::server::{Person, ServerFrame};
 use crate::protocol::tick::encode_tick;
+use crate::protocol::work::Growing;
 
 /// What moved since the last tick.
 #[derive(Default)]
@@ -116,7 +117,7 @@ impl Awake {
     }
 
     /// The first move after a pause goes out at once; what follows within a tick waits for its end.
-    fn arm(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
+    pub(super) fn arm(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
         self.tick.source = self.tick.source.and(conn);
         if self.tick.armed {
             return;
@@ -141,14 +142,16 @@ impl Awake {
         self.tick.last = Some(now);
         let moved = std::mem::take(&mut self.tick.moved);
         let looked = std::mem::take(&mut self.tick.looked);
+        let drawn = self.strokes.movers();
         let others = self.seats.len().saturating_sub(1);
-        let deliveries = moved.len() * others;
+        let deliveries = (moved.len() + drawn.len()) * others;
         self.shard.pace.note(deliveries as u64, now);
         meters().deliveries.increment(deliveries as u64);
         self.charge_deliveries(&moved, others, now);
         self.charge_deliveries(&looked, others, now);
+        self.charge_deliveries(&drawn, others, now);
         let source = std::mem::take(&mut self.tick.source);
-        let people = &self.people;
+        let (people, strokes) = (&self.people, &self.strokes);
         let isolated = self.access.is_isolated();
         // Where pupils' work is hidden from one another, so is where they are; those who see all hide nothing here.
         let shown = |apart: bool| move |member: &&Member| !apart || member.person.role.sees_all();
@@ -156,7 +159,7 @@ impl Awake {
             let find =
                 |users: &[UserId]| users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect();
             let (moved, looked): (Vec<_>, Vec<_>) = (find(&moved), find(&looked));
-            Encodings::new(moved.into_iter(), looked.into_iter())
+            Encodings::new(moved.into_iter(), looked.into_iter(), strokes.news(apart))
         });
         let mut all = [None, None];
         for (conn, seat) in &self.seats {
@@ -171,9 +174,12 @@ impl Awake {
             }
             seat.outbox.offer(&news.get(seat.dialect), || {
                 let people = || people.values().filter(shown(apart));
-                all.get_or_insert_with(|| Encodings::new(people(), people())).get(seat.dialect)
+                let all = all.get_or_insert_with(|| Encodings::new(people(), people(), strokes.whole(apart)));
+                all.get(seat.dialect)
             });
         }
+        drop((news, all));
+        self.strokes.told();
     }
 }
 
@@ -181,24 +187,30 @@ impl Awake {
 struct Encodings<'a> {
     cursors: Vec<(&'a Person, &'a Cursor)>,
     views: Vec<(&'a Person, &'a View)>,
+    drawing: Vec<Growing<'a>>,
     encoded: [Option<Arc<[Payload]>>; 3],
 }
 
 impl<'a> Encodings<'a> {
-    fn new(moved: impl Iterator<Item = &'a Member>, looked: impl Iterator<Item = &'a Member>) -> Self {
+    fn new(
+        moved: impl Iterator<Item = &'a Member>,
+        looked: impl Iterator<Item = &'a Member>,
+        drawing: Vec<Growing<'a>>,
+    ) -> Self {
         Self {
             cursors: moved.filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
             views: looked.filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
+            drawing,
             encoded: [None, None, None],
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.cursors.is_empty() && self.views.is_empty()
+        self.cursors.is_empty() && self.views.is_empty() && self.drawing.is_empty()
     }
 
     fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {
-        let (cursors, views) = (&self.cursors, &self.views);
-        self.encoded[dialect as usize].get_or_insert_with(|| encode_tick(cursors, views, dialect)).clone()
+        let (cursors, views, drawing) = (&self.cursors, &self.views, &self.drawing);
+        self.encoded[dialect as usize].get_or_insert_with(|| encode_tick(cursors, views, drawing, dialect)).clone()
     }
 }

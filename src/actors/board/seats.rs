@@ -108,7 +108,7 @@ impl Awake {
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
         let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
-        let welcome = self.welcome(conn, user, is_guest, can, class, content);
+        let welcome = self.welcome(conn, user, is_guest, can, class, eyes, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if dialect.is_full() {
@@ -136,6 +136,7 @@ impl Awake {
         is_guest: bool,
         can: Can,
         class: Option<Arc<Object>>,
+        eyes: Eyes,
         content: Content,
     ) -> ServerFrame<'_> {
         let roster = self.roster_for(user, is_guest);
@@ -149,6 +150,7 @@ impl Awake {
             roster,
             budgets: self.directory.budgets(),
             class,
+            drawing: self.drawing_for(eyes),
             content,
         }))
     }
@@ -250,6 +252,7 @@ impl Awake {
 
     /// Applies new rights to those who are here.
     pub(super) fn rights_changed(&mut self, why: &str, ctx: &mut Context<BoardActor>) {
+        self.seal_forbidden(ctx);
         // A guest's rights follow from the link alone.
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
         let seats: Vec<(ConnId, UserId)> = members.map(|(conn, seat)| (*conn, seat.user)).collect();

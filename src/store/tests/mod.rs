@@ -93,6 +93,8 @@ fn row(board: BoardId, epoch: Epoch, rev: u64) -> JournalRow {
         page_count: 3,
         // Beyond what a signed number holds, as half of all fingerprints are.
         fingerprint: u64::MAX - rev,
+        course: Course::Edit,
+        back: None,
     };
     JournalRow { board, epoch, entry: Arc::new(entry) }
 }

@@ -2,10 +2,8 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
-    events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
-    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
-    idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
-    testing::TestDatabase,
+    events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
+    testing::TestDatabase, undo,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
