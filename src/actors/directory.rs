@@ -12,12 +12,12 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{
-    Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal,
-};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket, ClearSave, TurnSave, UnclearSave};
+    Bounced, ClearSave, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket, TurnSave,
+    UnclearSave,
+};
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use crate::domain::budget::{self, Sizes};

@@ -34,7 +34,8 @@ pub fn encode_tick(
     }
     if !drawing.is_empty() {
         let strokes = Value::Array(drawing.iter().map(Growing::told).collect());
-        let fields: Object = [("t", "drawing".into()), ("d", strokes)].map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+        let fields: Object =
+            [("t", "drawing".into()), ("d", strokes)].map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
         frames.extend(ServerFrame::Ready(&fields).encode(dialect));
     }
     frames.extend(views.iter().filter_map(|(who, view)| ServerFrame::View(who, view).encode(dialect)));

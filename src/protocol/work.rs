@@ -256,15 +256,26 @@ mod tests {
 
     #[test]
     fn z7_a_stroke_is_read_in_parts_and_its_points_are_numbers() {
-        let text = r#"{"t":"draw","id":"s","page":"p","head":{"tool":"pen"},"points":[[1,2],[1.5,-2,0.5],[3,4,null,16]]}"#;
+        let text =
+            r#"{"t":"draw","id":"s","page":"p","head":{"tool":"pen"},"points":[[1,2],[1.5,-2,0.5],[3,4,null,16]]}"#;
         let ClientFrame::Work(WorkFrame::Draw(draw)) = both(text) else { panic!("{text}") };
-        let items: Vec<_> = draw.points.iter().map(|point| String::from_utf8(point.in_item().to_canonical()).unwrap()).collect();
+        let items: Vec<_> =
+            draw.points.iter().map(|point| String::from_utf8(point.in_item().to_canonical()).unwrap()).collect();
         assert_eq!(items, [r#"{"x":1,"y":2}"#, r#"{"pressure":0.5,"x":1.5,"y":-2}"#, r#"{"t":16,"x":3,"y":4}"#]);
         let begin = draw.begin.as_ref().unwrap();
-        let growing = Growing { user: UserId(uuid::Uuid::nil()), id: &draw.id, page: begin.page.as_deref(), head: &begin.head, from: 0, points: &draw.points };
+        let growing = Growing {
+            user: UserId(uuid::Uuid::nil()),
+            id: &draw.id,
+            page: begin.page.as_deref(),
+            head: &begin.head,
+            from: 0,
+            points: &draw.points,
+        };
         let told = String::from_utf8(growing.told().to_canonical()).unwrap();
         assert!(told.ends_with(r#","s","p",{"tool":"pen"},0,[[1,2],[1.5,-2,0.5],[3,4,null,16]]]"#), "{told}");
-        assert!(matches!(both(r#"{"t":"draw","id":"s","done":true}"#), ClientFrame::Work(WorkFrame::Draw(draw)) if draw.end == Some(End::Done)));
+        assert!(
+            matches!(both(r#"{"t":"draw","id":"s","done":true}"#), ClientFrame::Work(WorkFrame::Draw(draw)) if draw.end == Some(End::Done))
+        );
         for text in [
             r#"{"t":"draw","id":"s"}"#,
             r#"{"t":"draw","points":[[1,2]]}"#,

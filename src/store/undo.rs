@@ -77,8 +77,9 @@ pub(super) fn course(row: &Row) -> Result<Course, StoreError> {
         Some(course) => Some((course, u64::try_from(regard).map_err(StoreError::query)?)),
         None => None,
     };
-    Course::from_kept(kept)
-        .ok_or_else(|| StoreError::query(format!("a journal row has course {kept:?}, which this program does not know")))
+    Course::from_kept(kept).ok_or_else(|| {
+        StoreError::query(format!("a journal row has course {kept:?}, which this program does not know"))
+    })
 }
 
 fn turned(row: &Row) -> Result<Turned, StoreError> {
@@ -134,8 +135,7 @@ impl Store {
     pub async fn clears(&self, board: BoardId, page: Page) -> Result<(u64, Vec<ClearRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let conn = self.pool.get().await?;
-        let rows =
-            conn.query(CLEARS, &[&board.0, &kept_since(), &limit, &offset, &limits::CLEAR_HEAD_BYTES]).await?;
+        let rows = conn.query(CLEARS, &[&board.0, &kept_since(), &limit, &offset, &limits::CLEAR_HEAD_BYTES]).await?;
         rows::paged(&rows, clear_row)
     }
 }

@@ -156,7 +156,13 @@ impl Awake {
 
     /// The identity of a REST write. A repeat passes whatever its base says (design §6: before the rev check), and
     /// whatever its author may do by now: it only asks again for an answer that was lost.
-    pub(super) fn key(&self, who: UserId, key: Option<&str>, base: Base, allowed: bool) -> Result<BatchKey, BoardError> {
+    pub(super) fn key(
+        &self,
+        who: UserId,
+        key: Option<&str>,
+        base: Base,
+        allowed: bool,
+    ) -> Result<BatchKey, BoardError> {
         // REST has no tab, so its batches go by the account itself, an id that no tab picks.
         let client = ClientId(who.0);
         if let Some(id) = key {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::access::first_forbidden;
 use super::saves::{FORBIDDEN, Refused};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;

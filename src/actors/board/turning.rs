@@ -13,7 +13,9 @@ use super::{Asleep, Awake, BoardActor};
 use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
 use crate::actors::meters::meters;
 use crate::domain::access::Can;
-use crate::domain::board::{BatchKey, Course, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name};
+use crate::domain::board::{
+    BatchKey, Course, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+};
 use crate::domain::ids::{ConnId, Rev, UserId};
 use crate::domain::json::{Object, Value};
 use crate::domain::times;
@@ -244,9 +246,8 @@ impl Awake {
         let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
         let by = self.access.authorship(save.who);
         let page = save.page.as_deref();
-        let done = self.known_or(&key, &clear_name(page), |board| {
-            board.clear(key.clone(), page, by, Timestamp::now(), true)
-        });
+        let done =
+            self.known_or(&key, &clear_name(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
         self.ticket(done, span, ctx)
     }
 
@@ -258,9 +259,8 @@ impl Awake {
     ) -> Result<Ticket, BoardError> {
         let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
         let (of, taken) = (save.of, std::mem::take(&mut save.taken));
-        let done = self.known_or(&key, &unclear_name(of), |board| {
-            board.unclear(key.clone(), of, taken, Timestamp::now(), true)
-        });
+        let done = self
+            .known_or(&key, &unclear_name(of), |board| board.unclear(key.clone(), of, taken, Timestamp::now(), true));
         self.ticket(done, span, ctx)
     }
 

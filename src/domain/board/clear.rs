@@ -134,7 +134,8 @@ impl Board {
         at: Timestamp,
         want_digest: bool,
     ) -> Result<Arc<Entry>, Refusal> {
-        let mut ops = vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, Kind::State) }];
+        let mut ops =
+            vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, Kind::State) }];
         let mut new_pages: Vec<String> = Vec::new();
         for op in taken {
             let (Some(page), Some(collection)) = (op.page_id.as_deref(), op.kind.collection()) else { continue };

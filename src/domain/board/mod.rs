@@ -37,6 +37,8 @@ mod testing;
 mod tests;
 mod transaction;
 mod undo;
+#[cfg(test)]
+mod undo_life;
 
 use std::sync::Arc;
 
@@ -192,7 +194,14 @@ impl Board {
             None => self.overwrite(target),
         };
         let digest = self.digest();
-        Ok(Outcome::Fresh(self.accept(key, at, effective, Some(digest), fingerprint_of(&digest.0), (Course::Edit, None))))
+        Ok(Outcome::Fresh(self.accept(
+            key,
+            at,
+            effective,
+            Some(digest),
+            fingerprint_of(&digest.0),
+            (Course::Edit, None),
+        )))
     }
 
     /// Applies a journal row; it enters history and receipts as it did when it was new.

@@ -196,7 +196,9 @@ impl Op {
                     layers: op.remove("layers"),
                     unset: match op.remove("unset") {
                         None => Vec::new(),
-                        Some(Value::Array(keys)) => keys.into_iter().map(|key| text(Some(key))).collect::<Option<_>>()?,
+                        Some(Value::Array(keys)) => {
+                            keys.into_iter().map(|key| text(Some(key))).collect::<Option<_>>()?
+                        }
                         Some(_) => return None,
                     },
                 })
@@ -216,7 +218,11 @@ impl Op {
             ("op", Some(self.action.name().into())),
             ("page_id", self.page_id.clone().map(Value::from)),
             ("patch", self.patch.clone()),
-            ("unset", (!self.unset.is_empty()).then(|| self.unset.iter().map(|key| Value::from(key.as_str())).collect::<Vec<_>>().into())),
+            (
+                "unset",
+                (!self.unset.is_empty())
+                    .then(|| self.unset.iter().map(|key| Value::from(key.as_str())).collect::<Vec<_>>().into()),
+            ),
             ("value", self.value.clone()),
         ];
         let present = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));

@@ -145,7 +145,10 @@ fn back_of(step: &Step, document: &Document) -> Option<Back> {
         }
         Step::PageRemoved { page, .. } => Back::PageRemoved {
             text: text_of(&stream::page_text(page))?,
-            layers: (page.layered() > 0).then(|| layers::text_of(&alone((**page).clone()))).flatten().and_then(|text| text_of(&text)),
+            layers: (page.layered() > 0)
+                .then(|| layers::text_of(&alone((**page).clone())))
+                .flatten()
+                .and_then(|text| text_of(&text)),
         },
         Step::Member { page, key, old } if !COLLECTIONS.contains(&&**key) => {
             let new = document.page(*page)?.members()?.get(key).and_then(Part::raw);
@@ -159,7 +162,9 @@ fn back_of(step: &Step, document: &Document) -> Option<Back> {
             Back::PageChanged { id: page_id(*page)?, members: vec![member] }
         }
         Step::Root { key, old } if &**key == "meta" => {
-            let text = |part: Option<&Part<Page>>| part.and_then(Part::raw).cloned().unwrap_or_else(|| Arc::from(b"{}".as_slice()));
+            let text = |part: Option<&Part<Page>>| {
+                part.and_then(Part::raw).cloned().unwrap_or_else(|| Arc::from(b"{}".as_slice()))
+            };
             let old = text(old.as_ref()).to_vec();
             let old = if old == b"null" { b"{}".to_vec() } else { old };
             let members = differences(&old, &text(document.root.get("meta")))?;
@@ -268,7 +273,8 @@ impl Back {
             Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
             Self::PageChanged { id, members } => {
                 let page: &Members<Item> = find_page(id)?.members()?;
-                let (patch, unset) = restored(members, |key| page.get(key).and_then(Part::raw).map(|text| text.to_vec()))?;
+                let (patch, unset) =
+                    restored(members, |key| page.get(key).and_then(Part::raw).map(|text| text.to_vec()))?;
                 vec![Op { id: Some(id.clone()), patch, unset, ..Op::new(Action::Update, Kind::Page) }]
             }
             Self::Meta { members } => {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{AccountRole, JournalRow, NewAccount, NewBoard, NewLogin, Origin, Store, TokenHash};
 use crate::domain::{
-    board::{BatchKey, Digest, Entry},
+    board::{BatchKey, Course, Digest, Entry},
     ids::{BoardId, ClientId, Epoch, LoginId, Rev, UserId},
 };
 

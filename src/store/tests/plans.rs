@@ -100,6 +100,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         jobs::QUERIES,
         retention::QUERIES,
         revisions::QUERIES,
+        undo::QUERIES,
     ];
     for query in files.concat() {
         let plan = plan(&client, query).await;
