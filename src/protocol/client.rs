@@ -9,8 +9,9 @@ use crate::domain::json::{Bounds, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::Selection;
 use crate::protocol::work::WorkFrame;
-use crate::protocol::{msgpack, presence};
+use crate::protocol::{msgpack, names, presence};
 
 /// Where a client left a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +101,8 @@ pub enum ClientFrame {
     View(View),
     /// What I do.
     Status(Status),
+    /// What I have selected.
+    Select(Selection),
     /// Answered with the same `n`.
     Ping(Value),
     /// Something for the board besides a batch.
@@ -145,6 +148,7 @@ impl ClientFrame {
         let kind = value.get("t").and_then(Value::as_str).ok_or(Undecodable)?;
         let most = match kind {
             "ops" => usize::MAX,
+            "select" => limits::SELECT_FRAME,
             // What carries people's words.
             "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
             "draw" => limits::DRAW_FRAME,
@@ -152,6 +156,9 @@ impl ClientFrame {
         };
         if bytes.len() > most {
             return Err(Undecodable);
+        }
+        if !names::is_known(kind) {
+            return Ok(Self::Unknown(kind.chars().take(64).collect::<String>().into()));
         }
         Ok(match kind {
             "hello" => hello(&value)?,
@@ -161,6 +168,8 @@ impl ClientFrame {
             "status" => {
                 status(&value).map_or_else(|| bad("status needs state: active, idle, typing or away"), Self::Status)
             }
+            "select" => Selection::read(&value)
+                .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
             other => match WorkFrame::read(other, &value, batch_id(&value)) {
                 Some(Ok(frame)) => Self::Work(frame),

@@ -10,19 +10,22 @@ use crate::domain::json::{Object, Value};
 use crate::protocol::client::{Cursor, View};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
+use crate::protocol::people::Selection;
 use crate::protocol::presence;
 use crate::protocol::server::{Person, ServerFrame};
 use crate::protocol::work::Growing;
 
-/// What moved in one tick, as frames of a dialect: one `cursors` frame, one `drawing` frame, and a `view` each.
+/// What moved in one tick, as frames of a dialect: one `cursors` frame, one `drawing` frame, and a `view` and a
+/// `selection` each.
 #[must_use]
 pub fn encode_tick(
     cursors: &[(&Person, &Cursor)],
     views: &[(&Person, &View)],
+    selections: &[(&Person, &Selection)],
     drawing: &[Growing<'_>],
     dialect: Dialect,
 ) -> Arc<[Payload]> {
-    let mut frames = Vec::with_capacity(views.len() + 2);
+    let mut frames = Vec::with_capacity(views.len() + selections.len() + 2);
     if !cursors.is_empty() {
         match dialect {
             Dialect::Json => frames.push(Payload::text(cursors_json(cursors))),
@@ -39,6 +42,7 @@ pub fn encode_tick(
         frames.extend(ServerFrame::Ready(&fields).encode(dialect));
     }
     frames.extend(views.iter().filter_map(|(who, view)| ServerFrame::View(who, view).encode(dialect)));
+    frames.extend(selections.iter().filter_map(|(who, what)| ServerFrame::Selection(who, what).encode(dialect)));
     frames.into()
 }
 

@@ -54,11 +54,11 @@ const RECALL: &str = "
     WHERE coalesce(bytes, 0) <= $3
     ORDER BY rev";
 
-const CLEARED: &str = "SELECT back FROM journal WHERE board = $1 AND rev = $2 AND course = 3 AND at > $3";
+const CLEARED: &str = "SELECT back FROM journal WHERE board = $1 AND rev = $2 AND course = 3 AND at > $3 AND back IS NOT NULL";
 
 const CLEARS: &str = "
     WITH mine AS (
-        SELECT rev FROM journal WHERE board = $1 AND course = 3 AND at > $2
+        SELECT rev FROM journal WHERE board = $1 AND course = 3 AND at > $2 AND back IS NOT NULL
     ), page AS (
         SELECT rev FROM mine ORDER BY rev DESC LIMIT $3 OFFSET $4
     ), listed AS (

@@ -7,7 +7,7 @@ use super::{
     Action, Document, Kind, Refusal,
     draft::{Draft, Line, OpsText, Payload},
     item::{self, Item},
-    layers, locks,
+    layers, locked,
     members::{Canonical, Members, Part},
     normal::normalise,
     op::read_id,
@@ -230,7 +230,7 @@ impl Work<'_, '_> {
 
     /// Nobody who does not lead touches what another one locked, or locks in another's name.
     fn check_lock(&self, item: &Item) -> Result<(), Fault> {
-        let binds = self.mode == Mode::Client && self.by.bound.is_some_and(|user| locks::binds(item, user));
+        let binds = self.mode == Mode::Client && self.by.bound.is_some_and(|user| locked::binds(item, user));
         if binds { Err(Fault::Locked) } else { Ok(()) }
     }
 
@@ -321,7 +321,7 @@ impl Work<'_, '_> {
             return Err(Fault::Forbidden);
         }
         let bound = self.by.bound.filter(|_| self.mode == Mode::Client);
-        if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locks::bind_any(page, user))) {
+        if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locked::bind_any(page, user))) {
             return Err(Fault::Locked);
         }
         let was_active = document.active_page().as_deref() == line.id;

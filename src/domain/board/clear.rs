@@ -12,7 +12,7 @@ use super::{
     check_bounds,
     draft::{Draft, OpsText, RawOp},
     item::{Item, Writer},
-    layers, locks,
+    layers, locked,
     members::Part,
     page::COLLECTIONS,
     slots::{Keyed as _, Measured as _, Slots},
@@ -71,7 +71,7 @@ impl Board {
             by.eyes.see(item.layer())
                 && by.eyes.may_change(item.layer())
                 && !(by.is_confined() && item.layer() != by.layer)
-                && !by.bound.is_some_and(|user| locks::binds(item, user))
+                && !by.bound.is_some_and(|user| locked::binds(item, user))
         };
         let mut target = self.document.clone();
         let mut taken = OpsText::new(1024);

@@ -1,76 +1,99 @@
-//! Locked items: what somebody else locked is not for those who do not lead to change, over any way in (SPEC Z).
-//! Called by `apply`, `clear` and `Board::put`. Never looks at a lock on a board without a class: there its owner leads.
+//! Locks of items across a restore: what is locked now stays locked, what is free stays free (SPEC Q6).
+//! Called by `http` before it restores. Never changes an item beyond its `locked` and `lockedBy`.
 
-use memchr::memmem;
+use super::{
+    Document, Kind,
+    item::{self, Writer},
+};
+use crate::domain::json;
 
-use super::{Document, Refusal, item::Item, layers, page::Page};
-use crate::domain::{access::Authorship, ids::UserId, json};
+/// The members of an item that say whether it is locked, in the order of keys.
+const LOCKS: [&str; 2] = ["locked", "lockedBy"];
 
-/// Whether an item's lock keeps somebody who does not lead from it: `locked` is `true` and `lockedBy` is not them.
-pub(super) fn binds(item: &Item, user: UserId) -> bool {
-    let text = item.bytes();
-    // Few items are locked, and what is not is found out by one pass over the bytes.
-    if text.first() != Some(&b'{') || memmem::find(text, br#""locked":true"#).is_none() {
-        return false;
-    }
-    let (mut locked, mut own) = (false, false);
-    let Ok(members) = json::members(text) else { return true };
-    for member in members {
-        match member {
-            Ok((key, value)) if key == "locked" => locked = value == b"true",
-            Ok((key, value)) if key == "lockedBy" => {
-                own = value.first() == Some(&b'"') && json::unquote(value).is_ok_and(|by| *by == user.to_string());
-            }
-            Ok(_) => {}
-            Err(_) => return true,
-        }
-    }
-    locked && !own
-}
-
-/// Whether any item of a page does.
-pub(super) fn bind_any(page: &Page, user: UserId) -> bool {
-    layers::items_on(page).any(|(_, item)| binds(item, user))
-}
-
-/// Whether a whole state leaves others' locked items as they are, and locks nothing in another's name.
-///
-/// # Errors
-/// [`Refusal::Locked`] when it does not.
-pub(super) fn keep(target: &Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
-    let Some(user) = by.bound else { return Ok(()) };
-    for (one, other) in [(old, target), (target, old)] {
-        let bound = layers::items_of(one).filter(|(_, _, item)| binds(item, user));
-        for (page, collection, item) in bound {
-            if layers::find(other, page, collection, item) != Some(item) {
-                return Err(Refusal::Locked { index: None });
+impl Document {
+    /// The same document with every item's lock as it is in `now`, for the items that are in both.
+    #[must_use]
+    pub fn with_locks_of(mut self, now: &Self) -> Self {
+        let mut changes = Vec::new();
+        for page in self.look() {
+            let Some(today) = now.look_at(page.id) else { continue };
+            for item in page.items() {
+                let Some(current) = today.item(item.kind, item.id) else { continue };
+                if let Some(text) = relocked(item.text, current.text) {
+                    changes.push((page.id.to_owned(), item.kind, item.id.to_owned(), text));
+                }
             }
         }
+        for (page, kind, id, text) in changes {
+            self.put_item(&page, kind, &id, &text);
+        }
+        self
     }
-    Ok(())
+
+    fn put_item(&mut self, page: &str, kind: Kind, id: &str, text: &[u8]) -> Option<()> {
+        let collection = kind.collection()?;
+        self.root
+            .edit("pages", |pages| {
+                let slot = pages.find(page)?;
+                pages.edit(slot, |page| {
+                    page.edit(collection, |items| {
+                        let slot = items.find(id)?;
+                        items.edit(slot, |item| *item = item.with_bytes(text))
+                    })
+                })
+            })
+            .flatten()
+            .flatten()
+            .flatten()
+    }
+}
+
+/// `then` with the lock of `now`; `None` when it has that lock already.
+fn relocked(then: &[u8], now: &[u8]) -> Option<Vec<u8>> {
+    let lock = |text: &[u8]| {
+        let mut found: [Option<Vec<u8>>; 2] = [None, None];
+        for (key, value) in json::members(text).ok()?.flatten() {
+            if let Some(at) = LOCKS.iter().position(|lock| *lock == key) {
+                found[at] = Some(value.to_vec());
+            }
+        }
+        Some(found)
+    };
+    let (had, has) = (lock(then)?, lock(now)?);
+    if had == has {
+        return None;
+    }
+    let mut text = then.to_vec();
+    let mut patch = Writer::new(32);
+    for (key, value) in LOCKS.iter().zip(has) {
+        match value {
+            Some(value) => patch.member(key, &value),
+            None => text = item::without(&text, key).ok()?.unwrap_or(text),
+        }
+    }
+    item::merge(&text, &patch.finish(), None).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::domain::board::testing::{board, state};
 
-    const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
+    fn with(item: &str) -> String {
+        format!(r#"{{"pages":[{{"assets":[],"id":"p1","strokes":[{item}]}}]}}"#)
+    }
+
+    fn restored(then: &str, now: &str) -> String {
+        let (then, now) = (board(&with(then)), board(&with(now)));
+        state(&then.document().clone().with_locks_of(now.document()))
+    }
 
     #[test]
-    fn z9_a_lock_is_a_member_of_the_item_itself_and_its_own_owner_is_free() {
-        let binds = |text: &str| binds(&Item::new("a", text.as_bytes()), ANNA);
-        assert!(binds(r#"{"id":"a","locked":true}"#));
-        assert!(binds(r#"{"id":"a","locked":true,"lockedBy":"somebody"}"#));
-        assert!(binds(r#"{"id":"a","locked":true,"lockedBy":7}"#));
-        assert!(!binds(&format!(r#"{{"id":"a","locked":true,"lockedBy":"{ANNA}"}}"#)));
-        for free in [
-            r#"{"id":"a"}"#,
-            r#"{"id":"a","locked":false}"#,
-            r#"{"id":"a","locked":1}"#,
-            r#"{"id":"a","meta":{"locked":true}}"#,
-            r#"{"id":"a","text":"\"locked\":true"}"#,
-        ] {
-            assert!(!binds(free), "{free}");
-        }
+    fn q6_a_restored_item_keeps_the_lock_of_today() {
+        let locked = r#"{"color":"red","id":"a","locked":true,"lockedBy":"t"}"#;
+        let free = r#"{"color":"blue","id":"a"}"#;
+        assert_eq!(restored(free, locked), with(r#"{"color":"blue","id":"a","locked":true,"lockedBy":"t"}"#));
+        assert_eq!(restored(locked, free), with(r#"{"color":"red","id":"a"}"#));
+        assert_eq!(restored(locked, locked), with(locked));
+        assert_eq!(restored(locked, r#"{"id":"b"}"#), with(locked), "what is gone has no lock to keep");
     }
 }

@@ -12,12 +12,15 @@ mod diff;
 mod digest;
 mod document;
 mod draft;
+mod erasure;
 mod history;
 mod item;
 #[cfg(test)]
 mod layered_life;
 mod layers;
+mod locked;
 mod locks;
+mod look;
 mod members;
 mod normal;
 mod op;
@@ -49,6 +52,8 @@ pub use batch::{BatchKey, Course, Digest, Entry, Outcome, Receipt};
 pub use checkpoint::Checkpoint;
 pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
 pub use document::{Document, Pieces};
+pub use erasure::{ERASED, Erasure, Shared};
+pub use look::{ItemLook, PageLook};
 pub use op::{Action, Kind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
 pub use stacks::Way;
@@ -185,7 +190,7 @@ impl Board {
             return repeat(receipt, fingerprint_of(&digest.0));
         }
         layers::inherit(&mut target, &self.document, by)?;
-        locks::keep(&target, &self.document, by)?;
+        locked::keep(&target, &self.document, by)?;
         if self.rev > Rev(0) && self.document == target {
             return Ok(Outcome::Unchanged);
         }
