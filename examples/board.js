@@ -14,14 +14,14 @@ const same = (a, b) => String(a) === String(b);
 /** The document after `ops`; its arguments stay as they are. What cannot be done any more is skipped: the server has the say. */
 export const apply = (state, ops) => ops.reduce(applyOne, state ?? {});
 
-function applyOne(state, { op, kind, id, page_id, value, patch }) {
+function applyOne(state, { op, kind, id, page_id, value, patch, unset }) {
   const change = patch && Object.keys(patch).length ? patch : value;
   if (kind === 'state') return op === 'add' ? value : fold(state, op, id, change); // only the server writes these
   state = withPages(state);
   if (kind === 'meta') return { ...state, meta: fold(state.meta, op, id, change) };
-  if (kind === 'page') return { ...state, pages: edit(state.pages, op, id, value, change) };
+  if (kind === 'page') return { ...state, pages: edit(state.pages, op, id, value, change, unset) };
   const target = page_id ?? value?.page_id ?? state.activePageId;
-  const on = (page) => ({ ...page, [LISTS[kind]]: edit(page[LISTS[kind]] ?? [], op, id, value, change) });
+  const on = (page) => ({ ...page, [LISTS[kind]]: edit(page[LISTS[kind]] ?? [], op, id, value, change, unset) });
   return LISTS[kind] ? { ...state, pages: state.pages.map((page) => (same(page.id, target) ? on(page) : page)) } : state;
 }
 
@@ -31,10 +31,11 @@ function fold(object = {}, op, id, change) {
   return rest;
 }
 
-function edit(list, op, id, value, change) {
+function edit(list, op, id, value, change, unset = []) { // an undo takes out members that were not there before
   if (op === 'add') return list.some((item) => same(item.id, value.id)) ? list : [...list, value];
   if (op === 'remove') return list.filter((item) => !same(item.id, id));
-  return list.map((item) => (same(item.id, id) ? { ...item, ...change, id: item.id } : item));
+  const left = (item) => Object.fromEntries(Object.entries(item).filter(([key]) => !unset.includes(key)));
+  return list.map((item) => (same(item.id, id) ? { ...left(item), ...change, id: item.id } : item));
 }
 
 function withPages(state) {
@@ -145,7 +146,7 @@ const hear = {
   },
   ops: (f) => take(f.rev, f.ops),
   accepted(f) { // ordered, not yet saved; for a repeat the rev is one that we may already have
-    take(f.rev, live.unsaved.find((batch) => batch.id === f.id)?.ops);
+    take(f.rev, f.ops ?? live.unsaved.find((batch) => batch.id === f.id)?.ops); // what the server wrote for us (undo, a stroke) comes with it
     settle(f.id, f.rev);
     forgetSaved();
     pump();

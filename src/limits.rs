@@ -175,6 +175,33 @@ pub const LASER_TICK: Duration = Duration::from_millis(50);
 /// Time between two frames of the view that everybody follows: eyes follow ten a second smoothly.
 pub const LEAD_VIEW_TICK: Duration = Duration::from_millis(100);
 
+// --- taking back, clearing, live strokes ----------------------------------------------------------
+
+/// Batches of one person on one board that can be taken back: more than anybody remembers having done.
+pub const UNDO_BATCHES: usize = 100;
+/// Bytes of one batch's way back: a hundred long strokes that were erased at once. Of a larger one none is kept.
+pub const UNDO_BATCH_BYTES: usize = 256 * 1024;
+/// Bytes of all ways back that a board keeps in memory: past it the oldest leave.
+pub const UNDO_BOARD_BYTES: usize = 4 * 1024 * 1024;
+/// Journal rows that are looked at for ways back when a board wakes.
+pub const UNDO_ROWS: i64 = 5_000;
+/// How long what was cleared can be brought back.
+pub const CLEAR_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// So much of what is kept of a clear says which page it was: a length and an id.
+pub const CLEAR_HEAD_BYTES: i32 = 2 + ITEM_ID_BYTES as i32;
+/// A frame of a live stroke, in bytes: a hand's points of a second, from a pen that samples often.
+pub const DRAW_FRAME: usize = 8 * 1024;
+/// Strokes that one person draws at the same time: as many fingers.
+pub const DRAW_STROKES: usize = 4;
+/// Points of one live stroke; a longer one is sealed, and the next begins.
+pub const DRAW_POINTS: usize = 10_000;
+/// A live stroke's id, in bytes: with `draw:` before it, it is a batch's id.
+pub const DRAW_ID_BYTES: usize = BATCH_ID_BYTES - 5;
+/// A stroke without a point for so long is sealed: its pen is gone.
+pub const DRAW_IDLE: Duration = Duration::from_secs(10);
+/// A stroke whose socket is gone is sealed after this: a reconnect takes a second or two.
+pub const DRAW_GRACE: Duration = Duration::from_secs(3);
+
 // --- share links ----------------------------------------------------------------------------------
 
 /// Days that a link may live at most, ten years; 0 is for ever.

@@ -16,7 +16,8 @@ use crate::actors::classroom::present::Present;
 use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal, Tell};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    Bounced, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    Bounced, ClearSave, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    TurnSave, UnclearSave,
 };
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
@@ -215,6 +216,30 @@ impl Directory {
     /// # Errors
     /// As [`Directory::save_diff`].
     pub async fn save_state(&self, board: BoardId, save: StateSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Takes one's own last batch back, or one's last undo; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`]; `Refused` says why there is nothing to take back.
+    pub async fn turn(&self, board: BoardId, save: TurnSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Clears a page or all of them; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`].
+    pub async fn clear(&self, board: BoardId, save: ClearSave) -> Result<Saved, BoardError> {
+        self.save(board, save).await
+    }
+
+    /// Brings back what a clear took; returns when it is committed.
+    ///
+    /// # Errors
+    /// As [`Directory::save_diff`].
+    pub async fn unclear(&self, board: BoardId, save: UnclearSave) -> Result<Saved, BoardError> {
         self.save(board, save).await
     }
 

@@ -97,8 +97,8 @@ impl JournalWriter {
             .take(limits::FLUSH_ROWS)
             .take_while(|row| !self.one_board_at_a_time || Some(row.board) == first)
             .take_while(|row| {
-                let fits = bytes == 0 || bytes + row.entry.ops.len() <= limits::FLUSH_BYTES;
-                bytes += row.entry.ops.len();
+                let fits = bytes == 0 || bytes + row.entry.stored_len() <= limits::FLUSH_BYTES;
+                bytes += row.entry.stored_len();
                 fits
             })
             .count()
@@ -116,7 +116,7 @@ impl JournalWriter {
             .take(count)
             .map(|row| JournalRow { board: row.board, epoch: row.epoch, entry: row.entry.clone() })
             .collect();
-        let bytes: usize = rows.iter().map(|row| row.entry.ops.len()).sum();
+        let bytes: usize = rows.iter().map(|row| row.entry.stored_len()).sum();
         let deadline = FLUSH_DEADLINE + Duration::from_secs((bytes / SLOWEST_BYTES) as u64);
         let (store, session) = (self.store.clone(), self.session.take());
         let began = Instant::now();
@@ -197,7 +197,7 @@ impl JournalWriter {
     fn tell(&mut self, count: usize, held: impl Fn((BoardId, Epoch)) -> bool) {
         let mut last: HashMap<(BoardId, Epoch), (Rev, Addr<BoardActor>)> = HashMap::with_capacity(count);
         for row in self.waiting.drain(..count) {
-            self.waiting_bytes -= row.entry.ops.len();
+            self.waiting_bytes -= row.entry.stored_len();
             tracing::debug!(parent: &row.span, board = %row.board, rev = %row.entry.rev, "batch answered by postgres");
             last.insert((row.board, row.epoch), (row.entry.rev, row.owner));
         }
@@ -220,7 +220,7 @@ impl JournalWriter {
         let owner = first.owner.clone();
         let before = self.waiting.len();
         self.waiting.retain(|row| (row.board, row.epoch) != ownership);
-        self.waiting_bytes = self.waiting.iter().map(|row| row.entry.ops.len()).sum();
+        self.waiting_bytes = self.waiting.iter().map(|row| row.entry.stored_len()).sum();
         self.health.set_waiting_bytes(self.waiting_bytes);
         meters().journal_depth.decrement(u32::try_from(before - self.waiting.len()).unwrap_or(u32::MAX));
         self.broken.insert(ownership);
@@ -260,7 +260,7 @@ impl Handler<Append> for JournalWriter {
         if !self.health.flows() {
             owner.do_send(JournalState { flowing: false });
         }
-        self.waiting_bytes += entry.ops.len();
+        self.waiting_bytes += entry.stored_len();
         self.health.set_waiting_bytes(self.waiting_bytes);
         meters().journal_depth.increment(1);
         self.waiting.push_back(Waiting { board, epoch, entry, owner, span });

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
-use crate::domain::board::{Digest, Document, Op, Refusal};
+use crate::domain::board::{Course, Digest, Document, Op, Refusal, Way};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Object, Value};
 use crate::protocol::class::IsolationFrame;
@@ -19,6 +19,7 @@ use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::people::{Quality, Selection};
+use crate::protocol::work::WorkFrame;
 use crate::store::BoardSession;
 
 // --- sockets -------------------------------------------------------------------------------------
@@ -105,6 +106,20 @@ pub struct Submit {
     pub span: tracing::Span,
 }
 
+/// Take back, clear, or go on with a stroke; the answer goes through the outbox.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Work {
+    /// The socket.
+    pub conn: ConnId,
+    /// What to do.
+    pub frame: WorkFrame,
+    /// The frame's length, for the byte budget.
+    pub bytes: usize,
+    /// The connection's span.
+    pub span: tracing::Span,
+}
+
 /// Something that may be lost: a cursor, a view, a status.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -182,6 +197,44 @@ pub struct StateSave {
     pub key: Option<Box<str>>,
     /// The state, read beforehand: a large one takes longer than a turn may.
     pub document: Document,
+}
+
+/// One's own last batch to take back, or one's last undo.
+pub struct TurnSave {
+    /// Whose it is.
+    pub who: UserId,
+    /// The revision it was based on.
+    pub base: Base,
+    /// The client's key for this, when it has one.
+    pub key: Option<Box<str>>,
+    /// Which way.
+    pub way: Way,
+}
+
+/// A page to clear, or all of them.
+pub struct ClearSave {
+    /// Who clears.
+    pub who: UserId,
+    /// The revision it was based on.
+    pub base: Base,
+    /// The client's key for this, when it has one.
+    pub key: Option<Box<str>>,
+    /// Which page; `None`: all.
+    pub page: Option<Box<str>>,
+}
+
+/// What a clear took, to bring back.
+pub struct UnclearSave {
+    /// Who brings it back.
+    pub who: UserId,
+    /// The revision it was based on.
+    pub base: Base,
+    /// The client's key for this, when it has one.
+    pub key: Option<Box<str>>,
+    /// The clear's revision.
+    pub of: Rev,
+    /// What it took, read beforehand.
+    pub taken: Vec<Op>,
 }
 
 /// Read the document.
@@ -269,6 +322,8 @@ pub struct Saved {
     pub at: Timestamp,
     /// Whether anything changed.
     pub change: Change,
+    /// What it was to those who take things back.
+    pub course: Course,
 }
 
 /// Whether a save changed anything.

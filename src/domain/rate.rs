@@ -213,6 +213,8 @@ scopes! {
     WsBytes = "ws_bytes", Rate::per_second(262_144);
     /// Everything else a client says: views, statuses, pings.
     WsTalk = "ws_talk", Rate::per_second(20);
+    /// Parts of strokes that one user draws on one board while the pen is down: a screen has 60 frames a second.
+    WsDraw = "ws_draw", Rate::per_second(60);
     /// Bytes of thumbnails that one tutor who watches a class is sent.
     WsFeed = "ws_feed", Rate::per_second(65_536);
     /// Messages of one user in one lesson's chat.

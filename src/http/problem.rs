@@ -180,8 +180,14 @@ impl Problem {
                 | Refusal::BoardTooLarge { .. }
                 | Refusal::TooManyPages { .. }
                 | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::NothingToUndo
+                | Refusal::UndoConflict
+                | Refusal::UndoTooLarge
+                | Refusal::NothingToClear
+                | Refusal::NothingToRestore => StatusCode::CONFLICT,
+                Refusal::UnknownClear => StatusCode::NOT_FOUND,
                 Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
-                Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
+                Refusal::Forbidden { .. } | Refusal::Locked { .. } => StatusCode::FORBIDDEN,
             },
             Self::OpsQuota { .. } | Self::InvalidAsset(_) | Self::ExportFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::people::Selection;
+use crate::protocol::work::WorkFrame;
 use crate::protocol::{msgpack, names, presence};
 
 /// Where a client left a board.
@@ -104,6 +105,8 @@ pub enum ClientFrame {
     Select(Selection),
     /// Answered with the same `n`.
     Ping(Value),
+    /// Something for the board besides a batch.
+    Work(WorkFrame),
     /// Something for the class.
     Class(ClassFrame),
     /// My colour (presence dialect).
@@ -148,6 +151,7 @@ impl ClientFrame {
             "select" => limits::SELECT_FRAME,
             // What carries people's words.
             "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
+            "draw" => limits::DRAW_FRAME,
             _ => limits::PRESENCE_FRAME,
         };
         if bytes.len() > most {
@@ -167,12 +171,20 @@ impl ClientFrame {
             "select" => Selection::read(&value)
                 .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
-            other => match ClassFrame::read(other, &value) {
-                Some(Ok(frame)) => Self::Class(frame),
+            other => match WorkFrame::read(other, &value, batch_id(&value)) {
+                Some(Ok(frame)) => Self::Work(frame),
                 Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
-                None => Self::Unknown(other.chars().take(64).collect::<String>().into()),
+                None => class(other, &value),
             },
         })
+    }
+}
+
+fn class(name: &str, value: &Value) -> ClientFrame {
+    match ClassFrame::read(name, value) {
+        Some(Ok(frame)) => ClientFrame::Class(frame),
+        Some(Err(detail)) => ClientFrame::Bad { detail: detail.to_owned(), id: batch_id(value) },
+        None => ClientFrame::Unknown(name.chars().take(64).collect::<String>().into()),
     }
 }
 

@@ -15,5 +15,6 @@ pub mod server;
 #[cfg(test)]
 mod testing;
 pub mod tick;
+pub mod work;
 
 pub use catch_up::CatchUp;

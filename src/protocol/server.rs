@@ -17,6 +17,7 @@ use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::people::{Present, Quality, Selection, present, put_standing, roster_entry};
+use crate::protocol::work::Done;
 use crate::protocol::{msgpack, presence};
 
 /// Somebody at a board, as others see them.
@@ -56,6 +57,8 @@ pub struct Welcome<'a> {
     pub budgets: &'a Object,
     /// The class that this board belongs to, and how it stands for those who came in by its door.
     pub class: Option<Arc<Object>>,
+    /// Strokes under way, as a tick tells them.
+    pub drawing: Vec<Value>,
     /// The document, or what was missed.
     pub content: Content,
 }
@@ -107,6 +110,8 @@ pub enum ServerFrame<'a> {
     Ops(&'a Entry),
     /// My batch is ordered.
     Accepted { id: &'a str, rev: Rev },
+    /// The same of a batch that I did not write out: what it did.
+    Done(Done<'a>),
     /// Everything up to `rev` is committed.
     Saved(Rev),
     /// Nothing changed; the socket lives.
@@ -195,6 +200,14 @@ impl ServerFrame<'_> {
                 frame("ops", [("rev", rev(entry.rev)), ("by", id(entry.key.author)), ("id", (&*entry.key.id).into())])
             }
             Self::Accepted { id, rev: at } => frame("accepted", [("id", (*id).into()), ("rev", rev(*at))]),
+            Self::Done(done) => {
+                raw.extend(done.ops.iter().map(|ops| ("ops", ops.clone())));
+                let mut fields = frame("accepted", [("id", done.id.into()), ("rev", rev(done.rev))]);
+                if let Some((key, about)) = done.about() {
+                    put(&mut fields, key, Some(about.into()));
+                }
+                fields
+            }
             Self::Saved(at) => frame("saved", [("rev", rev(*at))]),
             Self::Refused { id, code, detail, index, retry_after_ms } => {
                 let mut fields = frame("refused", [("code", (*code).into()), ("detail", (*detail).into())]);
@@ -272,6 +285,7 @@ impl ServerFrame<'_> {
             Self::CatchUp(_)
             | Self::Ops(_)
             | Self::Accepted { .. }
+            | Self::Done(_)
             | Self::Saved(_)
             | Self::Status(_)
             | Self::Selection(..)
@@ -304,6 +318,7 @@ impl Welcome<'_> {
             ],
         );
         put(&mut fields, "class", self.class.as_deref().map(|class| Value::Object(class.clone())));
+        put(&mut fields, "drawing", (!self.drawing.is_empty()).then(|| Value::Array(self.drawing.clone())));
         match &self.content {
             Content::State(_) => {}
             Content::Tail(entries) => {
@@ -442,6 +457,7 @@ mod tests {
             roster: vec![Present { person: &me, view: None, selection: None, page: None }],
             budgets: &budgets,
             class: None,
+            drawing: Vec::new(),
             content: Content::State(state.clone()),
         }));
         let bytes = |dialect| match welcome.encode(dialect) {

@@ -6,23 +6,26 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::domain::json::Value;
+use crate::domain::json::{Object, Value};
 use crate::protocol::client::{Cursor, View};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::people::Selection;
 use crate::protocol::presence;
 use crate::protocol::server::{Person, ServerFrame};
+use crate::protocol::work::Growing;
 
-/// What moved in one tick, as frames of a dialect: one `cursors` frame, and a `view` and a `selection` each.
+/// What moved in one tick, as frames of a dialect: one `cursors` frame, one `drawing` frame, and a `view` and a
+/// `selection` each.
 #[must_use]
 pub fn encode_tick(
     cursors: &[(&Person, &Cursor)],
     views: &[(&Person, &View)],
     selections: &[(&Person, &Selection)],
+    drawing: &[Growing<'_>],
     dialect: Dialect,
 ) -> Arc<[Payload]> {
-    let mut frames = Vec::with_capacity(views.len() + selections.len() + 1);
+    let mut frames = Vec::with_capacity(views.len() + selections.len() + 2);
     if !cursors.is_empty() {
         match dialect {
             Dialect::Json => frames.push(Payload::text(cursors_json(cursors))),
@@ -31,6 +34,12 @@ pub fn encode_tick(
                 cursors.iter().map(|(who, at)| Payload::text(Value::Object(presence::cursor(who, at)).to_canonical())),
             ),
         }
+    }
+    if !drawing.is_empty() {
+        let strokes = Value::Array(drawing.iter().map(Growing::told).collect());
+        let fields: Object =
+            [("t", "drawing".into()), ("d", strokes)].map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+        frames.extend(ServerFrame::Ready(&fields).encode(dialect));
     }
     frames.extend(views.iter().filter_map(|(who, view)| ServerFrame::View(who, view).encode(dialect)));
     frames.extend(selections.iter().filter_map(|(who, what)| ServerFrame::Selection(who, what).encode(dialect)));

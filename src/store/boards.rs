@@ -10,6 +10,7 @@ use super::{
     journal::FORMAT,
     pool::{Conn, Params},
     rows::{self, get, signed},
+    undo,
 };
 use crate::{
     domain::{
@@ -107,7 +108,7 @@ const CHECKPOINT_BELOW: &str = "
 /// Rows in order, until so many or until their operations together pass so many bytes; the first is always among them.
 /// The length of long operations is known without reading them.
 const JOURNAL: &str = "
-    SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint
+    SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint, course, regard
     FROM (
         SELECT *, sum(octet_length(ops)) OVER (ORDER BY rev ROWS UNBOUNDED PRECEDING) - octet_length(ops) AS before
         FROM journal
@@ -120,7 +121,7 @@ const JOURNAL: &str = "
 
 /// Long operations are kept apart from their rows by Postgres, so leaving `ops` out leaves them unread.
 const RECEIPTS: &str = "
-    SELECT rev, author, client, batch, at, digest, fingerprint
+    SELECT rev, author, client, batch, at, digest, fingerprint, course, regard
     FROM journal
     WHERE board = $1 AND rev <= $2
     ORDER BY rev DESC
@@ -182,6 +183,8 @@ pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
         digest: rows::digest(row)?,
         page_count: rows::pages(row)?,
         fingerprint: get::<i64>(row, "fingerprint")?.cast_unsigned(),
+        course: undo::course(row)?,
+        back: None,
     })
 }
 
@@ -191,6 +194,7 @@ fn receipt(row: &Row) -> Result<(BatchKey, Receipt), StoreError> {
         at: get(row, "at")?,
         digest: rows::digest(row)?,
         fingerprint: get::<i64>(row, "fingerprint")?.cast_unsigned(),
+        course: undo::course(row)?,
     };
     Ok((key(row)?, receipt))
 }

@@ -85,7 +85,7 @@ const OWNER: &str = "
 const RAISE: &str = "UPDATE board SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
 
 const TAIL: &str = "
-    SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint
+    SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint, course, regard
     FROM journal WHERE board = $1 AND rev > $2 ORDER BY rev";
 
 const REWRITE: &str = "
@@ -95,6 +95,9 @@ const REWRITE: &str = "
     FROM unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::integer[], $8::bytea[], $10::bytea[])
         AS n (rev, author, client, batch, fingerprint, page_count, ops, digest)
     WHERE j.board = $1 AND j.rev = n.rev";
+
+/// Ways back hold what they would bring back, whose ever it was: after this nobody takes anything back from before it.
+const FORGET_BACKS: &str = "UPDATE journal SET back = NULL WHERE board = $1 AND back IS NOT NULL";
 
 /// All but the oldest, from which the journal is replayed.
 const DROP_CHECKPOINTS: &str = "
@@ -202,6 +205,7 @@ impl Store {
         let mut erased = Erased::default();
         if let Some(first) = rewritten.first {
             erased.rows = rewrite_rows(&tx, board, &rewritten.rows).await?;
+            tx.execute(FORGET_BACKS, &[&board.0]).await?;
             tx.execute(DROP_CHECKPOINTS, &[&board.0]).await?;
             let checkpoint: Params = &[&board.0, &signed(epoch.0), &signed(rewritten.head.0), &rewritten.checkpoint];
             tx.execute(KEEP_CHECKPOINT, checkpoint).await?;
@@ -322,4 +326,4 @@ pub(super) const QUERIES: &[&str] = &[
 ];
 /// What it does to many rows at once.
 #[cfg(test)]
-pub(super) const BATCHES: &[&str] = &[TAIL, REWRITE, SAID];
+pub(super) const BATCHES: &[&str] = &[TAIL, REWRITE, FORGET_BACKS, SAID];

@@ -69,7 +69,7 @@ pub struct Activity {
 
 /// Rows from a revision back, until so many or until their operations together pass so many bytes.
 const BACK: &str = "
-    SELECT rev, author, client, batch, at, format, digest, page_count, fingerprint,
+    SELECT rev, author, client, batch, at, format, digest, page_count, fingerprint, course, regard,
         CASE WHEN $4::uuid IS NULL OR author = $4 THEN ops ELSE ''::bytea END AS ops
     FROM (
         SELECT *, sum(octet_length(ops)) OVER (ORDER BY rev DESC ROWS UNBOUNDED PRECEDING) - octet_length(ops) AS before
@@ -109,7 +109,7 @@ const AT: &str = "
 
 /// What was done on several boards, each from a revision on, as one sequence.
 const MERGED: &str = "
-    SELECT board, rev, author, client, batch, at, ops, format, digest, page_count, fingerprint
+    SELECT board, rev, author, client, batch, at, ops, format, digest, page_count, fingerprint, course, regard
     FROM (
         SELECT page.*, sum(octet_length(ops)) OVER (ORDER BY at, board, rev ROWS UNBOUNDED PRECEDING)
             - octet_length(ops) AS before

@@ -70,12 +70,13 @@ pub(super) const APPEND: &str = "
         JOIN board b ON b.id = held.id AND b.epoch = held.epoch
         FOR SHARE OF b
     ), written AS (
-        INSERT INTO journal (board, epoch, rev, at, fingerprint, page_count, author, client, batch, digest, ops, format)
-        SELECT batch.*, $14
+        INSERT INTO journal (board, epoch, rev, at, fingerprint, page_count, author, client, batch, digest, ops, course,
+            regard, back, format)
+        SELECT batch.*, $17
         FROM unnest(
             $3::uuid[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::bigint[], $8::integer[], $9::uuid[],
-            $10::uuid[], $11::text[], $12::bytea[], $13::bytea[]
-        ) AS batch (board, epoch, rev, at, fingerprint, page_count, author, client, name, digest, ops)
+            $10::uuid[], $11::text[], $12::bytea[], $13::bytea[], $14::smallint[], $15::bigint[], $16::bytea[]
+        ) AS batch (board, epoch, rev, at, fingerprint, page_count, author, client, name, digest, ops, course, regard, back)
         WHERE (batch.board, batch.epoch) IN (SELECT id, epoch FROM fence)
         ON CONFLICT ON CONSTRAINT journal_pkey DO NOTHING
     )
@@ -155,6 +156,9 @@ impl JournalSession {
             &columns.batches,
             &columns.digests,
             &columns.ops,
+            &columns.courses,
+            &columns.regards,
+            &columns.backs,
             &FORMAT,
         ];
         let fenced = client.query(append, with).await?;
@@ -189,6 +193,9 @@ struct Columns<'a> {
     batches: Vec<&'a str>,
     digests: Vec<Option<&'a [u8]>>,
     ops: Vec<&'a [u8]>,
+    courses: Vec<Option<i16>>,
+    regards: Vec<Option<i64>>,
+    backs: Vec<Option<&'a [u8]>>,
 }
 
 impl<'a> Columns<'a> {
@@ -207,6 +214,10 @@ impl<'a> Columns<'a> {
             columns.batches.push(&entry.key.id);
             columns.digests.push(entry.digest.as_ref().map(|digest| digest.0.as_slice()));
             columns.ops.push(&entry.ops);
+            let course = entry.course.kept();
+            columns.courses.push(course.map(|(course, _)| course));
+            columns.regards.push(course.map(|(_, regard)| signed(regard)));
+            columns.backs.push(entry.back.as_deref());
         }
         columns
     }

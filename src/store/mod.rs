@@ -41,6 +41,7 @@ mod sweeps;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use crate::limits;
 
@@ -72,6 +73,7 @@ pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, 
 pub use rooms::{RoomCard, RoomKind, RoomPhase, RoomPlan};
 pub use session_boards::{Blank, Team};
 pub use sweeps::{Mended, StoredBlob};
+pub use undo::{ClearRow, Turned};
 
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use actix::Addr;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, Leave, Looked, Noticed, Said};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit};
+use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit, Work};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
@@ -97,6 +97,14 @@ impl Seated {
             ClientFrame::Ping(n) => self.say(&ServerFrame::Pong(&n)),
             ClientFrame::Ops { id, ops: Ok(ops) } => {
                 if !Box::pin(self.submit(id, ops, bytes.len(), now)).await {
+                    return ControlFlow::Break(Ended::Close(Close::Moved));
+                }
+            }
+            ClientFrame::Work(frame) => {
+                let span = tracing::debug_span!("work", conn = %self.conn);
+                // As with a batch, waiting for the turn is the back-pressure.
+                let work = Work { conn: self.conn, frame, bytes: bytes.len(), span };
+                if self.board.send(work).await.is_err() {
                     return ControlFlow::Break(Ended::Close(Close::Moved));
                 }
             }

@@ -102,7 +102,11 @@ impl World {
             let path = format!("/api/v1/classrooms/{thing}/members/{}/erase/", self.pupil.id);
             ids.insert("{job}", self.tutor.post(&path).send().await.expect(202).json().text("id"));
         }
-        if operation.path.contains("{rev}") || operation.path.ends_with("/latest/") {
+        // What was done, to be taken back.
+        let before = ["/undo/", "/redo/", "/clear/", "/clears/", "/restore/"];
+        if operation.path.starts_with("/api/v1/boards/") && before.iter().any(|end| operation.path.ends_with(end)) {
+            ids.insert("{rev}", self.cleared(&thing, &operation.id).await.to_string());
+        } else if operation.path.contains("{rev}") || operation.path.ends_with("/latest/") {
             let path = format!("/api/v1/solo/sessions/{thing}/snapshot/");
             self.tutor.post(&path).send().await.expect(201);
             ids.insert("{rev}", "0".to_owned());
@@ -184,6 +188,19 @@ impl World {
         below
     }
 
+    /// A board with something to undo, to redo, to clear or to bring back; the clear's revision.
+    async fn cleared(&self, board: &str, operation: &str) -> u64 {
+        let board = Solo(board.to_owned());
+        self.tutor.save(&board, 0, json!([add_stroke("s1")])).await;
+        let done = match operation {
+            "redo" => "undo/",
+            "list_clears" | "restore_clear" => "clear/",
+            _ => return 0,
+        };
+        let path = format!("/api/v1/boards/{}/{done}", board.0);
+        self.tutor.post(&path).send().await.expect(200).json().number("next_rev")
+    }
+
     /// A picture on a board.
     async fn upload(&self, board: &str) -> Value {
         let path = format!("/api/v1/boards/{board}/assets/?name=dot.png");
@@ -222,7 +239,7 @@ impl World {
         }
         let path = self.path(app, operation).await;
         let mut call = who.call(operation.method.clone(), &path);
-        if operation.has_parameter("If-Match") {
+        if operation.has_parameter("If-Match") && !operation.path.starts_with("/api/v1/boards/") {
             call = call.header("If-Match", "W/\"rev:0\"");
         }
         if operation.told.pointer("/requestBody/content/image~1png").is_some() {

@@ -67,7 +67,9 @@ impl Access {
             (BoardFor::Pupil(_), false) if sees_all => Some(Layer::Tutor),
             _ => None,
         });
-        Authorship { layer, eyes }
+        let leads = self.standing(user).is_some_and(|standing| standing.role.leads());
+        let bound = (self.class.is_some() && !leads).then_some(user);
+        Authorship { layer, eyes, bound }
     }
 
     /// Whether pupils' work on this board is hidden from one another.

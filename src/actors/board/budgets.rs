@@ -22,6 +22,7 @@ pub(super) struct Budgets {
     ops: Bucket,
     bytes: Bucket,
     talk: Bucket,
+    draw: Bucket,
     ladder: Ladder,
     /// Whether this user was told that cursors are being dropped, once for each spell.
     told: bool,
@@ -47,7 +48,7 @@ pub(super) enum Allowance {
 
 impl Budgets {
     fn is_full(&self, now: Duration) -> bool {
-        let buckets = [self.cursor, self.cursor_flood, self.ops, self.bytes, self.talk];
+        let buckets = [self.cursor, self.cursor_flood, self.ops, self.bytes, self.talk, self.draw];
         self.ladder.is_calm(now) && buckets.iter().all(|bucket| bucket.is_full(now))
     }
 
@@ -188,6 +189,20 @@ impl Awake {
         take(&mut budgets.ops, ops, 1);
         take(&mut budgets.bytes, volume, cost.bytes);
         self.charge_shared(user, cost, now);
+        Ok(())
+    }
+
+    /// Whether a part of a stroke under way fits; else how long to wait.
+    pub(super) fn allow_draw(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
+        let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsDraw));
+        let bucket = &mut self.budgets.entry(user).or_default().draw;
+        if let Taken::Wait(wait) = bucket.take(size.rate, size.burst, 1, now) {
+            budget_hit(Scope::WsDraw);
+            budget_rung(Scope::WsDraw, "refused");
+            return Err(wait);
+        }
+        // Its deliveries are counted with the tick.
+        self.charge_shared(user, Cost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: 0 }, now);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::protocol::payload::Payload;
 use crate::protocol::people::Selection;
 use crate::protocol::server::{Person, ServerFrame};
 use crate::protocol::tick::encode_tick;
+use crate::protocol::work::Growing;
 
 /// What moved since the last tick.
 #[derive(Default)]
@@ -146,7 +147,7 @@ impl Awake {
     }
 
     /// The first move after a pause goes out at once; what follows within a tick waits for its end.
-    fn arm(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
+    pub(super) fn arm(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
         self.tick.source = self.tick.source.and(conn);
         if self.tick.armed {
             return;
@@ -171,15 +172,17 @@ impl Awake {
         self.tick.last = Some(now);
         let moved = std::mem::take(&mut self.tick.moved);
         let looked = std::mem::take(&mut self.tick.looked);
+        let drawn = self.strokes.movers();
         let others = self.seats.len().saturating_sub(1);
-        let deliveries = moved.len() * others;
+        let deliveries = (moved.len() + drawn.len()) * others;
         self.shard.pace.note(deliveries as u64, now);
         meters().deliveries.increment(deliveries as u64);
         self.charge_deliveries(&moved, others, now);
         self.charge_deliveries(&looked, others, now);
+        self.charge_deliveries(&drawn, others, now);
         let source = std::mem::take(&mut self.tick.source);
         let selected = std::mem::take(&mut self.tick.selected);
-        let people = &self.people;
+        let (people, strokes) = (&self.people, &self.strokes);
         let shown = |apart: bool| move |member: &&Member| shows_places(member, apart);
         // Once for those who are told of everybody, and once for those who are kept apart from pupils.
         let isolated = self.access.is_isolated();
@@ -189,7 +192,7 @@ impl Awake {
                 let users = if apart && !isolated { &[] } else { users };
                 users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect()
             };
-            Encodings::new(&find(&moved), &find(&looked), &find(&selected))
+            Encodings::new(&find(&moved), &find(&looked), &find(&selected), strokes.news(apart))
         });
         let mut all = [None, None];
         for (conn, seat) in &self.seats {
@@ -205,11 +208,13 @@ impl Awake {
             seat.outbox.offer(&news.get(seat.dialect), || {
                 let everybody = || {
                     let people: Vec<&Member> = people.values().filter(shown(apart)).collect();
-                    Encodings::new(&people, &people, &people)
+                    Encodings::new(&people, &people, &people, strokes.whole(apart))
                 };
                 all.get_or_insert_with(everybody).get(seat.dialect)
             });
         }
+        drop((news, all));
+        self.strokes.told();
     }
 }
 
@@ -226,27 +231,31 @@ fn note_page(known: &mut Option<Box<str>>, page: Option<&str>) {
 struct Encodings<'a> {
     cursors: Vec<(&'a Person, &'a Cursor)>,
     views: Vec<(&'a Person, &'a View)>,
+    drawing: Vec<Growing<'a>>,
     selections: Vec<(&'a Person, &'a Selection)>,
     encoded: [Option<Arc<[Payload]>>; 3],
 }
 
 impl<'a> Encodings<'a> {
-    fn new(moved: &[&'a Member], looked: &[&'a Member], selected: &[&'a Member]) -> Self {
+    fn new(moved: &[&'a Member], looked: &[&'a Member], selected: &[&'a Member], drawing: Vec<Growing<'a>>) -> Self {
         let selection = |member: &&'a Member| Some((&member.person, member.selection.as_ref()?));
         Self {
             cursors: moved.iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
             views: looked.iter().filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
             selections: selected.iter().filter_map(selection).collect(),
+            drawing,
             encoded: [None, None, None],
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.cursors.is_empty() && self.views.is_empty() && self.selections.is_empty()
+        self.cursors.is_empty() && self.views.is_empty() && self.selections.is_empty() && self.drawing.is_empty()
     }
 
     fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {
-        let (cursors, views, selections) = (&self.cursors, &self.views, &self.selections);
-        self.encoded[dialect as usize].get_or_insert_with(|| encode_tick(cursors, views, selections, dialect)).clone()
+        let Self { cursors, views, selections, drawing, encoded } = self;
+        encoded[dialect as usize]
+            .get_or_insert_with(|| encode_tick(cursors, views, selections, drawing, dialect))
+            .clone()
     }
 }

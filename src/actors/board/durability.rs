@@ -221,6 +221,7 @@ impl Awake {
 
     /// Commits and checkpoints what there is, closing every seat; the receiver hears whether all of it is safe.
     pub(super) fn drain(&mut self, ctx: &mut Context<BoardActor>) -> oneshot::Receiver<bool> {
+        self.seal_all(ctx);
         self.draining = true;
         self.close_seats(crate::protocol::close::Close::Moved);
         let (sender, receiver) = oneshot::channel();
@@ -256,7 +257,7 @@ impl Awake {
 }
 
 /// Work whose end is a turn of the board, if the board is still awake then.
-trait IntoBoardTurn: Future + Sized + 'static {
+pub(super) trait IntoBoardTurn: Future + Sized + 'static {
     fn into_actor_board(
         self,
         turn: impl FnOnce(&mut Awake, Self::Output, &mut Context<BoardActor>) + 'static,

@@ -63,6 +63,7 @@ async fn read(id: BoardId, store: &Store) -> Result<Option<Found>, Trouble> {
         PastError::Store(error) => Trouble::Store(error),
         PastError::NoGoodCheckpoint => Trouble::NoGoodCheckpoint,
     })?;
-    let Rebuilt { board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
+    let Rebuilt { mut board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
+    board.recall(store.recall(id).await?);
     Ok(Some(Found { board, epoch: claim.epoch, checkpoint, access: claim.access }))
 }

@@ -14,6 +14,8 @@ mod presence;
 mod reveal;
 mod saves;
 mod seats;
+mod strokes;
+mod turning;
 mod turns;
 
 use std::collections::HashMap;
@@ -31,6 +33,7 @@ use self::cursors::Tick;
 use self::durability::Durability;
 use self::presence::Leaving;
 use self::seats::{Member, Seat};
+use self::strokes::Strokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::ledger::{Pool, SharedPool};
@@ -90,6 +93,7 @@ struct Awake {
     /// … and all of its lesson.
     class_pool: Option<SharedPool>,
     tick: Tick,
+    strokes: Strokes,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, Vec<(Eyes, Arc<SharedState>)>)>,
@@ -256,6 +260,7 @@ impl Awake {
             pool: Pool::default(),
             class_pool,
             tick: Tick::default(),
+            strokes: Strokes::default(),
             durability,
             shared_state: None,
             looked: HashMap::new(),

@@ -16,11 +16,14 @@ use crate::actors::messages::{
 };
 use crate::actors::meters::meters;
 use crate::domain::access::{Can, Eyes};
-use crate::domain::board::{BatchKey, Digest, Entry, Outcome, Refusal};
+use crate::domain::board::{BatchKey, Course, Digest, Entry, Outcome, Refusal};
 use crate::domain::ids::{ClientId, ConnId, Rev, UserId};
 use crate::limits;
 use crate::protocol::server::ServerFrame;
 
+/// What is refused to somebody without the right.
+pub(super) const FORBIDDEN: Refused =
+    Refused { code: "forbidden", detail: "your rights here do not cover this", index: None, wait: None };
 const RATE_LIMITED: &str = "rate_limited";
 pub(super) const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
@@ -64,29 +67,25 @@ impl Awake {
         }
     }
 
-    fn may_submit(&mut self, user: UserId, bytes: usize, ops: &[crate::domain::board::Op]) -> Result<(), Refused> {
+    /// Whether somebody may do this now: their rights, what waits for a commit, and their budgets.
+    pub(super) fn may_submit(
+        &mut self,
+        user: UserId,
+        bytes: usize,
+        ops: &[crate::domain::board::Op],
+    ) -> Result<(), Refused> {
         let can = self.access.can(user).unwrap_or(Can::WATCH);
         if let Some(index) = first_forbidden(can, ops) {
-            return Err(Refused {
-                code: "forbidden",
-                detail: "your rights here do not cover this",
-                index: Some(index),
-                wait: None,
-            });
+            return Err(Refused { index: Some(index), ..FORBIDDEN });
         }
         if self.draining || self.is_full() {
             let detail = "the board cannot save right now";
             return Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
         }
-        self.allow_batch(user, bytes).map_err(|wait| Refused {
-            code: RATE_LIMITED,
-            detail: "too many operations at once",
-            index: None,
-            wait: Some(wait),
-        })
+        self.allow_batch(user, bytes).map_err(Refused::too_many)
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         conn: ConnId,
         id: &str,
@@ -116,7 +115,7 @@ impl Awake {
         meters().batches.increment(1);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
         self.tell_batch(author, entry);
-        self.durability.accepted(entry.rev, entry.ops.len());
+        self.durability.accepted(entry.rev, entry.stored_len());
         self.shard.journal.do_send(Append {
             board: self.id,
             epoch: self.epoch,
@@ -157,7 +156,13 @@ impl Awake {
 
     /// The identity of a REST write. A repeat passes whatever its base says (design §6: before the rev check), and
     /// whatever its author may do by now: it only asks again for an answer that was lost.
-    fn key(&self, who: UserId, key: Option<&str>, base: Base, allowed: bool) -> Result<BatchKey, BoardError> {
+    pub(super) fn key(
+        &self,
+        who: UserId,
+        key: Option<&str>,
+        base: Base,
+        allowed: bool,
+    ) -> Result<BatchKey, BoardError> {
         // REST has no tab, so its batches go by the account itself, an id that no tab picks.
         let client = ClientId(who.0);
         if let Some(id) = key {
@@ -188,7 +193,8 @@ impl Awake {
         Ok(())
     }
 
-    fn ticket(
+    /// What a write came to, for its answer.
+    pub(super) fn ticket(
         &mut self,
         outcome: Result<Outcome, Refusal>,
         span: tracing::Span,
@@ -198,21 +204,21 @@ impl Awake {
             Refusal::Forbidden { .. } => BoardError::Forbidden,
             other => BoardError::Refused(other),
         };
-        let (rev, at, digest, change) = match outcome.map_err(refused)? {
+        let (rev, at, digest, change, course) = match outcome.map_err(refused)? {
             Outcome::Fresh(entry) => {
                 self.charge_save(entry.key.author, entry.ops.len());
                 self.pulse(&entry);
                 self.publish(None, &entry, span, ctx);
-                (entry.rev, entry.at, entry.digest, Change::Accepted)
+                (entry.rev, entry.at, entry.digest, Change::Accepted, entry.course)
             }
             Outcome::Repeat(receipt) => {
                 meters().repeats.increment(1);
-                (receipt.rev, receipt.at, receipt.digest, Change::Accepted)
+                (receipt.rev, receipt.at, receipt.digest, Change::Accepted, receipt.course)
             }
-            Outcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged),
+            Outcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged, Course::Edit),
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());
-        Ok(Ticket { saved: Saved { rev, digest, at, change }, durable: self.wait_for(rev) })
+        Ok(Ticket { saved: Saved { rev, digest, at, change, course }, durable: self.wait_for(rev) })
     }
 
     /// A receiver that hears when `rev` is committed, unless it is already.
@@ -243,9 +249,21 @@ impl Awake {
 }
 
 /// Why a socket's batch is not even tried.
-struct Refused {
-    code: &'static str,
-    detail: &'static str,
-    index: Option<usize>,
-    wait: Option<Duration>,
+#[derive(Clone, Copy)]
+pub(super) struct Refused {
+    pub(super) code: &'static str,
+    pub(super) detail: &'static str,
+    pub(super) index: Option<usize>,
+    pub(super) wait: Option<Duration>,
+}
+
+impl Refused {
+    pub(super) fn too_many(wait: Duration) -> Self {
+        Self { code: RATE_LIMITED, detail: "too many operations at once", index: None, wait: Some(wait) }
+    }
+
+    /// Whether it is a budget that was used up.
+    pub(super) fn is_rate(&self) -> bool {
+        self.code == RATE_LIMITED
+    }
 }

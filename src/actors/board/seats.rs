@@ -117,7 +117,7 @@ impl Awake {
         let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
         let apart = self.keeps_apart(&seat);
-        let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, content);
+        let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, eyes, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if dialect.is_full() {
@@ -146,6 +146,7 @@ impl Awake {
         (user, is_guest, apart): (UserId, bool, bool),
         standing: Standing,
         class: Option<Arc<Object>>,
+        eyes: Eyes,
         content: Content,
     ) -> ServerFrame<'_> {
         let roster = self.roster_for(user, is_guest, apart);
@@ -159,6 +160,7 @@ impl Awake {
             roster,
             budgets: self.directory.budgets(),
             class,
+            drawing: self.drawing_for(eyes),
             content,
         }))
     }
@@ -259,6 +261,7 @@ impl Awake {
 
     /// Applies new rights to those who are here.
     pub(super) fn rights_changed(&mut self, why: &str, ctx: &mut Context<BoardActor>) {
+        self.seal_forbidden(ctx);
         // A guest's rights follow from the link alone.
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
         let seats: Vec<(ConnId, UserId)> = members.map(|(conn, seat)| (*conn, seat.user)).collect();

@@ -157,8 +157,9 @@ impl Handler<AccessChanged> for BoardActor {
 impl Handler<SessionEnded> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, ended: SessionEnded, _: &mut Context<Self>) {
+    fn handle(&mut self, ended: SessionEnded, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
+            awake.seal_all(ctx);
             awake.tell_others(None, &ServerFrame::Ended(ended.session));
             awake.close_seats(Close::SessionEnded);
         }

@@ -81,11 +81,13 @@ pub struct Authorship {
     pub layer: Option<Layer>,
     /// Whose hands these are: what these eyes do not see is not there for them.
     pub eyes: Eyes,
+    /// Whom others' locks on items bind; `None` for those who lead, and where there is nobody to lead.
+    pub bound: Option<UserId>,
 }
 
 impl Authorship {
     /// Somebody from whom nothing is hidden, where nothing is set apart.
-    pub const FULL: Self = Self { layer: None, eyes: Eyes::All };
+    pub const FULL: Self = Self { layer: None, eyes: Eyes::All, bound: None };
 
     /// Whether only own items may be touched: whatever else changed would be seen by those from whom this work is hidden.
     #[must_use]

@@ -7,13 +7,14 @@ use super::{
     Action, Document, Kind, Refusal,
     draft::{Draft, Line, OpsText, Payload},
     item::{self, Item},
-    layers,
+    layers, locked,
     members::{Canonical, Members, Part},
     normal::normalise,
     op::read_id,
     page::{COLLECTIONS, Page},
     slots::{Keyed, Measured as _, Slots},
     transaction::Transaction,
+    undo::Notes,
 };
 use crate::{
     domain::{
@@ -42,6 +43,8 @@ pub(super) enum Fault {
     TooLarge { got: usize },
     /// It touches what its author may see and not change.
     Forbidden,
+    /// It touches what somebody else locked.
+    Locked,
 }
 
 impl From<&'static str> for Fault {
@@ -62,10 +65,25 @@ pub(super) fn apply(
     by: Authorship,
     transaction: &mut Transaction<'_>,
 ) -> Result<Vec<u8>, Refusal> {
+    apply_noting(batch, mode, by, transaction, None)
+}
+
+/// The same, noting how each change is taken back.
+///
+/// # Errors
+/// As [`apply`].
+pub(super) fn apply_noting(
+    batch: &Draft,
+    mode: Mode,
+    by: Authorship,
+    transaction: &mut Transaction<'_>,
+    mut back: Option<&mut Notes>,
+) -> Result<Vec<u8>, Refusal> {
     let refuse = |index: usize, fault: Fault| match fault {
         Fault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
         Fault::TooLarge { got } => Refusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
         Fault::Forbidden => Refusal::Forbidden { index: Some(index) },
+        Fault::Locked => Refusal::Locked { index: Some(index) },
     };
     if mode == Mode::Exact {
         transaction.set_normal(false);
@@ -75,7 +93,11 @@ pub(super) fn apply(
     let mut work = Work { transaction, mode, by, written: 0 };
     let mut effective = OpsText::new(256);
     for (index, line) in batch.lines().enumerate() {
+        let mark = work.transaction.mark();
         let touched = work.line(&line).map_err(|fault| refuse(index, fault))?;
+        if let Some(notes) = back.as_deref_mut() {
+            notes.take(work.transaction.since(mark), work.transaction.document());
+        }
         effective.push(&line, touched.page.as_deref(), touched.layer);
     }
     Ok(effective.finish())
@@ -181,6 +203,7 @@ impl Work<'_, '_> {
             }
         }
         let layer = self.layer(line);
+        self.check_lock(&item)?;
         self.transaction.add_item(page, collection, item.on(layer));
         Ok(layer)
     }
@@ -201,16 +224,32 @@ impl Work<'_, '_> {
         if apart || !eyes.may_change(item.layer()) {
             return Err(Fault::Forbidden);
         }
+        self.check_lock(item)?;
         Ok((slot, item))
     }
 
+    /// Nobody who does not lead touches what another one locked, or locks in another's name.
+    fn check_lock(&self, item: &Item) -> Result<(), Fault> {
+        let binds = self.mode == Mode::Client && self.by.bound.is_some_and(|user| locked::binds(item, user));
+        if binds { Err(Fault::Locked) } else { Ok(()) }
+    }
+
     fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
-        let patch = object(line)?;
+        let patch = merged(line)?;
         let (slot, item) = self.find_item(page, collection, line)?;
-        let merged = item::merge(item.bytes(), patch.text, Some("id")).map_err(|_| BROKEN)?;
-        let item = item.with_bytes(&merged);
+        let mut text = match patch {
+            Some(patch) => item::merge(item.bytes(), patch.text, Some("id")).map_err(|_| BROKEN)?,
+            None => item.bytes().to_vec(),
+        };
+        for key in line.unset.iter().filter(|key| *key != "id") {
+            if let Some(rest) = item::without(&text, key).map_err(|_| BROKEN)? {
+                text = rest;
+            }
+        }
+        let item = item.with_bytes(&text);
         let layer = item.layer();
-        self.charge(merged.len())?;
+        self.check_lock(&item)?;
+        self.charge(text.len())?;
         self.transaction.change_item(page, collection, slot, item);
         Ok(layer)
     }
@@ -248,8 +287,12 @@ impl Work<'_, '_> {
     }
 
     fn update_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
-        let patch = object(line)?;
+        let patch = merged(line)?;
         let slot = self.find_page(line)?;
+        for key in line.unset.iter().filter(|key| *key != "id" && !COLLECTIONS.contains(&key.as_str())) {
+            self.transaction.set_member(slot, key, None);
+        }
+        let Some(patch) = patch else { return Ok(()) };
         for member in json::members(patch.text).map_err(|_| BROKEN)? {
             let (key, value) = member.map_err(|_| BROKEN)?;
             if key == "id" {
@@ -276,6 +319,10 @@ impl Work<'_, '_> {
         }
         if document.page(slot).is_some_and(|page| layers::has_foreign(page, self.by.eyes)) {
             return Err(Fault::Forbidden);
+        }
+        let bound = self.by.bound.filter(|_| self.mode == Mode::Client);
+        if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locked::bind_any(page, user))) {
+            return Err(Fault::Locked);
         }
         let was_active = document.active_page().as_deref() == line.id;
         self.transaction.remove_page(slot);
@@ -364,6 +411,11 @@ fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, Fault> {
         Some(members) if !members.is_empty() => Ok(payload),
         _ => Err("the patch must be an object that is not empty".into()),
     }
+}
+
+/// What an update merges in; one that only takes members out merges nothing.
+fn merged<'a>(line: &Line<'a>) -> Result<Option<Payload<'a>>, Fault> {
+    if line.unset.is_empty() || line.payload().is_some() { object(line).map(Some) } else { Ok(None) }
 }
 
 fn not_pages(key: &str) -> Result<&str, Fault> {

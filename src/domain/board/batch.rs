@@ -38,6 +38,49 @@ pub struct BatchKey {
     pub id: Box<str>,
 }
 
+/// What a batch is to those who take things back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Course {
+    /// An edit like any other.
+    #[default]
+    Edit,
+    /// It took the batch of that revision back.
+    Undo(Rev),
+    /// It took the undo of that revision back.
+    Redo(Rev),
+    /// It cleared so many items.
+    Clear(u64),
+    /// It brought back what the clear of that revision took.
+    Unclear(Rev),
+}
+
+impl Course {
+    /// As it is kept: what it is, and the revision or the number that goes with it.
+    #[must_use]
+    pub const fn kept(self) -> Option<(i16, u64)> {
+        match self {
+            Self::Edit => None,
+            Self::Undo(of) => Some((1, of.0)),
+            Self::Redo(of) => Some((2, of.0)),
+            Self::Clear(items) => Some((3, items)),
+            Self::Unclear(of) => Some((4, of.0)),
+        }
+    }
+
+    /// What was kept; `None` for what this program does not know.
+    #[must_use]
+    pub const fn from_kept(kept: Option<(i16, u64)>) -> Option<Self> {
+        match kept {
+            None => Some(Self::Edit),
+            Some((1, of)) => Some(Self::Undo(Rev(of))),
+            Some((2, of)) => Some(Self::Redo(Rev(of))),
+            Some((3, items)) => Some(Self::Clear(items)),
+            Some((4, of)) => Some(Self::Unclear(Rev(of))),
+            Some(_) => None,
+        }
+    }
+}
+
 /// One accepted batch, as it is journaled and sent to others.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Entry {
@@ -56,6 +99,19 @@ pub struct Entry {
     pub page_count: u32,
     /// Tells a resend from another change under the same key.
     pub fingerprint: u64,
+    /// What it is to those who take things back.
+    pub course: Course,
+    /// How it is taken back, for the journal alone: empty when that was too much to keep, `None` when there is no way.
+    /// History lets go of it.
+    pub back: Option<Bytes>,
+}
+
+impl Entry {
+    /// Bytes that its row takes, roughly.
+    #[must_use]
+    pub fn stored_len(&self) -> usize {
+        self.ops.len() + self.back.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// What is remembered of an accepted batch for as long as it may be resent.
@@ -69,6 +125,8 @@ pub struct Receipt {
     pub digest: Option<Digest>,
     /// Tells a resend from another change under the same key.
     pub fingerprint: u64,
+    /// What it was to those who take things back.
+    pub course: Course,
 }
 
 /// What became of a batch.

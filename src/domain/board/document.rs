@@ -12,7 +12,7 @@ use super::{
     layers,
     members::Members,
     page::Page,
-    slots::{Measured, Slots},
+    slots::{Keyed as _, Measured, Slots},
     stream::{self, Gather, Plain},
 };
 use crate::{
@@ -84,6 +84,28 @@ impl Document {
         let pages = self.pages()?;
         let items = pages.get(pages.find(page)?)?.members()?.get(collection)?.list()?;
         Some(items.get(items.find(id)?)?.bytes().clone())
+    }
+
+    /// The page that an item would be put on: the named one, else the one that operations mean when they name none.
+    /// `None`: the page that the first operation here makes.
+    ///
+    /// # Errors
+    /// There is no such page.
+    pub fn page_named(&self, named: Option<&str>) -> Result<Option<String>, &'static str> {
+        let active = self.active_page();
+        let wanted = named.map(Arc::from).or_else(|| active.clone());
+        let Some(pages) = self.pages().filter(|pages| pages.len() > 0) else {
+            let first = active.unwrap_or_else(|| "page-1".into());
+            return if named.is_none_or(|named| *named == *first) { Ok(None) } else { Err("there is no such page") };
+        };
+        let id = match wanted {
+            Some(id) => pages.find(&id).map(|_| id).ok_or("there is no such page")?,
+            None => match self.current_page().and_then(|slot| pages.get(slot)?.id()) {
+                Some(id) => id.clone(),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(id.as_ref().to_owned()))
     }
 
     /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.

@@ -6,7 +6,10 @@ use std::ops::Range;
 use sha2::{Digest as _, Sha256};
 
 use super::{Action, Kind, Op, item::Writer};
-use crate::domain::{access::Layer, json::Value};
+use crate::domain::{
+    access::Layer,
+    json::{self, Value},
+};
 
 /// A batch whose values are written once and copied from then on.
 pub(super) struct Draft {
@@ -41,6 +44,7 @@ pub(super) struct Line<'a> {
     pub(super) patch: Option<Payload<'a>>,
     pub(super) layer: Option<Layer>,
     pub(super) layers: Option<&'a [u8]>,
+    pub(super) unset: &'a [String],
 }
 
 impl<'a> Line<'a> {
@@ -79,6 +83,7 @@ impl Draft {
             patch: self.payload(op.patch.as_ref(), spans.patch.as_ref()),
             layer: op.layer,
             layers: spans.layers.as_ref().and_then(|span| self.text.get(span.clone())),
+            unset: &op.unset,
         })
     }
 
@@ -139,6 +144,7 @@ impl OpsText {
             patch: line.patch.map(|patch| patch.text),
             layer,
             layers: line.layers,
+            unset: line.unset,
         });
     }
 
@@ -171,10 +177,14 @@ impl OpsText {
         if let Some(page) = op.page_id {
             object.text_member("page_id", page);
         }
-        for (key, value) in [("patch", op.patch), ("value", op.value)] {
-            if let Some(value) = value {
-                object.member(key, value);
-            }
+        if let Some(patch) = op.patch {
+            object.member("patch", patch);
+        }
+        if !op.unset.is_empty() {
+            object.member("unset", &names(op.unset));
+        }
+        if let Some(value) = op.value {
+            object.member("value", value);
         }
         self.0 = object.finish();
     }
@@ -196,11 +206,25 @@ pub(super) struct RawOp<'a> {
     pub(super) patch: Option<&'a [u8]>,
     pub(super) layer: Option<Layer>,
     pub(super) layers: Option<&'a [u8]>,
+    pub(super) unset: &'a [String],
+}
+
+/// Names as a canonical list.
+fn names(names: &[String]) -> Vec<u8> {
+    let mut list = vec![b'['];
+    for (place, name) in names.iter().enumerate() {
+        if place > 0 {
+            list.push(b',');
+        }
+        json::write_string(name, &mut list);
+    }
+    list.push(b']');
+    list
 }
 
 impl RawOp<'_> {
     /// An operation without anything but what it does to what.
     pub(super) const fn new(action: Action, kind: Kind) -> Self {
-        Self { action, kind, id: None, page_id: None, value: None, patch: None, layer: None, layers: None }
+        Self { action, kind, id: None, page_id: None, value: None, patch: None, layer: None, layers: None, unset: &[] }
     }
 }

@@ -149,6 +149,8 @@ impl Erasure {
             digest: None,
             page_count: new.document().page_count(),
             fingerprint: if is_theirs { 0 } else { entry.fingerprint },
+            course: entry.course,
+            back: None,
         };
         new.record(Arc::new(next.clone()));
         Ok((next != entry).then_some(next))
@@ -258,7 +260,7 @@ fn id_of(op: &Op) -> Option<&str> {
 
 fn removed(kind: Kind, id: &str, page: Option<&str>) -> Op {
     let (id, page_id) = (Some(id.to_owned()), page.map(str::to_owned));
-    Op { action: Action::Remove, kind, id, page_id, value: None, patch: None, layer: None, layers: None }
+    Op { id, page_id, ..Op::new(Action::Remove, kind) }
 }
 
 /// A page of theirs on which others worked, with nothing but its id.

@@ -85,7 +85,7 @@ fn eyes_of(who: UserId) -> Eyes {
 
 fn authorship(who: UserId, isolated: bool) -> Authorship {
     let layer = isolated.then_some(if who == TUTOR { Layer::Tutor } else { Layer::Private(who) });
-    Authorship { layer, eyes: eyes_of(who) }
+    Authorship { layer, eyes: eyes_of(who), bound: None }
 }
 
 fn begin() -> Board {

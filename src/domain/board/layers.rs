@@ -156,12 +156,14 @@ pub(super) fn items_of(document: &Document) -> impl Iterator<Item = (&Page, &'st
     pages.flat_map(|(_, page)| items_on(page).map(move |(collection, item)| (page, collection, item)))
 }
 
-fn items_on(page: &Page) -> impl Iterator<Item = (&'static str, &Item)> {
+/// Every item of a page with its list.
+pub(super) fn items_on(page: &Page) -> impl Iterator<Item = (&'static str, &Item)> {
     let lists = COLLECTIONS.into_iter().filter_map(|collection| Some((collection, list(page, collection)?)));
     lists.flat_map(|(collection, items)| items.iter().map(move |(_, item)| (collection, item)))
 }
 
-fn list<'a>(page: &'a Page, collection: &str) -> Option<&'a Slots<Item>> {
+/// A list of a page's items.
+pub(super) fn list<'a>(page: &'a Page, collection: &str) -> Option<&'a Slots<Item>> {
     page.members().and_then(|members: &Members<Item>| members.get(collection)).and_then(Part::list)
 }
 

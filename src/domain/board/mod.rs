@@ -7,6 +7,7 @@ mod batch;
 #[cfg(test)]
 mod bench;
 mod checkpoint;
+mod clear;
 mod diff;
 mod digest;
 mod document;
@@ -17,6 +18,7 @@ mod item;
 #[cfg(test)]
 mod layered_life;
 mod layers;
+mod locked;
 mod locks;
 mod look;
 mod members;
@@ -30,32 +32,42 @@ mod refusal;
 mod reveal;
 mod seen;
 mod slots;
+mod stacks;
 mod stream;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod undo;
+#[cfg(test)]
+mod undo_life;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use batch::{BatchKey, Digest, Entry, Outcome, Receipt};
+pub use batch::{BatchKey, Course, Digest, Entry, Outcome, Receipt};
 pub use checkpoint::Checkpoint;
+pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
 pub use document::{Document, Pieces};
 pub use erasure::{ERASED, Erasure, Shared};
 pub use look::{ItemLook, PageLook};
 pub use op::{Action, Kind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
+pub use stacks::Way;
+pub use undo::Plan;
 
 use self::{
-    apply::{Mode, apply},
+    apply::{Mode, apply, apply_noting},
     digest::Hashing,
     draft::{Draft, OpsText, RawOp, fingerprint_of},
     history::History,
     receipts::Receipts,
+    stacks::Stacks,
     transaction::Transaction,
+    undo::Notes,
 };
 use crate::{
     domain::{access::Authorship, ids::Rev, json::Value},
@@ -70,13 +82,21 @@ pub struct Board {
     hashing: Hashing,
     history: History,
     receipts: Receipts,
+    stacks: Stacks,
 }
 
 impl Board {
     /// A board as a checkpoint left it; no history and no receipts yet.
     #[must_use]
     pub fn new(document: Document, rev: Rev) -> Self {
-        Self { document, rev, hashing: Hashing::default(), history: History::new(rev), receipts: Receipts::default() }
+        Self {
+            document,
+            rev,
+            hashing: Hashing::default(),
+            history: History::new(rev),
+            receipts: Receipts::default(),
+            stacks: Stacks::default(),
+        }
     }
 
     /// The revision: the number of batches that this board ever accepted.
@@ -131,11 +151,13 @@ impl Board {
         }
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let effective = apply(&draft, Mode::Client, by, &mut transaction)?;
+        let mut notes = Notes::default();
+        let effective = apply_noting(&draft, Mode::Client, by, &mut transaction, Some(&mut notes))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
-        Ok(Outcome::Fresh(self.accept(key, at, effective, digest, fingerprint)))
+        let turn = (Course::Edit, notes.finish());
+        Ok(Outcome::Fresh(self.accept(key, at, effective, digest, fingerprint, turn)))
     }
 
     /// Replaces the whole state. The entry holds the smallest change that operations can say, or the state when
@@ -168,6 +190,7 @@ impl Board {
             return repeat(receipt, fingerprint_of(&digest.0));
         }
         layers::inherit(&mut target, &self.document, by)?;
+        locked::keep(&target, &self.document, by)?;
         if self.rev > Rev(0) && self.document == target {
             return Ok(Outcome::Unchanged);
         }
@@ -176,7 +199,14 @@ impl Board {
             None => self.overwrite(target),
         };
         let digest = self.digest();
-        Ok(Outcome::Fresh(self.accept(key, at, effective, Some(digest), fingerprint_of(&digest.0))))
+        Ok(Outcome::Fresh(self.accept(
+            key,
+            at,
+            effective,
+            Some(digest),
+            fingerprint_of(&digest.0),
+            (Course::Edit, None),
+        )))
     }
 
     /// Applies a journal row; it enters history and receipts as it did when it was new.
@@ -216,7 +246,11 @@ impl Board {
 
     /// Changes the document into the target by operations, if they can say it in less than half of its bytes.
     fn change_to(&mut self, target: &Document) -> Option<Vec<u8>> {
-        let effective = diff::between(&self.document, target, target.byte_len() / 2)?;
+        self.exactly(diff::between(&self.document, target, target.byte_len() / 2)?, target)
+    }
+
+    /// Changes the document into the target by these operations of the server's own, if they do that.
+    fn exactly(&mut self, effective: Vec<u8>, target: &Document) -> Option<Vec<u8>> {
         let draft = Draft::new(Op::parse_journal(self.rev.next(), &effective).ok()?);
         let mut transaction = Transaction::new(&mut self.document);
         apply(&draft, Mode::Exact, Authorship::FULL, &mut transaction).ok()?;
@@ -246,7 +280,9 @@ impl Board {
         ops: Vec<u8>,
         digest: Option<Digest>,
         fingerprint: u64,
+        (course, back): (Course, Option<Bytes>),
     ) -> Arc<Entry> {
+        self.stacks.note(key.author, self.rev.next(), course, back.as_ref());
         let entry = Arc::new(Entry {
             rev: self.rev.next(),
             key,
@@ -255,16 +291,20 @@ impl Board {
             digest,
             page_count: self.document.page_count(),
             fingerprint,
+            course,
+            back,
         });
         self.record(entry.clone());
         entry
     }
 
     fn record(&mut self, entry: Arc<Entry>) {
-        let receipt = Receipt { rev: entry.rev, at: entry.at, digest: entry.digest, fingerprint: entry.fingerprint };
-        self.rev = entry.rev;
-        self.receipts.remember(entry.key.clone(), receipt);
-        self.history.push(entry);
+        let Entry { rev, at, digest, fingerprint, course, .. } = *entry;
+        self.rev = rev;
+        self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, course });
+        // The way back is the journal's and the stacks' to keep, and may be larger than what is told.
+        let told = if entry.back.is_some() { Arc::new(Entry { back: None, ..Entry::clone(&entry) }) } else { entry };
+        self.history.push(told);
     }
 }
 

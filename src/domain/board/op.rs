@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -110,9 +110,32 @@ pub struct Op {
     pub layer: Option<Layer>,
     /// For a whole state: the layers of its items, as `layers` writes them.
     pub layers: Option<Value>,
+    /// Members that an update takes out besides what it merges in. Never a client's to say: only undo writes it.
+    pub unset: Vec<String>,
 }
 
 impl Op {
+    /// An operation without anything but what it does to what.
+    pub(super) const fn new(action: Action, kind: Kind) -> Self {
+        Self {
+            action,
+            kind,
+            id: None,
+            page_id: None,
+            value: None,
+            patch: None,
+            layer: None,
+            layers: None,
+            unset: Vec::new(),
+        }
+    }
+
+    /// The addition of a stroke that the server itself puts together.
+    #[must_use]
+    pub fn stroke(page_id: Option<String>, value: Value) -> Self {
+        Self { page_id, value: Some(value), ..Self::new(Action::Add, Kind::Stroke) }
+    }
+
     /// Reads what a client sent as its operations: 1 to `limits::OPS_PER_BATCH` of them. Unknown fields are
     /// dropped, numbers as ids become text, and ids lose their outer white space.
     ///
@@ -171,6 +194,13 @@ impl Op {
                         Some(name) => Some(Layer::from_name(name.as_str()?)?),
                     },
                     layers: op.remove("layers"),
+                    unset: match op.remove("unset") {
+                        None => Vec::new(),
+                        Some(Value::Array(keys)) => {
+                            keys.into_iter().map(|key| text(Some(key))).collect::<Option<_>>()?
+                        }
+                        Some(_) => return None,
+                    },
                 })
             })
             .collect::<Option<Vec<_>>>()
@@ -188,6 +218,11 @@ impl Op {
             ("op", Some(self.action.name().into())),
             ("page_id", self.page_id.clone().map(Value::from)),
             ("patch", self.patch.clone()),
+            (
+                "unset",
+                (!self.unset.is_empty())
+                    .then(|| self.unset.iter().map(|key| Value::from(key.as_str())).collect::<Vec<_>>().into()),
+            ),
             ("value", self.value.clone()),
         ];
         let present = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
@@ -212,7 +247,7 @@ impl Op {
         };
         let value = take(&mut op, "value")?;
         let patch = take(&mut op, "patch")?;
-        let mut op = Self { action, kind, id, page_id, value, patch, layer: None, layers: None };
+        let mut op = Self { action, kind, id, page_id, value, patch, layer: None, layers: None, unset: Vec::new() };
         op.check_fields()?;
         op.settle_value_id();
         Ok(op)

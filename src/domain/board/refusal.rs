@@ -40,6 +40,30 @@ pub enum Refusal {
         /// Which operation of the batch, from 0; `None` for a whole state.
         index: Option<usize>,
     },
+    /// It touches an item that somebody else locked.
+    #[error("this item is locked")]
+    Locked {
+        /// Which operation of the batch, from 0; `None` for a whole state.
+        index: Option<usize>,
+    },
+    /// There is no batch of one's own left to take back.
+    #[error("there is nothing of yours to take back")]
+    NothingToUndo,
+    /// Nothing of the batch is as its author left it.
+    #[error("what this changed was changed since, so there is nothing of it to take back")]
+    UndoConflict,
+    /// The batch was too large for its way back to be kept.
+    #[error("this change was too large to be taken back by undo; what was cleared is brought back by `unclear`")]
+    UndoTooLarge,
+    /// There is nothing here that its author may clear.
+    #[error("there is nothing to clear")]
+    NothingToClear,
+    /// No clear of that revision is kept.
+    #[error("there is no such clear, or not any more")]
+    UnknownClear,
+    /// All of what a clear took is on the board.
+    #[error("everything of this clear is on the board already")]
+    NothingToRestore,
     /// The key was used before, for another change.
     #[error("this key was already used for a different change")]
     KeyReused,
@@ -55,6 +79,13 @@ impl Refusal {
             Self::TooManyPages { .. } => "too_many_pages",
             Self::InvalidState { .. } => "invalid_state",
             Self::Forbidden { .. } => "forbidden",
+            Self::Locked { .. } => "locked",
+            Self::NothingToUndo => "nothing_to_undo",
+            Self::UndoConflict => "undo_conflict",
+            Self::UndoTooLarge => "undo_too_large",
+            Self::NothingToClear => "nothing_to_clear",
+            Self::UnknownClear => "unknown_clear",
+            Self::NothingToRestore => "nothing_to_restore",
             Self::KeyReused => "key_reused",
         }
     }
@@ -64,10 +95,17 @@ impl Refusal {
     pub const fn index(&self) -> Option<usize> {
         match self {
             Self::InvalidOp { index, .. } => Some(*index),
-            Self::Forbidden { index } => *index,
-            Self::BoardTooLarge { .. } | Self::TooManyPages { .. } | Self::InvalidState { .. } | Self::KeyReused => {
-                None
-            }
+            Self::Forbidden { index } | Self::Locked { index } => *index,
+            Self::BoardTooLarge { .. }
+            | Self::TooManyPages { .. }
+            | Self::InvalidState { .. }
+            | Self::NothingToUndo
+            | Self::UndoConflict
+            | Self::UndoTooLarge
+            | Self::NothingToClear
+            | Self::UnknownClear
+            | Self::NothingToRestore
+            | Self::KeyReused => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use super::{
-    BatchKey, Document, Entry,
+    BatchKey, Course, Document, Entry,
     draft::OpsText,
     item::{self, Writer},
     layers,
@@ -63,6 +63,8 @@ impl Entry {
             digest: None,
             page_count: self.page_count,
             fingerprint: 0,
+            course: if is_hidden { Course::Edit } else { self.course },
+            back: None,
         })
     }
 }

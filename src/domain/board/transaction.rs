@@ -4,7 +4,7 @@
 use super::{digest::Hashing, document::Document, item::Item, members::Part, page::Page, slots::Slots, stream::Place};
 
 /// What to do to take one change back.
-enum Step {
+pub(super) enum Step {
     Whole(Box<Document>),
     Root { key: Box<str>, old: Option<Part<Page>> },
     PageAdded { slot: u32 },
@@ -33,6 +33,16 @@ impl<'a> Transaction<'a> {
     /// The document as it is by now.
     pub(super) fn document(&self) -> &Document {
         self.document
+    }
+
+    /// How many changes there were so far.
+    pub(super) fn mark(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The changes since there were so many.
+    pub(super) fn since(&self, mark: usize) -> &[Step] {
+        self.steps.get(mark..).unwrap_or_default()
     }
 
     /// Notes whether the document is known to be normal.

@@ -77,6 +77,7 @@ pub const TABLE: &[Line] = &[
     line(Scope::WsCursor, Holder::User, Spending::Presence, 1, Over::Drop),
     line(Scope::WsCursorFlood, Holder::User, Spending::Presence, 1, Over::Close),
     line(Scope::WsTalk, Holder::User, Spending::Talk, 1, Over::Drop),
+    line(Scope::WsDraw, Holder::User, Spending::Frames, 4, Over::Refuse),
     line(Scope::WsChat, Holder::User, Spending::Talk, 1, Over::Refuse),
     line(Scope::WsReact, Holder::User, Spending::Talk, 1, Over::Refuse),
     line(Scope::WsOps, Holder::User, Spending::Operations, 4, Over::Refuse),

@@ -36,6 +36,7 @@ pub(super) fn copy(page: &Object, id: &str, name: Option<&str>) -> Op {
         patch: None,
         layer: None,
         layers: None,
+        unset: Vec::new(),
     }
 }
 
@@ -86,6 +87,7 @@ fn remove(kind: Kind, id: &str, page: Option<&str>) -> Op {
         patch: None,
         layer: None,
         layers: None,
+        unset: Vec::new(),
     }
 }
 

@@ -94,6 +94,16 @@ fn all() -> Vec<(Problem, &'static str)> {
             "The board would become larger than a board may be.",
         ),
         (refused(Refusal::TooManyPages { limit: limits::BOARD_PAGES }), "The board would have too many pages."),
+        (
+            refused(Refusal::Locked { index: Some(0) }),
+            "Somebody else locked this item, and only those who lead change it.",
+        ),
+        (refused(Refusal::NothingToUndo), "There is nothing of one's own left to take back."),
+        (refused(Refusal::UndoConflict), "What it changed was changed since; the batch before it comes next."),
+        (refused(Refusal::UndoTooLarge), "The change was too large to be taken back; the batch before it comes next."),
+        (refused(Refusal::NothingToClear), "There is nothing here that the caller may clear."),
+        (refused(Refusal::UnknownClear), "There is no such clear, or not any more."),
+        (refused(Refusal::NothingToRestore), "All of what the clear took is on the board."),
         (refused(Refusal::KeyReused), "This idempotency key was used for something else."),
         (
             Problem::OpsQuota { max: limits::OPS_PER_BATCH, got: limits::OPS_PER_BATCH + 1 },

@@ -34,6 +34,13 @@ impl Problem {
                 | Refusal::TooManyPages { .. }
                 | Refusal::InvalidState { .. }
                 | Refusal::Forbidden { .. }
+                | Refusal::Locked { .. }
+                | Refusal::NothingToUndo
+                | Refusal::UndoConflict
+                | Refusal::UndoTooLarge
+                | Refusal::NothingToClear
+                | Refusal::UnknownClear
+                | Refusal::NothingToRestore
                 | Refusal::KeyReused => return Cow::Owned(refusal.to_string()),
             },
             Self::InvalidFormat => "Use png, pdf, svg or json.",
@@ -98,12 +105,18 @@ impl Problem {
                 }
                 Refusal::TooManyPages { limit } => put("limit", json!(limit)),
                 Refusal::InvalidState { message } => put("state", json!([message])),
-                Refusal::Forbidden { index } => {
+                Refusal::Forbidden { index } | Refusal::Locked { index } => {
                     if let Some(index) = index {
                         put("index", json!(index));
                     }
                 }
-                Refusal::KeyReused => {}
+                Refusal::NothingToUndo
+                | Refusal::UndoConflict
+                | Refusal::UndoTooLarge
+                | Refusal::NothingToClear
+                | Refusal::UnknownClear
+                | Refusal::NothingToRestore
+                | Refusal::KeyReused => {}
             },
             Self::OpsQuota { max, got } => {
                 put("max_ops", json!(max));

@@ -10,6 +10,7 @@ pub mod snapshots;
 pub mod state;
 pub mod stream;
 pub mod thumbnails;
+pub mod undo;
 pub mod visits;
 
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -4,6 +4,7 @@ use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
     erasure, event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins,
     overviews, renditions, retention, revisions, rooms, session_boards, sweeps, testing::TestDatabase,
+    overviews, renditions, retention, revisions, rooms, session_boards, sweeps, testing::TestDatabase, undo,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -105,6 +106,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         jobs::QUERIES,
         retention::QUERIES,
         revisions::QUERIES,
+        undo::QUERIES,
         history::QUERIES,
         lesson_events::QUERIES,
         erasure::QUERIES,

@@ -98,7 +98,15 @@ fn apply_to_items(items: &mut Vec<Value>, op: &Value) {
     let at = items.iter().position(|item| item["id"] == *id);
     match (op["op"].as_str(), at) {
         (Some("add"), None) => items.push(op["value"].clone()),
-        (Some("update"), Some(at)) => merge(&mut items[at], payload(op), &["id"]),
+        (Some("update"), Some(at)) => {
+            // An undo takes members out that were not there before.
+            for key in op["unset"].as_array().into_iter().flatten() {
+                items[at].as_object_mut().expect("an item").remove(key.as_str().expect("a member's name"));
+            }
+            if payload(op).is_object() {
+                merge(&mut items[at], payload(op), &["id"]);
+            }
+        }
         (Some("remove"), Some(at)) => drop(items.remove(at)),
         _ => panic!("{op} cannot be applied: the server accepted what it had to refuse"),
     }

@@ -437,8 +437,10 @@ impl Seat {
                 let replica = self.replica.as_mut().expect("answers come after the welcome");
                 let rev = frame.number("rev");
                 if rev > replica.rev {
-                    let ops = self.sent.get(&frame.text("id")).expect("an answer to what was sent");
-                    replica.apply(rev, ops);
+                    // What its author did not write out is told with its answer.
+                    let told = frame.get("ops").map(|_| frame.list("ops"));
+                    let ops = told.or_else(|| self.sent.get(&frame.text("id")).cloned());
+                    replica.apply(rev, &ops.expect("an answer to what was sent"));
                 }
             }
             Some("saved") => {

@@ -8,6 +8,7 @@ mod pages;
 mod saves;
 mod shape;
 mod states;
+pub(super) mod undo;
 
 /// One page with three strokes.
 const ONE_PAGE: &str =

@@ -78,6 +78,7 @@ fn d15_the_servers_own_kind_is_refused_from_anybody_else() {
         page_id: None,
         value: Some(json(r#"{"a":1}"#)),
         patch: None,
+        unset: Vec::new(),
         layer: None,
         layers: None,
     }];

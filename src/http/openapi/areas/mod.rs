@@ -24,6 +24,7 @@ mod service;
 mod sharing;
 mod snapshots;
 mod talk;
+mod undo;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Description> {
         accounts::Api::openapi(),
         boards::Api::openapi(),
         saves::Api::openapi(),
+        undo::Api::openapi(),
         snapshots::Api::openapi(),
         assets::Api::openapi(),
         exports::Api::openapi(),

@@ -1,0 +1,304 @@
+//! Strokes while the pen is down: they grow on others' screens with the tick, and become one batch when it is lifted
+//! (SPEC Z7, Z8). Turns of the board actor. Never journals a point by itself, and never loses one that it took.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use jiff::Timestamp;
+
+use super::saves::{FORBIDDEN, Refused};
+use super::{Awake, BoardActor, Phase};
+use crate::actors::clock;
+use crate::domain::access::{Can, Eyes};
+use crate::domain::board::{BatchKey, Op, Outcome, Refusal};
+use crate::domain::ids::{ClientId, ConnId, UserId};
+use crate::domain::json::{Object, Value};
+use crate::limits;
+use crate::protocol::server::ServerFrame;
+use crate::protocol::work::{Draw, End, Growing, Point};
+
+/// How often it is looked whose pen is gone.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Strokes under way on one board.
+#[derive(Default)]
+pub(super) struct Strokes {
+    under_way: Vec<Live>,
+    looking: bool,
+}
+
+/// One of them.
+struct Live {
+    user: UserId,
+    client: ClientId,
+    id: Box<str>,
+    page: Option<String>,
+    head: Object,
+    points: Vec<Point>,
+    /// So many of them were told.
+    told: usize,
+    /// When it was last heard of.
+    heard: Duration,
+    /// Since when its socket is gone.
+    lost: Option<Duration>,
+    /// Whether who draws it hides nothing here.
+    sees_all: bool,
+}
+
+impl Live {
+    fn growing(&self, from: usize) -> Growing<'_> {
+        let points = self.points.get(from..).unwrap_or_default();
+        Growing { user: self.user, id: &self.id, page: self.page.as_deref(), head: &self.head, from, points }
+    }
+
+    fn is_seen(&self, apart: bool) -> bool {
+        !apart || self.sees_all
+    }
+}
+
+impl Strokes {
+    /// What grew since the last tick, for those from whom others' work is hidden (`apart`) or for all others.
+    pub(super) fn news(&self, apart: bool) -> Vec<Growing<'_>> {
+        let grown = self.under_way.iter().filter(|live| live.is_seen(apart) && live.told < live.points.len());
+        grown.map(|live| live.growing(live.told)).collect()
+    }
+
+    /// Every stroke under way, from its first point.
+    pub(super) fn whole(&self, apart: bool) -> Vec<Growing<'_>> {
+        let begun = self.under_way.iter().filter(|live| live.is_seen(apart) && !live.points.is_empty());
+        begun.map(|live| live.growing(0)).collect()
+    }
+
+    /// Who drew since the last tick.
+    pub(super) fn movers(&self) -> Vec<UserId> {
+        self.under_way.iter().filter(|live| live.told < live.points.len()).map(|live| live.user).collect()
+    }
+
+    /// Everything up to here is told.
+    pub(super) fn told(&mut self) {
+        self.under_way.iter_mut().for_each(|live| live.told = live.points.len());
+    }
+
+    fn of(&self, user: UserId, client: ClientId, id: &str) -> Option<usize> {
+        self.under_way.iter().position(|live| live.user == user && live.client == client && &*live.id == id)
+    }
+}
+
+impl Awake {
+    /// Strokes under way, for a welcome.
+    pub(super) fn drawing_for(&self, eyes: Eyes) -> Vec<Value> {
+        let apart = self.access.is_isolated() && eyes != Eyes::All;
+        self.strokes.whole(apart).iter().map(Growing::told).collect()
+    }
+
+    pub(super) fn draw(&mut self, conn: ConnId, draw: Draw, bytes: usize, ctx: &mut Context<BoardActor>) {
+        let Some(seat) = self.seats.get(&conn) else { return };
+        let (user, client, is_guest) = (seat.user, seat.client, seat.is_guest);
+        let key = batch_of(user, client, &draw.id);
+        if let Some(receipt) = self.board.receipt(&key).cloned() {
+            return self.tell_repeat(conn, &key.id, &receipt);
+        }
+        let known = self.strokes.of(user, client, &draw.id);
+        let may = if is_guest { Err(FORBIDDEN) } else { self.may_draw(user, client, known, &draw, bytes) };
+        let at = match may {
+            Ok(at) => at,
+            Err(refused) => {
+                // What was drawn while it was allowed stays.
+                if let Some(at) = known {
+                    self.seal(at, ctx);
+                }
+                return self.turn_away(conn, user, &key.id, refused);
+            }
+        };
+        let Some(live) = self.strokes.under_way.get_mut(at) else { return };
+        (live.heard, live.lost) = (clock::now(), None);
+        if let Some(begin) = draw.begin.filter(|_| known.is_some()) {
+            // Begun anew: its socket was lost, and nobody knows how much of it arrived.
+            live.head = begin.head;
+            live.points.clear();
+            live.told = 0;
+        }
+        let room = limits::DRAW_POINTS - live.points.len();
+        let over = draw.points.len() > room;
+        live.points.extend(draw.points.into_iter().take(room));
+        match draw.end {
+            Some(End::Cancel) => {
+                self.strokes.under_way.swap_remove(at);
+                self.tell_undrawn(user, &draw.id);
+            }
+            Some(End::Done) | None if over => {
+                self.seal(at, ctx);
+                let detail = "a live stroke has at most 10,000 points; the rest is the next one's";
+                self.refuse(conn, &key.id, "too_large", detail, None, None);
+            }
+            Some(End::Done) => self.seal(at, ctx),
+            None => {
+                self.arm(conn, ctx);
+                self.look_after_strokes(ctx);
+            }
+        }
+    }
+
+    /// Where the stroke is among those under way; begins it, when it is new and may be.
+    fn may_draw(
+        &mut self,
+        user: UserId,
+        client: ClientId,
+        known: Option<usize>,
+        draw: &Draw,
+        bytes: usize,
+    ) -> Result<usize, Refused> {
+        let refuse = |code, detail| Refused { code, detail, index: None, wait: None };
+        let standing = self.access.standing(user);
+        let can = standing.map_or(Can::WATCH, |standing| standing.can);
+        if !can.can_draw {
+            return Err(FORBIDDEN);
+        }
+        self.allow_draw(user, bytes).map_err(Refused::too_many)?;
+        if let Some(at) = known {
+            return Ok(at);
+        }
+        let unknown = "no such stroke is under way; begin it anew, with its head and all its points";
+        let begin = draw.begin.as_ref().ok_or_else(|| refuse("unknown_stroke", unknown))?;
+        if self.strokes.under_way.iter().filter(|live| live.user == user).count() >= limits::DRAW_STROKES {
+            return Err(refuse("too_many_strokes", "as many strokes as may be are under way"));
+        }
+        self.may_submit(user, bytes, &[])?;
+        let page = match self.board.document().page_named(begin.page.as_deref()) {
+            Ok(page) => page,
+            Err(detail) => return Err(Refused { index: Some(0), ..refuse("invalid_ops", detail) }),
+        };
+        if page.as_deref().is_some_and(|page| self.board.document().item(page, "strokes", &draw.id).is_some()) {
+            return Err(Refused { index: Some(0), ..refuse("invalid_ops", "an item with this id is there already") });
+        }
+        self.strokes.under_way.push(Live {
+            user,
+            client,
+            id: draw.id.clone(),
+            page,
+            head: begin.head.clone(),
+            points: Vec::new(),
+            told: 0,
+            heard: clock::now(),
+            lost: None,
+            sees_all: standing.is_some_and(|standing| standing.role.sees_all()),
+        });
+        Ok(self.strokes.under_way.len() - 1)
+    }
+
+    /// Makes a stroke under way an item of the board, as it is by now.
+    fn seal(&mut self, at: usize, ctx: &mut Context<BoardActor>) {
+        let live = self.strokes.under_way.swap_remove(at);
+        let conn = self.seats.iter().find(|(_, seat)| seat.user == live.user && seat.client == live.client);
+        let conn = conn.map(|(conn, _)| *conn);
+        let key = batch_of(live.user, live.client, &live.id);
+        if live.points.is_empty() {
+            if let Some(conn) = conn {
+                self.refuse(conn, &key.id, "empty_stroke", "a stroke has at least one point", None, None);
+            }
+            return;
+        }
+        let mut value = live.head;
+        value.insert("id", &*live.id);
+        value.insert("points", live.points.iter().map(|point| point.in_item()).collect::<Vec<_>>());
+        let op = Op::stroke(live.page, Value::Object(value));
+        // The pen may have been taken meanwhile; what it drew before is sealed all the same.
+        let by = self.access.authorship(live.user);
+        let id = key.id.clone();
+        match self.board.submit(key, vec![op], by, Timestamp::now(), false) {
+            Ok(Outcome::Fresh(entry)) => {
+                if let Some(conn) = conn {
+                    self.tell_done(conn, &id, &entry);
+                }
+                self.charge_save(live.user, 0);
+                self.pulse(&entry);
+                self.publish(conn, &entry, tracing::Span::current(), ctx);
+            }
+            Ok(Outcome::Repeat(_) | Outcome::Unchanged) => {}
+            Err(refusal) => {
+                self.tell_undrawn(live.user, &live.id);
+                if let Some(conn) = conn {
+                    self.refuse_by(conn, &id, &refusal);
+                }
+            }
+        }
+    }
+
+    /// Seals every stroke whose author may not draw any more.
+    pub(super) fn seal_forbidden(&mut self, ctx: &mut Context<BoardActor>) {
+        for at in (0..self.strokes.under_way.len()).rev() {
+            let user = self.strokes.under_way[at].user;
+            if !self.access.can(user).is_some_and(|can| can.can_draw) {
+                self.seal(at, ctx);
+            }
+        }
+    }
+
+    /// Seals every stroke: nobody will go on with them here.
+    pub(super) fn seal_all(&mut self, ctx: &mut Context<BoardActor>) {
+        while !self.strokes.under_way.is_empty() {
+            self.seal(self.strokes.under_way.len() - 1, ctx);
+        }
+    }
+
+    /// Looks now and then whose pen is gone, as long as any stroke is under way.
+    fn look_after_strokes(&mut self, ctx: &mut Context<BoardActor>) {
+        if std::mem::replace(&mut self.strokes.looking, true) {
+            return;
+        }
+        ctx.run_later(LOOK, |act, ctx| {
+            if let Phase::Awake(awake) = &mut act.phase {
+                awake.strokes.looking = false;
+                awake.seal_lost(clock::now(), ctx);
+                if !awake.strokes.under_way.is_empty() {
+                    awake.look_after_strokes(ctx);
+                }
+            }
+        });
+    }
+
+    fn seal_lost(&mut self, now: Duration, ctx: &mut Context<BoardActor>) {
+        for at in (0..self.strokes.under_way.len()).rev() {
+            let live = &mut self.strokes.under_way[at];
+            let is_here = self.seats.values().any(|seat| seat.user == live.user && seat.client == live.client);
+            live.lost = if is_here { None } else { live.lost.or(Some(now)) };
+            let gone = live.lost.is_some_and(|lost| now.saturating_sub(lost) >= limits::DRAW_GRACE);
+            if gone || now.saturating_sub(live.heard) >= limits::DRAW_IDLE {
+                self.seal(at, ctx);
+            }
+        }
+    }
+
+    /// A stroke that others saw will not come.
+    fn tell_undrawn(&mut self, user: UserId, id: &str) {
+        let fields = [("t", "undrawn".into()), ("user", user.to_string().into()), ("id", Value::from(id))];
+        let fields: Object = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let apart = self.access.is_isolated();
+        let sees_all = self.access.standing(user).is_some_and(|standing| standing.role.sees_all());
+        let readers = self.seats.iter().filter(|(_, seat)| !apart || sees_all || seat.eyes == Eyes::All);
+        let readers: Vec<ConnId> = readers.map(|(conn, _)| *conn).collect();
+        for conn in readers {
+            self.tell(conn, &ServerFrame::Ready(&fields));
+        }
+    }
+
+    /// Says why something was not done; whoever goes on over a budget is closed.
+    pub(super) fn turn_away(&mut self, conn: ConnId, user: UserId, id: &str, refused: Refused) {
+        crate::actors::meters::meters().refused.increment(1);
+        let Refused { code, detail, index, wait } = refused;
+        self.refuse(conn, id, code, detail, index, wait);
+        if refused.is_rate() {
+            self.lose_patience(conn, user);
+        }
+    }
+
+    pub(super) fn refuse_by(&mut self, conn: ConnId, id: &str, refusal: &Refusal) {
+        crate::actors::meters::meters().refused.increment(1);
+        self.refuse(conn, id, refusal.code(), &refusal.to_string(), refusal.index(), None);
+    }
+}
+
+/// The batch that a stroke becomes.
+fn batch_of(author: UserId, client: ClientId, id: &str) -> BatchKey {
+    BatchKey { author, client, id: format!("draw:{id}").into() }
+}

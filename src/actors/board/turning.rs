@@ -1,0 +1,302 @@
+//! Taking back, clearing and bringing back, by socket and by REST: each one batch like any other (SPEC Z1 to Z6).
+//! Turns of the board actor. Never takes back what its author may not change at that moment.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use jiff::Timestamp;
+
+use super::access::first_forbidden;
+use super::durability::IntoBoardTurn as _;
+use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
+use super::{Asleep, Awake, BoardActor};
+use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
+use crate::actors::meters::meters;
+use crate::domain::access::Can;
+use crate::domain::board::{
+    BatchKey, Course, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+};
+use crate::domain::ids::{ConnId, Rev, UserId};
+use crate::domain::json::{Object, Value};
+use crate::domain::times;
+use crate::limits;
+use crate::protocol::server::ServerFrame;
+use crate::protocol::work::{Done, WorkFrame};
+
+/// Why something is not done: what the board says, or what comes before it.
+enum No {
+    Board(Refusal),
+    Before(Refused),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Board(refusal)
+    }
+}
+
+impl From<Refused> for No {
+    fn from(refused: Refused) -> Self {
+        Self::Before(refused)
+    }
+}
+
+impl Handler<Work> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, work: Work, ctx: &mut Context<Self>) {
+        // As with a batch: a board that lost its place closed this seat too.
+        if let Ok(awake) = self.awake() {
+            awake.work(work, ctx);
+        }
+    }
+}
+
+/// Carries a REST write out, or says that the board moved.
+macro_rules! rest {
+    ($($save:ty => $turn:ident),+) => {$(
+        impl Handler<Save<$save>> for BoardActor {
+            type Result = Result<Ticket, Bounced<$save>>;
+
+            fn handle(&mut self, save: Save<$save>, ctx: &mut Context<Self>) -> Self::Result {
+                let Save { mut write, span } = save;
+                let _entered = span.clone().entered();
+                match self.awake() {
+                    Ok(awake) => Ok(awake.$turn(&mut write, span, ctx)?),
+                    Err(Asleep::Failed(error)) => Err(error.into()),
+                    Err(Asleep::Gone) => Err(Bounced::Moved(write)),
+                }
+            }
+        }
+    )+};
+}
+
+rest!(TurnSave => save_turn, ClearSave => save_clear, UnclearSave => save_unclear);
+
+impl Awake {
+    fn work(&mut self, work: Work, ctx: &mut Context<BoardActor>) {
+        let Work { conn, frame, bytes, span } = work;
+        let _entered = span.clone().entered();
+        let Some(seat) = self.seats.get(&conn) else { return };
+        let (user, client) = (seat.user, seat.client);
+        let key = |id: Box<str>| BatchKey { author: user, client, id };
+        let (key, done) = match frame {
+            WorkFrame::Draw(draw) => return self.draw(conn, draw, bytes, ctx),
+            WorkFrame::Turn { id, way } => {
+                let key = key(id);
+                let done = self.repeat_or(conn, &key, way.name(), |awake| {
+                    let by = awake.access.authorship(user);
+                    let plan = awake.board.plan(user, way, by)?;
+                    awake.may_submit(user, bytes.max(plan.bytes), &plan.ops)?;
+                    Ok(awake.board.take_back(key.clone(), plan, by, Timestamp::now(), false)?)
+                });
+                (key, done)
+            }
+            WorkFrame::Clear { id, page } => {
+                let key = key(id);
+                let done = self.repeat_or(conn, &key, &clear_name(page.as_deref()), |awake| {
+                    awake.may_clear(user, bytes)?;
+                    let by = awake.access.authorship(user);
+                    Ok(awake.board.clear(key.clone(), page.as_deref(), by, Timestamp::now(), false)?)
+                });
+                if done.is_ok()
+                    && let Some(receipt) = self.board.receipt(&key).cloned()
+                {
+                    self.tell(conn, &ServerFrame::Ready(&cleared(&key.id, &receipt, page.as_deref())));
+                }
+                (key, done)
+            }
+            WorkFrame::Unclear { id, of } => return self.read_cleared(conn, key(id), of, bytes, ctx),
+        };
+        self.answer_work(conn, &key, done, span, ctx);
+    }
+
+    /// Answers a repeat as the first was answered, or does what is new.
+    fn repeat_or(
+        &mut self,
+        conn: ConnId,
+        key: &BatchKey,
+        what: &str,
+        new: impl FnOnce(&mut Self) -> Result<Arc<Entry>, No>,
+    ) -> Result<Option<Arc<Entry>>, No> {
+        if let Some(receipt) = self.board.known(key, what)? {
+            self.tell_repeat(conn, &key.id, &receipt);
+            return Ok(None);
+        }
+        let entry = new(self)?;
+        self.tell_done(conn, &key.id, &entry);
+        Ok(Some(entry))
+    }
+
+    fn answer_work(
+        &mut self,
+        conn: ConnId,
+        key: &BatchKey,
+        done: Result<Option<Arc<Entry>>, No>,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) {
+        match done {
+            Ok(None) => {}
+            Ok(Some(entry)) => {
+                self.tell_warning(conn, key.author);
+                self.pulse(&entry);
+                self.publish(Some(conn), &entry, span, ctx);
+            }
+            Err(No::Board(refusal)) => self.refuse_by(conn, &key.id, &refusal),
+            Err(No::Before(refused)) => self.turn_away(conn, key.author, &key.id, refused),
+        }
+    }
+
+    /// A repeat of something whose effect its author could not know.
+    pub(super) fn tell_repeat(&mut self, conn: ConnId, id: &str, receipt: &Receipt) {
+        meters().repeats.increment(1);
+        let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
+        let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_seen_by(eyes));
+        self.tell(conn, &ServerFrame::Done(Done { id, rev: receipt.rev, course: receipt.course, ops }));
+    }
+
+    /// What a batch did, to its author.
+    pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &Entry) {
+        let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
+        let ops = Some(entry.ops_seen_by(eyes));
+        self.tell(conn, &ServerFrame::Done(Done { id, rev: entry.rev, course: entry.course, ops }));
+    }
+
+    fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), No> {
+        if !self.access.can(user).unwrap_or(Can::WATCH).can_clear {
+            return Err(FORBIDDEN.into());
+        }
+        Ok(self.may_submit(user, bytes, &[])?)
+    }
+
+    /// Reads what a clear took, when it is saved, and goes on in a later turn: it may be a large page.
+    fn read_cleared(&mut self, conn: ConnId, key: BatchKey, of: Rev, bytes: usize, ctx: &mut Context<BoardActor>) {
+        let span = tracing::Span::current();
+        let known = match self.board.known(&key, &unclear_name(of)) {
+            Ok(None) => self.may_clear(key.author, bytes).map(|()| false),
+            Ok(Some(receipt)) => {
+                self.tell_repeat(conn, &key.id, &receipt);
+                Ok(true)
+            }
+            Err(refusal) => Err(refusal.into()),
+        };
+        match known {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(no) => return self.answer_work(conn, &key, Err(no), span, ctx),
+        }
+        let saved = if of <= self.board.rev() { self.wait_for(of) } else { None };
+        let (id, store) = (self.id, self.directory.store().clone());
+        let reading = async move {
+            if let Some(saved) = saved {
+                // Whether it was committed or not, the row tells.
+                let _ = saved.await;
+            }
+            match store.cleared(id, of).await {
+                Ok(Some(kept)) => Ok(tokio::task::spawn_blocking(move || cleared_items(&kept)).await.ok().flatten()),
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        ctx.spawn(reading.into_actor_board(move |awake, read, ctx| {
+            let done = match read {
+                Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_name(of), |awake| {
+                    Ok(awake.board.unclear(key.clone(), of, taken, Timestamp::now(), false)?)
+                }),
+                Ok(None) => Err(Refusal::UnknownClear.into()),
+                Err(error) => {
+                    tracing::warn!(board = %awake.id, %of, %error, "what was cleared could not be read");
+                    let detail = "what was cleared cannot be read right now";
+                    Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) }.into())
+                }
+            };
+            awake.answer_work(conn, &key, done, span, ctx);
+        }));
+    }
+
+    // --- REST ----------------------------------------------------------------------------------------
+
+    fn save_turn(
+        &mut self,
+        save: &mut TurnSave,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) -> Result<Ticket, BoardError> {
+        let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
+        let by = self.access.authorship(save.who);
+        let key = self.key(save.who, save.key.as_deref(), save.base, true)?;
+        let (who, way) = (save.who, save.way);
+        let done = self.known_or(&key, way.name(), |board| {
+            let plan: Plan = board.plan(who, way, by)?;
+            if first_forbidden(can, &plan.ops).is_some() {
+                return Err(Refusal::Forbidden { index: None });
+            }
+            board.take_back(key.clone(), plan, by, Timestamp::now(), true)
+        });
+        self.ticket(done, span, ctx)
+    }
+
+    fn save_clear(
+        &mut self,
+        save: &mut ClearSave,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) -> Result<Ticket, BoardError> {
+        let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
+        let by = self.access.authorship(save.who);
+        let page = save.page.as_deref();
+        let done =
+            self.known_or(&key, &clear_name(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
+        self.ticket(done, span, ctx)
+    }
+
+    fn save_unclear(
+        &mut self,
+        save: &mut UnclearSave,
+        span: tracing::Span,
+        ctx: &mut Context<BoardActor>,
+    ) -> Result<Ticket, BoardError> {
+        let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
+        let (of, taken) = (save.of, std::mem::take(&mut save.taken));
+        let done = self
+            .known_or(&key, &unclear_name(of), |board| board.unclear(key.clone(), of, taken, Timestamp::now(), true));
+        self.ticket(done, span, ctx)
+    }
+
+    /// The identity of a REST write by somebody who may clear.
+    fn clearing(&mut self, who: UserId, key: Option<&str>, base: Base) -> Result<BatchKey, BoardError> {
+        let can = self.access.can(who).ok_or(BoardError::NotFound)?;
+        self.key(who, key, base, can.can_clear)
+    }
+
+    fn known_or(
+        &mut self,
+        key: &BatchKey,
+        what: &str,
+        new: impl FnOnce(&mut crate::domain::board::Board) -> Result<Arc<Entry>, Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        match self.board.known(key, what)? {
+            Some(receipt) => Ok(Outcome::Repeat(receipt)),
+            None => new(&mut self.board).map(Outcome::Fresh),
+        }
+    }
+}
+
+/// What was cleared, to who did it: the way back is one click away.
+fn cleared(id: &str, clear: &Receipt, page: Option<&str>) -> Object {
+    let until = clear.at.checked_add(limits::CLEAR_KEPT).unwrap_or(clear.at);
+    let items = match clear.course {
+        Course::Clear(items) => items,
+        Course::Edit | Course::Undo(_) | Course::Redo(_) | Course::Unclear(_) => 0,
+    };
+    let fields = [
+        ("t", Some(Value::from("cleared"))),
+        ("id", Some(id.into())),
+        ("rev", Some(clear.rev.0.into())),
+        ("page", page.map(Value::from)),
+        ("items", Some(items.into())),
+        ("until", Some(times::field(until).into())),
+    ];
+    fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
