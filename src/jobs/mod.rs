@@ -5,6 +5,7 @@
 pub mod chores;
 mod drawing;
 pub mod export;
+pub mod hooks;
 mod lease;
 mod runner;
 mod schedule;

@@ -2,6 +2,7 @@
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
 mod call;
+pub mod hooks;
 mod invite;
 pub mod isolation;
 pub mod members;

@@ -11,6 +11,7 @@ mod boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
+mod hooks;
 mod isolation;
 mod lessons;
 pub mod saves;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Description> {
         lessons::Api::openapi(),
         talk::Api::openapi(),
         isolation::Api::openapi(),
+        hooks::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),
