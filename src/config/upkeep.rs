@@ -92,10 +92,7 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
         events: (!events.is_zero()).then_some(events),
         hooks: Hooks {
             allow_private: cli.hooks_allow_private.or(file.hooks_allow_private).unwrap_or(false),
-            give_up: cli
-                .hooks_give_up
-                .or(file.hooks_give_up)
-                .map_or(Some(Duration::from_secs(DAY)), |every| every.0),
+            give_up: cli.hooks_give_up.or(file.hooks_give_up).map_or(Some(Duration::from_secs(DAY)), |every| every.0),
         },
     })
 }

@@ -276,5 +276,4 @@ fn delivery(row: &Row) -> Result<DeliveryRow, StoreError> {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] =
-    &[TAKE, AFTER, DELIVERED, MISSED, RELEASE, LIST, PURGE_EVENTS, PURGE_DELIVERIES];
+pub(super) const QUERIES: &[&str] = &[TAKE, AFTER, DELIVERED, MISSED, RELEASE, LIST, PURGE_EVENTS, PURGE_DELIVERIES];

@@ -166,8 +166,7 @@ impl Store {
 
 /// What happened, in its order, and whether there may be more.
 async fn happened(tx: &Tx<'_>, classroom: Uuid, feed: &Row) -> Result<(Vec<Found>, bool), StoreError> {
-    let (lessons_from, exports_from): (Timestamp, Timestamp) =
-        (get(feed, "lessons_from")?, get(feed, "exports_from")?);
+    let (lessons_from, exports_from): (Timestamp, Timestamp) = (get(feed, "lessons_from")?, get(feed, "exports_from")?);
     let started = tx.query(STARTED, &[&classroom, &lessons_from, &HOOK_ROWS]).await?;
     let hands = tx.query(HANDS, &[&classroom, &HOOK_ROWS]).await?;
     let boards = tx.query(BOARDS, &[&classroom, &BOARD_SAVED_EVERY.as_secs_f64()]).await?;

@@ -254,8 +254,7 @@ impl Store {
             return Ok(None);
         }
         let seq: i64 = get(&feed, "seq")?;
-        let row: Params =
-            &[&new.id.0, &new.classroom.0, &new.url, &names(&new.events), &new.secret, &seq, &new.by.0];
+        let row: Params = &[&new.id.0, &new.classroom.0, &new.url, &names(&new.events), &new.secret, &seq, &new.by.0];
         let made = tx.query_opt(CREATE, row).await?.as_ref().map(HookRow::from_row).transpose()?;
         tx.commit().await?;
         Ok(made)

@@ -19,6 +19,7 @@ mod exports_faults;
 mod eyes;
 mod faults;
 mod harness;
+mod hooks;
 mod isolation;
 mod jobs;
 mod joining;

@@ -254,7 +254,10 @@ mod tests {
         let courier = Courier::new(false).unwrap();
         let body = r#"{"url":"https://school.example/hook","events":["board.saved","hand.raised"]}"#;
         let (url, events) = wanted(fields(body), &courier).unwrap();
-        assert_eq!((&*url, &*events), ("https://school.example/hook", &[HookEvent::BoardSaved, HookEvent::HandRaised][..]));
+        assert_eq!(
+            (&*url, &*events),
+            ("https://school.example/hook", &[HookEvent::BoardSaved, HookEvent::HandRaised][..])
+        );
         for wrong in [
             "{}",
             r#"{"url":"https://school.example/hook"}"#,

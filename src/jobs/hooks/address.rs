@@ -94,16 +94,42 @@ mod tests {
     #[test]
     fn g8_addresses_that_are_not_public_are_known_in_every_disguise() {
         let wrong = [
-            "127.0.0.1", "127.9.9.9", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "169.254.169.254", "0.0.0.0",
-            "0.1.2.3", "100.64.0.1", "192.0.0.8", "198.18.0.1", "198.19.255.255", "224.0.0.1", "240.0.0.1",
-            "255.255.255.255", "192.0.2.1", "::", "::1", "fe80::1", "fc00::1", "fd12:3456::1", "ff02::1",
-            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "2002:7f00:1::", "2001::1", "2001:db8::1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "100.64.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "198.19.255.255",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:db8::1",
             "::127.0.0.1",
         ];
         for ip in wrong {
             assert!(!is_public(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.1.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "2002:101:101::"]
+        for ip in
+            ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.1.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "2002:101:101::"]
         {
             assert!(is_public(ip.parse().unwrap()), "{ip}");
         }
@@ -112,13 +138,22 @@ mod tests {
     #[test]
     fn g8_an_address_is_a_url_without_secrets_and_its_host_is_public() {
         let long = format!("https://school.example/{}", "x".repeat(limits::URL_CHARS));
-        let never =
-            ["", "school.example", "ftp://school.example/", "https://", "https://u:p@school.example/", "file:///etc", &long];
+        let never = [
+            "",
+            "school.example",
+            "ftp://school.example/",
+            "https://",
+            "https://u:p@school.example/",
+            "file:///etc",
+            &long,
+        ];
         for text in never {
             assert!(check(text, true).is_err() && check(text, false).is_err(), "{text}");
         }
         // 2130706433 and 0x7f.1 are 127.0.0.1 to a browser, and to `url`.
-        for text in ["http://127.0.0.1:8080/", "http://2130706433/", "http://0x7f.1/", "http://[::1]/", "https://10.0.0.1/x"] {
+        for text in
+            ["http://127.0.0.1:8080/", "http://2130706433/", "http://0x7f.1/", "http://[::1]/", "https://10.0.0.1/x"]
+        {
             assert!(check(text, true).is_ok() && check(text, false) == Err(NOT_PUBLIC), "{text}");
         }
         assert!(check("https://school.example/hooks?class=5", false).is_ok());

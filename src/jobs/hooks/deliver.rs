@@ -63,8 +63,7 @@ impl Dispatcher {
         let wait = backoff(before.saturating_add(1));
         let failing = if before == 0 { Duration::ZERO } else { hook.failing_since.map_or(Duration::ZERO, since) };
         let goes_on = self.give_up.is_none_or(|give_up| failing < give_up);
-        let missed =
-            Missed { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
+        let missed = Missed { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
         if self.store.hook_missed(hook.id, lease, &missed).await? && !goes_on {
             tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long and is paused");
         }

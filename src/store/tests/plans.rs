@@ -3,8 +3,7 @@
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
     events, exports, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs, links, logins, overviews,
-    renditions, retention, revisions, sweeps,
-    testing::TestDatabase,
+    renditions, retention, revisions, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
