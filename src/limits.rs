@@ -117,6 +117,49 @@ pub const LINKS_LOOKED_AT: Duration = Duration::from_secs(10);
 /// Life of the ticket that the public page of a shared board gets, for watching and downloading: a school day.
 pub const TICKET_LIFE: Duration = Duration::from_secs(12 * 3600);
 
+// --- talk and leading in class -------------------------------------------------------------------
+
+/// A message in the chat, in characters.
+pub const CHAT_CHARS: usize = 1_000;
+/// A frame that carries people's words, in bytes: a message of the longest kind with every character escaped.
+pub const WORDS_FRAME: usize = 16 * 1024;
+/// Messages that a lesson remembers: repeats of older ones cannot come from a client that is merely reconnecting.
+pub const CHAT_KEPT: usize = 500;
+/// Messages that a newcomer gets with the welcome …
+pub const CHAT_SHOWN: usize = 50;
+/// … and their words in bytes at most: a welcome is one frame.
+pub const CHAT_SHOWN_BYTES: usize = 64 * 1024;
+/// How long the author of a message may change it or take it out; those who lead may take out any.
+pub const CHAT_EDIT_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// Seconds between two messages of one pupil in a slow chat, at most.
+pub const CHAT_SLOW_SECONDS: u64 = 3_600;
+/// A reaction, in bytes: a family of four, or a flag of a region, is one picture of some 28.
+pub const REACTION_BYTES: usize = 32;
+/// What a timer is set to at most, in seconds: a day.
+pub const TIMER_SECONDS: u64 = 24 * 3600;
+/// Options of a poll: what can be told apart on a screen.
+pub const POLL_OPTIONS: usize = 10;
+/// A poll's question, in characters.
+pub const POLL_QUESTION_CHARS: usize = 300;
+/// One of its options, in characters.
+pub const POLL_OPTION_CHARS: usize = 100;
+/// Polls of one lesson, which are kept in memory with their votes …
+pub const POLLS: usize = 100;
+/// … and those that go on at the same time, since a newcomer is told all of them.
+pub const POLLS_OPEN: usize = 10;
+/// People who are brought somewhere by name: more are "everybody".
+pub const BROUGHT: usize = 40;
+/// Class events that wait for their commit; past it they are refused as `unavailable`.
+pub const CLASS_EVENTS_WAITING: usize = 1_024;
+/// Class events in one transaction.
+pub const CLASS_FLUSH: usize = 256;
+/// A class event that is not committed by then is refused as `unavailable`; its repeat finds out.
+pub const CLASS_EVENT_WITHIN: Duration = Duration::from_secs(4);
+/// Time between two frames of laser pointers; the first after a pause goes at once.
+pub const LASER_TICK: Duration = Duration::from_millis(50);
+/// Time between two frames of the view that everybody follows: eyes follow ten a second smoothly.
+pub const LEAD_VIEW_TICK: Duration = Duration::from_millis(100);
+
 // --- share links ----------------------------------------------------------------------------------
 
 /// Days that a link may live at most, ten years; 0 is for ever.

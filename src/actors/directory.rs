@@ -12,7 +12,9 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{AskOverview, ClassroomActor, ENDED, Overview, Reread, Reveal};
+use crate::actors::classroom::{
+    Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal,
+};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
     Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
@@ -20,6 +22,7 @@ use crate::actors::messages::{
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use crate::domain::budget::{self, Sizes};
+use crate::domain::classroom::{Ask, Refused};
 use crate::domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::domain::rate::Rates;
@@ -345,6 +348,26 @@ impl Directory {
     pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<Overview> {
         let actor = self.locate_session(classroom, session)?;
         tokio::time::timeout(APPLY_DEADLINE, actor.send(AskOverview)).await.ok()?.ok()
+    }
+
+    /// Asks for something in a lesson, as its sockets do; returns when it has happened and is committed.
+    ///
+    /// # Errors
+    /// Why it did not. `unavailable` may have happened all the same: a repeat finds out.
+    pub async fn ask_class(
+        &self,
+        (classroom, session): (ClassroomId, SessionId),
+        (user, name): (UserId, Arc<str>),
+        ask: Ask,
+    ) -> Result<Answer, Refused> {
+        let unavailable = Refused::until("unavailable", "this cannot be kept right now", RETRY);
+        let actor = self.locate_session(classroom, session).ok_or(unavailable)?;
+        let (reply, heard) = oneshot::channel();
+        actor.do_send(Asked { user, name, ask, reply });
+        match tokio::time::timeout(limits::SAVE_DEADLINE, heard).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(unavailable),
+        }
     }
 
     async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {

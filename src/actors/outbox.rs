@@ -47,6 +47,8 @@ struct Queue {
     told: Option<Rev>,
     /// What is kept of a reader that fell behind.
     behind: Option<Box<Behind>>,
+    /// The class's slot beside the board's: lasers and the leader's view.
+    lead: Option<Arc<[Payload]>>,
     closing: Option<Close>,
     severed: bool,
 }
@@ -157,12 +159,24 @@ impl Outbox {
         self.0.waker.wake();
     }
 
+    /// The same for the class's own slot.
+    pub fn offer_lead(&self, moved: &Arc<[Payload]>, everything: impl FnOnce() -> Arc<[Payload]>) {
+        let mut queue = self.queue();
+        if queue.closing.is_some() || moved.is_empty() {
+            return;
+        }
+        let occupied = queue.lead.is_some();
+        queue.lead = Some(if occupied { everything() } else { moved.clone() });
+        drop(queue);
+        self.0.waker.wake();
+    }
+
     /// Closes after what is in the lane, with `bye` as its last frame.
     pub fn close(&self, close: Close, bye: Option<Payload>) {
         let mut queue = self.queue();
         if queue.closing.is_none() {
             queue.closing = Some(close);
-            queue.slot = None;
+            (queue.slot, queue.lead) = (None, None);
             queue.behind = None;
             queue.lane.extend(bye.map(|frame| Waiting { frame, kind: Kind::Plain }));
         }
@@ -218,7 +232,8 @@ impl Outbox {
         {
             return Some(Next::Drained);
         }
-        queue.slot.take().map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
+        let latest = queue.slot.take().or_else(|| queue.lead.take());
+        latest.map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
     }
 }
 
@@ -266,7 +281,7 @@ impl Queue {
         self.lane = VecDeque::new();
         self.lane_bytes = 0;
         self.exempt = 0;
-        self.slot = None;
+        (self.slot, self.lead) = (None, None);
         self.behind = None;
         self.closing = Some(Close::SlowReader);
         self.severed = true;

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod board;
 pub mod budget;
+pub mod classroom;
 pub mod ids;
 pub mod json;
 pub mod rate;

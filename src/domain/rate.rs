@@ -215,6 +215,10 @@ scopes! {
     WsTalk = "ws_talk", Rate::per_second(20);
     /// Bytes of thumbnails that one tutor who watches a class is sent.
     WsFeed = "ws_feed", Rate::per_second(65_536);
+    /// Messages of one user in one lesson's chat.
+    WsChat = "ws_chat", Rate::per_minute(30);
+    /// Reactions, hands and votes of one user in one lesson.
+    WsReact = "ws_react", Rate::per_minute(60);
     /// Frames of any kind after which a socket is flooding: closed with 4429.
     WsFlood = "ws_flood", Rate::per_second(400);
     /// Batches refused as too many after which a user does not listen: closed with 4429.

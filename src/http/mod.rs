@@ -239,6 +239,17 @@ fn table() -> Vec<Endpoint> {
             Classroom,
             "session_ended",
         ),
+        at("/classrooms/{id}/sessions/{sid}/chat").get(classrooms::talk::list).post(classrooms::talk::say).audit_later(
+            "POST",
+            Classroom,
+            "chat_said",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/chat/{seq}").delete(classrooms::talk::take_out).audit(
+            "DELETE",
+            Classroom,
+            "chat_deleted",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/polls").get(classrooms::talk::polls),
         at("/classrooms/{id}/sessions/{sid}/isolate").post(classrooms::isolation::isolate).audit(
             "POST",
             Classroom,

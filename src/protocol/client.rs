@@ -140,7 +140,13 @@ impl ClientFrame {
             return if bytes.len() > limits::PRESENCE_FRAME { Err(Undecodable) } else { presence::read(value) };
         }
         let kind = value.get("t").and_then(Value::as_str).ok_or(Undecodable)?;
-        if kind != "ops" && bytes.len() > limits::PRESENCE_FRAME {
+        let most = match kind {
+            "ops" => usize::MAX,
+            // What carries people's words.
+            "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
+            _ => limits::PRESENCE_FRAME,
+        };
+        if bytes.len() > most {
             return Err(Undecodable);
         }
         Ok(match kind {
@@ -154,7 +160,7 @@ impl ClientFrame {
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
             other => match ClassFrame::read(other, &value) {
                 Some(Ok(frame)) => Self::Class(frame),
-                Some(Err(detail)) => bad(detail),
+                Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
                 None => Self::Unknown(other.chars().take(64).collect::<String>().into()),
             },
         })
@@ -180,17 +186,18 @@ fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
 }
 
 fn ops(value: Value) -> ClientFrame {
-    let Some(id) =
-        value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty() && id.len() <= limits::BATCH_ID_BYTES)
-    else {
-        return bad("ops needs id, a text of 1 to 64 bytes");
-    };
-    let id: Box<str> = id.into();
+    let Some(id) = batch_id(&value) else { return bad("ops needs id, a text of 1 to 64 bytes") };
     let Value::Object(mut fields) = value else { return bad("ops is a map") };
     match fields.remove("ops") {
         Some(list) => ClientFrame::Ops { id, ops: Op::parse_list(list) },
         None => ClientFrame::Bad { detail: "ops needs ops, a list of operations".to_owned(), id: Some(id) },
     }
+}
+
+/// The client's own id of what it says.
+fn batch_id(value: &Value) -> Option<Box<str>> {
+    let id = value.get("id").and_then(Value::as_str);
+    id.filter(|id| !id.is_empty() && id.len() <= limits::BATCH_ID_BYTES).map(Box::from)
 }
 
 /// A coordinate or scale: finite, and of a size that prints shortly; no board is a billion units wide.

@@ -30,6 +30,11 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// No answer within the time that the caller had.
+    pub(crate) fn late(late: tokio::time::error::Elapsed) -> Self {
+        Self::unavailable(late)
+    }
+
     pub(super) fn query(cause: impl Into<Cause>) -> Self {
         Self::Query(cause.into())
     }
@@ -54,6 +59,7 @@ const CONSTRAINTS: &[&str] = &[
     "member_pkey",
     "class_session_pkey",
     "class_session_board",
+    "class_event_pkey",
     "event_pkey",
     "blob_pkey",
     "blob_key",

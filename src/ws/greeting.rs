@@ -106,11 +106,11 @@ impl Greeting {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
         };
-        let (class, board, stands) = match self.door {
-            Door::Board(board) => (None, board, None),
+        let (class, board, stands, heeded) = match self.door {
+            Door::Board(board) => (None, board, None, None),
             Door::Class(classroom, session) => {
                 let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
-                (Some(class), entered.board, Some(entered.class))
+                (Some(class), entered.board, Some(entered.class), Some(entered.heeded))
             }
         };
         let door = match (&class, &watching) {
@@ -129,7 +129,9 @@ impl Greeting {
             class.do_send(Arrived { conn, watch });
         }
         match attached {
-            Ok(board) => Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, outbox, ends, watching }),
+            Ok(board) => {
+                Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, heeded, outbox, ends, watching })
+            }
             Err(close) => {
                 if let Some(class) = class {
                     class.do_send(Leave { conn: self.conn });

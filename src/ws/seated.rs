@@ -2,19 +2,21 @@
 //! Called by `pump` for each message. Never decides a right or applies an operation: the board does.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::Addr;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, Leave, Noticed, Said};
+use crate::actors::classroom::{ClassroomActor, Leave, Looked, Noticed, Said};
 use crate::actors::clock;
 use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
 use crate::domain::ids::ConnId;
-use crate::protocol::client::ClientFrame;
+use crate::protocol::client::{ClientFrame, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::ServerFrame;
@@ -34,6 +36,8 @@ pub(super) struct Seated {
     pub(super) dialect: Dialect,
     pub(super) board: Addr<BoardActor>,
     pub(super) class: Option<Addr<ClassroomActor>>,
+    /// Whether the class follows what is looked at here.
+    pub(super) heeded: Option<Arc<AtomicBool>>,
     pub(super) outbox: Outbox,
     /// How long it may last, and with what it is closed then.
     pub(super) ends: Option<(Duration, Close)>,
@@ -50,7 +54,10 @@ impl Seated {
         };
         match frame {
             ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
-            ClientFrame::View(view) => self.show(Shown::View(view)),
+            ClientFrame::View(view) => {
+                self.pass_on(&view);
+                self.show(Shown::View(view));
+            }
             ClientFrame::Status(status) => {
                 if let Some(class) = &self.class {
                     // May be lost, as everything of this kind.
@@ -87,6 +94,15 @@ impl Seated {
             ClientFrame::Leave => return ControlFlow::Break(Ended::Left),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Lets the class follow, when it does.
+    fn pass_on(&self, view: &View) {
+        let wanted = self.heeded.as_ref().is_some_and(|heeded| heeded.load(Ordering::Relaxed));
+        if let Some(class) = self.class.as_ref().filter(|_| wanted) {
+            // Past the mailbox's bound: the last view must not be the one that is lost, and one socket leads.
+            class.do_send(Looked { conn: self.conn, view: view.clone() });
+        }
     }
 
     fn show(&self, what: Shown) {

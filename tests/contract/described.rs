@@ -104,6 +104,11 @@ impl World {
         if operation.path.contains("{sha256}") {
             ids.insert("{sha256}", self.upload(&thing).await.text("id"));
         }
+        if operation.path.contains("{seq}") {
+            let path = format!("/api/v1/classrooms/{thing}/sessions/{}/chat/", self.lesson.id);
+            let said = self.tutor.post(&path).json(&json!({"text": "Off with it"})).send().await.expect(201).json();
+            ids.insert("{seq}", said["seq"].to_string());
+        }
         ids.insert("{id}", thing.clone());
         if operation.path.contains("{token}") {
             let path = format!("/api/v1/solo/sessions/{thing}/share/");
@@ -225,6 +230,7 @@ async fn x2_errors_have_the_bodies_and_headers_that_are_described() {
     let id = "0190b2c4-7d1e-7f6a-9b3c-2f5d8e7a1c40";
     for operation in operations(&document).iter().filter(|operation| operation.is_signed()) {
         let path = operation.path.replace("{id}", id).replace("{sid}", id).replace("{user}", id).replace("{rev}", "0");
+        let path = path.replace("{seq}", "1");
         let answer = app.stranger().call(operation.method.clone(), &path).send().await.expect(401);
         holds("unauthorized", &answer);
     }

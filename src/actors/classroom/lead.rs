@@ -2,13 +2,66 @@
 //! Never touches a document: boards do.
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::ClassroomActor;
+use crate::domain::classroom::{Ask, Refused, Who};
 use crate::domain::ids::ConnId;
-use crate::protocol::class::LeadFrame;
+use crate::domain::rate::Scope;
+use crate::protocol::class::{Laser, LeadFrame};
+use crate::protocol::client::View;
+
+const NOT_YOURS: Refused = Refused::new("forbidden", "only those who lead this class point with a laser");
+
+/// What somebody looks at, whose view is followed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Looked {
+    /// Their socket.
+    pub conn: ConnId,
+    /// What they look at.
+    pub view: View,
+}
 
 impl ClassroomActor {
-    pub(super) fn lead_said(&mut self, _: ConnId, frame: LeadFrame, _: &mut Context<Self>) {
-        match frame {}
+    pub(super) fn lead_said(&mut self, conn: ConnId, frame: LeadFrame, ctx: &mut Context<Self>) {
+        match frame {
+            LeadFrame::Ask(ask) => self.hear(conn, ask, ctx),
+            LeadFrame::Laser(laser) => self.laser(conn, laser, ctx),
+        }
+    }
+
+    fn laser(&mut self, conn: ConnId, laser: Laser, ctx: &mut Context<Self>) {
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
+        if !standing.is_some_and(|standing| Who::new(user, "".into(), standing).leads) {
+            // Any ask will do: it has no id to name.
+            return self.refuse(conn, &Ask::ClearHands, NOT_YOURS);
+        }
+        // Where it points may be lost; that it went out may not.
+        if laser.on && self.budgets.take(user, Scope::WsCursor, self.directory.sizes()).is_err() {
+            return;
+        }
+        self.beam.point(user, laser);
+        self.shine(conn, ctx);
+    }
+
+    /// Tells the sockets of the leader that their view is wanted, and forgets the view of a former one.
+    pub(super) fn heed(&mut self) {
+        let leader = self.events.state.leader();
+        self.beam.follow(leader);
+        self.room.heed(leader);
+    }
+}
+
+impl Handler<Looked> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, looked: Looked, ctx: &mut Context<Self>) {
+        let Some(user) = self.room.seat(looked.conn).map(|seat| seat.user) else { return };
+        if self.events.state.leader() == Some(user) {
+            self.beam.look(user, looked.view);
+            self.shine(looked.conn, ctx);
+        }
     }
 }

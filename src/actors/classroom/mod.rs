@@ -2,28 +2,40 @@
 //! down to its boards. Called by `ws` (entering, speaking, leaving) and `directory` (changes made over REST). Never sees
 //! an operation or a cursor.
 
+mod beam;
 mod boards;
+mod events;
 mod eyes;
 mod isolation;
 mod lead;
+mod notes;
 mod rights;
 mod room;
 mod talk;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::beam::Beam;
+pub use self::events::Answer;
+use self::events::Events;
 use self::eyes::Eyes;
 pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
 pub use self::isolation::Reveal;
+pub use self::lead::Looked;
 use self::room::{Room, Seat};
+pub use self::talk::Asked;
+use self::talk::Budgets;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
+use crate::domain::access::Standing;
+use crate::domain::classroom::{ClassState, Who};
 use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use crate::domain::json::{Object, Value};
 use crate::limits;
@@ -47,6 +59,9 @@ pub struct ClassroomActor {
     known: Result<SessionAccess, Close>,
     room: Room,
     eyes: Eyes,
+    events: Events,
+    beam: Beam,
+    budgets: Budgets,
     used: Duration,
 }
 
@@ -72,6 +87,8 @@ pub struct Entered {
     pub board: BoardId,
     /// How the class stands, for the welcome's `class`: whoever comes late lands where the others are.
     pub class: Arc<Object>,
+    /// Whether what the socket looks at is to be passed on with [`Looked`]; it changes while the socket lives.
+    pub heeded: Arc<AtomicBool>,
 }
 
 /// The socket has its welcome: what was said in class since [`Enter`] follows it.
@@ -127,31 +144,59 @@ impl ClassroomActor {
     #[must_use]
     pub fn new(classroom: ClassroomId, session: SessionId, directory: Directory) -> Self {
         let known = Err(Close::Moved);
-        Self { classroom, session, directory, known, room: Room::default(), eyes: Eyes::default(), used: clock::now() }
+        Self {
+            classroom,
+            session,
+            directory,
+            known,
+            room: Room::default(),
+            eyes: Eyes::default(),
+            events: Events::default(),
+            beam: Beam::default(),
+            budgets: Budgets::default(),
+            used: clock::now(),
+        }
     }
 
-    /// Reads members, rules and status; the mailbox waits, so that nobody is judged by what held before.
+    /// Reads members, rules and status, and at first how the lesson stands; the mailbox waits, so that nobody is judged by
+    /// what held before.
     fn read(&mut self, ctx: &mut Context<Self>, change: Option<Reread>) {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
-        let reading = async move { store.session_access(classroom, session).await };
+        let unread = !self.events.loaded;
+        let reading = async move {
+            let access = store.session_access(classroom, session).await?;
+            let stands = if unread { Some(store.class_state(session).await?) } else { None };
+            Ok((access, stands))
+        };
         ctx.wait(reading.into_actor(self).map(move |read, act, ctx| act.learned(read, change, ctx)));
     }
 
     fn learned(
         &mut self,
-        read: Result<Option<SessionAccess>, StoreError>,
+        read: Result<(Option<SessionAccess>, Option<ClassState>), StoreError>,
         change: Option<Reread>,
         ctx: &mut Context<Self>,
     ) {
         match read {
-            Ok(Some(access)) => {
+            Ok((Some(access), stands)) => {
+                if let Some(state) = stands {
+                    (self.events.state, self.events.loaded) = (state, true);
+                }
+                let now = jiff::Timestamp::now();
                 let known = std::mem::replace(&mut self.known, Ok(access));
+                let changes = match (&known, &self.known) {
+                    (Ok(known), Ok(access)) => notes::changes(known, access, now),
+                    _ => Vec::new(),
+                };
                 self.tell_boards(None);
+                for (note, data) in changes {
+                    self.record(note, None, data, ctx);
+                }
                 if let Some(change) = change {
                     self.push(change, known.ok().map(|known| known.isolated), ctx);
                 }
             }
-            Ok(None) => {
+            Ok((None, _)) => {
                 self.known = Err(Close::NotFound);
                 self.forget(ctx);
             }
@@ -210,16 +255,14 @@ impl ClassroomActor {
     }
 
     /// How the class stands, as a newcomer is told.
-    fn snapshot(&self, access: &SessionAccess) -> Object {
+    fn snapshot(&self, access: &SessionAccess, user: UserId, standing: Standing) -> Object {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
+        let leads = Who::new(user, "".into(), standing).leads;
+        self.events.state.snapshot(&mut class, self.session, user, leads);
+        self.beam.snapshot(&mut class);
         class
-    }
-
-    /// Whether somebody's hand is up.
-    fn hand_is_up(&self, _: UserId) -> bool {
-        false
     }
 
     fn forget(&self, ctx: &mut Context<Self>) {
@@ -233,7 +276,9 @@ impl Actor for ClassroomActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.read(ctx, None);
         ctx.run_interval(HOUSEKEEPING, |act, ctx| {
-            if act.room.is_empty() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER {
+            act.budgets.forget_full();
+            if act.room.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
+            {
                 act.forget(ctx);
                 ctx.stop();
             }
@@ -252,10 +297,13 @@ impl Handler<Enter> for ClassroomActor {
         if !access.rights.live {
             return Err(Declined::Close(Close::SessionEnded));
         }
-        let class = Arc::new(self.snapshot(access));
+        let class = Arc::new(self.snapshot(access, enter.user, standing));
         let board = access.board;
-        self.room.enter(enter.conn, Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox));
-        Ok(Entered { board, class })
+        let seat = Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox);
+        let heeded = seat.heeded.clone();
+        self.room.enter(enter.conn, seat);
+        self.heed();
+        Ok(Entered { board, class, heeded })
     }
 }
 
@@ -264,6 +312,7 @@ impl Handler<Arrived> for ClassroomActor {
 
     fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         self.room.arrived(arrived.conn);
+        self.shine_on(arrived.conn);
         if arrived.watch {
             self.watch(arrived.conn, ctx);
         }
@@ -276,7 +325,11 @@ impl Handler<Leave> for ClassroomActor {
     fn handle(&mut self, leave: Leave, ctx: &mut Context<Self>) {
         self.used = clock::now();
         self.unwatch(leave.conn, ctx);
-        self.room.leave(leave.conn);
+        let Some(left) = self.room.leave(leave.conn) else { return };
+        let stays = self.room.seats().any(|(_, seat)| seat.user == left.user);
+        if !stays && self.beam.put_out(left.user) {
+            self.shine(leave.conn, ctx);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -23,13 +24,16 @@ pub(super) struct Seat {
     pub(super) outbox: Outbox,
     /// When they came in.
     pub(super) since: Timestamp,
+    /// Whether what it looks at is wanted here: its person is followed.
+    pub(super) heeded: Arc<AtomicBool>,
     /// What was said before the socket had its welcome; `None` from then on.
     waiting: Option<Vec<Payload>>,
 }
 
 impl Seat {
     pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
-        Self { user, name, role, dialect, outbox, since: Timestamp::now(), waiting: Some(Vec::new()) }
+        let heeded = Arc::default();
+        Self { user, name, role, dialect, outbox, since: Timestamp::now(), heeded, waiting: Some(Vec::new()) }
     }
 
     fn say(&mut self, frame: &Once<'_, '_>) {
@@ -88,5 +92,25 @@ impl Room {
     pub(super) fn tell_all(&mut self, frame: &ServerFrame<'_>, whom: impl Fn(&Seat) -> bool) {
         let frame = Once::new(frame);
         self.seats.values_mut().filter(|seat| whom(seat)).for_each(|seat| seat.say(&frame));
+    }
+
+    /// Offers what moved to the class's slot of each socket that has its welcome, but for the one it came from.
+    pub(super) fn offer(
+        &self,
+        source: Option<ConnId>,
+        mut moved: impl FnMut(Dialect) -> Arc<[Payload]>,
+        mut everything: impl FnMut(Dialect) -> Arc<[Payload]>,
+    ) {
+        let there = self.seats.iter().filter(|(conn, seat)| seat.waiting.is_none() && source != Some(**conn));
+        for (_, seat) in there {
+            seat.outbox.offer_lead(&moved(seat.dialect), || everything(seat.dialect));
+        }
+    }
+
+    /// Lets the sockets of whoever is followed, and no others, pass on what they look at.
+    pub(super) fn heed(&self, leader: Option<UserId>) {
+        for seat in self.seats.values() {
+            seat.heeded.store(Some(seat.user) == leader, Ordering::Relaxed);
+        }
     }
 }

@@ -1,14 +1,121 @@
 //! Talk: hands, reactions, chat, timers, polls. Turns of the classroom actor.
 //! Never touches a document: boards do.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use super::ClassroomActor;
-use crate::domain::ids::ConnId;
+use super::events::{Answer, From, Intent, UNAVAILABLE};
+use crate::actors::clock;
+use crate::actors::meters::budget_hit;
+use crate::domain::budget::Sizes;
+use crate::domain::classroom::{Ask, Chat, Refused};
+use crate::domain::ids::{ConnId, UserId};
+use crate::domain::rate::{Bucket, Scope, Verdict};
 use crate::protocol::class::TalkFrame;
 
+/// Something that is asked for over REST.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Asked {
+    /// Who.
+    pub user: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// What.
+    pub ask: Ask,
+    /// Hears what it came to.
+    pub reply: oneshot::Sender<Result<Answer, Refused>>,
+}
+
+/// What people may still say, by person; kept a while after they left, so that reconnecting refills nothing.
+#[derive(Default)]
+pub(super) struct Budgets(HashMap<(UserId, Scope), Bucket>);
+
+impl Budgets {
+    pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &Sizes) -> Result<(), Duration> {
+        let size = sizes.of(scope);
+        match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
+            Verdict::Pass { .. } => Ok(()),
+            Verdict::Wait(wait) => {
+                budget_hit(scope);
+                Err(wait)
+            }
+        }
+    }
+
+    pub(super) fn forget_full(&mut self) {
+        let now = clock::now();
+        self.0.retain(|_, bucket| !bucket.is_full(now));
+    }
+}
+
 impl ClassroomActor {
-    pub(super) fn talk_said(&mut self, _: ConnId, frame: TalkFrame, _: &mut Context<Self>) {
-        match frame {}
+    pub(super) fn talk_said(&mut self, conn: ConnId, frame: TalkFrame, ctx: &mut Context<Self>) {
+        self.hear(conn, frame.0, ctx);
+    }
+
+    /// An ask of a socket.
+    pub(super) fn hear(&mut self, conn: ConnId, ask: Ask, ctx: &mut Context<Self>) {
+        let Some(seat) = self.room.seat(conn) else { return };
+        let (user, name) = (seat.user, seat.name.clone());
+        self.take(Intent { from: From::Socket(conn), user, name, ask, older: None }, ctx);
+    }
+
+    /// Takes an ask that its author can afford; one about a message that is no longer remembered waits for its row.
+    fn take(&mut self, intent: Intent, ctx: &mut Context<Self>) {
+        if let Err(wait) = self.afford(intent.user, &intent.ask) {
+            let refused = Refused::until("rate_limited", "that was too much in too short a time", wait);
+            return self.turn_away(intent, refused);
+        }
+        let about = match intent.ask {
+            Ask::ChatEdit { chat, .. } | Ask::ChatDelete { chat } if self.events.state.may_be_older(chat) => chat,
+            _ => return self.ask(intent, ctx),
+        };
+        let (store, session) = (self.directory.store().clone(), self.session);
+        let reading = async move { store.class_messages(session, &[about]).await };
+        ctx.spawn(reading.into_actor(self).map(move |read, act, ctx| match read {
+            Ok(found) => {
+                let older: Option<Chat> = found.into_iter().next();
+                act.ask(Intent { older, ..intent }, ctx);
+            }
+            Err(error) => {
+                tracing::warn!(session = %act.session, %error, "a message could not be read");
+                act.turn_away(intent, UNAVAILABLE);
+            }
+        }));
+    }
+
+    fn turn_away(&mut self, intent: Intent, refused: Refused) {
+        match intent.from {
+            From::Socket(conn) => self.refuse(conn, &intent.ask, refused),
+            From::Rest(reply) => drop(reply.send(Err(refused))),
+            From::Class(_) => {}
+        }
+    }
+
+    /// A repeat of what is known costs nothing.
+    fn afford(&mut self, user: UserId, ask: &Ask) -> Result<(), Duration> {
+        let scope = match ask {
+            Ask::Chat { id, .. } if self.events.state.knows(user, id) => return Ok(()),
+            Ask::Chat { .. } | Ask::ChatEdit { .. } | Ask::ChatDelete { .. } => Scope::WsChat,
+            Ask::Hand { .. } | Ask::React(_) | Ask::Vote { .. } => Scope::WsReact,
+            _ => Scope::WsTalk,
+        };
+        self.budgets.take(user, scope, self.directory.sizes())
+    }
+}
+
+impl Handler<Asked> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: Asked, ctx: &mut Context<Self>) {
+        self.used = clock::now();
+        let Asked { user, name, ask, reply } = asked;
+        self.take(Intent { from: From::Rest(reply), user, name, ask, older: None }, ctx);
     }
 }

@@ -48,7 +48,7 @@ impl Queue {
         }
         self.lane_bytes = kept.iter().map(|waiting| waiting.frame.len()).sum();
         self.lane = kept;
-        self.slot = None;
+        (self.slot, self.lead) = (None, None);
         self.behind = Some(Box::new(behind));
         self.taken.get_or_insert(now);
         slow_reader("behind");

@@ -77,6 +77,8 @@ pub const TABLE: &[Line] = &[
     line(Scope::WsCursor, Holder::User, Spending::Presence, 1, Over::Drop),
     line(Scope::WsCursorFlood, Holder::User, Spending::Presence, 1, Over::Close),
     line(Scope::WsTalk, Holder::User, Spending::Talk, 1, Over::Drop),
+    line(Scope::WsChat, Holder::User, Spending::Talk, 1, Over::Refuse),
+    line(Scope::WsReact, Holder::User, Spending::Talk, 1, Over::Refuse),
     line(Scope::WsOps, Holder::User, Spending::Operations, 4, Over::Refuse),
     line(Scope::WsBytes, Holder::User, Spending::Bytes, 4, Over::Refuse),
     line(Scope::WsRefused, Holder::User, Spending::Refusals, 2, Over::Close),

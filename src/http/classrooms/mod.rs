@@ -8,6 +8,7 @@ pub mod members;
 pub mod overview;
 pub mod sessions;
 mod shapes;
+pub mod talk;
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;

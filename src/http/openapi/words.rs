@@ -17,14 +17,17 @@ use super::areas::{
     saves::Op,
 };
 use crate::limits::{
-    BOARD_PAGES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS,
-    LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, URL_CHARS,
+    BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES,
+    JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS,
+    URL_CHARS,
 };
 
 /// One line of text: no control characters.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 /// The same, and not blank.
 const NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+/// Lines of text, and not blank.
+const WRITTEN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 /// A safe underestimate of "one @ with something fit on both sides".
 const EMAIL: &str = r"^[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$";
 
@@ -54,6 +57,15 @@ words! {
     PersonName = line(PERSON_NAME_CHARS).examples(["Anna"]);
     /// A short word of a client, such as its version.
     Word = text().max_length(Some(CLIENT_WORD_CHARS)).pattern(Some(r"^[^\u0000]*$")).examples(["0.31.2"]);
+    /// What somebody wrote: not blank; of control characters only line ends and tabs.
+    ChatText =
+        text()
+            .min_length(Some(1))
+            .max_length(Some(CHAT_CHARS))
+            .pattern(Some(WRITTEN))
+            .examples(["Which side is the hypotenuse?"]);
+    /// A client's own id of what it says.
+    MessageKey = text().min_length(Some(1)).max_length(Some(BATCH_ID_BYTES)).pattern(Some("^[!-~]+$")).examples(["m-1"]);
     /// A file's name, perhaps empty.
     Line = line(NAME_CHARS).examples(["triangle.png"]);
     /// A line about something, perhaps empty.

@@ -10,6 +10,7 @@ use crate::{
     actors::messages::BoardError,
     domain::{
         board::{OpsError, Refusal},
+        classroom::Refused,
         json::JsonError,
     },
     http::fields::Faults,
@@ -36,6 +37,19 @@ impl From<BoardError> for Problem {
             BoardError::RevMismatch { server_rev } => Self::RevMismatch { server_rev },
             BoardError::Refused(refusal) => Self::Refused(refusal),
             BoardError::Unavailable { retry_after } => Self::Unavailable { wait: retry_after },
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match (refused.code, refused.retry_after) {
+            ("unavailable", Some(wait)) => Self::Unavailable { wait },
+            (_, Some(wait)) => Self::RateLimited { wait, limit: 1 },
+            ("unknown_message" | "unknown_poll", None) => Self::NotFound,
+            ("unknown_user", None) => Self::Invalid(Faults::one("to", "There is nobody like that in this class.")),
+            ("key_reused", None) => Self::Refused(Refusal::KeyReused),
+            (_, None) => Self::Forbidden(refused.detail),
         }
     }
 }

@@ -7,11 +7,12 @@ mod isolation;
 mod lead;
 mod rights;
 mod talk;
+mod words;
 
 pub use boards::BoardsFrame;
 pub use eyes::EyesFrame;
 pub use isolation::IsolationFrame;
-pub use lead::LeadFrame;
+pub use lead::{Laser, LeadFrame};
 pub use rights::RightsFrame;
 pub use talk::TalkFrame;
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod boards;
+mod class_events;
 mod classes;
 mod client_events;
 mod events;

@@ -1,6 +1,8 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::store::{
+    accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
+    events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
     accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
     idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
     testing::TestDatabase,
@@ -32,6 +34,9 @@ const CROWD: &str = "
         SELECT pg_temp.id('class', i / 4), pg_temp.id('account', i), 'student' FROM n;
     INSERT INTO class_session (id, classroom, board, name)
         SELECT pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('board', i), 's' FROM n;
+    INSERT INTO class_event (session, seq, at, kind, author, person, about, data)
+        SELECT pg_temp.id('session', i / 4), i % 4 + 1, now(), (ARRAY['chat', 'hand', 'poll', 'vote'])[i % 4 + 1],
+            pg_temp.id('account', i), pg_temp.id('account', i), 1, '{}' FROM n;
     INSERT INTO event (id, at, category, action, actor, node, link)
         SELECT pg_temp.id('event', i), now(), 'share', 'share_viewed', pg_temp.id('account', i / 4),
             pg_temp.id('board', i / 4), pg_temp.id('link', i / 4) FROM n;
@@ -83,6 +88,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         class_sessions::QUERIES,
         overviews::QUERIES,
         client_events::QUERIES,
+        class_events::QUERIES,
         events::QUERIES,
         isolation::QUERIES,
         event_pages::QUERIES,

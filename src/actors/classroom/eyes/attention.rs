@@ -63,7 +63,7 @@ impl ClassroomActor {
             last,
             ops,
             strokes,
-            hand: self.hand_is_up(user),
+            hand: self.events.state.hand_is_up(user),
             done: self.eyes.done.contains(&user),
         }
     }

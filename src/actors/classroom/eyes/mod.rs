@@ -57,7 +57,7 @@ impl ClassroomActor {
     pub(super) fn watch(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
         let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
         if !self.sees_all(user) {
-            return self.refuse(conn, "forbidden", "only those who lead or assist see the whole class");
+            return self.refuse_watch(conn, "forbidden", "only those who lead or assist see the whole class");
         }
         self.eyes.watchers.insert(conn, Watcher::default());
         self.tell_boards(Some(conn));
@@ -95,7 +95,7 @@ impl ClassroomActor {
             }
             EyesFrame::Attention { stuck_after } => {
                 if !self.sees_all(user) {
-                    return self.refuse(conn, "forbidden", "only those who lead or assist set this");
+                    return self.refuse_watch(conn, "forbidden", "only those who lead or assist set this");
                 }
                 self.eyes.stuck_after = stuck_after;
                 let seconds = Value::from(stuck_after.as_secs());
@@ -169,7 +169,7 @@ impl ClassroomActor {
         standing.is_some_and(|standing| standing.role.sees_all())
     }
 
-    fn refuse(&mut self, conn: ConnId, code: &str, detail: &str) {
+    fn refuse_watch(&mut self, conn: ConnId, code: &str, detail: &str) {
         self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
     }
 }

@@ -17,6 +17,7 @@ pub mod saves;
 mod service;
 mod sharing;
 mod snapshots;
+mod talk;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        talk::Api::openapi(),
         isolation::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),

@@ -1,0 +1,331 @@
+//! The lesson's events: gathered while one transaction is in flight, judged together, numbered, committed, and only then
+//! said. Turns of the classroom actor. Never says what is not committed, and never lets two events have one number.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::{ClassroomActor, SessionAccess};
+use crate::actors::meters::meters;
+use crate::domain::classroom::{
+    Ask, Audience, Chat, ClassState, Frame, Note, Recorded, Refused, Scene, Verdict, What, Who,
+};
+use crate::domain::ids::{ConnId, UserId};
+use crate::domain::json::Object;
+use crate::limits;
+use crate::protocol::server::ServerFrame;
+use crate::store::{CLASS_EVENT, StoreError};
+
+/// How long nothing is tried after the database was away.
+const RETRY: Duration = Duration::from_secs(1);
+pub(super) const UNAVAILABLE: Refused =
+    Refused::until("unavailable", "this cannot be kept right now; nobody was told", RETRY);
+const STRANGER: Refused = Refused::new("forbidden", "you are not in this class");
+
+/// What an ask came to, for whoever asked over REST.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answer {
+    /// Whether it happened now.
+    pub fresh: bool,
+    /// What was told.
+    pub frame: Frame,
+}
+
+/// Somebody's ask on its way.
+pub(super) struct Intent {
+    pub(super) from: From,
+    pub(super) user: UserId,
+    pub(super) name: Arc<str>,
+    pub(super) ask: Ask,
+    /// The message it is about, when that is no longer remembered.
+    pub(super) older: Option<Chat>,
+}
+
+/// By which way it came.
+pub(super) enum From {
+    Socket(ConnId),
+    Rest(oneshot::Sender<Result<Answer, Refused>>),
+    /// From the class itself, which tells it in its own way; by whom it was done, where that is known.
+    Class(Option<UserId>),
+}
+
+enum Outcome {
+    Happened(Box<Recorded>, Vec<(Audience, Frame)>),
+    Already(Frame),
+    Refused(Refused),
+}
+
+/// The events of one lesson.
+#[derive(Default)]
+pub(super) struct Events {
+    /// As committed.
+    pub(super) state: ClassState,
+    /// Whether the rows were read.
+    pub(super) loaded: bool,
+    waiting: VecDeque<Intent>,
+    in_flight: bool,
+    /// Whether there may be rows that are not in `state`: somebody else wrote, or it is not known whether we did.
+    stale: bool,
+    resting: bool,
+}
+
+impl Events {
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && !self.in_flight && !self.stale
+    }
+}
+
+impl ClassroomActor {
+    /// Takes an ask; it is answered when it is decided and, if it happens, committed.
+    pub(super) fn ask(&mut self, intent: Intent, ctx: &mut Context<Self>) {
+        if self.events.waiting.len() >= limits::CLASS_EVENTS_WAITING {
+            self.settle(intent, Outcome::Refused(UNAVAILABLE), &HashSet::new());
+            return;
+        }
+        self.events.waiting.push_back(intent);
+        self.write(ctx);
+    }
+
+    /// Keeps, in the lesson's order, something that was done and told elsewhere in this actor: a lock, a reveal.
+    pub(super) fn record(&mut self, note: Note, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
+        let ask = Ask::Note(note, data);
+        let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
+        self.ask(Intent { from: From::Class(author), user, name: "".into(), ask, older: None }, ctx);
+    }
+
+    fn write(&mut self, ctx: &mut Context<Self>) {
+        if self.events.in_flight || self.events.resting {
+            return;
+        }
+        if self.events.stale {
+            self.catch_up(ctx);
+            return;
+        }
+        while !self.events.waiting.is_empty() {
+            let (settled, draft) = self.judge();
+            let happened = |(_, outcome): &(Intent, Outcome)| match outcome {
+                Outcome::Happened(event, _) => Some((**event).clone()),
+                Outcome::Already(_) | Outcome::Refused(_) => None,
+            };
+            let events: Vec<Recorded> = settled.iter().filter_map(happened).collect();
+            if events.is_empty() {
+                self.settle_all(settled);
+                continue;
+            }
+            self.events.in_flight = true;
+            let (store, session) = (self.directory.store().clone(), self.session);
+            let writing = async move {
+                let append = store.append_class_events(session, &events);
+                timeout(limits::CLASS_EVENT_WITHIN, append).await.unwrap_or_else(|late| Err(StoreError::late(late)))
+            };
+            ctx.spawn(writing.into_actor(self).map(move |written, act, ctx| act.written(settled, draft, written, ctx)));
+            return;
+        }
+    }
+
+    /// Judges what waits, each ask seeing what those before it will have done.
+    fn judge(&mut self) -> (Vec<(Intent, Outcome)>, ClassState) {
+        let mut draft = self.events.state.clone();
+        let count = self.events.waiting.len().min(limits::CLASS_FLUSH);
+        let taken: Vec<Intent> = self.events.waiting.drain(..count).collect();
+        let now = Timestamp::now();
+        let boards = self.known.as_ref().map(all_boards).unwrap_or_default();
+        let judged = |intent: Intent| {
+            let outcome = self.outcome(&mut draft, &intent, &boards, now);
+            (intent, outcome.unwrap_or_else(Outcome::Refused))
+        };
+        let settled = taken.into_iter().map(judged).collect();
+        (settled, draft)
+    }
+
+    fn outcome(
+        &self,
+        draft: &mut ClassState,
+        intent: &Intent,
+        boards: &[crate::domain::ids::BoardId],
+        now: Timestamp,
+    ) -> Result<Outcome, Refused> {
+        let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
+        let at = draft.moment(now);
+        let (what, amended) = if let Ask::Note(note, data) = &intent.ask {
+            (What::Note(*note, data.clone()), None)
+        } else {
+            let standing = access.rights.standing(intent.user, now).ok_or(STRANGER)?;
+            let who = Who::new(intent.user, intent.name.clone(), standing);
+            let scene = Scene {
+                now: at,
+                live: access.rights.live,
+                session: self.session,
+                members: &access.rights.members,
+                boards,
+                older: intent.older.as_ref(),
+            };
+            match draft.decide(&intent.ask, &who, &scene)? {
+                Verdict::Already(frame) => return Ok(Outcome::Already(frame)),
+                Verdict::Happens(what, amended) => (what, amended),
+            }
+        };
+        let author = match (&what, &intent.from) {
+            (_, From::Class(author)) => *author,
+            // Whose vote it is, is nobody's to know.
+            (What::Vote(vote), _) if vote.voter != intent.user.0 => None,
+            _ => Some(intent.user),
+        };
+        let event = Recorded { seq: draft.seq() + 1, at, author, what, amended };
+        draft.apply(&event);
+        let frames = draft.frames(&event, Some(intent.user));
+        Ok(Outcome::Happened(Box::new(event), frames))
+    }
+
+    fn written(
+        &mut self,
+        settled: Vec<(Intent, Outcome)>,
+        draft: ClassState,
+        written: Result<(), StoreError>,
+        ctx: &mut Context<Self>,
+    ) {
+        self.events.in_flight = false;
+        match written {
+            Ok(()) => {
+                self.events.state = draft;
+                self.settle_all(settled);
+                self.heed();
+            }
+            Err(StoreError::Conflict(CLASS_EVENT)) => {
+                // Somebody else has written: everything is judged again on what holds now.
+                self.events.stale = true;
+                for (intent, _) in settled.into_iter().rev() {
+                    self.events.waiting.push_front(intent);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(session = %self.session, %error, "class events could not be written");
+                // It may have been written all the same.
+                self.events.stale = true;
+                let refused = |(intent, _)| (intent, Outcome::Refused(UNAVAILABLE));
+                self.settle_all(settled.into_iter().map(refused).collect());
+            }
+        }
+        self.write(ctx);
+    }
+
+    /// Reads what was written without this actor's knowledge, and says it.
+    fn catch_up(&mut self, ctx: &mut Context<Self>) {
+        self.events.in_flight = true;
+        let (store, session, seq) = (self.directory.store().clone(), self.session, self.events.state.seq());
+        let reading = async move {
+            let read = store.class_events_after(session, seq);
+            timeout(limits::CLASS_EVENT_WITHIN, read).await.unwrap_or_else(|late| Err(StoreError::late(late)))
+        };
+        ctx.spawn(reading.into_actor(self).map(|read, act, ctx| {
+            act.events.in_flight = false;
+            match read {
+                Ok((events, last)) => {
+                    act.events.stale = last > act.events.state.seq();
+                    let leaders = act.leaders();
+                    for event in events {
+                        act.events.state.apply(&event);
+                        for (audience, frame) in act.events.state.frames(&event, None) {
+                            act.tell_class(&audience, &frame, &leaders);
+                        }
+                    }
+                    act.events.state.reach(last);
+                    act.heed();
+                    act.write(ctx);
+                }
+                Err(error) => {
+                    tracing::warn!(session = %act.session, %error, "class events could not be read");
+                    let refused = |intent| (intent, Outcome::Refused(UNAVAILABLE));
+                    let waiting = act.events.waiting.drain(..).map(refused).collect();
+                    act.settle_all(waiting);
+                    act.events.resting = true;
+                    ctx.run_later(RETRY, |act, ctx| {
+                        act.events.resting = false;
+                        act.write(ctx);
+                    });
+                }
+            }
+        }));
+    }
+
+    fn settle_all(&mut self, settled: Vec<(Intent, Outcome)>) {
+        let leaders = self.leaders();
+        for (intent, outcome) in settled {
+            self.settle(intent, outcome, &leaders);
+        }
+    }
+
+    /// Says an outcome to those it is for.
+    fn settle(&mut self, intent: Intent, outcome: Outcome, leaders: &HashSet<UserId>) {
+        let answer = match outcome {
+            Outcome::Happened(_, frames) => {
+                for (audience, frame) in &frames {
+                    self.tell_class(audience, frame, leaders);
+                }
+                let frame = frames.into_iter().next().map(|(_, frame)| frame).unwrap_or_default();
+                Ok(Answer { fresh: true, frame })
+            }
+            Outcome::Already(frame) => {
+                if let From::Socket(conn) = intent.from {
+                    self.room.tell(conn, &ServerFrame::Ready(&frame));
+                }
+                Ok(Answer { fresh: false, frame })
+            }
+            Outcome::Refused(refused) => {
+                meters().refused.increment(1);
+                if let From::Socket(conn) = intent.from {
+                    self.refuse(conn, &intent.ask, refused);
+                }
+                Err(refused)
+            }
+        };
+        if let From::Rest(reply) = intent.from {
+            // Whoever asked may have hung up.
+            let _ = reply.send(answer);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, conn: ConnId, ask: &Ask, refused: Refused) {
+        let id = match ask {
+            Ask::Chat { id, .. } => Some(&**id),
+            Ask::Poll(question) => question.id.as_deref(),
+            _ => None,
+        };
+        let wait = refused.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+        let frame =
+            ServerFrame::Refused { id, code: refused.code, detail: refused.detail, index: None, retry_after_ms: wait };
+        self.room.tell(conn, &frame);
+    }
+
+    fn tell_class(&mut self, audience: &Audience, frame: &Frame, leaders: &HashSet<UserId>) {
+        let hears = |user: UserId| match audience {
+            Audience::All => true,
+            Audience::Leaders => leaders.contains(&user),
+            Audience::Led => !leaders.contains(&user),
+            Audience::Only(users) => users.contains(&user),
+            Audience::WithLeaders(users) => users.contains(&user) || leaders.contains(&user),
+        };
+        self.room.tell_all(&ServerFrame::Ready(frame), |seat| hears(seat.user));
+    }
+
+    /// Those in class who lead at this moment.
+    fn leaders(&self) -> HashSet<UserId> {
+        let Ok(access) = &self.known else { return HashSet::new() };
+        let now = Timestamp::now();
+        let leads = |user: &UserId| {
+            let standing = access.rights.standing(*user, now);
+            standing.is_some_and(|standing| Who::new(*user, "".into(), standing).leads)
+        };
+        self.room.seats().map(|(_, seat)| seat.user).filter(leads).collect()
+    }
+}
+
+fn all_boards(access: &SessionAccess) -> Vec<crate::domain::ids::BoardId> {
+    std::iter::once(access.board).chain(access.others.iter().map(|(board, _)| *board)).collect()
+}

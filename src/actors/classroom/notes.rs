@@ -1,0 +1,120 @@
+//! What changed about a class while it was on, whichever way it was changed: roles, rules, isolation. Kept among the
+//! lesson's events, so that its history has it in order. Used by the classroom actor when it has read the class again.
+//! Never tells anybody: who a change concerns hears it from boards.
+
+use jiff::Timestamp;
+
+use crate::domain::access::{Rule, What};
+use crate::domain::classroom::{Note, fields};
+use crate::domain::ids::UserId;
+use crate::domain::json::{Object, Value};
+use crate::domain::times;
+use crate::store::SessionAccess;
+
+/// The differences between how a class was known and how it is, in a fixed order.
+pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) -> Vec<(Note, Object)> {
+    let mut notes = Vec::new();
+    let mut people: Vec<UserId> = old.rights.members.keys().chain(new.rights.members.keys()).copied().collect();
+    people.sort_unstable();
+    people.dedup();
+    for user in people {
+        let role = new.rights.members.get(&user);
+        if old.rights.members.get(&user) != role {
+            let role = role.map_or(Value::Null, |role| role.name().into());
+            notes.push((Note::Role, fields([("user", whom(Some(user))), ("role", role)])));
+        }
+    }
+    let fresh = new.rights.rules.iter().filter(|rule| !old.rights.rules.contains(rule));
+    notes.extend(fresh.map(|rule| noted(rule, Some(rule.allowed))));
+    // One that was replaced was noted with what took its place, and one that ran out said so when it was made.
+    let gone = old.rights.rules.iter().filter(|rule| {
+        rule.until.is_none_or(|until| until > now)
+            && !new.rights.rules.iter().any(|other| is_about_the_same(rule, other))
+    });
+    notes.extend(gone.map(|rule| noted(rule, None)));
+    if old.isolated != new.isolated {
+        notes.push((Note::Isolate, fields([("on", new.isolated.into())])));
+    }
+    notes
+}
+
+fn is_about_the_same(one: &Rule, other: &Rule) -> bool {
+    (one.session, one.who, one.what, one.until.is_some())
+        == (other.session, other.who, other.what, other.until.is_some())
+}
+
+/// A rule that was made, or (`None`) taken back.
+fn noted(rule: &Rule, allowed: Option<bool>) -> (Note, Object) {
+    let note = if rule.what == What::Enter { Note::Kick } else { Note::Lock };
+    let mut data = fields([
+        ("what", rule.what.name().into()),
+        ("user", whom(rule.who)),
+        ("allowed", allowed.map_or(Value::Null, Value::from)),
+    ]);
+    if let Some(until) = rule.until.filter(|_| allowed.is_some()) {
+        data.insert("until", times::field(until));
+    }
+    (note, data)
+}
+
+fn whom(user: Option<UserId>) -> Value {
+    user.map_or(Value::Null, |user| user.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::{Rights, Role};
+    use crate::domain::ids::BoardId;
+    use uuid::Uuid;
+
+    const ANN: UserId = UserId(Uuid::from_u128(2));
+    const BOB: UserId = UserId(Uuid::from_u128(3));
+
+    fn class(members: &[(UserId, Role)], rules: Vec<Rule>, isolated: bool) -> SessionAccess {
+        let members = members.iter().copied().collect();
+        let rights = Rights { live: true, members, rules, ..Rights::default() };
+        SessionAccess { board: BoardId(Uuid::nil()), isolated, rights, others: Vec::new() }
+    }
+
+    fn rule(who: Option<UserId>, what: What, allowed: bool, until: Option<Timestamp>) -> Rule {
+        Rule { session: true, who, what, allowed, until }
+    }
+
+    fn shown(notes: Vec<(Note, Object)>) -> Vec<String> {
+        let text = |data| String::from_utf8(Value::Object(data).to_canonical()).unwrap();
+        notes.into_iter().map(|(note, data)| format!("{note:?} {}", text(data))).collect()
+    }
+
+    #[test]
+    fn f16_what_changes_about_a_class_is_noted_once() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let later = Timestamp::from_second(1_800_000_060).unwrap();
+        let ran_out = rule(Some(ANN), What::Pen, true, Some(now));
+        let old = class(
+            &[(ANN, Role::Student), (BOB, Role::Student)],
+            vec![rule(None, What::Pen, false, None), ran_out],
+            false,
+        );
+        assert!(changes(&old, &old, now).is_empty());
+        let new = class(
+            &[(ANN, Role::Assistant)],
+            vec![rule(Some(BOB), What::Enter, false, None), rule(Some(ANN), What::Pen, false, Some(later))],
+            true,
+        );
+        let notes = shown(changes(&old, &new, now));
+        assert_eq!(
+            notes,
+            [
+                format!(r#"Role {{"role":"assistant","user":"{ANN}"}}"#),
+                format!(r#"Role {{"role":null,"user":"{BOB}"}}"#),
+                format!(r#"Kick {{"allowed":false,"user":"{BOB}","what":"enter"}}"#),
+                format!(
+                    r#"Lock {{"allowed":false,"until":"2027-01-15T08:01:00.000000Z","user":"{ANN}","what":"pen"}}"#
+                ),
+                r#"Lock {"allowed":null,"user":null,"what":"pen"}"#.to_owned(),
+                r#"Isolate {"on":true}"#.to_owned(),
+            ]
+        );
+    }
+}
