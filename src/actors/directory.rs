@@ -12,9 +12,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{
-    Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal,
-};
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
     Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,

@@ -2,9 +2,7 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
-    events, exports, idempotency, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
-    accounts, assets, blobs, boards, boards_cold, class_sessions, classes, client_events, event_pages, events, exports,
-    idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
+    events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
     testing::TestDatabase,
 };
 
