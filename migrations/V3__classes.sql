@@ -32,7 +32,7 @@ ALTER TABLE class_session ADD COLUMN pupil_template uuid;
 -- Break-out groups of a lesson.
 CREATE TABLE class_team (
     session uuid    NOT NULL REFERENCES class_session ON DELETE CASCADE,
-    team    integer NOT NULL CHECK (team BETWEEN 1 AND 100),
+    team    integer NOT NULL CHECK (team >= 1),       -- never used again in a lesson: its board may hold others' work
     name    text    NOT NULL CHECK (char_length(name) <= 255),
     CONSTRAINT class_team_pkey PRIMARY KEY (session, team)
 );
@@ -76,13 +76,22 @@ CREATE VIEW class_board_reader AS
     SELECT b.board, m.account
     FROM class_board b
     JOIN member m ON m."group" = b.classroom
-    WHERE (b.pupil IS NULL AND b.team IS NULL)
-       OR m.role IN ('tutor', 'assistant')
-       OR b.pupil = m.account
-       OR EXISTS (
-            SELECT FROM class_team_member t
-            WHERE t.session = b.session AND t.account = m.account AND t.team = b.team
-       );
+    WHERE m.role = 'tutor' OR (
+        -- Whoever was sent out sees nothing until they may come back.
+        NOT EXISTS (
+            SELECT FROM class_rule r
+            WHERE r.classroom = b.classroom AND (r.session IS NULL OR r.session = b.session) AND r.account = m.account
+                AND r.what = 'enter' AND NOT r.allowed AND (r.until IS NULL OR r.until > now())
+        ) AND (
+            (b.pupil IS NULL AND b.team IS NULL)
+            OR m.role = 'assistant'
+            OR b.pupil = m.account
+            OR EXISTS (
+                SELECT FROM class_team_member t
+                WHERE t.session = b.session AND t.account = m.account AND t.team = b.team
+            )
+        )
+    );
 
 -- What was said and done in a lesson beside its boards, in order: talk, hands, polls, timers, who leads where. `data` is
 -- bytes and not jsonb: what people write may hold what jsonb changes or refuses.

@@ -59,12 +59,27 @@ pub const PRESENCE_FRAME: usize = 2 * 1024;
 pub const OPS_FRAME: usize = 64 * 1024;
 /// A socket that has not said hello by then is closed with 4408.
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
-/// A WebSocket ping goes out after this much silence from the client …
+/// A WebSocket ping goes out this often; the time until its answer is the connection's quality …
 pub const PING_AFTER: Duration = Duration::from_secs(20);
 /// … and a client silent for this long is gone: a sleeping laptop leaves the roster within 45 s.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(42);
 /// How long a closing socket may take to hear its `bye`.
 pub const BYE_DEADLINE: Duration = Duration::from_secs(3);
+/// A `select` frame, in bytes: a hundred items with ids of the usual 36 characters.
+pub const SELECT_FRAME: usize = 4 * 1024;
+/// Items of one selection.
+pub const SELECTED_ITEMS: usize = 100;
+/// Whoever is back within this time after their last connection ended never left: a page is loaded again within it.
+pub const LEAVE_GRACE: Duration = Duration::from_secs(5);
+/// Whoever sends nothing but pings for this long is idle.
+pub const IDLE_AFTER: Duration = Duration::from_secs(60);
+/// The first ping goes out this long after the welcome, which it should not wait behind.
+pub const PING_FIRST: Duration = Duration::from_secs(2);
+/// A rule about rights that ends by itself does so within a day, in seconds: longer ones are for a class's own rules.
+pub const RULE_SECONDS: u32 = 24 * 3600;
+/// Changes of rights that wait for their turn in one lesson: a tutor's clicks while the database takes a breath.
+pub const RIGHTS_WAITING: usize = 64;
+/// Bytes that wait in a connection's ordered lane before its reader is too slow (close 4508), if it took nothing …
 /// Bytes that wait in a connection's ordered lane before its reader falls behind (close 4508, when what waits are no
 /// operations), if it took nothing …
 pub const OUTBOX_BYTES: usize = 96 * 1024;
@@ -209,6 +224,21 @@ pub const PARK_AFTER: Duration = Duration::from_secs(60);
 pub const REPLAY_ROWS: u32 = 2_000;
 /// … and the bytes of their operations after which a page ends: a long history in bounded memory.
 pub const REPLAY_BYTES: usize = 8 * 1024 * 1024;
+/// Journal rows that one answer about a board's past looks at: a page of a filtered list may be short, and says where to
+/// go on.
+pub const HISTORY_ROWS: i64 = 2_000;
+/// Pasts of boards that are rebuilt for readers at the same time: each may take a whole journal and a state's memory.
+pub const PASTS_AT_ONCE: usize = 4;
+/// Operations in one page of a replay when the caller does not say (contract/boards.md 9) …
+pub const REPLAY_OPS: u32 = 500;
+/// … and at most.
+pub const REPLAY_OPS_MOST: u32 = 2_000;
+/// Items that may be asked for by id in one question about authors.
+pub const AUTHORS_IDS: usize = 500;
+/// Bytes of items in one answer of a comparison: the next one is told where to go on.
+pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
+/// How soon a board that is awake learns that somebody was erased from its past.
+pub const ERASURES_LOOKED_AT: Duration = Duration::from_secs(1);
 /// Jobs that run at the same time on one node; each kind has a bound of its own below this.
 pub const JOBS_AT_ONCE: usize = 4;
 /// A waiting job of another process is noticed within this.
@@ -407,6 +437,8 @@ pub const FEED_EVERY: Duration = Duration::from_millis(400);
 pub const ATTENTION_EVERY: Duration = Duration::from_secs(1);
 /// Boards of one class that a tutor's feed carries.
 pub const FEED_BOARDS: usize = 300;
+/// Boards that a push writes, or a collection reads, at the same time: three hundred that wake at once would be felt.
+pub const PUSHES_AT_ONCE: usize = 8;
 /// Sleeping boards that are read for a feed at the same time.
 pub const FEED_READS: usize = 2;
 /// Somebody who is there and has done nothing for so long is stuck, unless the tutor says otherwise (1 s to an hour).

@@ -12,10 +12,11 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal};
+use crate::actors::classroom::present::Present;
+use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal, Tell};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    Bounced, Dismiss, Drain, Durable, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    Bounced, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
 };
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
@@ -304,6 +305,36 @@ impl Directory {
         Err(unavailable)
     }
 
+    /// Who is in class at this moment; nobody when it sleeps.
+    pub async fn present(&self, classroom: ClassroomId, session: SessionId) -> Vec<UserId> {
+        let class = self.0.sessions.get(&(classroom, session)).map(|door| door.clone());
+        let Some(class) = class else { return Vec::new() };
+        let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(Present)).await;
+        asked.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Looks again and again for boards from whose past somebody was erased, in whatever process, and sends owners away
+    /// who still show what was (SPEC Q10). Never ends.
+    pub async fn watch_erasures(self) {
+        loop {
+            tokio::time::sleep(limits::ERASURES_LOOKED_AT).await;
+            if self.0.boards.is_empty() {
+                continue;
+            }
+            match self.store().recent_erasures().await {
+                Ok(erased) => {
+                    for (board, epoch) in erased {
+                        if let Some(actor) = self.awake(board) {
+                            actor.do_send(Outdated { epoch });
+                        }
+                    }
+                }
+                // Nothing is known then; the fence still keeps an old owner from writing.
+                Err(error) => tracing::warn!(%error, "erasures could not be looked at"),
+            }
+        }
+    }
+
     /// The board was deleted: its sockets close with 4404 and its actor stops. Resolves when it has.
     pub async fn board_deleted(&self, board: BoardId) {
         if let Some(actor) = self.awake(board) {
@@ -314,6 +345,11 @@ impl Directory {
     /// Members or roles of a classroom changed: boards and sockets of its sessions learn it. Resolves when they have,
     /// or after a few seconds; a change that is still on its way then arrives all the same.
     pub async fn members_changed(&self, classroom: ClassroomId) {
+        self.class_changed(classroom, "role").await;
+    }
+
+    /// The same of rules that hold in every session of a class.
+    pub async fn class_changed(&self, classroom: ClassroomId, why: &'static str) {
         let awake: Vec<BoardId> = self.0.boards.iter().map(|board| *board.key()).collect();
         let mut sessions = match self.store().sessions_of_boards(classroom, &awake).await {
             Ok(sessions) => sessions,
@@ -328,7 +364,7 @@ impl Directory {
         sessions.sort_unstable();
         sessions.dedup();
         for session in sessions {
-            self.reread(classroom, session, "role").await;
+            self.reread(classroom, session, why).await;
         }
     }
 
@@ -340,6 +376,13 @@ impl Directory {
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
     pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
         self.reread(classroom, session, ENDED).await;
+    }
+
+    /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
+    pub fn told_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
+        if let Some(actor) = self.0.sessions.get(&lesson) {
+            actor.do_send(Tell { frame });
+        }
     }
 
     /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.

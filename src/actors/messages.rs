@@ -18,6 +18,7 @@ use crate::protocol::class::IsolationFrame;
 use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::{Quality, Selection};
 use crate::store::BoardSession;
 
 // --- sockets -------------------------------------------------------------------------------------
@@ -74,6 +75,8 @@ pub enum Declined {
 pub struct Detach {
     /// The socket.
     pub conn: ConnId,
+    /// Whether its person said goodbye, or was silent for so long that nobody waits any more.
+    pub for_good: bool,
 }
 
 /// Everything that waited for a reader who is behind is written: it can be brought back.
@@ -120,6 +123,12 @@ pub enum Shown {
     View(View),
     /// What is being done.
     Status(Status),
+    /// What is selected.
+    Select(Selection),
+    /// Whether nothing but pings came for a while.
+    Idle(bool),
+    /// How well this connection goes.
+    Quality(Quality),
     /// The colour (presence dialect).
     Color(Arc<str>),
 }
@@ -346,6 +355,14 @@ pub struct Persisted {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Fenced;
+
+/// The board's past was rewritten under this epoch: an owner of an older one shows what is there no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Outdated {
+    /// The epoch of the rewriting.
+    pub epoch: Epoch,
+}
 
 /// Postgres went away, or is back.
 #[derive(Message, Clone, Copy)]

@@ -11,4 +11,5 @@ pub mod messages;
 pub mod meters;
 pub mod outbox;
 pub mod pace;
+pub mod rights;
 pub mod shard;

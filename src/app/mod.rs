@@ -28,6 +28,7 @@ use crate::config::Settings;
 use crate::domain::budget::{self, Sizes};
 use crate::domain::json::Value;
 use crate::domain::rate::Rates;
+use crate::http::Push;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
@@ -179,6 +180,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let ended = sockets.clone();
     links.tell(move |link| ended.link_ended(link));
     actix_rt::spawn(sockets.clone().into_inner().watch_links());
+    actix_rt::spawn(directory.clone().watch_erasures());
     let services = web::Data::new(Services {
         store: store.clone(),
         directory: directory.clone(),
@@ -200,7 +202,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     });
     let listener = listener::bind(settings.bind)?;
     let address = listener.local_addr()?;
-    let runner = upkeep::runner(settings, &store, &vault, jobs)?;
+    let push = Push { directory: directory.clone(), store: store.clone() };
+    let runner = upkeep::runner(settings, &store, &vault, jobs)?.with(push);
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
     let object_origins = web::Data::new(Origins(origins.clone()));
     let server = HttpServer::new(move || {

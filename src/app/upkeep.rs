@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::config::Settings;
-use crate::jobs::{JobStatus, Jobs, Runner, Studio, chores, export::Export, thumbnail::Thumbnail};
+use crate::jobs::{
+    JobStatus, Jobs, Runner, Studio, Work, chores, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
+};
 use crate::limits;
 use crate::render::Renderer;
 use crate::store::Store;
@@ -21,6 +23,7 @@ pub(super) fn runner(settings: &Settings, store: &Store, vault: &Vault, jobs: Jo
     let studio = Studio { store: store.clone(), blobs: vault.blobs().clone(), renderer };
     Ok(Runner::new(store.clone(), vault.clone(), jobs)
         .with_schedule(settings.upkeep)
+        .with(ErasePerson { store: store.clone() })
         .with(Export { studio: studio.clone(), vault: vault.clone() })
         .with(Thumbnail { studio, vault: vault.clone() }))
 }
@@ -30,6 +33,8 @@ pub(super) fn list() {
     for (name, when, about) in chores::listed() {
         println!("{name:<24} {:<22} {about}", when.to_string());
     }
+    let about = "takes a person's work out: {\"account\": …, \"classroom\" or \"board\": …}";
+    println!("{:<24} {:<22} {about}", ErasePerson::KIND, "when asked for");
 }
 
 /// Does one job of the schedule and prints its result, or its error; `false` when it failed.
@@ -40,7 +45,7 @@ pub(super) async fn run_now(
     name: &str,
     params: Option<&str>,
 ) -> Result<bool, Failure> {
-    if !chores::listed().any(|(known, ..)| known == name) {
+    if name != ErasePerson::KIND && !chores::listed().any(|(known, ..)| known == name) {
         return Err(format!("there is no job `{name}`; `m4sh job` lists them").into());
     }
     let params: Value = serde_json::from_str(params.unwrap_or("{}"))?;

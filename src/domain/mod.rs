@@ -4,6 +4,7 @@ pub mod access;
 pub mod board;
 pub mod budget;
 pub mod classroom;
+pub mod history;
 pub mod ids;
 pub mod json;
 pub mod rate;

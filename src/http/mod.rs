@@ -16,12 +16,14 @@ pub mod extract;
 mod eyes;
 mod fields;
 mod health;
+mod history;
 mod once;
 mod openapi;
 pub mod problem;
 mod public;
 mod request_id;
 mod rights;
+mod room;
 mod route;
 mod solo;
 
@@ -39,7 +41,7 @@ use crate::{
 };
 
 pub use audit::EventLog;
-pub use classrooms::invite_code;
+pub use classrooms::{invite_code, push::Push};
 pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
@@ -140,9 +142,16 @@ fn roots() -> Vec<Endpoint> {
     ]
 }
 
-/// Every route of the API, with what its methods leave in the event log. The paths that are called for every stroke
-/// come first.
+/// Every route of the API.
 fn table() -> Vec<Endpoint> {
+    let mut all = own();
+    all.extend(room::table());
+    all
+}
+
+/// The API's own routes, with what its methods leave in the event log. The paths that are called for every stroke
+/// come first.
+fn own() -> Vec<Endpoint> {
     use Category::{Account, Board, Classroom, Share};
     vec![
         at("/solo/sessions/{id}/diff").patch(solo::diff::save).audit_later("PATCH", Board, "board_saved"),
@@ -200,6 +209,13 @@ fn table() -> Vec<Endpoint> {
             "export_deleted",
         ),
         at("/boards/{id}/events").get(activity::of_board),
+        at("/boards/{id}/history").get(history::list::list),
+        at("/boards/{id}/history/at").get(history::state::at_time),
+        at("/boards/{id}/history/diff").get(history::compared::compare),
+        at("/boards/{id}/history/authors").get(history::authors::list),
+        at("/boards/{id}/history/{rev}").get(history::state::at_rev),
+        at("/boards/{id}/history/{rev}/restore").post(history::restore::restore).audit("POST", Board, "board_restored"),
+        at("/boards/{id}/replay").get(history::replay::replay),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics/aggregate").get(diagnostics::aggregate),
@@ -233,12 +249,92 @@ fn table() -> Vec<Endpoint> {
             .get(classrooms::sessions::read)
             .patch(classrooms::sessions::rename)
             .audit("PATCH", Classroom, "session_renamed"),
+        at("/classrooms/{id}/sessions/{sid}/boards")
+            .get(classrooms::boards::list)
+            .post(classrooms::boards::make)
+            .audit("POST", Classroom, "boards_given"),
+        at("/classrooms/{id}/sessions/{sid}/boards/mine").get(classrooms::boards::mine),
+        at("/classrooms/{id}/sessions/{sid}/push").post(classrooms::push::create).audit(
+            "POST",
+            Classroom,
+            "page_pushed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/pushes/{push}").get(classrooms::push::read),
+        at("/classrooms/{id}/sessions/{sid}/pushes/{push}/undo").post(classrooms::push::undo).audit(
+            "POST",
+            Classroom,
+            "push_undone",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/collect").post(classrooms::collect::create).audit(
+            "POST",
+            Board,
+            "pages_collected",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/collects/{collect}/undo").post(classrooms::collect::undo).audit(
+            "POST",
+            Board,
+            "collect_undone",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/groups")
+            .get(classrooms::groups::list)
+            .put(classrooms::groups::divide)
+            .audit("PUT", Classroom, "groups_made")
+            .delete(classrooms::groups::end)
+            .audit("DELETE", Classroom, "groups_ended"),
+        at("/classrooms/{id}/rules").get(classrooms::rules::of_class).post(classrooms::rules::make_in_class).audit(
+            "POST",
+            Classroom,
+            "rule_made",
+        ),
+        at("/classrooms/{id}/rules/{user}/{what}").delete(classrooms::rules::clear_in_class).audit(
+            "DELETE",
+            Classroom,
+            "rule_removed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/rules")
+            .get(classrooms::rules::of_lesson)
+            .post(classrooms::rules::make_in_lesson)
+            .audit("POST", Classroom, "rule_made"),
+        at("/classrooms/{id}/sessions/{sid}/rules/{user}/{what}").delete(classrooms::rules::clear_in_lesson).audit(
+            "DELETE",
+            Classroom,
+            "rule_removed",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/members/{user}/rights")
+            .get(classrooms::rights::read)
+            .put(classrooms::rights::set)
+            .audit("PUT", Classroom, "rights_set"),
+        at("/classrooms/{id}/sessions/{sid}/lock").get(classrooms::rights::locks).post(classrooms::rights::lock).audit(
+            "POST",
+            Classroom,
+            "pens_locked",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/kick").post(classrooms::rights::kick).audit(
+            "POST",
+            Classroom,
+            "member_sent_out",
+        ),
+        at("/classrooms/{id}/sessions/{sid}/role").post(classrooms::rights::role).audit(
+            "POST",
+            Classroom,
+            "member_role_set",
+        ),
         at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
         at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
             "POST",
             Classroom,
             "session_ended",
         ),
+        at("/classrooms/{id}/sessions/{sid}/replay").get(history::lesson::replay),
+        at("/classrooms/{id}/sessions/{sid}/summary").get(history::lesson::summary),
+        at("/classrooms/{id}/sessions/{sid}/timeline").get(history::lesson::timeline),
+        at("/classrooms/{id}/sessions/{sid}/snapshots").get(history::lesson::snapshots),
+        at("/classrooms/{id}/members/{user}/erase").post(classrooms::erasure::ask).audit(
+            "POST",
+            Classroom,
+            "erasure_requested",
+        ),
+        at("/classrooms/{id}/erasures/{job}").get(classrooms::erasure::look),
         at("/classrooms/{id}/sessions/{sid}/chat").get(classrooms::talk::list).post(classrooms::talk::say).audit_later(
             "POST",
             Classroom,

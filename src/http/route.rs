@@ -91,6 +91,8 @@ impl Endpoint {
         get, guard::Any(guard::Get()).or(guard::Head()), ["GET", "HEAD"];
         /// Answers `POST`.
         post, guard::Post(), ["POST"];
+        /// Answers `PUT`.
+        put, guard::Put(), ["PUT"];
         /// Answers `PATCH`.
         patch, guard::Patch(), ["PATCH"];
         /// Answers `DELETE`.

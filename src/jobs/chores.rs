@@ -71,6 +71,7 @@ schedule! {
     reconcile_ledger, When::daily(4, 0), "compares what accounts use with what the ledger says";
     purge_client_events, When::daily(4, 15), "removes old reports of clients";
     purge_events, When::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
+    purge_rules, When::daily(4, 22), "removes rules about rights that have ended";
     purge_jobs, When::daily(4, 25), "removes the rows of the program's own finished jobs";
     orphan_files, When::sundays(4, 30), "removes objects of the store that no row knows";
 }
@@ -154,6 +155,11 @@ async fn purge_events(means: &Means, _: &JobRow) -> Answer {
         None => 0,
     };
     Ok(json!({"saves": saves, "others": others}))
+}
+
+/// They hold no longer whether they are there or not.
+async fn purge_rules(means: &Means, _: &JobRow) -> Answer {
+    Ok(json!({"deleted": remove(means, Aged::Rules, Timestamp::now()).await?}))
 }
 
 async fn purge_jobs(means: &Means, _: &JobRow) -> Answer {

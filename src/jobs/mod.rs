@@ -4,6 +4,7 @@
 
 pub mod chores;
 mod drawing;
+pub mod erase;
 pub mod export;
 mod lease;
 mod runner;

@@ -1,7 +1,8 @@
 //! What brings a reader back that fell behind: everything that it was not told, in one frame.
 //! Made by the board actor, encoded by `server`. Never a part of it: `tail` or `snapshot`, whole.
 
-use super::server::{Content, Person, frame, rev, roster_entry, tail};
+use super::people::{Present, present};
+use super::server::{Content, frame, rev, tail};
 use crate::domain::ids::{Epoch, Rev};
 use crate::domain::json::{Object, Value};
 use bytes::Bytes;
@@ -15,7 +16,7 @@ pub struct CatchUp<'a> {
     /// Everything up to here is committed.
     pub saved: Rev,
     /// Everybody who is there.
-    pub roster: Vec<&'a Person>,
+    pub roster: Vec<Present<'a>>,
     /// The batches after the reader's revision, or the whole document.
     pub content: Content,
 }
@@ -35,7 +36,7 @@ impl CatchUp<'_> {
                 ("epoch", Value::from(self.epoch.0)),
                 ("rev", rev(self.rev)),
                 ("saved", rev(self.saved)),
-                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(roster_entry(one))).collect())),
+                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(present(one))).collect())),
             ],
         )
     }

@@ -9,7 +9,8 @@ use crate::domain::json::{Bounds, Value};
 use crate::limits;
 use crate::protocol::class::ClassFrame;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::{msgpack, presence};
+use crate::protocol::people::Selection;
+use crate::protocol::{msgpack, names, presence};
 
 /// Where a client left a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +100,8 @@ pub enum ClientFrame {
     View(View),
     /// What I do.
     Status(Status),
+    /// What I have selected.
+    Select(Selection),
     /// Answered with the same `n`.
     Ping(Value),
     /// Something for the class.
@@ -142,12 +145,16 @@ impl ClientFrame {
         let kind = value.get("t").and_then(Value::as_str).ok_or(Undecodable)?;
         let most = match kind {
             "ops" => usize::MAX,
+            "select" => limits::SELECT_FRAME,
             // What carries people's words.
             "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
             _ => limits::PRESENCE_FRAME,
         };
         if bytes.len() > most {
             return Err(Undecodable);
+        }
+        if !names::is_known(kind) {
+            return Ok(Self::Unknown(kind.chars().take(64).collect::<String>().into()));
         }
         Ok(match kind {
             "hello" => hello(&value)?,
@@ -157,6 +164,8 @@ impl ClientFrame {
             "status" => {
                 status(&value).map_or_else(|| bad("status needs state: active, idle, typing or away"), Self::Status)
             }
+            "select" => Selection::read(&value)
+                .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
             other => match ClassFrame::read(other, &value) {
                 Some(Ok(frame)) => Self::Class(frame),

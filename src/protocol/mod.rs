@@ -7,7 +7,9 @@ pub mod client;
 pub mod close;
 pub mod dialect;
 pub mod msgpack;
+pub mod names;
 pub mod payload;
+pub mod people;
 pub mod presence;
 pub mod server;
 #[cfg(test)]

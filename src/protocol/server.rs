@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::domain::access::{Can, Role};
+use crate::domain::access::{Role, Standing};
 use crate::domain::board::Entry;
 use crate::domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Bounds, Object, Value};
@@ -16,6 +16,7 @@ use crate::protocol::client::{Status, View};
 use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
+use crate::protocol::people::{Present, Quality, Selection, present, put_standing, roster_entry};
 use crate::protocol::{msgpack, presence};
 
 /// Somebody at a board, as others see them.
@@ -31,6 +32,8 @@ pub struct Person {
     pub color: Arc<str>,
     /// What they are doing.
     pub status: Status,
+    /// How well they are connected, once it is known.
+    pub quality: Option<Quality>,
 }
 
 /// The answer to a hello.
@@ -39,8 +42,8 @@ pub struct Welcome<'a> {
     pub me: &'a Person,
     /// Their socket.
     pub conn: ConnId,
-    /// What they may do here.
-    pub can: Can,
+    /// What they are and may do here.
+    pub standing: Standing,
     /// The board's ownership.
     pub epoch: Epoch,
     /// The board's revision.
@@ -48,7 +51,7 @@ pub struct Welcome<'a> {
     /// Everything up to here is committed.
     pub saved: Rev,
     /// Everybody who is here, the welcomed one included.
-    pub roster: Vec<&'a Person>,
+    pub roster: Vec<Present<'a>>,
     /// The budgets, by name.
     pub budgets: &'a Object,
     /// The class that this board belongs to, and how it stands for those who came in by its door.
@@ -116,8 +119,10 @@ pub enum ServerFrame<'a> {
     Status(&'a Person),
     /// Somebody looks elsewhere.
     View(&'a Person, &'a View),
-    /// My rights changed.
-    Can { can: Can, why: &'a str },
+    /// Somebody has selected something else.
+    Selection(&'a Person, &'a Selection),
+    /// My rights changed, or until when they hold.
+    Can { standing: Standing, why: &'a str },
     /// I am near or over a budget.
     Budget { class: &'a str, left: u32, retry_after_ms: u64, used: f64 },
     /// Whether commits flow to Postgres.
@@ -205,7 +210,9 @@ impl ServerFrame<'_> {
             }
             Self::Left(person) => frame("left", [("user", id(person.user))]),
             Self::Status(person) => {
-                frame("status", [("user", id(person.user)), ("state", person.status.name().into())])
+                let mut fields = frame("status", [("user", id(person.user)), ("state", person.status.name().into())]);
+                put(&mut fields, "quality", person.quality.map(|quality| quality.name().into()));
+                fields
             }
             Self::View(person, view) => {
                 let mut fields = frame(
@@ -215,7 +222,17 @@ impl ServerFrame<'_> {
                 put(&mut fields, "page", view.page.as_deref().map(Value::from));
                 fields
             }
-            Self::Can { can, why } => frame("can", [("can", flags(*can)), ("why", (*why).into())]),
+            Self::Selection(person, selection) => {
+                let mut fields = selection.fields();
+                put(&mut fields, "t", Some("selection".into()));
+                put(&mut fields, "user", Some(id(person.user)));
+                fields
+            }
+            Self::Can { standing, why } => {
+                let mut fields = frame("can", [("why", (*why).into())]);
+                put_standing(&mut fields, *standing);
+                fields
+            }
             Self::Budget { class, left, retry_after_ms, used } => frame(
                 "budget",
                 [
@@ -242,7 +259,7 @@ impl ServerFrame<'_> {
 
     fn presence(&self) -> Option<Object> {
         Some(match self {
-            Self::Welcome(welcome) => presence::sync(welcome.roster.iter().copied()),
+            Self::Welcome(welcome) => presence::sync(welcome.roster.iter().map(|present| present.person)),
             Self::Joined(person) => presence::join(person),
             Self::Left(person) => presence::leave(person),
             Self::View(person, view) => presence::view(person, view),
@@ -257,6 +274,7 @@ impl ServerFrame<'_> {
             | Self::Accepted { .. }
             | Self::Saved(_)
             | Self::Status(_)
+            | Self::Selection(..)
             | Self::Can { .. }
             | Self::Journal { .. }
             | Self::Ended(_)
@@ -273,7 +291,7 @@ impl Welcome<'_> {
         put(&mut me, "role", Some(self.me.role.name().into()));
         put(&mut me, "name", Some((&*self.me.name).into()));
         put(&mut me, "color", Some((&*self.me.color).into()));
-        put(&mut me, "can", Some(flags(self.can)));
+        put_standing(&mut me, self.standing);
         let mut fields = frame(
             "welcome",
             [
@@ -281,7 +299,7 @@ impl Welcome<'_> {
                 ("epoch", Value::from(self.epoch.0)),
                 ("rev", rev(self.rev)),
                 ("saved", rev(self.saved)),
-                ("roster", Value::Array(self.roster.iter().map(|p| Value::Object(roster_entry(p))).collect())),
+                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(present(one))).collect())),
                 ("budgets", Value::Object(self.budgets.clone())),
             ],
         );
@@ -336,13 +354,13 @@ pub(super) fn frame<const N: usize>(kind: &str, fields: [(&str, Value); N]) -> O
     std::iter::once(("t", Value::from(kind))).chain(fields).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn put(fields: &mut Object, key: &str, value: Option<Value>) {
+pub(super) fn put(fields: &mut Object, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         fields.insert(key.to_owned(), value);
     }
 }
 
-fn id(user: UserId) -> Value {
+pub(super) fn id(user: UserId) -> Value {
     user.to_string().into()
 }
 
@@ -354,24 +372,10 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-pub(super) fn roster_entry(person: &Person) -> Object {
-    let mut fields = Object::default();
-    put(&mut fields, "user", Some(id(person.user)));
-    put(&mut fields, "name", Some((&*person.name).into()));
-    put(&mut fields, "role", Some(person.role.name().into()));
-    put(&mut fields, "status", Some(person.status.name().into()));
-    put(&mut fields, "color", Some((&*person.color).into()));
-    fields
-}
-
 fn bye(close: Close, after: Option<Duration>) -> Object {
     let mut fields = frame("bye", [("code", u64::from(close.code()).into()), ("reason", close.reason().into())]);
     put(&mut fields, "retry_after_ms", after.map(|after| millis(after).into()));
     fields
-}
-
-fn flags(can: Can) -> Value {
-    can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Object>().into()
 }
 
 /// A frame and its encodings, each made when the first reader of its dialect asks.
@@ -413,7 +417,7 @@ mod tests {
             ServerFrame::Refused { id: None, code: "forbidden", detail: "no", index: Some(2), retry_after_ms: None },
             ServerFrame::Joined(&me),
             ServerFrame::Bye(Close::Moved),
-            ServerFrame::Can { can: Can::ALL, why: "role" },
+            ServerFrame::Can { standing: Standing::OWNER, why: "role" },
         ];
         for frame in frames {
             let json = frame.encode(Dialect::Json).map(text).unwrap();
@@ -431,11 +435,11 @@ mod tests {
         let welcome = ServerFrame::Welcome(Box::new(Welcome {
             me: &me,
             conn: ConnId(1),
-            can: Can::ALL,
+            standing: Standing::OWNER,
             epoch: Epoch(1),
             rev: Rev(2),
             saved: Rev(2),
-            roster: vec![&me],
+            roster: vec![Present { person: &me, view: None, selection: None, page: None }],
             budgets: &budgets,
             class: None,
             content: Content::State(state.clone()),

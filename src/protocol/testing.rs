@@ -15,6 +15,7 @@ pub(super) fn person() -> Person {
         role: Role::Tutor,
         color: "#112233".into(),
         status: Status::Active,
+        quality: None,
     }
 }
 

@@ -10,13 +10,19 @@ use crate::domain::json::Value;
 use crate::protocol::client::{Cursor, View};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
+use crate::protocol::people::Selection;
 use crate::protocol::presence;
 use crate::protocol::server::{Person, ServerFrame};
 
-/// What moved in one tick, as frames of a dialect: one `cursors` frame, and a `view` each.
+/// What moved in one tick, as frames of a dialect: one `cursors` frame, and a `view` and a `selection` each.
 #[must_use]
-pub fn encode_tick(cursors: &[(&Person, &Cursor)], views: &[(&Person, &View)], dialect: Dialect) -> Arc<[Payload]> {
-    let mut frames = Vec::with_capacity(views.len() + 1);
+pub fn encode_tick(
+    cursors: &[(&Person, &Cursor)],
+    views: &[(&Person, &View)],
+    selections: &[(&Person, &Selection)],
+    dialect: Dialect,
+) -> Arc<[Payload]> {
+    let mut frames = Vec::with_capacity(views.len() + selections.len() + 1);
     if !cursors.is_empty() {
         match dialect {
             Dialect::Json => frames.push(Payload::text(cursors_json(cursors))),
@@ -27,6 +33,7 @@ pub fn encode_tick(cursors: &[(&Person, &Cursor)], views: &[(&Person, &View)], d
         }
     }
     frames.extend(views.iter().filter_map(|(who, view)| ServerFrame::View(who, view).encode(dialect)));
+    frames.extend(selections.iter().filter_map(|(who, what)| ServerFrame::Selection(who, what).encode(dialect)));
     frames.into()
 }
 
@@ -81,12 +88,12 @@ mod tests {
         let me = person();
         let plain = Cursor { x: 1.0, y: 2.5, page: None, tool: None };
         let full = Cursor { x: -0.125, y: 1e7, page: None, tool: Some("p\"en".into()) };
-        let frames = encode_tick(&[(&me, &plain), (&me, &full)], &[], Dialect::Json);
+        let frames = encode_tick(&[(&me, &plain), (&me, &full)], &[], &[], Dialect::Json);
         let user = me.user;
         assert_eq!(
             text(frames[0].clone()),
             format!(r#"{{"t":"cursors","c":[["{user}",1,2.5],["{user}",-0.125,10000000,null,"p\"en"]]}}"#)
         );
-        assert_eq!(encode_tick(&[(&me, &plain), (&me, &full)], &[], Dialect::Presence).len(), 2);
+        assert_eq!(encode_tick(&[(&me, &plain), (&me, &full)], &[], &[], Dialect::Presence).len(), 2);
     }
 }

@@ -169,7 +169,7 @@ fn key(row: &Row) -> Result<BatchKey, StoreError> {
     })
 }
 
-fn entry(row: &Row) -> Result<Entry, StoreError> {
+pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
     let format: i16 = get(row, "format")?;
     if format != FORMAT {
         return Err(StoreError::query(format!("a journal row has format {format}; this program knows {FORMAT}")));

@@ -105,6 +105,8 @@ pub struct SessionAccess {
     pub isolated: bool,
     /// Rights on the shared board.
     pub rights: Rights,
+    /// Whether pupils who come later get a board of their own, and from which board it is copied.
+    pub makes_boards: Option<Option<BoardId>>,
     /// Its other boards, and for whom each is.
     pub others: Vec<(BoardId, BoardFor)>,
 }
@@ -159,7 +161,7 @@ const LIVE: &str = "
     SELECT id, board FROM class_session WHERE classroom = $1 AND status = 'active' ORDER BY created_at DESC, id DESC";
 
 const ACCESS: &str = "
-    SELECT s.board, s.status, s.isolated, NULL::uuid AS pupil, NULL::integer AS team, m.*, r.*
+    SELECT s.board, s.status, s.isolated, s.pupil_boards, s.pupil_template, NULL::uuid AS pupil, NULL::integer AS team, m.*, r.*
     FROM class_session s
     CROSS JOIN LATERAL (
         SELECT array_agg(account) AS accounts, array_agg(role) AS roles FROM member WHERE \"group\" = s.classroom
@@ -287,6 +289,8 @@ impl Store {
             board: BoardId(get(&row, "board")?),
             isolated: get(&row, "isolated")?,
             rights: rows::rights(&row)?,
+            makes_boards: get::<bool>(&row, "pupil_boards")?
+                .then_some(get::<Option<Uuid>>(&row, "pupil_template")?.map(BoardId)),
             others: others.iter().map(other).collect::<Result<_, StoreError>>()?,
         }))
     }

@@ -60,6 +60,8 @@ const CONSTRAINTS: &[&str] = &[
     "class_session_pkey",
     "class_session_board",
     "class_event_pkey",
+    "session_board_pupil",
+    "session_board_team",
     "event_pkey",
     "blob_pkey",
     "blob_key",

@@ -33,6 +33,8 @@ pub enum Aged {
     OwnJobs,
     /// The program's own jobs that had failed by then.
     FailedJobs,
+    /// Rules about rights that had ended by then.
+    Rules,
 }
 
 const EXPORTS: &str = "
@@ -88,6 +90,11 @@ const FAILED_JOBS: &str = "
         FROM unnest($3::text[]) AS k (kind)
         JOIN job j ON j.kind = k.kind AND j.finished_at < $1 AND j.account IS NULL AND j.status = 'failed'
         LIMIT $2
+    ))";
+
+const RULES: &str = "
+    DELETE FROM class_rule WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM class_rule WHERE until < $1 ORDER BY until LIMIT $2
     ))";
 
 /// Nodes with more snapshots than may be; in the order of their ids.
@@ -177,6 +184,7 @@ impl Store {
             Aged::Events => conn.execute(EVENTS, aged).await,
             Aged::OwnJobs => conn.execute(OWN_JOBS, of_kinds).await,
             Aged::FailedJobs => conn.execute(FAILED_JOBS, of_kinds).await,
+            Aged::Rules => conn.execute(RULES, aged).await,
         }
     }
 
@@ -262,4 +270,4 @@ pub(super) const QUERIES: &[&str] = &[DOOMED_JOURNAL, JOURNAL_PURGED, LAST_RUN];
 /// What works on many rows at once. What walks over all snapshots or all that changed lately is not among it.
 #[cfg(test)]
 pub(super) const BATCHES: &[&str] =
-    &[EXPORTS, LINKS, TOKENS, LOGINS, ANSWERS, OWN_JOBS, FAILED_JOBS, TRIM, PURGE_JOURNAL];
+    &[EXPORTS, LINKS, TOKENS, LOGINS, ANSWERS, OWN_JOBS, FAILED_JOBS, RULES, TRIM, PURGE_JOURNAL];

@@ -31,7 +31,9 @@ impl SnapshotOrigin {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The origin with that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Manual, Self::Automatic].into_iter().find(|origin| origin.name() == name)
     }
 }

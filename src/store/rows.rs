@@ -1,7 +1,7 @@
 //! Between Postgres' signed numbers and names and the domain's types. Called by the rest of `store` only.
 //! Never guesses: a row that cannot be read is an error.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use tokio_postgres::{Row, types::FromSql};
@@ -53,8 +53,8 @@ pub(super) fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> R
 pub(super) fn rights(row: &Row) -> Result<Rights, StoreError> {
     Ok(Rights {
         live: word(row, "status", SessionStatus::from_name)? == SessionStatus::Active,
-        members: members(row)?,
-        rules: rules(row)?,
+        members: Arc::new(members(row)?),
+        rules: Arc::new(rules(row)?),
         board: board_for(row)?,
     })
 }

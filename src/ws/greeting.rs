@@ -20,7 +20,7 @@ use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::ws::Sockets;
 use crate::ws::guests::{self, Guest, Line, Watching};
-use crate::ws::seated::Seated;
+use crate::ws::seated::{Pulse, Seated};
 
 /// How often a seat is asked for at a board that had just left memory.
 const LOOK_UPS: usize = 5;
@@ -129,9 +129,17 @@ impl Greeting {
             class.do_send(Arrived { conn, watch });
         }
         match attached {
-            Ok(board) => {
-                Ok(Seated { conn: self.conn, dialect: self.dialect, board, class, heeded, outbox, ends, watching })
-            }
+            Ok(board) => Ok(Seated {
+                conn: self.conn,
+                dialect: self.dialect,
+                board,
+                class,
+                heeded,
+                outbox,
+                ends,
+                watching,
+                pulse: Pulse::new(),
+            }),
             Err(close) => {
                 if let Some(class) = class {
                     class.do_send(Leave { conn: self.conn });

@@ -5,6 +5,7 @@ mod greeting;
 mod guests;
 mod handshake;
 mod logins;
+mod pings;
 mod pump;
 mod seated;
 

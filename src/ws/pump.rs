@@ -25,6 +25,7 @@ use crate::protocol::payload::Payload;
 use crate::protocol::server::ServerFrame;
 use crate::ws::Sockets;
 use crate::ws::greeting::{Greeting, Turned};
+use crate::ws::pings::Pings;
 use crate::ws::seated::{Ended, Seated};
 
 /// Longer than any socket lives, and short enough to be added to an instant.
@@ -52,6 +53,8 @@ pub(super) async fn run(
         heard: Instant::now(),
         ends: None,
         flood: Bucket::default(),
+        pings: Pings::new(),
+        goodbye_said: false,
         who: greeting.as_ref().ok().map(|greeting| greeting.caller()),
         wait: greeting.as_ref().err().and_then(|turned| turned.wait),
         sockets: sockets.clone(),
@@ -99,8 +102,8 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
     };
     wire.ends = seated.ends.map(|(life, close)| (Instant::now() + life.min(FOREVER), close));
     let end = wire.talk(&mut seated).await;
-    // Before the farewell, which a reader that is gone may draw out.
-    seated.leave();
+    // Before the farewell, which a reader that is gone may draw out. One that was silent for so long was waited for.
+    seated.leave(matches!(end, Ok(Close::Timeout)) || wire.goodbye_said);
     match end {
         Ok(close) => Box::pin(wire.farewell(close)).await,
         Err(gone) => Err(gone),
@@ -116,6 +119,9 @@ struct Wire {
     /// When the token or the link ends that is all we know of its bearer, and with what it is closed then.
     ends: Option<(Instant, Close)>,
     flood: Bucket,
+    pings: Pings,
+    /// Whether the client said goodbye in words, not only by closing.
+    goodbye_said: bool,
     /// Who is turned away for a while when this socket floods.
     who: Option<Caller>,
     /// When its client may come back, where that is not what the close code says.
@@ -194,10 +200,15 @@ impl Wire {
                         ControlFlow::Continue(()) => {}
                         ControlFlow::Break(Ended::Close(close)) => return Ok(close),
                         ControlFlow::Break(Ended::Left) => {
+                            self.goodbye_said = true;
                             return Err(self.answer_close(Some(CloseCode::Normal.into())).await);
                         }
                     },
-                    Heard::Control => {}
+                    Heard::Control => {
+                        if let Some(quality) = self.pings.news() {
+                            seated.quality(quality);
+                        }
+                    }
                     Heard::End(close) => return Ok(close),
                 },
                 Event::Silence => {
@@ -208,21 +219,24 @@ impl Wire {
                     if let Some((_, close)) = self.ends.filter(|(ends, _)| *ends <= Instant::now()) {
                         return Ok(close);
                     }
-                    if quiet >= limits::PING_AFTER {
-                        self.control(true, b"").await?;
+                    if let Some(payload) = self.pings.due() {
+                        self.control(true, &payload).await?;
+                        if let Some(quality) = self.pings.news() {
+                            seated.quality(quality);
+                        }
                     }
-                    silence.as_mut().reset(tokio::time::Instant::now() + self.next_look());
+                    let look = seated.rest().map_or_else(|| self.next_look(), |rest| self.next_look().min(rest));
+                    silence.as_mut().reset(tokio::time::Instant::now() + look);
                 }
             }
         }
     }
 
-    /// When to look at the silence again: when the ping is due, or its answer, or the token's end.
+    /// When to look at the silence again: when a ping is due, or has been unanswered for too long, or at the token's end.
     fn next_look(&self) -> Duration {
-        let quiet = self.heard.elapsed();
-        let due = if quiet >= limits::PING_AFTER { limits::SILENCE_LIMIT } else { limits::PING_AFTER };
+        let quiet = limits::SILENCE_LIMIT.saturating_sub(self.heard.elapsed());
         let left = self.ends.map_or(FOREVER, |(ends, _)| ends.saturating_duration_since(Instant::now()));
-        due.saturating_sub(quiet).min(left).max(Duration::from_millis(50))
+        quiet.min(self.pings.wait()).min(left).max(Duration::from_millis(50))
     }
 
     /// Sends a ping or a pong. One for which there is no room for a while is left out: whoever does not read needs none.
@@ -262,7 +276,10 @@ impl Wire {
                 self.control(false, &bytes).await?;
                 Heard::Control
             }
-            AggregatedMessage::Pong(_) => Heard::Control,
+            AggregatedMessage::Pong(bytes) => {
+                self.pings.answered(&bytes);
+                Heard::Control
+            }
             AggregatedMessage::Close(reason) => return Err(self.answer_close(reason).await),
         })
     }

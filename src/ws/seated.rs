@@ -16,9 +16,12 @@ use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::domain::board::OpsError;
 use crate::domain::ids::ConnId;
-use crate::protocol::client::{ClientFrame, View};
+use crate::limits;
+use crate::protocol::class::ClassFrame;
+use crate::protocol::client::{ClientFrame, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::Quality;
 use crate::protocol::server::ServerFrame;
 use crate::ws::guests::Watching;
 
@@ -43,6 +46,20 @@ pub(super) struct Seated {
     pub(super) ends: Option<(Duration, Close)>,
     /// A guest's place, given back with the seat.
     pub(super) watching: Option<Watching>,
+    pub(super) pulse: Pulse,
+}
+
+/// When the client last did anything, and whether it was called idle since.
+pub(super) struct Pulse {
+    last: Duration,
+    idle: bool,
+    said: Status,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self { last: clock::now(), idle: false, said: Status::Active }
+    }
 }
 
 impl Seated {
@@ -52,6 +69,9 @@ impl Seated {
         let Ok(frame) = ClientFrame::decode(bytes, self.dialect) else {
             return ControlFlow::Break(Ended::Close(Close::BadRequest));
         };
+        if !matches!(frame, ClientFrame::Ping(_)) {
+            self.stirred(now);
+        }
         match frame {
             ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
             ClientFrame::View(view) => {
@@ -59,16 +79,18 @@ impl Seated {
                 self.show(Shown::View(view));
             }
             ClientFrame::Status(status) => {
-                if let Some(class) = &self.class {
-                    // May be lost, as everything of this kind.
-                    let _ = class.try_send(Noticed { conn: self.conn, status });
-                }
+                self.pulse.said = status;
+                self.notice(status);
                 self.show(Shown::Status(status));
             }
+            ClientFrame::Select(selection) => self.show(Shown::Select(selection)),
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(Said { conn: self.conn, frame }).await),
-                None => self.refuse(None, "not_in_class", "this is said on the class's own socket", None),
+                None => {
+                    let id = if let ClassFrame::Rights(frame) = &frame { frame.id.as_deref() } else { None };
+                    self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
+                }
             },
             ClientFrame::Join { color: Some(color) } => self.show(Shown::Color(color.into())),
             ClientFrame::Join { color: None } => {}
@@ -94,6 +116,46 @@ impl Seated {
             ClientFrame::Leave => return ControlFlow::Break(Ended::Left),
         }
         ControlFlow::Continue(())
+    }
+
+    fn stirred(&mut self, now: Duration) {
+        self.pulse.last = now;
+        if std::mem::take(&mut self.pulse.idle) {
+            self.notice(self.pulse.said);
+            self.note(Shown::Idle(false));
+        }
+    }
+
+    /// Looks whether the client has rested for so long that it is idle; returns when to look again, if it is not.
+    pub(super) fn rest(&mut self) -> Option<Duration> {
+        let left = limits::IDLE_AFTER.saturating_sub(clock::now().saturating_sub(self.pulse.last));
+        if !left.is_zero() {
+            return Some(left);
+        }
+        if !std::mem::replace(&mut self.pulse.idle, true) {
+            if self.pulse.said != Status::Away {
+                self.notice(Status::Idle);
+            }
+            self.note(Shown::Idle(true));
+        }
+        None
+    }
+
+    /// How well this connection goes.
+    pub(super) fn quality(&self, quality: Quality) {
+        self.note(Shown::Quality(quality));
+    }
+
+    /// What is found out about the client, which is seldom and must not be lost.
+    fn note(&self, what: Shown) {
+        self.board.do_send(Show { conn: self.conn, what });
+    }
+
+    /// The class sees who works, too. May be lost, as everything of this kind.
+    fn notice(&self, status: Status) {
+        if let Some(class) = &self.class {
+            let _ = class.try_send(Noticed { conn: self.conn, status });
+        }
     }
 
     /// Lets the class follow, when it does.
@@ -135,10 +197,10 @@ impl Seated {
         self.board.do_send(Emptied { conn: self.conn });
     }
 
-    /// Gives the seat back.
-    pub(super) fn leave(self) {
+    /// Gives the seat back; `for_good` when nobody waits for its person to come back.
+    pub(super) fn leave(self, for_good: bool) {
         drop(self.watching);
-        self.board.do_send(Detach { conn: self.conn });
+        self.board.do_send(Detach { conn: self.conn, for_good });
         if let Some(class) = self.class {
             class.do_send(Leave { conn: self.conn });
         }

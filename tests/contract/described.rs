@@ -81,6 +81,7 @@ impl World {
         let mut ids = BTreeMap::from([
             ("{sid}", self.lesson.id.clone()),
             ("{user}", self.pupil.id.clone()),
+            ("{what}", "can_export".to_owned()),
             ("{file}", "swagger-ui.css".to_owned()),
         ]);
         let thing = match &operation.path {
@@ -92,6 +93,15 @@ impl World {
             }
             _ => self.board().await,
         };
+        if operation.path.contains("{u}") {
+            // One of its own: some of these end it.
+            let class = Class { id: self.lesson.class.clone(), code: String::new() };
+            ids.extend([("{u}", self.tutor.start_lesson(&class).await.id), ("{version}", "0".to_owned())]);
+        }
+        if operation.path.contains("{job}") {
+            let path = format!("/api/v1/classrooms/{thing}/members/{}/erase/", self.pupil.id);
+            ids.insert("{job}", self.tutor.post(&path).send().await.expect(202).json().text("id"));
+        }
         if operation.path.contains("{rev}") || operation.path.ends_with("/latest/") {
             let path = format!("/api/v1/solo/sessions/{thing}/snapshot/");
             self.tutor.post(&path).send().await.expect(201);
@@ -122,9 +132,54 @@ impl World {
                 leaver.join(&self.class).await;
                 ids.extend([("{id}", self.class.id.clone()), ("{user}", leaver.id)]);
             }
+            "push_page" => drop(self.given(&thing).await),
+            "read_push" | "undo_push" => {
+                let below = self.given(&thing).await;
+                let asked = self.tutor.post(&format!("{below}push/")).json(&json!({"to": "all"})).send().await.expect(202);
+                let push = asked.json().text("push");
+                eventually("a push is done", || async {
+                    let path = format!("{below}pushes/{push}/");
+                    (self.tutor.get(&path).send().await.expect(200).json()["status"] == "completed").then_some(())
+                })
+                .await;
+                ids.insert("{push}", push);
+            }
+            "collect_pages" => drop(self.given(&thing).await),
+            "undo_collect" => {
+                let below = self.given(&thing).await;
+                let asked = self.tutor.post(&format!("{below}collect/")).json(&json!({"from": "all"})).send().await.expect(201);
+                ids.insert("{collect}", asked.json().text("collect"));
+            }
+            "set_rights" => {
+                let path = format!("/api/v1/classrooms/{thing}/members/{}/", self.pupil.id);
+                self.tutor.patch(&path).json(&json!({"role": "student"})).send().await.expect(200);
+            }
+            "remove_class_rule" | "remove_lesson_rule" => {
+                let scope = operation.path.split("/rules/").next().unwrap();
+                let path = format!("{}/rules/", scope.replace("{id}", &thing).replace("{sid}", &self.lesson.id));
+                let rule = json!({"user": self.pupil.id, "what": "can_export", "allowed": false});
+                self.tutor.post(&path).json(&rule).send().await.expect(201);
+            }
             _ => {}
         }
-        ids.iter().fold(operation.path.clone(), |path, (name, id)| path.replace(name, id))
+        let query = match &*operation.id {
+            "read_moment" => "?time=2036-01-31T12:00:00Z",
+            "compare_revisions" => "?from=0",
+            _ => "",
+        };
+        let path = ids.iter().fold(operation.path.clone(), |path, (name, id)| path.replace(name, id));
+        path + query
+    }
+
+    /// A lesson whose shared board has a page, and so has each pupil's own; the path below it.
+    async fn given(&self, class: &str) -> String {
+        let page = json!({"activePageId": "page-1", "pages": [{"id": "page-1", "strokes": [], "assets": []}]});
+        let below = format!("/api/v1/classrooms/{class}/sessions/{}/", self.lesson.id);
+        let shared = format!("/api/v1/solo/sessions/{}/", self.lesson.board);
+        self.tutor.patch(&shared).json(&json!({"state": page})).send().await.expect(200);
+        let body = json!({"for": "everybody", "template_board_id": self.lesson.board});
+        self.tutor.post(&format!("{below}boards/")).json(&body).send().await.expect(201);
+        below
     }
 
     /// A picture on a board.
@@ -144,6 +199,8 @@ impl World {
         let mut body = operation.example()?;
         match &*operation.id {
             "refresh" | "logout" => body["refresh"] = app.pupil("Signed").await.refresh.into(),
+            "lock_pens" | "send_out" | "change_role" => body["user"] = self.pupil.id.clone().into(),
+            "room_kick" | "room_role" => body["user_id"] = self.pupil.id.clone().into(),
             "join_classroom" => body["invite_code"] = self.class.code.clone().into(),
             _ => {}
         }
@@ -230,6 +287,7 @@ async fn x2_errors_have_the_bodies_and_headers_that_are_described() {
     let id = "0190b2c4-7d1e-7f6a-9b3c-2f5d8e7a1c40";
     for operation in operations(&document).iter().filter(|operation| operation.is_signed()) {
         let path = operation.path.replace("{id}", id).replace("{sid}", id).replace("{user}", id).replace("{rev}", "0");
+        let path = path.replace("{u}", id).replace("{job}", id).replace("{version}", "0");
         let path = path.replace("{seq}", "1");
         let answer = app.stranger().call(operation.method.clone(), &path).send().await.expect(401);
         holds("unauthorized", &answer);

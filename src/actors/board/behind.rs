@@ -9,7 +9,7 @@ use crate::actors::meters::slow_reader;
 use crate::actors::outbox::Kind;
 use crate::domain::ids::ConnId;
 use crate::protocol::CatchUp;
-use crate::protocol::server::{Content, Once, Person, ServerFrame};
+use crate::protocol::server::{Content, Once, ServerFrame};
 
 /// What a frame is to a reader that falls behind.
 pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
@@ -21,7 +21,8 @@ pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
         | ServerFrame::Joined(_)
         | ServerFrame::Left(_)
         | ServerFrame::Status(_)
-        | ServerFrame::View(..) => Kind::Passing,
+        | ServerFrame::View(..)
+        | ServerFrame::Selection(..) => Kind::Passing,
         ServerFrame::Welcome(_)
         | ServerFrame::CatchUp(_)
         | ServerFrame::Can { .. }
@@ -42,12 +43,12 @@ impl Awake {
         let Some(seat) = self.seats.get(&conn) else { return };
         let Some(from) = seat.outbox.behind() else { return };
         let (user, dialect, is_guest, eyes) = (seat.user, seat.dialect, seat.is_guest, seat.eyes);
-        let outbox = seat.outbox.clone();
+        let (outbox, apart) = (seat.outbox.clone(), self.keeps_apart(seat));
         let most = self.board.document().byte_len();
         let content = self.content(Some(from), most, dialect, eyes);
         slow_reader(if matches!(content, Content::Tail(_)) { "tail" } else { "snapshot" });
         let rev = self.board.rev();
-        let roster = self.roster_for(user, is_guest);
+        let roster = self.roster_for(user, is_guest, apart);
         let saved = self.durability.durable;
         let missed = ServerFrame::CatchUp(Box::new(CatchUp { epoch: self.epoch, rev, saved, roster, content }));
         let payload = Once::new(&missed).get(dialect).cloned();
@@ -55,14 +56,6 @@ impl Awake {
         if let Some(payload) = payload {
             outbox.caught_up(rev, payload);
         }
-    }
-
-    /// Whom somebody sees at the board. A guest sees nobody but themselves: a link shows a board, not a class.
-    pub(super) fn roster_for(&self, user: crate::domain::ids::UserId, is_guest: bool) -> Vec<&Person> {
-        let people = self.people.values().map(|member| &member.person);
-        let mut roster: Vec<&Person> = people.filter(|person| !is_guest || person.user == user).collect();
-        roster.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
-        roster
     }
 }
 

@@ -7,17 +7,18 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::budgets::Allowance;
+use super::presence::shows_places;
 use super::seats::Member;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Show, Shown};
 use crate::actors::meters::meters;
-use crate::domain::access::Eyes;
 use crate::domain::ids::{ConnId, UserId};
 use crate::domain::rate::Scope;
 use crate::protocol::client::{Cursor, View};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
+use crate::protocol::people::Selection;
 use crate::protocol::server::{Person, ServerFrame};
 use crate::protocol::tick::encode_tick;
 
@@ -26,6 +27,7 @@ use crate::protocol::tick::encode_tick;
 pub(super) struct Tick {
     moved: Vec<UserId>,
     looked: Vec<UserId>,
+    selected: Vec<UserId>,
     /// The only connection that anything came from: it need not hear itself.
     source: Source,
     armed: bool,
@@ -70,12 +72,28 @@ impl Awake {
             }
             Shown::Status(status) => {
                 if self.allow_talk(user)
-                    && let Some(member) = self.people.get_mut(&user)
-                    && std::mem::replace(&mut member.person.status, status) != status
+                    && let Some(seat) = self.seats.get_mut(&conn)
                 {
-                    let person = member.person.clone();
+                    seat.mood.said = status;
                     self.charge_deliveries(&[user], self.seats.len(), clock::now());
-                    self.tell_others(Some(conn), &ServerFrame::Status(&person));
+                    self.refresh(Some(conn), user);
+                }
+            }
+            Shown::Select(selection) => {
+                if self.allow_talk(user) {
+                    self.select(conn, user, selection, ctx);
+                }
+            }
+            Shown::Idle(idle) => {
+                if let Some(seat) = self.seats.get_mut(&conn) {
+                    seat.mood.idle = idle;
+                    self.refresh(None, user);
+                }
+            }
+            Shown::Quality(quality) => {
+                if let Some(seat) = self.seats.get_mut(&conn) {
+                    seat.mood.quality = Some(quality);
+                    self.refresh(None, user);
                 }
             }
             Shown::Color(color) => {
@@ -99,6 +117,7 @@ impl Awake {
     fn point(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
         meters().cursors.increment(1);
         let Some(member) = self.people.get_mut(&user) else { return };
+        note_page(&mut member.page, cursor.page.as_deref());
         member.cursor = Some(cursor);
         if !self.tick.moved.contains(&user) {
             self.tick.moved.push(user);
@@ -108,9 +127,20 @@ impl Awake {
 
     fn look(&mut self, conn: ConnId, user: UserId, view: View, ctx: &mut Context<BoardActor>) {
         let Some(member) = self.people.get_mut(&user) else { return };
+        note_page(&mut member.page, view.page.as_deref());
         member.view = Some(view);
         if !self.tick.looked.contains(&user) {
             self.tick.looked.push(user);
+        }
+        self.arm(conn, ctx);
+    }
+
+    fn select(&mut self, conn: ConnId, user: UserId, selection: Selection, ctx: &mut Context<BoardActor>) {
+        let Some(member) = self.people.get_mut(&user) else { return };
+        note_page(&mut member.page, selection.page.as_deref());
+        member.selection = Some(selection);
+        if !self.tick.selected.contains(&user) {
+            self.tick.selected.push(user);
         }
         self.arm(conn, ctx);
     }
@@ -148,15 +178,18 @@ impl Awake {
         self.charge_deliveries(&moved, others, now);
         self.charge_deliveries(&looked, others, now);
         let source = std::mem::take(&mut self.tick.source);
+        let selected = std::mem::take(&mut self.tick.selected);
         let people = &self.people;
+        let shown = |apart: bool| move |member: &&Member| shows_places(member, apart);
+        // Once for those who are told of everybody, and once for those who are kept apart from pupils.
         let isolated = self.access.is_isolated();
-        // Where pupils' work is hidden from one another, so is where they are; those who see all hide nothing here.
-        let shown = |apart: bool| move |member: &&Member| !apart || member.person.role.sees_all();
         let mut news = [false, true].map(|apart| {
-            let find =
-                |users: &[UserId]| users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect();
-            let (moved, looked): (Vec<_>, Vec<_>) = (find(&moved), find(&looked));
-            Encodings::new(moved.into_iter(), looked.into_iter())
+            let find = |users: &[UserId]| -> Vec<&Member> {
+                // Nobody is kept apart where nothing is hidden.
+                let users = if apart && !isolated { &[] } else { users };
+                users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect()
+            };
+            Encodings::new(&find(&moved), &find(&looked), &find(&selected))
         });
         let mut all = [None, None];
         for (conn, seat) in &self.seats {
@@ -164,16 +197,28 @@ impl Awake {
             if source == Source::One(*conn) {
                 continue;
             }
-            let apart = isolated && seat.eyes != Eyes::All;
+            let apart = self.keeps_apart(seat);
             let (news, all) = (&mut news[usize::from(apart)], &mut all[usize::from(apart)]);
             if news.is_empty() {
                 continue;
             }
             seat.outbox.offer(&news.get(seat.dialect), || {
-                let people = || people.values().filter(shown(apart));
-                all.get_or_insert_with(|| Encodings::new(people(), people())).get(seat.dialect)
+                let everybody = || {
+                    let people: Vec<&Member> = people.values().filter(shown(apart)).collect();
+                    Encodings::new(&people, &people, &people)
+                };
+                all.get_or_insert_with(everybody).get(seat.dialect)
             });
         }
+    }
+}
+
+/// Keeps the page that somebody was last on; a pointer moves often, and its page seldom changes.
+fn note_page(known: &mut Option<Box<str>>, page: Option<&str>) {
+    if let Some(page) = page
+        && known.as_deref() != Some(page)
+    {
+        *known = Some(page.into());
     }
 }
 
@@ -181,24 +226,27 @@ impl Awake {
 struct Encodings<'a> {
     cursors: Vec<(&'a Person, &'a Cursor)>,
     views: Vec<(&'a Person, &'a View)>,
+    selections: Vec<(&'a Person, &'a Selection)>,
     encoded: [Option<Arc<[Payload]>>; 3],
 }
 
 impl<'a> Encodings<'a> {
-    fn new(moved: impl Iterator<Item = &'a Member>, looked: impl Iterator<Item = &'a Member>) -> Self {
+    fn new(moved: &[&'a Member], looked: &[&'a Member], selected: &[&'a Member]) -> Self {
+        let selection = |member: &&'a Member| Some((&member.person, member.selection.as_ref()?));
         Self {
-            cursors: moved.filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
-            views: looked.filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
+            cursors: moved.iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
+            views: looked.iter().filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
+            selections: selected.iter().filter_map(selection).collect(),
             encoded: [None, None, None],
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.cursors.is_empty() && self.views.is_empty()
+        self.cursors.is_empty() && self.views.is_empty() && self.selections.is_empty()
     }
 
     fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {
-        let (cursors, views) = (&self.cursors, &self.views);
-        self.encoded[dialect as usize].get_or_insert_with(|| encode_tick(cursors, views, dialect)).clone()
+        let (cursors, views, selections) = (&self.cursors, &self.views, &self.selections);
+        self.encoded[dialect as usize].get_or_insert_with(|| encode_tick(cursors, views, selections, dialect)).clone()
     }
 }

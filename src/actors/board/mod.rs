@@ -10,6 +10,7 @@ mod cursors;
 mod durability;
 mod load;
 mod peek;
+mod presence;
 mod reveal;
 mod saves;
 mod seats;
@@ -18,6 +19,7 @@ mod turns;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use actix::WeakAddr;
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -26,6 +28,7 @@ use self::audience::{Looked, SharedStates};
 use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
+use self::presence::Leaving;
 use self::seats::{Member, Seat};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
@@ -75,6 +78,9 @@ struct Awake {
     access: Access,
     seats: HashMap<ConnId, Seat>,
     people: HashMap<UserId, Member>,
+    /// Those of them who have no seat any more.
+    leaving: Leaving,
+    me: WeakAddr<BoardActor>,
     budgets: HashMap<UserId, Budgets>,
     /// What all at this board spend together …
     pool: Pool,
@@ -213,8 +219,9 @@ impl Actor for BoardActor {
         ctx.wait(loading.map(|loaded, act, ctx| match loaded {
             Ok(loaded) => {
                 meters().boards.increment(1);
-                act.phase =
-                    Phase::Awake(Box::new(Awake::new(act.id, act.shard.clone(), act.directory.clone(), loaded)));
+                let me = ctx.address().downgrade();
+                let (shard, directory) = (act.shard.clone(), act.directory.clone());
+                act.phase = Phase::Awake(Box::new(Awake::new(act.id, me, shard, directory, loaded)));
                 act.housekeeping = Some(ctx.run_interval(HOUSEKEEPING, |act, ctx| act.house_keep(ctx)));
             }
             Err(error) => {
@@ -226,7 +233,7 @@ impl Actor for BoardActor {
 }
 
 impl Awake {
-    fn new(id: BoardId, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
+    fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
         let access = Access::new(found.access);
         let class_pool = access.class().map(|class| directory.ledger().class(class, clock::now()));
@@ -240,6 +247,8 @@ impl Awake {
             access,
             seats: HashMap::new(),
             people: HashMap::new(),
+            leaving: Leaving::default(),
+            me,
             budgets: HashMap::new(),
             pool: Pool::default(),
             class_pool,

@@ -39,7 +39,8 @@ impl Awake {
                 None => News::Document(self.board.document().clone()),
             }
         });
-        let online = self.people.keys().copied().collect();
+        let online = self.people.values().filter(|member| member.seats > 0);
+        let online = online.map(|member| member.person.user).collect();
         let pulses = self.pulses.iter().map(|(user, pulse)| (*user, *pulse)).collect();
         Peeked { epoch: self.epoch, rev, pages: self.board.document().page_count(), news, pulses, online }
     }

@@ -8,17 +8,19 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::behind::{kind_of, tail_bytes};
+use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::{Can, Eyes, Role, Standing};
+use crate::domain::access::{Eyes, Standing};
 use crate::domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use crate::domain::json::Object;
 use crate::limits;
 use crate::protocol::client::{Cursor, Status, View};
-use crate::protocol::close::Close;
+use crate::protocol::close::{Advice, Close};
 use crate::protocol::dialect::Dialect;
+use crate::protocol::people::Selection;
 use crate::protocol::server::{Content, Once, Person, ServerFrame, Welcome};
 
 /// One connection at the board.
@@ -29,10 +31,12 @@ pub(super) struct Seat {
     pub(super) outbox: Outbox,
     /// Whether it came by a share link: it only watches, and is told nobody's name.
     pub(super) is_guest: bool,
-    /// What its person was last told that they may do.
-    pub(super) can: Can,
+    /// What its person was last told that they are and may do.
+    pub(super) standing: Standing,
     /// Through which eyes it is shown everything.
     pub(super) eyes: Eyes,
+    /// How its client is.
+    pub(super) mood: Mood,
 }
 
 impl Seat {
@@ -53,12 +57,18 @@ impl Seat {
     }
 }
 
-/// One person at the board, with one seat or several.
+/// One person at the board, with one seat or several, or with none for a moment.
 pub(super) struct Member {
     pub(super) person: Person,
+    pub(super) is_guest: bool,
     pub(super) seats: u32,
     pub(super) cursor: Option<Cursor>,
     pub(super) view: Option<View>,
+    pub(super) selection: Option<Selection>,
+    /// The page that they were last on.
+    pub(super) page: Option<Box<str>>,
+    /// Without a seat: when they have left.
+    pub(super) leaves: Option<Duration>,
 }
 
 impl Awake {
@@ -68,10 +78,10 @@ impl Awake {
             return Err(Declined::Close(Close::Moved));
         }
         let rights = match door {
-            Door::Link => Some((Role::Guest, Can::of(Role::Guest, self.access.is_live()))),
-            Door::Board | Door::Class => self.access.standing(user).map(|standing| (standing.role, standing.can)),
+            Door::Link => Some(Standing::GUEST),
+            Door::Board | Door::Class => self.access.standing(user),
         };
-        let Some((role, can)) = rights else {
+        let Some(standing) = rights else {
             // A class may be known to exist; somebody's own board may not (SPEC P2).
             let close = if self.access.class().is_some() { Close::Forbidden } else { Close::NotFound };
             return Err(Declined::Close(close));
@@ -85,30 +95,29 @@ impl Awake {
         }
         let older =
             self.seats.iter().find(|(_, seat)| seat.client == client && seat.user == user).map(|(conn, _)| *conn);
+        let is_guest = door == Door::Link;
         let is_new = !self.people.contains_key(&user);
-        let member = self.people.entry(user).or_insert_with(|| Member {
-            person: Person { user, name, role, color: color_of(user), status: Status::Active },
-            seats: 0,
-            cursor: None,
-            view: None,
+        let member = self.people.entry(user).or_insert_with(|| {
+            let (role, color) = (standing.role, color_of(user));
+            Member::new(Person { user, name, role, color, status: Status::Active, quality: None }, is_guest)
         });
         member.seats += 1;
-        member.person.status = Status::Active;
+        member.leaves = None;
         if let Some(older) = older {
             if let Some(seat) = self.seats.get(&older) {
                 seat.close(Close::Replaced);
             }
-            self.unseat(older);
+            self.unseat(older, false);
         }
-        let is_guest = door == Door::Link;
-        let eyes = Eyes::of(role, user);
-        let seat = Seat { user, client, dialect, outbox, is_guest, can, eyes };
+        let eyes = standing.eyes(user);
+        let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, mood: Mood::new() };
         // The outbox is new, so the one frame fits whatever its size.
         let since = self.looked(user, eyes);
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
         let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
-        let welcome = self.welcome(conn, user, is_guest, can, class, content);
+        let apart = self.keeps_apart(&seat);
+        let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, content);
         seat.say(&Once::new(&welcome));
         drop(welcome);
         if dialect.is_full() {
@@ -125,6 +134,8 @@ impl Awake {
         if is_new {
             let person = self.people[&user].person.clone();
             self.tell_others(Some(conn), &ServerFrame::Joined(&person));
+        } else {
+            self.refresh(None, user);
         }
         Ok(())
     }
@@ -132,17 +143,16 @@ impl Awake {
     fn welcome(
         &self,
         conn: ConnId,
-        user: UserId,
-        is_guest: bool,
-        can: Can,
+        (user, is_guest, apart): (UserId, bool, bool),
+        standing: Standing,
         class: Option<Arc<Object>>,
         content: Content,
     ) -> ServerFrame<'_> {
-        let roster = self.roster_for(user, is_guest);
+        let roster = self.roster_for(user, is_guest, apart);
         ServerFrame::Welcome(Box::new(Welcome {
             me: &self.people[&user].person,
             conn,
-            can,
+            standing,
             epoch: self.epoch,
             rev: self.board.rev(),
             saved: self.durability.durable,
@@ -166,28 +176,31 @@ impl Awake {
         }
     }
 
-    pub(super) fn detach(&mut self, conn: ConnId) {
-        self.unseat(conn);
+    pub(super) fn detach(&mut self, conn: ConnId, for_good: bool) {
+        self.unseat(conn, for_good);
     }
 
-    /// Takes a seat away, and tells the others when its person left with it.
-    fn unseat(&mut self, conn: ConnId) {
-        self.unseat_all(vec![conn]);
-    }
-
-    /// Takes seats away. Telling so may show that further readers are too slow, which lose their seats in turn;
-    /// a loop, since a whole class may stall at once.
-    pub(super) fn unseat_all(&mut self, mut conns: Vec<ConnId>) {
-        while !conns.is_empty() {
-            let left: Vec<Person> = conns.drain(..).filter_map(|conn| self.take_seat(conn)).collect();
-            for person in left {
-                conns.extend(self.push(None, &ServerFrame::Left(&person)));
-            }
+    /// Takes a seat away. Its person leaves with the last one: at once, or after a moment in which they may come back.
+    fn unseat(&mut self, conn: ConnId, for_good: bool) {
+        let Some(user) = self.take_seat(conn) else { return };
+        if self.people.get(&user).is_some_and(|member| member.seats > 0) {
+            self.refresh(None, user);
+        } else if for_good {
+            self.part(user);
+        } else {
+            self.linger(user);
         }
     }
 
-    /// Takes a seat away; returns its person when that was their last one.
-    fn take_seat(&mut self, conn: ConnId) -> Option<Person> {
+    /// Takes the seats of readers away that are too slow; they may come back.
+    pub(super) fn unseat_all(&mut self, conns: Vec<ConnId>) {
+        for conn in conns {
+            self.unseat(conn, false);
+        }
+    }
+
+    /// Takes a seat away; returns whose it was.
+    fn take_seat(&mut self, conn: ConnId) -> Option<UserId> {
         let seat = self.seats.remove(&conn)?;
         meters().seats.decrement(1);
         if seat.outbox.is_severed() {
@@ -195,12 +208,8 @@ impl Awake {
             slow_reader("closed");
             tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, it may come back and resume");
         }
-        let member = self.people.get_mut(&seat.user)?;
-        member.seats -= 1;
-        if member.seats > 0 {
-            return None;
-        }
-        self.people.remove(&seat.user).map(|member| member.person)
+        self.people.get_mut(&seat.user)?.seats -= 1;
+        Some(seat.user)
     }
 
     /// Says a frame to every seat but one; returns those that could not take it. Who comes, goes and how they are is not
@@ -221,7 +230,7 @@ impl Awake {
     /// Says a frame to one seat.
     pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
         if self.seats.get(&conn).is_some_and(|seat| !seat.say(&Once::new(frame))) {
-            self.unseat(conn);
+            self.unseat(conn, false);
         }
     }
 
@@ -244,7 +253,7 @@ impl Awake {
                 Some(wait) => seat.close_for(close, wait),
                 None => seat.close(close),
             }
-            self.unseat(conn);
+            self.unseat(conn, !matches!(close.advice(), Advice::ComeBack(_)));
         }
     }
 
@@ -258,22 +267,24 @@ impl Awake {
                 self.close_seat(conn, Close::Forbidden);
                 continue;
             };
-            let Standing { role, can, .. } = standing;
+            if let Some(member) = self.people.get_mut(&user)
+                && std::mem::replace(&mut member.person.role, standing.role) != standing.role
+            {
+                let person = member.person.clone();
+                self.tell_others(None, &ServerFrame::Joined(&person));
+            }
+            let Some(seat) = self.seats.get_mut(&conn) else { continue };
+            if std::mem::replace(&mut seat.standing, standing) != standing {
+                self.tell(conn, &ServerFrame::Can { standing, why });
+            }
             let eyes = standing.eyes(user);
             if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {
                 // What it was shown is not what it is to be shown now: it comes back, and gets the state anew.
                 self.looked(user, eyes);
                 self.close_seat(conn, Close::Moved);
-                continue;
-            }
-            if let Some(member) = self.people.get_mut(&user) {
-                member.person.role = role;
-            }
-            let Some(seat) = self.seats.get_mut(&conn) else { continue };
-            if std::mem::replace(&mut seat.can, can) != can {
-                self.tell(conn, &ServerFrame::Can { can, why });
             }
         }
+        self.part_strangers();
         self.watch_rights(ctx);
     }
 

@@ -6,7 +6,8 @@ use actix::prelude::*;
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
     AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Emptied, Fenced,
-    JournalState, Observe, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit, Ticket,
+    JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit,
+    Ticket,
 };
 use crate::protocol::close::Close;
 use crate::protocol::server::ServerFrame;
@@ -24,7 +25,7 @@ impl Handler<Detach> for BoardActor {
 
     fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
-            awake.detach(detach.conn);
+            awake.detach(detach.conn, detach.for_good);
         }
     }
 }
@@ -115,6 +116,18 @@ impl Handler<Fenced> for BoardActor {
 
     fn handle(&mut self, _: Fenced, ctx: &mut Context<Self>) {
         if let Phase::Awake(_) = self.phase {
+            self.fenced(ctx);
+        }
+    }
+}
+
+impl Handler<Outdated> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, outdated: Outdated, ctx: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &self.phase
+            && awake.epoch < outdated.epoch
+        {
             self.fenced(ctx);
         }
     }

@@ -1,14 +1,136 @@
-//! Boards of a lesson: one for each pupil, push, collect, groups, and the tutor's eyes. Turns of the classroom actor.
+//! Boards of a lesson: one for each pupil, also for those who come later. Turns of the classroom actor.
 //! Never touches a document: boards do.
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::domain::ids::ConnId;
+use crate::actors::messages::BoardError;
+use crate::domain::access::{BoardFor, Role};
+use crate::domain::ids::{BoardId, ConnId, UserId};
+use crate::domain::json::{Bounds, Object, Value};
 use crate::protocol::class::BoardsFrame;
+use crate::protocol::server::ServerFrame;
+use crate::store::SessionAccess;
+
+/// Say something to everybody in class.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    /// The frame, a small object with `t`.
+    pub frame: serde_json::Value,
+}
+
+impl Handler<Tell> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, tell: Tell, _: &mut Context<Self>) {
+        let read = Value::parse(tell.frame.to_string().as_bytes(), Bounds::default());
+        if let Ok(Value::Object(frame)) = read {
+            self.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+        }
+    }
+}
 
 impl ClassroomActor {
-    pub(super) fn boards_said(&mut self, _: ConnId, frame: BoardsFrame, _: &mut Context<Self>) {
-        match frame {}
+    pub(super) fn boards_said(&mut self, conn: ConnId, frame: BoardsFrame, ctx: &mut Context<Self>) {
+        let BoardsFrame::PupilBoards { on, template } = frame;
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let leads = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
+        if !leads.is_some_and(|standing| standing.role.leads()) {
+            return self.refuse_boards(conn, "forbidden", "only those who lead this class give boards");
+        }
+        let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
+        let giving = async move {
+            if let Some(board) = template {
+                let access = directory.store().board_access(board).await.ok().flatten();
+                let standing = access.and_then(|access| access.standing(user, Timestamp::now()));
+                standing.ok_or(BoardError::NotFound)?;
+            }
+            let blank = directory.blank(template, None).await?;
+            let kept = directory.store().keep_making_boards(lesson, on, template).await;
+            let made = match (kept, on) {
+                (Ok(_), true) => directory.provide_boards(lesson, None, blank).await.map(drop),
+                (kept, _) => kept.map(drop),
+            };
+            made.map_err(|_| BoardError::Unavailable { retry_after: super::RETRY })
+        };
+        // The mailbox waits: what is said next is said after it.
+        ctx.wait(giving.into_actor(self).map(move |given, act, ctx| match given {
+            Ok(()) => act.reread("boards", ctx),
+            Err(BoardError::NotFound) => act.refuse_boards(conn, "not_found", "there is no such board for you"),
+            Err(_) => act.refuse_boards(conn, "unavailable", "boards cannot be made right now"),
+        }));
     }
+
+    /// A pupil who comes in where every pupil has a board, and has none yet, gets one.
+    pub(super) fn provide_for(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Ok(access) = &self.known else { return };
+        let Some(template) = access.makes_boards else { return };
+        if access.rights.members.get(&user) != Some(&Role::Student) || own_board(access, user).is_some() {
+            return;
+        }
+        let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
+        let giving = async move {
+            let blank = directory.blank(template, None).await.ok()?;
+            directory.provide_boards(lesson, Some(&[user]), blank).await.ok()
+        };
+        ctx.spawn(giving.into_actor(self).map(|given, act, ctx| match given {
+            Some(_) => act.reread("boards", ctx),
+            // The next time that they come in it is tried again.
+            None => tracing::warn!(session = %act.session, "a pupil's board could not be made"),
+        }));
+    }
+
+    /// Tells those whose board, or whose group's board, appeared.
+    pub(super) fn tell_new_boards(&mut self, before: &[(BoardId, BoardFor)]) {
+        let Ok(access) = &self.known else { return };
+        let fresh: Vec<(BoardId, BoardFor)> =
+            access.others.iter().filter(|other| !before.contains(other)).cloned().collect();
+        for (board, whose) in fresh {
+            let (kind, users) = match whose {
+                BoardFor::Pupil(pupil) => ("pupil", vec![pupil]),
+                BoardFor::Group(members) => ("group", members),
+                BoardFor::Everybody => continue,
+            };
+            let ids: Vec<Value> = users.iter().map(|user| user.to_string().into()).collect();
+            let frame = Object::from_iter(
+                [
+                    ("t", Value::from("board")),
+                    ("board", board.to_string().into()),
+                    ("kind", kind.into()),
+                    ("users", ids.into()),
+                ]
+                .map(|(key, value)| (key.to_owned(), value)),
+            );
+            self.room.tell_all(&ServerFrame::Ready(&frame), |seat| users.contains(&seat.user));
+        }
+    }
+
+    /// The boards that somebody has to do with, for the welcome's `class`.
+    pub(super) fn boards_of(access: &SessionAccess, user: UserId) -> Object {
+        let mut boards = Object::default();
+        boards.insert("shared", access.board.to_string());
+        if let Some(mine) = own_board(access, user) {
+            boards.insert("mine", mine.to_string());
+        }
+        let group = access
+            .others
+            .iter()
+            .find(|(_, whose)| matches!(whose, BoardFor::Group(members) if members.contains(&user)));
+        if let Some((board, _)) = group {
+            boards.insert("group", board.to_string());
+        }
+        boards.insert("for_each", access.makes_boards.is_some());
+        boards
+    }
+
+    fn refuse_boards(&mut self, conn: ConnId, code: &str, detail: &str) {
+        self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
+    }
+}
+
+fn own_board(access: &SessionAccess, user: UserId) -> Option<BoardId> {
+    access.others.iter().find(|(_, whose)| *whose == BoardFor::Pupil(user)).map(|(board, _)| *board)
 }

@@ -9,6 +9,8 @@ mod eyes;
 mod isolation;
 mod lead;
 mod notes;
+pub mod present;
+mod provide;
 mod rights;
 mod room;
 mod talk;
@@ -21,12 +23,14 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::beam::Beam;
+pub use self::boards::Tell;
 pub use self::events::Answer;
 use self::events::Events;
 use self::eyes::Eyes;
 pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
 pub use self::isolation::Reveal;
 pub use self::lead::Looked;
+use self::rights::Desk;
 use self::room::{Room, Seat};
 pub use self::talk::Asked;
 use self::talk::Budgets;
@@ -34,7 +38,7 @@ use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::Standing;
+use crate::domain::access::{Rights, Standing};
 use crate::domain::classroom::{ClassState, Who};
 use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use crate::domain::json::{Object, Value};
@@ -58,6 +62,7 @@ pub struct ClassroomActor {
     directory: Directory,
     known: Result<SessionAccess, Close>,
     room: Room,
+    desk: Desk,
     eyes: Eyes,
     events: Events,
     beam: Beam,
@@ -150,6 +155,7 @@ impl ClassroomActor {
             directory,
             known,
             room: Room::default(),
+            desk: Desk::default(),
             eyes: Eyes::default(),
             events: Events::default(),
             beam: Beam::default(),
@@ -188,7 +194,11 @@ impl ClassroomActor {
                     (Ok(known), Ok(access)) => notes::changes(known, access, now),
                     _ => Vec::new(),
                 };
+                self.rights_learned(ctx);
                 self.tell_boards(None);
+                if let Ok(known) = &known {
+                    self.tell_new_boards(&known.others);
+                }
                 for (note, data) in changes {
                     self.record(note, None, data, ctx);
                 }
@@ -198,6 +208,7 @@ impl ClassroomActor {
             }
             Ok((None, _)) => {
                 self.known = Err(Close::NotFound);
+                self.dismiss(Close::NotFound);
                 self.forget(ctx);
             }
             Err(error) => {
@@ -222,10 +233,9 @@ impl ClassroomActor {
         let awake: Vec<_> = std::iter::once(shared)
             .chain(others)
             .filter_map(|(board, whose, isolated)| {
-                let mut rights = access.rights.clone();
-                rights.board = whose;
-                let session = BoardSession { classroom: self.classroom, session: self.session, isolated, rights };
-                Some((self.directory.awake(board)?, session))
+                let actor = self.directory.awake(board)?;
+                let rights = Rights { board: whose, ..access.rights.clone() };
+                Some((actor, BoardSession { classroom: self.classroom, session: self.session, isolated, rights }))
             })
             .collect();
         // Only the end itself closes sockets: those who look at an ended lesson's board later may stay.
@@ -242,6 +252,9 @@ impl ClassroomActor {
             let _ = change.applied.send(());
         };
         ctx.spawn(telling.into_actor(self).map(move |(), act, _| {
+            if ended.is_some() {
+                act.dismiss(Close::SessionEnded);
+            }
             if let Some(on) = switched {
                 act.isolation_applied(on);
             }
@@ -259,9 +272,11 @@ impl ClassroomActor {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
+        class.insert("locks", self.locks());
         let leads = Who::new(user, "".into(), standing).leads;
         self.events.state.snapshot(&mut class, self.session, user, leads);
         self.beam.snapshot(&mut class);
+        class.insert("boards".to_owned(), Value::Object(Self::boards_of(access, user)));
         class
     }
 
@@ -313,6 +328,7 @@ impl Handler<Arrived> for ClassroomActor {
     fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         self.room.arrived(arrived.conn);
         self.shine_on(arrived.conn);
+        self.provide_for(arrived.conn, ctx);
         if arrived.watch {
             self.watch(arrived.conn, ctx);
         }

@@ -1,14 +1,168 @@
 //! Rights: locks, roles, single flags, sending somebody out. Turns of the classroom actor.
-//! Never touches a document: boards do.
+//! Never touches a document: boards do. One change is written at a time, in the order in which they were asked for, and
+//! the next is judged by what then holds; meanwhile the actor goes on.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::domain::ids::ConnId;
+use crate::actors::rights::{NotMade, Place};
+use crate::domain::access::{Change, Locks};
+use crate::domain::ids::{ConnId, UserId};
+use crate::domain::json::{Object, Value};
+use crate::domain::times;
+use crate::limits;
 use crate::protocol::class::RightsFrame;
+use crate::protocol::close::Close;
+use crate::protocol::server::ServerFrame;
+
+/// When to ask again for what could not be done now.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Changes that wait for their turn, and what the class was last told.
+#[derive(Default)]
+pub(super) struct Desk {
+    waiting: VecDeque<Asked>,
+    busy: bool,
+    told: Locks,
+    /// When the next lock ends by itself.
+    timer: Option<SpawnHandle>,
+}
+
+struct Asked {
+    conn: ConnId,
+    user: UserId,
+    id: Option<Box<str>>,
+    change: Change,
+}
 
 impl ClassroomActor {
-    pub(super) fn rights_said(&mut self, _: ConnId, frame: RightsFrame, _: &mut Context<Self>) {
-        match frame {}
+    pub(super) fn rights_said(&mut self, conn: ConnId, frame: RightsFrame, ctx: &mut Context<Self>) {
+        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let RightsFrame { id, change } = frame;
+        if self.desk.waiting.len() >= limits::RIGHTS_WAITING {
+            let detail = "too many changes wait already";
+            return self.turn_down(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
+        }
+        self.desk.waiting.push_back(Asked { conn, user, id, change });
+        self.next_change(ctx);
     }
+
+    fn next_change(&mut self, ctx: &mut Context<Self>) {
+        while !self.desk.busy
+            && let Some(asked) = self.desk.waiting.pop_front()
+        {
+            let judged = match &self.known {
+                Ok(access) => asked.change.judge(asked.user, &access.rights, Timestamp::now()).map_err(NotMade::Denied),
+                Err(_) => Err(NotMade::NotFound),
+            };
+            match judged {
+                Ok(()) => self.make(asked, ctx),
+                Err(not) => self.answer(&asked, Err(not)),
+            }
+        }
+    }
+
+    fn make(&mut self, asked: Asked, ctx: &mut Context<Self>) {
+        self.desk.busy = true;
+        let (directory, now) = (self.directory.clone(), Timestamp::now());
+        let place = Place { classroom: self.classroom, session: Some(self.session) };
+        let making = async move {
+            let made = directory.change_rights(place, asked.user, std::slice::from_ref(&asked.change), now).await;
+            (asked, made)
+        };
+        // Not waited for: whoever speaks meanwhile is heard, and the news of this change come by the mailbox.
+        ctx.spawn(making.into_actor(self).map(|(asked, made), act, ctx| {
+            act.desk.busy = false;
+            act.answer(&asked, made);
+            act.next_change(ctx);
+        }));
+    }
+
+    fn answer(&mut self, asked: &Asked, made: Result<(), NotMade>) {
+        let (conn, id) = (asked.conn, asked.id.as_deref());
+        match made {
+            Ok(()) => {
+                if let Some(id) = id {
+                    let kept = Object::from_iter([("t", "kept"), ("id", id)].map(|(key, word)| named(key, word)));
+                    self.room.tell(conn, &ServerFrame::Ready(&kept));
+                }
+            }
+            Err(NotMade::Denied(denied)) => self.turn_down(conn, id, denied.code(), denied.detail(), None),
+            Err(NotMade::NotFound) => self.turn_down(conn, id, "not_found", "this lesson is not there any more", None),
+            Err(NotMade::Store(error)) => {
+                tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
+                self.turn_down(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
+            }
+        }
+    }
+
+    fn turn_down(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
+        let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        self.room.tell(conn, &ServerFrame::Refused { id, code, detail, index: None, retry_after_ms });
+    }
+
+    /// Rights were read: whoever has none here any more goes, and the class hears whose pens are taken.
+    pub(super) fn rights_learned(&mut self, ctx: &mut Context<Self>) {
+        if let Ok(access) = &self.known {
+            let now = Timestamp::now();
+            self.room.admit(|user| access.rights.standing(user, now).map(|standing| standing.role));
+        }
+        self.tell_locks(ctx);
+    }
+
+    /// The lesson is over or gone, and its boards have told those at them: sockets that sit at none go, too.
+    pub(super) fn dismiss(&mut self, close: Close) {
+        self.room.close_all(close);
+    }
+
+    fn tell_locks(&mut self, ctx: &mut Context<Self>) {
+        let Ok(access) = &self.known else { return };
+        let now = Timestamp::now();
+        let locks = access.rights.locks(now);
+        let next = locks.next_end();
+        if locks != self.desk.told {
+            let mut frame = shown(&locks);
+            frame.insert("t", "locks");
+            self.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+            self.desk.told = locks;
+        }
+        if let Some(timer) = self.desk.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.desk.timer = next.map(|end| {
+            let wait = Duration::try_from(end.duration_since(now)).unwrap_or_default();
+            // A moment later than the end itself, so that the rule is over by then.
+            ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
+                act.desk.timer = None;
+                act.tell_locks(ctx);
+            })
+        });
+    }
+
+    /// Whose pens are taken, for a newcomer.
+    pub(super) fn locks(&self) -> Object {
+        shown(&self.desk.told)
+    }
+}
+
+/// Locks as they are told: `{all, until?, users: {user: {locked, until?}}}`.
+fn shown(locks: &Locks) -> Object {
+    let user = |(user, (locked, until)): (&UserId, &(bool, Option<Timestamp>))| {
+        let fields = std::iter::once(named("locked", *locked)).chain(ends(*until));
+        (user.to_string(), Value::Object(fields.collect()))
+    };
+    let users = Value::Object(locks.users.iter().map(user).collect());
+    [named("all", locks.all), named("users", users)].into_iter().chain(ends(locks.until)).collect()
+}
+
+fn ends(until: Option<Timestamp>) -> Option<(String, Value)> {
+    until.map(|until| named("until", times::field(until)))
+}
+
+fn named(key: &str, value: impl Into<Value>) -> (String, Value) {
+    (key.to_owned(), value.into())
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::actors::outbox::Outbox;
 use crate::domain::access::Role;
 use crate::domain::ids::{ConnId, UserId};
+use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::server::{Once, ServerFrame};
@@ -18,7 +19,7 @@ use crate::protocol::server::{Once, ServerFrame};
 pub(super) struct Seat {
     pub(super) user: UserId,
     pub(super) name: Arc<str>,
-    /// What they were when they came in; rights are asked for anew at each frame.
+    /// What they are; rights are asked for anew at each frame.
     pub(super) role: Role,
     pub(super) dialect: Dialect,
     pub(super) outbox: Outbox,
@@ -34,6 +35,10 @@ impl Seat {
     pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
         let heeded = Arc::default();
         Self { user, name, role, dialect, outbox, since: Timestamp::now(), heeded, waiting: Some(Vec::new()) }
+    }
+
+    fn close(&self, close: Close) {
+        self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
     }
 
     fn say(&mut self, frame: &Once<'_, '_>) {
@@ -79,6 +84,22 @@ impl Room {
     /// Everybody's sockets, in no order.
     pub(super) fn seats(&self) -> impl Iterator<Item = (ConnId, &Seat)> {
         self.seats.iter().map(|(conn, seat)| (*conn, seat))
+    }
+
+    /// Gives everybody the role that they have now, and closes the sockets of those who have none here any more. Their
+    /// pumps give the seats back.
+    pub(super) fn admit(&mut self, role: impl Fn(UserId) -> Option<Role>) {
+        for seat in self.seats.values_mut() {
+            match role(seat.user) {
+                Some(role) => seat.role = role,
+                None => seat.close(Close::Forbidden),
+            }
+        }
+    }
+
+    /// Closes every socket.
+    pub(super) fn close_all(&self, close: Close) {
+        self.seats.values().for_each(|seat| seat.close(close));
     }
 
     /// Says a frame to one socket.

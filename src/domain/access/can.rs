@@ -187,6 +187,26 @@ impl Can {
             Role::Viewer | Role::Guest => Self::WATCH,
         }
     }
+
+    /// The most that rules may give to somebody of a role. What shares a board and what changes others' rights follow
+    /// from a role alone: a rule that gave them could be turned against its maker. Viewers are made pupils instead.
+    #[must_use]
+    pub const fn ceiling(role: Role) -> Self {
+        match role {
+            Role::Owner | Role::Tutor => Self::ALL,
+            Role::Assistant => Self { can_share: false, can_manage: false, ..Self::ALL },
+            Role::Student => Self {
+                can_share: false,
+                can_lock: false,
+                can_kick: false,
+                can_end: false,
+                can_manage: false,
+                ..Self::ALL
+            },
+            Role::Viewer => Self { can_export: true, ..Self::WATCH },
+            Role::Guest => Self::WATCH,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,15 @@
 //! the time go in, a [`Standing`] comes out.
 
 mod can;
+mod change;
 mod eyes;
+mod locks;
 mod rights;
 mod role;
 
 pub use can::{Can, Flag};
+pub use change::{Change, Denied, RuleEdit, Whom};
 pub use eyes::{Authorship, Eyes, Layer};
+pub use locks::Locks;
 pub use rights::{BoardFor, Held, Rights, Rule, Standing, What};
 pub use role::Role;

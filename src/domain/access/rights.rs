@@ -1,7 +1,7 @@
 //! The rights in force on one board of a class, as a value: members, rules, and whose board it is. Kept by the board
 //! actor, pushed down to it by its classroom. Never awake to the time by itself: a [`Standing`] says until when it holds.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -86,9 +86,9 @@ pub struct Rights {
     /// Whether the lesson has not ended.
     pub live: bool,
     /// The classroom's members, its owner (`Role::Tutor`) among them.
-    pub members: HashMap<UserId, Role>,
+    pub members: Arc<HashMap<UserId, Role>>,
     /// The exceptions, in no order.
-    pub rules: Vec<Rule>,
+    pub rules: Arc<Vec<Rule>>,
     /// Whose board it is.
     pub board: BoardFor,
 }
@@ -109,6 +109,8 @@ pub struct Standing {
 impl Standing {
     /// On a board of one's own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Can::ALL, locked: false, until: None };
+    /// With a share link.
+    pub const GUEST: Self = Self { role: Role::Guest, can: Can::WATCH, locked: false, until: None };
 }
 
 impl Standing {
@@ -143,7 +145,7 @@ impl Rights {
         for flag in Flag::ALL {
             // A lesson that is over is read, whatever was given while it was on.
             if let Some(allowed) = rule(What::Flag(flag)).filter(|allowed| self.live || !allowed) {
-                can = can.with(flag, allowed);
+                can = can.with(flag, allowed && (can.has(flag) || Can::ceiling(role).has(flag)));
             }
         }
         let locked = !role.leads() && rule(What::Pen) == Some(false);
@@ -166,7 +168,7 @@ impl Rights {
 
     /// The rule that holds for somebody and something. Leaders obey no rule that is not about themselves by name, and
     /// none that would lock them out.
-    fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
+    pub(super) fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
         if role.leads() {
             return None;
         }
@@ -203,8 +205,8 @@ mod tests {
     }
 
     fn rights(rules: Vec<Rule>) -> Rights {
-        let members = [(TUTOR, Role::Tutor), (PUPIL, Role::Student), (OTHER, Role::Student)].into();
-        Rights { live: true, members, rules, board: BoardFor::Everybody }
+        let members = Arc::new([(TUTOR, Role::Tutor), (PUPIL, Role::Student), (OTHER, Role::Student)].into());
+        Rights { live: true, members, rules: Arc::new(rules), board: BoardFor::Everybody }
     }
 
     fn rule(who: Option<UserId>, what: What, allowed: bool) -> Rule {
@@ -257,7 +259,7 @@ mod tests {
         assert_eq!(rights.standing(PUPIL, at(0)), None);
         rights.board = BoardFor::Pupil(OTHER);
         assert!(rights.standing(OTHER, at(0)).unwrap().can.can_clear);
-        rights.rules.clear();
+        rights.rules = Arc::default();
         assert_eq!(rights.standing(PUPIL, at(0)), None);
         assert!(rights.standing(TUTOR, at(0)).is_some());
     }

@@ -11,11 +11,14 @@ mod diff;
 mod digest;
 mod document;
 mod draft;
+mod erasure;
 mod history;
 mod item;
 #[cfg(test)]
 mod layered_life;
 mod layers;
+mod locks;
+mod look;
 mod members;
 mod normal;
 mod op;
@@ -41,6 +44,8 @@ use jiff::Timestamp;
 pub use batch::{BatchKey, Digest, Entry, Outcome, Receipt};
 pub use checkpoint::Checkpoint;
 pub use document::{Document, Pieces};
+pub use erasure::{ERASED, Erasure, Shared};
+pub use look::{ItemLook, PageLook};
 pub use op::{Action, Kind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
 

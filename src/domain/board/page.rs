@@ -38,6 +38,11 @@ impl Page {
         page
     }
 
+    /// A page of these members, with an id that they name.
+    pub(super) fn of(id: &str, members: Members<Item>) -> Self {
+        Self { id: Some(id.into()), body: Body::Members(members) }
+    }
+
     /// The members; `None` when the page is not an object.
     pub(super) fn members(&self) -> Option<&Members<Item>> {
         if let Body::Members(members) = &self.body { Some(members) } else { None }

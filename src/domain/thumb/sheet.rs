@@ -314,8 +314,8 @@ mod tests {
             let mut watcher = Watcher::default();
             for (is_add, page, id, looks, most) in steps {
                 let page = format!("p{page}");
-                let change = if is_add { add(&page, id) } else { remove(&page, id) };
-                prop_assert!(sheet.apply(&change));
+                let applied = sheet.apply(&if is_add { add(&page, id) } else { remove(&page, id) });
+                prop_assert!(applied);
                 if looks {
                     watcher.look(&sheet, most);
                 }

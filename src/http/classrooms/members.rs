@@ -58,7 +58,7 @@ pub async fn remove(call: Call, path: MemberId) -> Result<HttpResponse, Problem>
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn role_of(mut fields: Fields) -> Result<Role, Problem> {
+pub(super) fn role_of(mut fields: Fields) -> Result<Role, Problem> {
     let name = fields.required_name("role", 16);
     let role = Role::from_name(&name).filter(|role| *role != Role::Owner).unwrap_or_else(|| {
         if !fields.has_fault("role") {

@@ -1,11 +1,19 @@
 //! Classrooms over REST: made by tutors, joined by code, read by members, unknown to strangers (contract/live.md 2).
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
-mod call;
+pub mod boards;
+pub(super) mod call;
+pub mod collect;
+pub mod erasure;
+pub mod groups;
 mod invite;
 pub mod isolation;
 pub mod members;
 pub mod overview;
+mod pages;
+pub mod push;
+pub mod rights;
+pub mod rules;
 pub mod sessions;
 mod shapes;
 pub mod talk;
@@ -30,7 +38,7 @@ use crate::{
     store::{AccountRole, ClassroomRow, NewClassroom, StoreError},
 };
 use call::Call;
-pub use invite::code as invite_code;
+pub use invite::{as_typed as invite_as_typed, code as invite_code};
 use shapes::Classroom;
 
 type Id = web::Path<(ClassroomId,)>;

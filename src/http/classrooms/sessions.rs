@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{call::Call, shapes};
 use crate::{
     domain::{
+        access::Flag,
         ids::{BoardId, ClassroomId, SessionId, UserId},
         json::{Object, Value},
     },
@@ -78,7 +79,7 @@ pub async fn rename(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
 /// `POST /classrooms/{id}/sessions/{sid}/end/`: for good, by a tutor; ending it again changes nothing.
 pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    call.led(id).await?;
+    call.may(id, session, Flag::End).await?;
     let ended = call.services.store.end_session(id, session).await?.ok_or(Problem::NotFound)?;
     // Told again when it was over already: a process that died in between may not have heard it.
     call.services.directory.session_ended(id, session).await;

@@ -17,6 +17,7 @@ pub use rights::RightsFrame;
 pub use talk::TalkFrame;
 
 use crate::domain::json::Value;
+use crate::protocol::names;
 
 /// One frame to the class.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,6 +39,9 @@ pub enum ClassFrame {
 impl ClassFrame {
     /// The frame with that name; `None` when no class frame has it, `Some(Err)` with what it lacks.
     pub(super) fn read(kind: &str, value: &Value) -> Option<Result<Self, &'static str>> {
+        if !names::CLASS.contains(&kind) {
+            return None;
+        }
         None.or_else(|| Some(RightsFrame::read(kind, value)?.map(Self::Rights)))
             .or_else(|| Some(IsolationFrame::read(kind, value)?.map(Self::Isolation)))
             .or_else(|| Some(LeadFrame::read(kind, value)?.map(Self::Lead)))

@@ -82,7 +82,7 @@ async fn p7_a_claim_tells_who_may_do_what_and_a_board_in_the_trash_cannot_be_cla
     assert_eq!((claim.epoch, claim.access.owner), (Epoch(1), tutor));
     let found = claim.access.session.clone().unwrap();
     assert_eq!((found.classroom, found.session, found.rights.live), (class, session, true));
-    assert_eq!(found.rights.members, [(tutor, Role::Tutor), (pupil, Role::Student)].into());
+    assert_eq!(*found.rights.members, [(tutor, Role::Tutor), (pupil, Role::Student)].into());
     assert_eq!(store.board_access(board).await.unwrap(), Some(claim.access));
 
     let solo = store.create_board(new_board(pupil)).await.unwrap().id;

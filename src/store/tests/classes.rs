@@ -139,7 +139,7 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     assert_eq!(store.session(class, new.id).await.unwrap(), Some(one.session));
     let access = store.session_access(class, new.id).await.unwrap().unwrap();
     assert_eq!(
-        (access.board, access.rights.live, access.rights.members),
+        (access.board, access.rights.live, (*access.rights.members).clone()),
         (new.board, false, [(tutor, Role::Tutor)].into())
     );
     assert!(!store.board_access(new.board).await.unwrap().unwrap().session.unwrap().rights.live);

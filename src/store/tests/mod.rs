@@ -3,6 +3,7 @@
 mod accounts;
 mod boards;
 mod class_events;
+mod class_rules;
 mod classes;
 mod client_events;
 mod events;

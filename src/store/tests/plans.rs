@@ -2,8 +2,14 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
-    events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions, sweeps,
-    testing::TestDatabase,
+    events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions,
+    session_boards, sweeps, testing::TestDatabase,
+    accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
+    event_pages, events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention,
+    revisions, sweeps, testing::TestDatabase,
+    accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, erasure,
+    event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins, overviews,
+    renditions, retention, revisions, rooms, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -32,6 +38,9 @@ const CROWD: &str = "
         SELECT pg_temp.id('class', i / 4), pg_temp.id('account', i), 'student' FROM n;
     INSERT INTO class_session (id, classroom, board, name)
         SELECT pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('board', i), 's' FROM n;
+    INSERT INTO class_rule (classroom, session, account, what, allowed, until, made_by)
+        SELECT pg_temp.id('class', i), pg_temp.id('session', i), pg_temp.id('account', i), 'pen', false,
+            CASE i % 100 WHEN 0 THEN now() END, pg_temp.id('account', i) FROM n;
     INSERT INTO class_event (session, seq, at, kind, author, person, about, data)
         SELECT pg_temp.id('session', i / 4), i % 4 + 1, now(), (ARRAY['chat', 'hand', 'poll', 'vote'])[i % 4 + 1],
             pg_temp.id('account', i), pg_temp.id('account', i), 1, '{}' FROM n;
@@ -83,8 +92,10 @@ async fn every_query_finds_its_rows_by_an_index() {
         boards::QUERIES,
         boards_cold::QUERIES,
         classes::QUERIES,
+        class_rules::QUERIES,
         class_sessions::QUERIES,
         overviews::QUERIES,
+        session_boards::QUERIES,
         client_events::QUERIES,
         class_events::QUERIES,
         events::QUERIES,
@@ -100,6 +111,10 @@ async fn every_query_finds_its_rows_by_an_index() {
         jobs::QUERIES,
         retention::QUERIES,
         revisions::QUERIES,
+        history::QUERIES,
+        lesson_events::QUERIES,
+        erasure::QUERIES,
+        rooms::QUERIES,
     ];
     for query in files.concat() {
         let plan = plan(&client, query).await;
@@ -113,7 +128,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         assert!(total < dear, "{query}\n{plan}");
     }
     // What works on many rows at once may cost as much as many look-ups, each of them by an index.
-    for query in [sweeps::BATCHES, retention::BATCHES].concat() {
+    for query in [sweeps::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat() {
         let plan = plan(&client, query).await;
         assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");
     }

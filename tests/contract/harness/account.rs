@@ -121,6 +121,10 @@ impl Account {
         self.call(Method::PATCH, path)
     }
 
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
     }

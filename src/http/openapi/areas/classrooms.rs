@@ -62,8 +62,9 @@ struct Classroom {
 /// What somebody is in a classroom.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
-enum Role {
+pub enum Role {
     Tutor,
+    Assistant,
     Student,
     Viewer,
 }
@@ -93,7 +94,7 @@ struct Member {
 
 /// A member's new role.
 #[derive(ToSchema)]
-struct MemberRole {
+pub struct MemberRole {
     user_id: Uuid,
     #[schema(required = true, example = "Anna Kovalenko")]
     display_name: Option<String>,

@@ -8,11 +8,17 @@ mod accounts;
 mod activity;
 mod assets;
 mod boards;
+mod class_boards;
 mod classrooms;
 pub mod diagnostics;
 mod exports;
+mod history;
+mod history_shapes;
 mod isolation;
 mod lessons;
+mod rights;
+mod room;
+mod room_shapes;
 pub mod saves;
 mod service;
 mod sharing;
@@ -33,6 +39,10 @@ pub fn all() -> Vec<Description> {
         sharing::Api::openapi(),
         classrooms::Api::openapi(),
         lessons::Api::openapi(),
+        class_boards::Api::openapi(),
+        rights::Api::openapi(),
+        history::Api::openapi(),
+        room::Api::openapi(),
         talk::Api::openapi(),
         isolation::Api::openapi(),
         activity::Api::openapi(),

@@ -72,7 +72,7 @@ struct SnapshotChange {
 
 /// A restored state: a save like any other.
 #[derive(ToSchema)]
-struct Restored {
+pub struct Restored {
     /// `accepted`, or `unchanged` when the board had this state already.
     #[schema(example = "unchanged")]
     detail: String,

@@ -47,11 +47,46 @@ pub async fn for_link(
     board: BoardId,
     format: ExportFormat,
 ) -> Result<Download, Problem> {
+    made(services, base, board, Wanted { format, rev: None, page: None }, Audience::Public).await
+}
+
+/// The same of a revision, for somebody from whom nothing on the board is hidden.
+///
+/// # Errors
+/// As [`for_link`]; 404 `unknown_rev`.
+pub async fn of_board(
+    services: &Services,
+    base: &PublicBase,
+    board: BoardId,
+    format: ExportFormat,
+    rev: Option<u64>,
+) -> Result<Download, Problem> {
+    made(services, base, board, Wanted { format, rev, page: None }, Audience::Leaders).await
+}
+
+/// For whom a file is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// Visitors with a link: only what is hidden from nobody.
+    Public,
+    /// Those who see all of it.
+    Leaders,
+}
+
+async fn made(
+    services: &Services,
+    base: &PublicBase,
+    board: BoardId,
+    wanted: Wanted,
+    audience: Audience,
+) -> Result<Download, Problem> {
     let owner = services.store.board_access(board).await?.ok_or(Problem::NotFound)?.owner;
-    let wanted = Wanted { format, rev: None, page: None };
-    let params = ExportParams { public: true, ..services.export_params(board, wanted).await? };
+    let public = audience == Audience::Public;
+    let params = ExportParams { public, ..services.export_params(board, wanted).await? };
     // The space keeps such keys apart from keys of clients, which have none.
-    let key = Some(format!("link {} {}", format.name(), params.rev));
+    let word = if public { "link" } else { "room" };
+    let key = Some(format!("{word} {} {}", wanted.format.name(), params.rev));
+    let wanted = Wanted { rev: None, ..wanted };
     let asked = Asked { board, who: owner, owner, key, fingerprint: wanted.fingerprint() };
     let id: Uuid = match services.export_known(&asked).await? {
         Some(id) => id,

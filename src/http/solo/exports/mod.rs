@@ -28,7 +28,7 @@ use crate::{
     store::{ExportRow, JobStatus},
 };
 
-pub use link::{Download, for_link};
+pub use link::{Download, for_link, of_board};
 use wanted::Wanted;
 
 type ExportId = web::Path<(Uuid,)>;

@@ -1,0 +1,199 @@
+//! Who is there and how they are: one person of several seats, who leaves a moment after the last of them, and whose
+//! places are told to those who may see them. Used by the board actor's turns. Never counts anybody who has no seat.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::seats::{Member, Seat};
+use super::{Awake, BoardActor, Phase};
+use crate::actors::clock;
+use crate::domain::access::Eyes;
+use crate::domain::ids::{ConnId, UserId};
+use crate::limits;
+use crate::protocol::client::Status;
+use crate::protocol::people::{Present, Quality};
+use crate::protocol::server::{Person, ServerFrame};
+
+/// How one connection's client is.
+pub(super) struct Mood {
+    /// What it says.
+    pub(super) said: Status,
+    /// Whether nothing but pings came for a while.
+    pub(super) idle: bool,
+    /// What its pings say.
+    pub(super) quality: Option<Quality>,
+}
+
+impl Mood {
+    pub(super) const fn new() -> Self {
+        Self { said: Status::Active, idle: false, quality: None }
+    }
+
+    fn status(&self) -> Status {
+        match self.said {
+            Status::Active | Status::Typing if self.idle => Status::Idle,
+            said => said,
+        }
+    }
+}
+
+/// Of several tabs the liveliest is the person.
+const fn liveliness(status: Status) -> u8 {
+    match status {
+        Status::Typing => 3,
+        Status::Active => 2,
+        Status::Idle => 1,
+        Status::Away => 0,
+    }
+}
+
+/// People without a seat who are still waited for, the longest first.
+#[derive(Default)]
+pub(super) struct Leaving {
+    due: VecDeque<(Duration, UserId)>,
+    armed: bool,
+}
+
+/// Somebody who left may have been gone for long enough.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct LeaveDue;
+
+impl Handler<LeaveDue> for BoardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LeaveDue, _: &mut Context<Self>) {
+        if let Phase::Awake(awake) = &mut self.phase {
+            awake.leaving.armed = false;
+            awake.leave_due();
+        }
+    }
+}
+
+impl Awake {
+    /// Whether the places of pupils are kept from a seat: where their work is hidden from one another, so is where they
+    /// are. The one place that decides it, for cursors, views, selections and rosters.
+    pub(super) fn keeps_apart(&self, seat: &Seat) -> bool {
+        self.access.is_isolated() && seat.eyes != Eyes::All
+    }
+
+    /// Whom somebody sees at the board, and where. A guest sees nobody but themselves: a link shows a board, not a class.
+    pub(super) fn roster_for(&self, user: UserId, is_guest: bool, apart: bool) -> Vec<Present<'_>> {
+        let people = self.people.values().filter(|member| !is_guest || member.person.user == user);
+        let mut roster: Vec<Present<'_>> = people
+            .map(|member| {
+                let places = shows_places(member, apart) || member.person.user == user;
+                Present {
+                    person: &member.person,
+                    view: member.view.as_ref().filter(|_| places),
+                    selection: member.selection.as_ref().filter(|_| places),
+                    page: member.page.as_deref().filter(|_| places),
+                }
+            })
+            .collect();
+        roster.sort_by(|a, b| (&a.person.name, a.person.user).cmp(&(&b.person.name, b.person.user)));
+        roster
+    }
+
+    /// Takes what the seats of somebody say as one, and tells the others when it is news.
+    pub(super) fn refresh(&mut self, except: Option<ConnId>, user: UserId) {
+        let moods = || self.seats.values().filter(|seat| seat.user == user).map(|seat| &seat.mood);
+        let Some(status) = moods().map(Mood::status).max_by_key(|status| liveliness(*status)) else { return };
+        let quality = moods().filter_map(|mood| mood.quality).max();
+        let Some(member) = self.people.get_mut(&user) else { return };
+        let was = (member.person.status, member.person.quality);
+        (member.person.status, member.person.quality) = (status, quality);
+        // Everybody is thought to be well connected until it shows that they are not.
+        let first = was.1.is_none() && quality >= Some(Quality::Good);
+        if was.0 != status || (was.1 != quality && !first) {
+            let person = member.person.clone();
+            self.tell_others(except, &ServerFrame::Status(&person));
+        }
+    }
+
+    /// Somebody's last seat is gone. A page that is loaded again is back in a moment, and that is no leaving.
+    pub(super) fn linger(&mut self, user: UserId) {
+        let due = clock::now() + limits::LEAVE_GRACE;
+        if let Some(member) = self.people.get_mut(&user) {
+            member.leaves = Some(due);
+            self.leaving.due.push_back((due, user));
+            self.arm_leaving();
+        }
+    }
+
+    fn arm_leaving(&mut self) {
+        if self.leaving.armed {
+            return;
+        }
+        let Some((due, _)) = self.leaving.due.front() else { return };
+        let (wait, me) = (due.saturating_sub(clock::now()), self.me.clone());
+        self.leaving.armed = true;
+        actix_rt::spawn(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(board) = me.upgrade() {
+                board.do_send(LeaveDue);
+            }
+        });
+    }
+
+    fn leave_due(&mut self) {
+        let now = clock::now();
+        while let Some((due, user)) = self.leaving.due.front().copied().filter(|(due, _)| *due <= now) {
+            self.leaving.due.pop_front();
+            // Whoever came back, and perhaps left once more, is not this one.
+            if self.people.get(&user).is_some_and(|member| member.leaves == Some(due)) {
+                self.part(user);
+            }
+        }
+        self.arm_leaving();
+    }
+
+    /// Somebody without a seat leaves now.
+    pub(super) fn part(&mut self, user: UserId) {
+        if self.people.get(&user).is_some_and(|member| member.seats == 0)
+            && let Some(member) = self.people.remove(&user)
+        {
+            self.tell_others(None, &ServerFrame::Left(&member.person));
+        }
+    }
+
+    /// Those who are waited for and have no right to come back any more leave now.
+    pub(super) fn part_strangers(&mut self) {
+        let gone = self.people.iter().filter(|(_, member)| member.seats == 0 && !member.is_guest);
+        let gone: Vec<UserId> = gone.map(|(user, _)| *user).collect();
+        for user in gone {
+            if self.access.standing(user).is_none() {
+                self.part(user);
+            }
+        }
+    }
+}
+
+/// Whether a member's places are shown to a seat that is kept apart from pupils, or not.
+pub(super) fn shows_places(member: &Member, apart: bool) -> bool {
+    !apart || member.person.role.sees_all()
+}
+
+impl Member {
+    pub(super) fn new(person: Person, is_guest: bool) -> Self {
+        let (cursor, view, selection, page, leaves) = (None, None, None, None, None);
+        Self { person, is_guest, seats: 0, cursor, view, selection, page, leaves }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j12_who_does_nothing_is_idle_unless_away_anyway() {
+        let mood = |said, idle| Mood { said, idle, quality: None }.status();
+        assert_eq!(mood(Status::Active, true), Status::Idle);
+        assert_eq!(mood(Status::Typing, true), Status::Idle);
+        assert_eq!(mood(Status::Away, true), Status::Away);
+        assert_eq!(mood(Status::Typing, false), Status::Typing);
+        assert!(liveliness(Status::Active) > liveliness(Status::Away));
+    }
+}

@@ -1,0 +1,23 @@
+//! Who is in class at this moment, for answers over REST. Asked through the directory.
+//! Never wakes a class: one that sleeps has nobody in it.
+
+use actix::prelude::*;
+
+use super::ClassroomActor;
+use crate::domain::ids::UserId;
+
+/// Asks who is in class; each person once, in the order of ids.
+#[derive(Message)]
+#[rtype(result = "Vec<UserId>")]
+pub struct Present;
+
+impl Handler<Present> for ClassroomActor {
+    type Result = Vec<UserId>;
+
+    fn handle(&mut self, _: Present, _: &mut Context<Self>) -> Vec<UserId> {
+        let mut people: Vec<_> = self.room.seats().map(|(_, seat)| seat.user).collect();
+        people.sort_unstable();
+        people.dedup();
+        people
+    }
+}

@@ -1,0 +1,87 @@
+//! Changes of rights: kept first, then told to every lesson that they concern. One way for sockets and for REST.
+//! Called by the classroom actor and by `http`, which have judged them. Never judges.
+
+use crate::actors::directory::Directory;
+use crate::domain::access::{Change, Denied, Role, RuleEdit};
+use crate::domain::ids::{ClassroomId, SessionId, UserId};
+use crate::store::{MemberEdit, StoreError};
+
+/// Where rights are changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The class.
+    pub classroom: ClassroomId,
+    /// The lesson; `None`: in the class as a whole.
+    pub session: Option<SessionId>,
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotMade {
+    /// It may not be.
+    #[error("{}", .0.detail())]
+    Denied(Denied),
+    /// There is no such class or lesson any more.
+    #[error("no such lesson")]
+    NotFound,
+    /// The database could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Directory {
+    /// Makes changes that were judged, all or none; a change of role comes alone. Returns when those who are concerned have been told, or after a few seconds.
+    ///
+    /// # Errors
+    /// [`NotMade`]; then nothing has changed.
+    pub async fn change_rights(
+        &self,
+        at: Place,
+        by: UserId,
+        changes: &[Change],
+        now: jiff::Timestamp,
+    ) -> Result<(), NotMade> {
+        if let [Change::Role { user, role }] = *changes {
+            return self.change_role(at.classroom, user, role).await;
+        }
+        let edits: Vec<RuleEdit> = changes.iter().flat_map(|change| change.edits(now)).collect();
+        let wide = changes.iter().any(Change::is_class_wide);
+        let why = changes.first().map_or("rights", Change::why);
+        self.edit_rules(at, by, &edits, (wide, why)).await.map(drop)
+    }
+
+    /// Takes the rules about something away, at once; says how many there were.
+    ///
+    /// # Errors
+    /// As [`Directory::change_rights`].
+    pub async fn clear_rule(&self, at: Place, by: UserId, clear: RuleEdit) -> Result<u64, NotMade> {
+        self.edit_rules(at, by, &[clear], (at.session.is_none(), "rights")).await
+    }
+
+    async fn edit_rules(
+        &self,
+        Place { classroom, session }: Place,
+        by: UserId,
+        edits: &[RuleEdit],
+        (wide, why): (bool, &'static str),
+    ) -> Result<u64, NotMade> {
+        let made = self.store().edit_rules((classroom, session), by, edits).await?;
+        let touched = made.ok_or(NotMade::NotFound)?;
+        match session {
+            Some(session) if !wide => self.session_changed(classroom, session, why).await,
+            _ => self.class_changed(classroom, why).await,
+        }
+        Ok(touched)
+    }
+
+    async fn change_role(&self, classroom: ClassroomId, user: UserId, role: Role) -> Result<(), NotMade> {
+        match self.store().set_member_role(classroom, user, role).await? {
+            MemberEdit::Done => {
+                self.members_changed(classroom).await;
+                Ok(())
+            }
+            MemberEdit::NotAMember => Err(NotMade::Denied(Denied::NotAMember)),
+            MemberEdit::IsOwner => Err(NotMade::Denied(Denied::OwnerStays)),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A document looked at page by page and item by item, without copying it. Called by `history`, which compares two of
+//! them. Never shows what no operation can name: pages and items without a usable id of their own.
+
+use std::sync::Arc;
+
+use super::{
+    Document, Kind,
+    item::Item,
+    members::Part,
+    page::Page,
+    slots::{Keyed as _, Slots},
+};
+
+/// A page as it is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLook<'a> {
+    /// Its id.
+    pub id: &'a str,
+    page: &'a Page,
+}
+
+/// An item as it is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemLook<'a> {
+    /// In which list of the page it is.
+    pub kind: Kind,
+    /// Its id.
+    pub id: &'a str,
+    /// Its canonical text.
+    pub text: &'a Arc<[u8]>,
+}
+
+/// The kinds that are items of a page.
+pub const ITEM_KINDS: [Kind; 4] = [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text];
+
+impl Document {
+    /// The pages in order.
+    pub fn look(&self) -> impl Iterator<Item = PageLook<'_>> {
+        let pages = self.pages().into_iter();
+        pages.flat_map(|pages| {
+            let first = |(slot, page): (u32, _)| look_at(page).filter(|look| pages.find(look.id) == Some(slot));
+            pages.iter().filter_map(first)
+        })
+    }
+
+    /// The page with that id.
+    #[must_use]
+    pub fn look_at(&self, id: &str) -> Option<PageLook<'_>> {
+        let pages = self.pages()?;
+        look_at(pages.get(pages.find(id)?)?)
+    }
+
+    /// The members of the state but its pages, each with its canonical text.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.root.iter().filter_map(|(key, part)| Some((key, part.raw()?.as_ref())))
+    }
+}
+
+fn look_at(page: &Page) -> Option<PageLook<'_>> {
+    page.members()?;
+    Some(PageLook { id: page.id()?, page })
+}
+
+impl<'a> PageLook<'a> {
+    /// The items, list by list, in order.
+    pub fn items(self) -> impl Iterator<Item = ItemLook<'a>> {
+        ITEM_KINDS.into_iter().flat_map(move |kind| {
+            let list = self.list(kind);
+            list.into_iter().flat_map(move |items| {
+                items.iter().filter_map(move |(slot, item)| {
+                    let id: &str = item.id()?;
+                    (items.find(id) == Some(slot)).then_some(ItemLook { kind, id, text: item.bytes() })
+                })
+            })
+        })
+    }
+
+    /// The item of a kind with that id.
+    #[must_use]
+    pub fn item(self, kind: Kind, id: &str) -> Option<ItemLook<'a>> {
+        let items = self.list(kind)?;
+        let item = items.get(items.find(id)?)?;
+        Some(ItemLook { kind, id: item.id()?, text: item.bytes() })
+    }
+
+    /// The page's own members, without its lists of items.
+    pub fn members(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let members = self.page.members().into_iter();
+        members.flat_map(|members| members.iter()).filter_map(|(key, part)| Some((key, part.raw()?.as_ref())))
+    }
+
+    fn list(self, kind: Kind) -> Option<&'a Slots<Item>> {
+        self.page.members()?.get(kind.collection()?).and_then(Part::list)
+    }
+}

@@ -1,0 +1,239 @@
+//! The tutor's page on every pupil's board, and back: asked for over REST, done as a job, one batch for each board under the
+//! push's own key. Called by the route table and the runner. A crash in the middle is gone on with, never begun again.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    boards::{LessonId, people},
+    call::Call,
+    pages,
+};
+use crate::{
+    actors::directory::{Base, BoardError, DiffSave, Directory},
+    domain::{
+        board::Op,
+        ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+        json::{Bounds, Object, Value},
+    },
+    http::{Services, problem::Problem},
+    jobs::{Done, JobError, JobRow, NewJob, Progress, Work},
+    limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE},
+    past,
+    store::Store,
+};
+
+type PushId = web::Path<(ClassroomId, SessionId, Uuid)>;
+
+/// What the job needs to know.
+#[derive(Serialize, Deserialize, Clone)]
+struct Params {
+    session: SessionId,
+    by: UserId,
+    from: BoardId,
+    rev: u64,
+    page: String,
+    targets: Vec<BoardId>,
+    /// The push that is taken back; `None`: it is made.
+    undoes: Option<Uuid>,
+}
+
+/// `POST /classrooms/{id}/sessions/{sid}/push/`: `{page?, from_board?, to: "all" | [user]}`, by a tutor. Answers 202 with the push.
+pub async fn create(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+    let lesson = *path;
+    let mut fields = call.fields()?;
+    let to = fields.required_value("to").and_then(|to| {
+        let to = people(&to, "all");
+        if to.is_none() {
+            fields.fault("to", "Must be \"all\" or a list of 1 to 300 ids.");
+        }
+        to
+    });
+    let page = fields.name("page", ITEM_ID_BYTES);
+    let from = super::boards::board(&mut fields, "from_board");
+    fields.finish()?;
+    call.led(lesson.0).await?;
+    let row = call.open_lesson(lesson).await?;
+    let from = from.unwrap_or(row.board);
+    // What a tutor may read, and as it is by now: the push is of one revision, however long it takes.
+    let view = call.services.directory.read(from, call.user).await?;
+    let state = parsed(&view.state)?;
+    let found = pages::find(&state, page.as_deref()).ok_or(Problem::NotFound)?;
+    let page = found.get("id").and_then(|id| id.as_str()).ok_or(Problem::NotFound)?.to_owned();
+    let boards = call.services.store.pupil_boards(lesson.1).await?;
+    let wanted = to.flatten();
+    let chosen = boards.iter().filter(|(_, pupil)| wanted.as_ref().is_none_or(|wanted| wanted.contains(pupil)));
+    let targets: Vec<BoardId> = chosen.map(|(board, _)| *board).collect();
+    let params = Params {
+        session: lesson.1,
+        by: call.user,
+        from,
+        rev: view.rev.0,
+        page,
+        targets: targets.clone(),
+        undoes: None,
+    };
+    let push = call.services.ask_for_push(&params).await?;
+    call.trail.data(json!({"session": lesson.1, "push": push, "boards": targets.len()}));
+    call.services
+        .directory
+        .told_in_class(lesson, json!({"t": "pushed", "push": push, "page": params.page, "boards": targets.len()}));
+    Ok(HttpResponse::Accepted().json(json!({"push": push, "boards": targets.len(), "status": "pending"})))
+}
+
+/// `GET …/pushes/{push}/`: how far it is; for those who lead.
+pub async fn read(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
+    let (id, session, push) = *path;
+    call.led(id).await?;
+    let (row, params) = call.services.push_of(session, push).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "push": push,
+        "undoes": params.undoes,
+        "status": row.status.name(),
+        "progress": row.progress,
+        "boards": params.targets.len(),
+        "result": row.result,
+        "error": row.error,
+    })))
+}
+
+/// `POST …/pushes/{push}/undo/`: takes it back from every board, but for what pupils have worked on since. Answers 202.
+pub async fn undo(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
+    let (id, session, push) = *path;
+    call.led(id).await?;
+    let (row, params) = call.services.push_of(session, push).await?;
+    if params.undoes.is_some() || !row.status.is_final() {
+        return Err(Problem::Forbidden("Only a push that is done can be taken back."));
+    }
+    let undo = Params { by: call.user, undoes: Some(push), ..params };
+    let taken = call.services.ask_for_push(&undo).await?;
+    call.trail.data(json!({"session": session, "push": push, "undo": taken}));
+    Ok(HttpResponse::Accepted()
+        .json(json!({"push": taken, "undoes": push, "boards": undo.targets.len(), "status": "pending"})))
+}
+
+impl Services {
+    async fn ask_for_push(&self, params: &Params) -> Result<Uuid, Problem> {
+        let id = Uuid::now_v7();
+        let params = serde_json::to_value(params).map_err(|error| Problem::Internal(error.to_string()))?;
+        // Taking back twice is taking back once.
+        let key = params["undoes"].as_str().map(|undone| format!("undo/{undone}"));
+        let (kind, account, node) = (Push::KIND, None, None);
+        let asked = self
+            .jobs
+            .enqueue(NewJob { id, kind, account, node, key, fingerprint: None, params, expires_at: None })
+            .await?;
+        Ok(asked.into_row().id)
+    }
+
+    async fn push_of(&self, session: SessionId, push: Uuid) -> Result<(JobRow, Params), Problem> {
+        let row = self.store.job(push).await?.filter(|row| row.kind == Push::KIND).ok_or(Problem::NotFound)?;
+        let params: Params = serde_json::from_value(row.params.clone()).map_err(|_| Problem::NotFound)?;
+        if params.session == session { Ok((row, params)) } else { Err(Problem::NotFound) }
+    }
+}
+
+/// The work: boards one after the other, a few at a time.
+pub struct Push {
+    /// Where boards are awake.
+    pub directory: Directory,
+    /// Where the page is read.
+    pub store: Store,
+}
+
+impl Work for Push {
+    const KIND: &'static str = "push";
+    // A class waits for its page: whoever takes over after a crash does so soon.
+    const LEASE: Duration = Duration::from_secs(8);
+
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+        let params: Params =
+            serde_json::from_value(job.params.clone()).map_err(|error| JobError::Fail(error.to_string()))?;
+        let again = |error: &dyn std::fmt::Display| JobError::Retry(error.to_string());
+        let past = past::document_at(&self.store, params.from, Some(Rev(params.rev))).await.map_err(|e| again(&e))?;
+        let past = past.ok_or_else(|| JobError::Fail("the board is gone".to_owned()))?;
+        let mut text = Vec::new();
+        past.document.write_state(&mut text);
+        let state = parsed(&text).map_err(|_| JobError::Fail("the board cannot be read".to_owned()))?;
+        let page =
+            pages::find(&state, Some(&params.page)).ok_or_else(|| JobError::Fail("the page is gone".to_owned()))?;
+        // The same id in each attempt, so that a board that has the page already answers as it did.
+        let id = page_id(params.undoes.unwrap_or(job.id));
+        let (all, mut done) = (params.targets.len().max(1), 0);
+        let works = params.targets.iter().map(|board| {
+            let (params, id) = (&params, &id);
+            async move {
+                let done = match params.undoes {
+                    None => self.give(*board, params.by, job.id, pages::copy(page, id, None)).await,
+                    Some(push) => self.take(*board, params.by, push, page, id).await,
+                };
+                (*board, done)
+            }
+        });
+        let mut works = stream::iter(works.collect::<Vec<_>>()).buffer_unordered(PUSHES_AT_ONCE);
+        let mut rows = Vec::new();
+        while let Some((board, outcome)) = works.next().await {
+            done += 1;
+            progress.set(u8::try_from(done * 100 / all).unwrap_or(100));
+            match outcome {
+                Ok(rev) => rows.push(json!({"board": board, "rev": rev.map(|rev| rev.0)})),
+                Err(BoardError::Unavailable { .. }) => {
+                    return Err(JobError::Retry("a board cannot save right now".to_owned()));
+                }
+                Err(error) => rows.push(json!({"board": board, "rev": null, "error": error.to_string()})),
+            }
+        }
+        Ok(Done { deposited: None, result: json!({"boards": rows}) })
+    }
+}
+
+impl Push {
+    async fn give(&self, board: BoardId, by: UserId, push: Uuid, op: Op) -> Result<Option<Rev>, BoardError> {
+        let save = DiffSave { who: by, base: Base::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
+        self.directory.save_diff(board, save).await.map(|saved| Some(saved.rev))
+    }
+
+    async fn take(
+        &self,
+        board: BoardId,
+        by: UserId,
+        push: Uuid,
+        given: &Object,
+        id: &str,
+    ) -> Result<Option<Rev>, BoardError> {
+        // A pupil may draw between the look and the removal; then it is looked again.
+        for _ in 0..8 {
+            let view = self.directory.read(board, by).await?;
+            let Ok(state) = parsed(&view.state) else { return Ok(None) };
+            let ops = pages::take_back(&state, given, id);
+            if ops.is_empty() {
+                return Ok(None);
+            }
+            let key = Some(format!("push-undo:{push}").into());
+            match self
+                .directory
+                .save_diff(board, DiffSave { who: by, base: Base::IfMatch(Some(view.rev)), key, ops })
+                .await
+            {
+                Err(BoardError::PreconditionFailed { .. }) => {}
+                saved => return saved.map(|saved| Some(saved.rev)),
+            }
+        }
+        Err(BoardError::Unavailable { retry_after: Duration::from_secs(1) })
+    }
+}
+
+fn page_id(push: Uuid) -> String {
+    format!("push-{}", push.simple())
+}
+
+/// Our own canonical bytes as a value; their bounds were applied when they came in.
+pub(super) fn parsed(state: &[u8]) -> Result<Value, Problem> {
+    let bounds = Bounds { depth: usize::MAX, nodes: usize::MAX };
+    Value::parse(state, bounds).map_err(|error| Problem::Internal(error.to_string()))
+}

@@ -1,0 +1,73 @@
+//! `POST /boards/{id}/history/{rev}/restore/`: the state of then as a new revision (SPEC Q6).
+//! Called by the route table. Never rewinds: what came in between stays in the past; locks and rights stay as they are.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use serde_json::json;
+
+use super::off_thread;
+use crate::{
+    actors::messages::{Base, Change, Saved, StateSave},
+    domain::{
+        ids::{BoardId, Rev, UserId},
+        rate::Scope,
+    },
+    http::{
+        Services,
+        audit::Trail,
+        extract::{Signed, base_when_given, idempotency_key},
+        problem::Problem,
+        solo::{detail, state},
+        times,
+    },
+};
+
+/// By whoever leads the board.
+pub async fn restore(
+    services: web::Data<Services>,
+    path: web::Path<(BoardId, u64)>,
+    request: HttpRequest,
+    trail: Trail,
+    Signed(who): Signed,
+) -> Result<HttpResponse, Problem> {
+    services.limiter.check(Scope::SoloUser, who.user)?;
+    let (board, rev) = (path.0, Rev(path.1));
+    let key = idempotency_key(request.headers())?;
+    let base = base_when_given(request.headers());
+    let saved = to(&services, &trail, board, rev, who.user, base, key).await?;
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
+        "detail": match saved.change {
+            Change::Accepted => "accepted",
+            Change::Unchanged => "unchanged",
+        },
+        "rev": saved.rev.0,
+        "next_rev": saved.rev.0,
+        "digest": saved.digest.to_string(),
+        "server_ts": times::server_ts(saved.at),
+        "restored_rev": rev.0,
+    })))
+}
+
+/// Puts a board back to how it was, as a new revision.
+pub(in crate::http) async fn to(
+    services: &Services,
+    trail: &Trail,
+    board: BoardId,
+    rev: Rev,
+    who: UserId,
+    base: Base,
+    key: Option<Box<str>>,
+) -> Result<Saved, Problem> {
+    trail.node(board.0);
+    trail.note("restored_rev", rev.0);
+    let reader = services.reader(board, who).await?;
+    if !reader.standing.role.leads() && reader.access.owner != who {
+        return Err(Problem::Forbidden("Only who leads this board may do this."));
+    }
+    let past = services.past_seen(&reader, Some(rev)).await?;
+    let now = services.directory.read(board, who).await?;
+    let now = state::document(state::parse(now.state).await?).await?;
+    let document = off_thread(move || past.document.with_locks_of(&now)).await?;
+    let saved = services.directory.save_state(board, StateSave { who, base, key, document }).await?;
+    trail.note("rev", saved.rev.0);
+    Ok(saved)
+}

@@ -1,0 +1,83 @@
+//! People in a lesson: sent out, given a role, their cameras, and what their client tells (contract/boards.md 2.10).
+//! Called by the route table. What clients tell is kept apart from what the class goes by, whatever they call it.
+
+use actix_web::HttpResponse;
+use serde_json::json;
+
+use super::{Id, shapes};
+use crate::{
+    domain::json::{Object, Value},
+    http::{classrooms::call::Call, problem::Problem},
+    limits::{CLIENT_WORD_CHARS, EVENT_DATA_BYTES},
+    store::MemberEdit,
+};
+
+/// What stands before the name of an event that a client made up.
+const TOLD: &str = "client:";
+
+/// `POST …/kick/` `{user_id}`: out of this lesson until a tutor lets them in again.
+pub async fn kick(call: Call, path: Id) -> Result<HttpResponse, Problem> {
+    let (card, _) = call.services.room(path.0, call.user).await?;
+    let (user, role, fields) = call.services.somebody(&card, call.fields()?).await?;
+    fields.finish()?;
+    if !call.services.rights(card.board, call.user).await?.can_kick || role.leads() {
+        return Err(Problem::Forbidden("You may not send this person out."));
+    }
+    call.services.store.kick_from_lesson(card.classroom, card.id, user, call.user).await?;
+    call.services.directory.session_changed(card.classroom, card.id, "kick").await;
+    call.trail.data(json!({"session": card.id, "member": user}));
+    Ok(HttpResponse::Ok().json(json!({"status": "kicked"})))
+}
+
+/// `POST …/role/` `{user_id, role: host|student|viewer}`.
+pub async fn set_role(call: Call, path: Id) -> Result<HttpResponse, Problem> {
+    let (card, _) = call.services.led_room(path.0, call.user).await?;
+    let (user, _, mut fields) = call.services.somebody(&card, call.fields()?).await?;
+    let name = fields.required_name("role", 16);
+    let role = shapes::role_named(&name);
+    if role.is_none() && !fields.has_fault("role") {
+        fields.fault("role", "Choose `host`, `student` or `viewer`.");
+    }
+    fields.finish()?;
+    let role = role.ok_or(Problem::NotFound)?;
+    match call.services.store.set_member_role(card.classroom, user, role).await? {
+        MemberEdit::Done => {}
+        MemberEdit::NotAMember => return Err(Problem::NotFound),
+        MemberEdit::IsOwner => return Err(Problem::Forbidden("The tutor who made this classroom stays its tutor.")),
+    }
+    call.services.directory.members_changed(card.classroom).await;
+    call.trail.data(json!({"session": card.id, "member": user, "role": role.name()}));
+    Ok(HttpResponse::Ok().json(json!({"status": "ok", "role": name})))
+}
+
+/// `POST …/media-state/` `{video_enabled?, audio_enabled?, screen_sharing?}`.
+pub async fn media_state(call: Call, path: Id) -> Result<HttpResponse, Problem> {
+    let mut fields = call.fields()?;
+    let mut state = Object::default();
+    for name in ["video_enabled", "audio_enabled", "screen_sharing"] {
+        match fields.value(name) {
+            Some(Value::Bool(on)) => drop(state.insert(name, on)),
+            Some(_) => fields.fault(name, "Must be a valid boolean."),
+            None => {}
+        }
+    }
+    fields.finish()?;
+    let (card, _) = call.services.room(path.0, call.user).await?;
+    let data = Value::from(state).to_canonical();
+    call.services.store.append_lesson_event(card.id, "media_toggle", call.user, &data).await?;
+    Ok(HttpResponse::Ok().json(json!({"status": "ok"})))
+}
+
+/// `POST …/event/` `{event_type, data?}`: kept for the timeline.
+pub async fn event(call: Call, path: Id) -> Result<HttpResponse, Problem> {
+    let mut fields = call.fields()?;
+    let name = fields.required_name("event_type", CLIENT_WORD_CHARS);
+    let data = fields.any("data").unwrap_or(Value::Null).to_canonical();
+    if data.len() > EVENT_DATA_BYTES {
+        fields.fault("data", &format!("At most {EVENT_DATA_BYTES} bytes are kept."));
+    }
+    fields.finish()?;
+    let (card, _) = call.services.room(path.0, call.user).await?;
+    call.services.store.append_lesson_event(card.id, &format!("{TOLD}{name}"), call.user, &data).await?;
+    Ok(HttpResponse::Created().json(json!({"status": "ok"})))
+}

@@ -1,0 +1,99 @@
+//! Lessons, people and rights in the words of the v0.24 room client. Called by the handlers of `room`.
+//! Never shows an address, and says of a connection only what the server knows.
+
+use serde_json::{Value, json};
+
+use crate::{
+    domain::access::{Can, Role},
+    http::{history::lesson::People, times},
+    store::{MemberRow, RoomCard},
+};
+
+/// A lesson.
+pub fn session(card: &RoomCard, people: &People, participants: Vec<Value>) -> Value {
+    let settings = serde_json::from_str::<Value>(&card.plan.settings).unwrap_or_else(|_| json!({}));
+    json!({
+        "uuid": card.id,
+        "session_type": card.plan.kind.name(),
+        "status": card.state(),
+        "host": {"id": people.id(card.host), "name": people.name(card.host), "avatar": null},
+        "participants": participants,
+        "scheduled_start": card.plan.start.map_or_else(|| times::field(card.created_at), times::field),
+        "scheduled_end": card.plan.end.map(times::field),
+        "actual_start": card.started_at.map(times::field),
+        "actual_end": card.ended_at.map(times::field),
+        "board_version": card.rev.0,
+        "settings": settings,
+        "workspace_id": card.board,
+        "classroom_id": card.classroom,
+    })
+}
+
+/// Somebody of the class; `media` is what they last said of their camera and microphone.
+pub fn participant(member: &MemberRow, people: &People, is_here: bool, media: Option<&[u8]>) -> Value {
+    let media = media.and_then(|media| serde_json::from_slice::<Value>(media).ok()).unwrap_or(Value::Null);
+    let on = |key: &str| is_here && media[key] == true;
+    json!({
+        "user_id": people.id(member.user),
+        "name": people.name(member.user),
+        "avatar": null,
+        "role": role(member.role),
+        "status": if is_here { "connected" } else { "disconnected" },
+        "video_enabled": on("video_enabled"),
+        "audio_enabled": on("audio_enabled"),
+        "connection_quality": if is_here { "good" } else { "poor" },
+    })
+}
+
+/// A role as that client names it.
+pub const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Owner | Role::Tutor | Role::Assistant => "host",
+        Role::Student => "student",
+        Role::Viewer | Role::Guest => "viewer",
+    }
+}
+
+/// Who leads, learns or watches, by that client's word.
+pub fn role_named(name: &str) -> Option<Role> {
+    match name {
+        "host" => Some(Role::Tutor),
+        "student" => Some(Role::Student),
+        "viewer" => Some(Role::Viewer),
+        _ => None,
+    }
+}
+
+/// Rights as that client's table has them.
+pub fn permissions(can: Can) -> Value {
+    json!({
+        "can_draw": can.can_draw,
+        "can_erase": can.can_erase,
+        "can_add_layers": can.can_add_page,
+        "can_delete_layers": can.can_delete_page,
+        "can_upload_images": can.can_upload,
+        "can_clear_board": can.can_clear,
+        "can_toggle_video": true,
+        "can_terminate": can.can_end,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q12_rights_follow_the_flags_of_the_role() {
+        let of = |role| permissions(Can::of(role, true));
+        assert_eq!(of(Role::Tutor)["can_terminate"], true);
+        let pupil = of(Role::Student);
+        assert_eq!((&pupil["can_draw"], &pupil["can_erase"]), (&json!(true), &json!(true)));
+        for denied in ["can_add_layers", "can_delete_layers", "can_clear_board", "can_terminate"] {
+            assert_eq!(pupil[denied], false, "{denied}");
+        }
+        assert_eq!(of(Role::Viewer)["can_draw"], false);
+        for (name, is) in [("host", Some(Role::Tutor)), ("viewer", Some(Role::Viewer)), ("owner", None)] {
+            assert_eq!(role_named(name), is);
+        }
+    }
+}

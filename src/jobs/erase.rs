@@ -1,0 +1,150 @@
+//! The work `erase_person`: somebody's work taken out of boards and lessons, for good (SPEC Q9, ADR 0023).
+//! Run by the runner, asked for by `http` and by hand. Board after board, each all or nothing: after a crash it goes on
+//! with what is left. Never touches what others did but where it was done to that person's things.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Done, JobError, JobRow, Progress, Work};
+use crate::{
+    domain::{
+        board::{Checkpoint, Corrupt, Erasure, Shared},
+        ids::{BoardId, ClassroomId, Rev, UserId},
+    },
+    limits,
+    store::{ErasureError, ErasureScope, Rewritten, Store},
+};
+
+/// What a job of this kind has in its `params`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EraseParams {
+    /// Whom.
+    pub account: UserId,
+    /// From one board only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<BoardId>,
+    /// From all lessons of one class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classroom: Option<ClassroomId>,
+}
+
+/// The work.
+pub struct ErasePerson {
+    /// Where everything is.
+    pub store: Store,
+}
+
+impl Work for ErasePerson {
+    const KIND: &'static str = "erase_person";
+    /// One after the other: two of them must not rewrite one board at a time.
+    const AT_ONCE: usize = 1;
+    const DEADLINE: std::time::Duration = std::time::Duration::from_secs(3600);
+
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+        let wanted: EraseParams = serde_json::from_value(job.params.clone())
+            .map_err(|error| JobError::Fail(format!("The job cannot be read: {error}.")))?;
+        let who = wanted.account;
+        let scope = match (wanted.board, wanted.classroom) {
+            (Some(board), None) => ErasureScope::Board(board),
+            (None, Some(classroom)) => ErasureScope::Classroom(classroom),
+            (None, None) => ErasureScope::Everywhere,
+            (Some(_), Some(_)) => return Err(JobError::Fail("Name a board or a classroom, not both.".to_owned())),
+        };
+        let boards = self.store.boards_to_erase(scope, who).await?;
+        let (mut rows, mut objects, mut own) = (0, 0, 0_u64);
+        for (done, board) in boards.iter().enumerate() {
+            progress.set(u8::try_from(done * 95 / boards.len()).unwrap_or(95));
+            // All of it is theirs; it goes with its history when they delete it or their account goes.
+            if self.store.is_own_board(*board, who).await? {
+                if scope == ErasureScope::Everywhere && self.store.delete_board(*board, who).await? {
+                    own += 1;
+                }
+                continue;
+            }
+            let erased = self.board(*board, who).await?;
+            rows += erased.rows;
+            objects += erased.objects;
+        }
+        let mut said = 0;
+        if wanted.board.is_none() {
+            said = self.store.erase_from_lessons(who, wanted.classroom).await?;
+        }
+        if scope == ErasureScope::Everywhere {
+            said += self.store.erase_reports(who).await?;
+        }
+        let result = json!({
+            "boards": boards.len(), "rows": rows, "objects": objects, "said": said, "deleted_boards": own,
+        });
+        Ok(Done { deposited: None, result })
+    }
+}
+
+impl ErasePerson {
+    async fn board(&self, board: BoardId, who: UserId) -> Result<crate::store::Erased, JobError> {
+        let walk = if self.store.wrote_on(board, who).await? { Some(self.walk(board, who).await?) } else { None };
+        let known = walk.as_ref().map_or(Rev(u64::MAX >> 1), |walk| walk.known);
+        let rewrite = move |tail| walk.map_or_else(|| Ok(Rewritten::default()), |walk| walk.finish(tail));
+        let erased = self.store.erase_from_board(board, who, known, rewrite).await;
+        erased.map(Option::unwrap_or_default).map_err(|error| match error {
+            ErasureError::Store(error) => error.into(),
+            ErasureError::Corrupt(error) => JobError::Fail(format!("Board {board} does not read back: {error}")),
+        })
+    }
+
+    /// Everything that can be done while others go on drawing: the journal as it is now, without that person.
+    async fn walk(&self, board: BoardId, who: UserId) -> Result<Walk, JobError> {
+        let broken = |error: Corrupt| JobError::Fail(format!("Board {board} does not read back: {error}"));
+        let missing = || JobError::Fail(format!("Board {board} has no checkpoint to begin from."));
+        let oldest = self.store.checkpoints(board).await?.pop().ok_or_else(missing)?;
+        let mut shared = Shared::new(who);
+        let (mut at, rows) = (oldest.rev, limits::REPLAY_ROWS);
+        loop {
+            let page = self.store.journal_page(board, at, rows, limits::REPLAY_BYTES).await?;
+            let Some(last) = page.last().map(|entry| entry.rev) else { break };
+            at = last;
+            page.iter().try_for_each(|entry| shared.look(entry)).map_err(broken)?;
+        }
+        let (document, rev) = Checkpoint::decode(&oldest.bytes).map_err(broken)?;
+        let mut walk = Walk { erasure: Erasure::new(document, rev, shared), known: rev, rows: Vec::new() };
+        loop {
+            let page = self.store.journal_page(board, walk.known, rows, limits::REPLAY_BYTES).await?;
+            if page.is_empty() {
+                return Ok(walk);
+            }
+            let walked = tokio::task::spawn_blocking(move || walk.on(page)).await;
+            walk = walked.map_err(|error| JobError::Retry(error.to_string()))?.map_err(broken)?;
+        }
+    }
+}
+
+/// A walk through a board's journal.
+struct Walk {
+    erasure: Erasure,
+    /// Up to where it has come.
+    known: Rev,
+    /// What is to be written instead.
+    rows: Vec<crate::domain::board::Entry>,
+}
+
+impl Walk {
+    fn on(mut self, page: Vec<crate::domain::board::Entry>) -> Result<Self, Corrupt> {
+        for entry in page {
+            self.known = entry.rev;
+            self.rows.extend(self.erasure.step(entry)?);
+        }
+        Ok(self)
+    }
+
+    /// The rest, which came meanwhile, and the whole of it.
+    fn finish(self, tail: Vec<crate::domain::board::Entry>) -> Result<Rewritten, Corrupt> {
+        let walk = self.on(tail)?;
+        let checkpoint = walk.erasure.board().checkpoint();
+        Ok(Rewritten {
+            first: walk.erasure.first(),
+            head: walk.known,
+            rows: walk.rows,
+            checkpoint: checkpoint.encode(),
+        })
+    }
+}

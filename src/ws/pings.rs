@@ -1,0 +1,93 @@
+//! One connection's pings: when the next is due, and what the time to their answers says of the connection.
+//! Used by `pump`. Never sends anything.
+
+use std::time::{Duration, Instant};
+
+use crate::limits;
+use crate::protocol::people::Quality;
+
+/// See the module's words.
+pub(super) struct Pings {
+    sent: u64,
+    due: Instant,
+    /// When the last one went out, until it is answered.
+    waits: Option<Instant>,
+    /// The round trip, smoothed: one late answer is no poor connection.
+    trip: Option<Duration>,
+    known: Option<Quality>,
+    told: Option<Quality>,
+}
+
+impl Pings {
+    pub(super) fn new() -> Self {
+        let due = Instant::now() + limits::PING_FIRST;
+        Self { sent: 0, due, waits: None, trip: None, known: None, told: None }
+    }
+
+    /// How long until the next one.
+    pub(super) fn wait(&self) -> Duration {
+        self.due.saturating_duration_since(Instant::now())
+    }
+
+    /// The next one's payload, when it is due. One that was not answered by then says enough.
+    pub(super) fn due(&mut self) -> Option<[u8; 8]> {
+        let now = Instant::now();
+        if now < self.due {
+            return None;
+        }
+        if self.waits.is_some() {
+            (self.trip, self.known) = (None, Some(Quality::Poor));
+        }
+        self.sent += 1;
+        self.due = now + limits::PING_AFTER;
+        self.waits = Some(now);
+        Some(self.sent.to_be_bytes())
+    }
+
+    /// An answer came; one to an earlier ping, or to none, says nothing.
+    pub(super) fn answered(&mut self, payload: &[u8]) {
+        if payload != self.sent.to_be_bytes() {
+            return;
+        }
+        if let Some(sent) = self.waits.take() {
+            let trip = sent.elapsed();
+            let trip = self.trip.map_or(trip, |known| (known * 3 + trip) / 4);
+            (self.trip, self.known) = (Some(trip), Some(Quality::of(trip)));
+        }
+    }
+
+    /// The connection's quality, when it is another than was told last.
+    pub(super) fn news(&mut self) -> Option<Quality> {
+        let news = self.known.filter(|known| self.told != Some(*known));
+        self.told = self.known;
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j14_an_unanswered_ping_is_a_poor_connection_until_one_is_answered() {
+        let mut pings = Pings::new();
+        assert!(pings.due().is_none(), "not at once");
+        let now = |pings: &mut Pings| {
+            pings.due = Instant::now();
+            pings.due().expect("due")
+        };
+        let first = now(&mut pings);
+        assert_eq!(pings.news(), None);
+        pings.answered(b"something");
+        assert_eq!(pings.news(), None, "no answer of ours");
+        pings.answered(&first);
+        assert_eq!((pings.news(), pings.news()), (Some(Quality::Excellent), None));
+        let second = now(&mut pings);
+        let third = now(&mut pings);
+        assert_eq!(pings.news(), Some(Quality::Poor));
+        pings.answered(&second);
+        assert_eq!(pings.news(), None, "too late");
+        pings.answered(&third);
+        assert_eq!(pings.news(), Some(Quality::Excellent));
+    }
+}

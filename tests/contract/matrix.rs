@@ -1,0 +1,260 @@
+//! The matrix: every frame that exists, from everybody, in every state of a lesson, has one answer, and this table says
+//! which. The names come from the server's own list, so that a frame without a row here is a failure.
+
+use std::collections::BTreeSet;
+
+use m4sh::protocol::names;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::*;
+use crate::sharing::share;
+
+/// Those who may be in class, in the order of the table's columns.
+const ROLES: [&str; 5] = ["owner", "assistant", "pupil", "locked", "viewer"];
+
+/// Taken without a refusal.
+const P: &str = "";
+const F: &str = "forbidden";
+const LEADERS: [&str; 5] = [P, P, F, F, F];
+const OWNER: [&str; 5] = [P, F, F, F, F];
+const ALL: [&str; 5] = [P; 5];
+
+/// The answers in class, role by role.
+const TABLE: &[(&str, [&str; 5])] = &[
+    ("hello", ["bad_frame"; 5]),
+    ("ops", [P, P, P, F, F]),
+    ("cursor", ALL),
+    ("view", ALL),
+    ("status", ALL),
+    ("select", ALL),
+    ("ping", ALL),
+    ("lock", LEADERS),
+    ("can", OWNER),
+    ("role", OWNER),
+    ("kick", OWNER),
+    ("unkick", OWNER),
+    ("isolate", LEADERS),
+    ("reveal", LEADERS),
+    ("follow", LEADERS),
+    ("bring", LEADERS),
+    ("view_lock", LEADERS),
+    ("page", LEADERS),
+    ("present", LEADERS),
+    ("laser", LEADERS),
+    ("hand", ALL),
+    ("hands", LEADERS),
+    ("react", ALL),
+    ("chat", [P, P, P, P, F]),
+    ("chat_edit", ["unknown_message"; 5]),
+    ("chat_delete", ["unknown_message"; 5]),
+    ("chat_mode", LEADERS),
+    ("timer", LEADERS),
+    ("poll", LEADERS),
+    ("vote", ["unknown_poll", "unknown_poll", "unknown_poll", "unknown_poll", F]),
+    ("poll_end", ["unknown_poll", "unknown_poll", F, F, F]),
+    ("pupil_boards", OWNER),
+    ("done", ALL),
+    ("attention", LEADERS),
+    ("dance", ["unknown_frame"; 5]),
+];
+
+/// What frames are about.
+struct About {
+    target: String,
+    board: String,
+    /// Whether isolation stays on.
+    isolated: bool,
+}
+
+/// A well-formed frame of that name.
+fn frame(name: &str, about: &About) -> Value {
+    let About { target, board, isolated } = about;
+    let id = Uuid::new_v4().to_string();
+    let mut frame = match name {
+        "hello" => json!({"client": id}),
+        "ops" => json!({"id": id, "ops": [add(stroke(&id))]}),
+        "cursor" => json!({"x": 1, "y": 2}),
+        "view" => json!({"page": "p1", "x": 1, "y": 2, "zoom": 1}),
+        "status" => json!({"state": "active"}),
+        "select" => json!({"ids": ["a"], "page": "p1"}),
+        "ping" => json!({"n": "matrix"}),
+        "lock" => json!({"user": target, "locked": false}),
+        "can" => json!({"user": target, "flags": {"can_export": true}}),
+        "role" => json!({"user": target, "role": "student"}),
+        "kick" => json!({"user": target, "on": false}),
+        "unkick" => json!({"user": target}),
+        "isolate" => json!({"on": isolated}),
+        "reveal" => json!({"users": "all"}),
+        "follow" | "view_lock" | "laser" | "done" => json!({"on": false}),
+        "bring" => json!({"page": "p1", "x": 1, "y": 2, "zoom": 1}),
+        "page" => json!({"page": "p1"}),
+        "present" => json!({"board": board}),
+        "hand" => json!({"up": false}),
+        "hands" => json!({"clear": true}),
+        "react" => json!({"emoji": "👍"}),
+        "chat" => json!({"id": id, "text": "hello"}),
+        "chat_edit" => json!({"seq": 999_999, "text": "hello"}),
+        "chat_delete" => json!({"seq": 999_999}),
+        "chat_mode" => json!({"mode": "on"}),
+        "timer" => json!({"stop": true}),
+        "poll" => json!({"question": "Ready?", "options": ["yes", "no"]}),
+        "vote" => json!({"poll": 999_999, "choices": [0]}),
+        "poll_end" => json!({"poll": 999_999}),
+        "pupil_boards" => json!({"on": false}),
+        "attention" => json!({"stuck_after": 90}),
+        "dance" => json!({}),
+        other => panic!("no frame for `{other}`: add one here and a row to the table"),
+    };
+    frame["t"] = json!(name);
+    frame
+}
+
+fn is_class_frame(name: &str) -> bool {
+    names::CLASS.contains(&name)
+}
+
+/// Says each frame on a socket and holds the answer against what is expected of it.
+async fn hold(who: &str, seat: &mut Seat, about: &About, expected: impl Fn(usize, &str) -> &'static str) {
+    seat.careless = true;
+    for (row, (name, _)) in TABLE.iter().enumerate() {
+        let code = expected(row, name);
+        seat.send(&frame(name, about)).await;
+        if code == P {
+            seat.catch_up().await;
+            let refused = seat.seen("refused");
+            assert!(refused.is_empty(), "{who} says `{name}`: {refused:?}");
+        } else {
+            let refused = seat.expect("refused").await;
+            assert_eq!(refused["code"], code, "{who} says `{name}`: {refused}");
+            assert!(!refused.text("detail").is_empty(), "{refused}");
+        }
+    }
+    seat.catch_up().await;
+    assert!(seat.seen("refused").is_empty(), "{who}: nothing is refused afterwards");
+}
+
+/// A lesson with somebody of each role, somebody who was sent out, and somebody about whom frames can be.
+struct Stage {
+    app: Server,
+    lesson: Lesson,
+    /// In the order of [`ROLES`].
+    people: Vec<Account>,
+    kicked: Account,
+    about: About,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let app = Server::with(LOUD).await;
+        let (tutor, mut pupils, lesson) = app.lesson(6).await;
+        let (target, kicked) = (pupils.pop().unwrap(), pupils.pop().unwrap());
+        let at = format!("/api/v1/classrooms/{}/sessions/{}/", lesson.class, lesson.id);
+        for (user, role) in [(&pupils[0], "assistant"), (&pupils[3], "viewer")] {
+            let body = json!({"user": user.id, "role": role});
+            tutor.post(&format!("{at}role/")).json(&body).send().await.expect(200);
+        }
+        let lock = json!({"user": pupils[2].id, "locked": true});
+        tutor.post(&format!("{at}lock/")).json(&lock).send().await.expect(200);
+        tutor.post(&format!("{at}kick/")).json(&json!({"user": kicked.id})).send().await.expect(200);
+        let people = std::iter::once(tutor).chain(pupils).collect();
+        let about = About { target: target.id, board: lesson.board.clone(), isolated: false };
+        Self { app, lesson, people, kicked, about }
+    }
+
+    fn board(&self) -> Solo {
+        Solo(self.lesson.board.clone())
+    }
+
+    async fn in_class(&self) {
+        for (column, person) in self.people.iter().enumerate() {
+            let mut seat = person.open(&self.lesson).await;
+            let who = format!("the {} in class", ROLES[column]);
+            hold(&who, &mut seat, &self.about, |row, _| TABLE[row].1[column]).await;
+        }
+        assert_eq!(self.kicked.knock(&self.lesson).turned_away().await, 4403);
+    }
+
+    /// At the board's own door no word for the class is taken; `ops` says who draws.
+    async fn at_board(&self, ops: [&'static str; 5]) {
+        for (column, person) in self.people.iter().enumerate() {
+            let mut seat = person.open(&self.board()).await;
+            let who = format!("the {} at the board", ROLES[column]);
+            let expected = |row: usize, name: &str| match name {
+                "ops" => ops[column],
+                name if is_class_frame(name) => "not_in_class",
+                _ => TABLE[row].1[column],
+            };
+            hold(&who, &mut seat, &self.about, expected).await;
+        }
+        assert_eq!(self.kicked.knock(&self.board()).turned_away().await, 4403);
+    }
+}
+
+#[tokio::test]
+async fn p17_the_table_has_a_row_for_each_frame_that_exists() {
+    let rows: BTreeSet<&str> = TABLE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(rows.len(), TABLE.len(), "no name stands twice");
+    let known: BTreeSet<&str> = names::BOARD.iter().chain(names::CLASS).chain(&["dance"]).copied().collect();
+    assert_eq!(rows, known);
+}
+
+#[tokio::test]
+async fn p17_in_class_each_frame_of_each_role_has_its_answer() {
+    Stage::new().await.in_class().await;
+}
+
+#[tokio::test]
+async fn p17_isolation_gives_no_frame_another_answer() {
+    let mut stage = Stage::new().await;
+    stage.about.isolated = true;
+    let isolate =
+        format!("UPDATE class_session SET isolated = true, was_isolated = true WHERE id = '{}'", stage.lesson.id);
+    stage.app.database.as_ref().unwrap().execute(&isolate).await;
+    stage.in_class().await;
+}
+
+#[tokio::test]
+async fn p17_at_the_boards_own_door_each_frame_has_its_answer_also_when_the_lesson_is_over() {
+    let stage = Stage::new().await;
+    stage.at_board([P, P, P, F, F]).await;
+    stage.people[0].end(&stage.lesson).await;
+    stage.at_board([P, F, F, F, F]).await;
+    for person in &stage.people {
+        assert_eq!(person.knock(&stage.lesson).turned_away().await, 4410);
+    }
+    assert_eq!(stage.kicked.knock(&stage.lesson).turned_away().await, 4403);
+}
+
+#[tokio::test]
+async fn p17_a_guest_by_link_says_nothing_that_is_heard() {
+    let stage = Stage::new().await;
+    let link = share(&stage.people[0], &stage.lesson, json!({})).await;
+    let share = format!("Share {}", link.text("token"));
+    let knock = |path: String| stage.app.knock(&path).authorization(&share);
+    assert_eq!(knock(stage.lesson.path()).turned_away().await, 4401);
+    let mut seat = knock(stage.board().path()).sit().await;
+    let expected = |row: usize, name: &str| match name {
+        "ops" => F,
+        name if is_class_frame(name) => "not_in_class",
+        _ => TABLE[row].1[4],
+    };
+    hold("a guest", &mut seat, &stage.about, expected).await;
+}
+
+#[tokio::test]
+async fn p17_before_hello_every_frame_closes_the_socket() {
+    let stage = Stage::new().await;
+    let link = share(&stage.people[0], &stage.lesson, json!({})).await;
+    let guest = format!("Share {}", link.text("token"));
+    for (name, _) in TABLE.iter().filter(|(name, _)| *name != "hello") {
+        let mut knocks: Vec<Knock> = stage.people.iter().map(|person| person.knock(&stage.lesson)).collect();
+        knocks.push(stage.kicked.knock(&stage.lesson));
+        knocks.push(stage.app.knock(&stage.board().path()).authorization(&guest));
+        for knock in knocks {
+            let mut seat = knock.connect().await;
+            let _ = seat.try_send(&frame(name, &stage.about)).await;
+            assert_eq!(seat.closed().await, 4400, "`{name}` before hello");
+        }
+    }
+}
