@@ -191,3 +191,57 @@ async fn q11_only_who_leads_the_class_has_a_pupil_erased_and_nobody_who_leads_is
     let other = tutor.create_class().await;
     tutor.get(&job(&other.id)).send().await.expect(404);
 }
+
+#[tokio::test]
+async fn q3_hidden_work_is_nothing_in_the_past_and_goes_with_its_author() {
+    let app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(2).await;
+    let (gone, other) = (&pupils[0], &pupils[1]);
+    tutor.save(&lesson, 0, json!([add_stroke("task")])).await;
+    let path = format!("/api/v1/classrooms/{}/sessions/{}/isolate/", lesson.class, lesson.id);
+    tutor.post(&path).json(&json!({"on": true})).send().await.expect(200);
+    persist(other, &lesson, "fine").await;
+    gone.save(&lesson, 2, json!([add(marked("hidden"))])).await;
+    let boards = format!("/api/v1/boards/{}", lesson.board);
+    let class = format!("/api/v1/classrooms/{}/sessions/{}", lesson.class, lesson.id);
+    let room = format!("/api/classroom/session/{}", lesson.id);
+    let reads = [
+        format!("{boards}/history/"),
+        format!("{boards}/history/3/"),
+        format!("{boards}/history/at/?time=2036-01-01T00:00:00Z"),
+        format!("{boards}/history/diff/?from=0"),
+        format!("{boards}/history/authors/"),
+        format!("{boards}/replay/"),
+        format!("{boards}/replay/?from_rev=3"),
+        format!("{class}/replay/"),
+        format!("{class}/summary/"),
+        format!("{class}/timeline/"),
+        format!("{room}/snapshots/3/"),
+        format!("{room}/snapshots/3/export/"),
+        format!("{room}/replay/stream/"),
+        format!("{room}/replay/manifest/"),
+        format!("{room}/summary/"),
+    ];
+    for path in &reads {
+        let told = other.get(path).send().await.expect(200).text();
+        assert!(!told.contains(MARK) && !told.contains("hidden"), "{path}: {told}");
+        assert!(!told.contains(&gone.id), "{path} names who works unseen: {told}");
+    }
+    let list = other.get(&reads[0]).send().await.expect(200).json();
+    let revs: Vec<_> = list.list("results").iter().map(|row| row.number("rev")).collect();
+    assert_eq!(revs, [2, 1], "not even that there was a batch");
+    assert!(tutor.get(&reads[5]).send().await.expect(200).text().contains(MARK), "the tutor sees all of it");
+    assert!(gone.get(&reads[5]).send().await.expect(200).text().contains(MARK), "and who drew it");
+    tutor.post(&format!("{class}/reveal/")).json(&json!({"users": "all"})).send().await.expect(200);
+    assert!(other.get(&reads[5]).send().await.expect(200).text().contains(MARK));
+    erased(&tutor, &lesson, gone).await;
+    assert_eq!(found_in(&app, MARK).await, [""; 0]);
+    let layers = found_in(&app, &format!("u:{}", gone.id)).await;
+    assert_eq!(layers, [""; 0], "no layer has their name");
+    eventually("everybody sees what is left", || async {
+        (stroke_ids(&other.read(&lesson).await["state"]) == ["task", "fine"]).then_some(())
+    })
+    .await;
+    let verified = app.command(&["verify"]).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
