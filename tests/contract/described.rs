@@ -135,7 +135,8 @@ impl World {
             "push_page" => drop(self.given(&thing).await),
             "read_push" | "undo_push" => {
                 let below = self.given(&thing).await;
-                let asked = self.tutor.post(&format!("{below}push/")).json(&json!({"to": "all"})).send().await.expect(202);
+                let asked =
+                    self.tutor.post(&format!("{below}push/")).json(&json!({"to": "all"})).send().await.expect(202);
                 let push = asked.json().text("push");
                 eventually("a push is done", || async {
                     let path = format!("{below}pushes/{push}/");
@@ -147,7 +148,8 @@ impl World {
             "collect_pages" => drop(self.given(&thing).await),
             "undo_collect" => {
                 let below = self.given(&thing).await;
-                let asked = self.tutor.post(&format!("{below}collect/")).json(&json!({"from": "all"})).send().await.expect(201);
+                let asked =
+                    self.tutor.post(&format!("{below}collect/")).json(&json!({"from": "all"})).send().await.expect(201);
                 ids.insert("{collect}", asked.json().text("collect"));
             }
             "set_rights" => {

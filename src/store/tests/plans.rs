@@ -1,15 +1,9 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::store::{
-    accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, event_pages,
-    events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention, revisions,
-    session_boards, sweeps, testing::TestDatabase,
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
-    event_pages, events, exports, idempotency, isolation, jobs, links, logins, overviews, renditions, retention,
-    revisions, sweeps, testing::TestDatabase,
-    accounts, assets, blobs, boards, boards_cold, class_events, class_sessions, classes, client_events, erasure,
-    event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins, overviews,
-    renditions, retention, revisions, rooms, sweeps, testing::TestDatabase,
+    erasure, event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins,
+    overviews, renditions, retention, revisions, rooms, session_boards, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
