@@ -5,8 +5,6 @@ use crate::store::{
     erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
     lesson_events, links, logins, overviews, renditions, retention, revisions, rooms, session_boards, sweeps,
     testing::TestDatabase, undo,
-    erasure, event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins,
-    overviews, renditions, retention, revisions, rooms, session_boards, sweeps, testing::TestDatabase,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
