@@ -2,6 +2,7 @@
 //! Made by `directory`, `ws` and the actors themselves. Never holds a lock or a connection of the database.
 
 mod peeks;
+mod turning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
-use crate::domain::board::{Course, Digest, Document, Op, Refusal, Way};
+use crate::domain::board::{Course, Digest, Document, Op, Refusal};
 use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
 use crate::domain::json::{Object, Value};
 use crate::protocol::class::IsolationFrame;
@@ -21,10 +22,10 @@ use crate::protocol::client::{Cursor, Position, Status, View};
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::people::{Quality, Selection};
-use crate::protocol::work::WorkFrame;
 use crate::store::BoardSession;
 
 pub use peeks::{News, Peek, Peeked, Pulse};
+pub use turning::{ClearSave, TurnSave, UnclearSave, Work};
 
 // --- sockets -------------------------------------------------------------------------------------
 
@@ -110,20 +111,6 @@ pub struct Submit {
     pub span: tracing::Span,
 }
 
-/// Take back, clear, or go on with a stroke; the answer goes through the outbox.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Work {
-    /// The socket.
-    pub conn: ConnId,
-    /// What to do.
-    pub frame: WorkFrame,
-    /// The frame's length, for the byte budget.
-    pub bytes: usize,
-    /// The connection's span.
-    pub span: tracing::Span,
-}
-
 /// Something that may be lost: a cursor, a view, a status.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -201,44 +188,6 @@ pub struct StateSave {
     pub key: Option<Box<str>>,
     /// The state, read beforehand: a large one takes longer than a turn may.
     pub document: Document,
-}
-
-/// One's own last batch to take back, or one's last undo.
-pub struct TurnSave {
-    /// Whose it is.
-    pub who: UserId,
-    /// The revision it was based on.
-    pub base: Base,
-    /// The client's key for this, when it has one.
-    pub key: Option<Box<str>>,
-    /// Which way.
-    pub way: Way,
-}
-
-/// A page to clear, or all of them.
-pub struct ClearSave {
-    /// Who clears.
-    pub who: UserId,
-    /// The revision it was based on.
-    pub base: Base,
-    /// The client's key for this, when it has one.
-    pub key: Option<Box<str>>,
-    /// Which page; `None`: all.
-    pub page: Option<Box<str>>,
-}
-
-/// What a clear took, to bring back.
-pub struct UnclearSave {
-    /// Who brings it back.
-    pub who: UserId,
-    /// The revision it was based on.
-    pub base: Base,
-    /// The client's key for this, when it has one.
-    pub key: Option<Box<str>>,
-    /// The clear's revision.
-    pub of: Rev,
-    /// What it took, read beforehand.
-    pub taken: Vec<Op>,
 }
 
 /// Read the document.

@@ -226,6 +226,7 @@ impl World {
         let mut body = operation.example()?;
         match &*operation.id {
             "refresh" | "logout" => body["refresh"] = app.pupil("Signed").await.refresh.into(),
+            "clear_board" => body["page"] = "page-1".into(),
             "lock_pens" | "send_out" | "change_role" => body["user"] = self.pupil.id.clone().into(),
             "room_kick" | "room_role" => body["user_id"] = self.pupil.id.clone().into(),
             "join_classroom" => body["invite_code"] = self.class.code.clone().into(),
