@@ -97,12 +97,12 @@ mod tests {
         let me = person();
         let plain = Cursor { x: 1.0, y: 2.5, page: None, tool: None };
         let full = Cursor { x: -0.125, y: 1e7, page: None, tool: Some("p\"en".into()) };
-        let frames = encode_tick(&[(&me, &plain), (&me, &full)], &[], &[], Dialect::Json);
+        let frames = encode_tick(&[(&me, &plain), (&me, &full)], &[], &[], &[], Dialect::Json);
         let user = me.user;
         assert_eq!(
             text(frames[0].clone()),
             format!(r#"{{"t":"cursors","c":[["{user}",1,2.5],["{user}",-0.125,10000000,null,"p\"en"]]}}"#)
         );
-        assert_eq!(encode_tick(&[(&me, &plain), (&me, &full)], &[], &[], Dialect::Presence).len(), 2);
+        assert_eq!(encode_tick(&[(&me, &plain), (&me, &full)], &[], &[], &[], Dialect::Presence).len(), 2);
     }
 }
