@@ -2,6 +2,7 @@
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
 mod storage;
+mod tick;
 mod upkeep;
 
 use std::fmt;
@@ -15,8 +16,9 @@ use serde::Deserialize;
 
 use crate::domain::rate::{Rate, RateError, Rates, Scope};
 pub use storage::{Bucket, Cdn, Storage, StorageBackend};
+pub use tick::Tick;
 use upkeep::Every;
-pub use upkeep::Upkeep;
+pub use upkeep::{Hooks, Upkeep};
 
 /// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
 #[derive(Parser, Debug)]
@@ -171,6 +173,13 @@ struct Raw {
     /// Days that the event log is kept, but for saves; 0 is for ever [default: 0].
     #[arg(long, env = "M4SH_EVENT_DAYS", global = true)]
     event_days: Option<u32>,
+    /// Whether webhooks may go to private addresses, such as services beside this one [default: false].
+    #[arg(long, env = "M4SH_HOOKS_ALLOW_PRIVATE", global = true, num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    hooks_allow_private: Option<bool>,
+    /// How long a webhook's receiver may fail before the webhook is paused [default: 24h].
+    #[arg(long, env = "M4SH_HOOKS_GIVE_UP", global = true)]
+    hooks_give_up: Option<Every>,
     /// Rates by scope.
     #[arg(skip)]
     rates: std::collections::BTreeMap<String, String>,
@@ -196,43 +205,6 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
-}
-
-/// A fixed cursor tick, or one that follows the load.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(try_from = "TickValue")]
-pub struct Tick(Option<Duration>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum TickValue {
-    Millis(u64),
-    Word(String),
-}
-
-impl TryFrom<TickValue> for Tick {
-    type Error = String;
-
-    fn try_from(value: TickValue) -> Result<Self, String> {
-        match value {
-            TickValue::Millis(millis) => millis.to_string().parse(),
-            TickValue::Word(word) => word.parse(),
-        }
-    }
-}
-
-impl std::str::FromStr for Tick {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" {
-            return Ok(Self(None));
-        }
-        match text.parse::<u64>() {
-            Ok(millis) if (1..=1000).contains(&millis) => Ok(Self(Some(Duration::from_millis(millis)))),
-            _ => Err(format!("`{text}` is no tick: write `auto` or 1 to 1000 milliseconds")),
-        }
-    }
 }
 
 /// A text that does not print.

@@ -297,6 +297,43 @@ pub const ENDED_LOGINS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Boards for which one look at what changed asks for work.
 pub const CHANGED_BOARDS: i64 = 500;
 
+// --- webhooks -------------------------------------------------------------------------------------
+
+/// Webhooks of one classroom.
+pub const HOOKS_PER_CLASS: i64 = 20;
+/// Bytes of a webhook's secret before they are written as text: the block that HMAC-SHA256 can use fully.
+pub const HOOK_SECRET_BYTES: usize = 32;
+/// How long the secret before still signs, too, after a new one was made.
+pub const HOOK_OLD_SECRET: Duration = Duration::from_secs(24 * 3600);
+/// How long a receiver may take, from the look at its name to the head of its answer. The answer's body is not read.
+pub const HOOK_ANSWER: Duration = Duration::from_secs(10);
+/// A delivery whose sender died is taken over after this: longer than an answer may take.
+pub const HOOK_LEASE: Duration = Duration::from_secs(12);
+/// The wait after a first failure; it doubles with each …
+pub const HOOK_BACKOFF: Duration = Duration::from_secs(2);
+/// … up to this: a receiver that is back hears within an hour.
+pub const HOOK_BACKOFF_MOST: Duration = Duration::from_secs(3600);
+/// Characters that are kept of what went wrong.
+pub const HOOK_ERROR_CHARS: usize = 200;
+/// Webhooks that one process works on at once; each sends one event at a time.
+pub const HOOKS_AT_ONCE: usize = 16;
+/// Events after which a webhook waits for its turn again.
+pub const HOOK_BATCH: i64 = 50;
+/// How often a process looks for events and webhooks that are due.
+pub const HOOKS_POLL: Duration = Duration::from_millis(500);
+/// How often a class with a lesson that goes on is looked at …
+pub const HOOK_LOOK: Duration = Duration::from_secs(1);
+/// … and one without.
+pub const HOOK_LOOK_IDLE: Duration = Duration::from_secs(3);
+/// `board.saved` is told of one board at most this often.
+pub const BOARD_SAVED_EVERY: Duration = Duration::from_secs(2);
+/// Rows of one sort that one look takes.
+pub const HOOK_ROWS: i64 = 500;
+/// A lesson that ended this long ago has no more to tell: what was drawn until its end is committed long since.
+pub const HOOK_LESSON_OVER: Duration = Duration::from_secs(60);
+/// Events and deliveries are kept for this long; a replay reaches back no further.
+pub const HOOK_EVENTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
 // --- accounts -------------------------------------------------------------------------------------
 
 /// Life of an access token (contract/live.md 2).

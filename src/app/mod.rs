@@ -33,6 +33,7 @@ use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
+use crate::jobs::hooks::{Courier, Dispatcher};
 use crate::jobs::{Jobs, snapshots::Snapshots};
 use crate::store::managed::Cluster;
 use crate::store::{Store, migrate};
@@ -162,6 +163,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let leases = Arc::new(LocalLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
     let jobs = Jobs::new(store.clone());
+    let courier = Arc::new(Courier::new(settings.upkeep.hooks.allow_private)?);
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
@@ -186,6 +188,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         directory: directory.clone(),
         snapshots: Snapshots::new(store.clone(), vault.clone()),
         jobs: jobs.clone(),
+        courier: courier.clone(),
         authenticator,
         people,
         links,
@@ -204,6 +207,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let address = listener.local_addr()?;
     let push = Push { directory: directory.clone(), store: store.clone() };
     let runner = upkeep::runner(settings, &store, &vault, jobs)?.with(push);
+    let hooks = Dispatcher::new(store.clone(), courier, settings.upkeep.hooks.give_up);
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
     let object_origins = web::Data::new(Origins(origins.clone()));
     let server = HttpServer::new(move || {
@@ -232,7 +236,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
 
     directory.ready(Duration::from_secs(30)).await;
     // On this thread, which has no boards.
-    let running = settings.upkeep.jobs.then(|| runner.start());
+    let running = settings.upkeep.jobs.then(|| (runner.start(), hooks.start()));
     if let Some(filled) = &filled {
         page::announce(address, filled);
     }
@@ -244,8 +248,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     tracing::info!(signal = stopped, "stopping: sockets come back later, boards are committed");
     closing.readiness.drain();
     let jobs = async {
-        if let Some(running) = running {
-            running.stop().await;
+        if let Some((runner, hooks)) = running {
+            tokio::join!(runner.stop(), hooks.stop());
         }
     };
     tokio::join!(jobs, stop(&directory, handle, admin));

@@ -22,6 +22,17 @@ pub struct Upkeep {
     pub client_events: Duration,
     /// How long the event log is kept; `None`: for ever.
     pub events: Option<Duration>,
+    /// Webhooks.
+    pub hooks: Hooks,
+}
+
+/// What the operator decided about webhooks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hooks {
+    /// Whether they may go to private addresses.
+    pub allow_private: bool,
+    /// How long a receiver may fail before its webhook is paused; `None`: for ever.
+    pub give_up: Option<Duration>,
 }
 
 /// A length of time, or `off`.
@@ -79,6 +90,10 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
             limits::CLIENT_EVENTS_DAYS,
         )?,
         events: (!events.is_zero()).then_some(events),
+        hooks: Hooks {
+            allow_private: cli.hooks_allow_private.or(file.hooks_allow_private).unwrap_or(false),
+            give_up: cli.hooks_give_up.or(file.hooks_give_up).map_or(Some(Duration::from_secs(DAY)), |every| every.0),
+        },
     })
 }
 

@@ -40,6 +40,8 @@ uuid_id! {
     LoginId,
     /// A share link.
     LinkId,
+    /// A webhook of a classroom.
+    HookId,
     /// One tab or device of a client, chosen by the client and kept across its reconnects.
     ClientId,
 }

@@ -5,6 +5,7 @@ pub mod board;
 pub mod budget;
 pub mod classroom;
 pub mod history;
+pub mod hooks;
 pub mod ids;
 pub mod json;
 pub mod rate;

@@ -35,7 +35,7 @@ use crate::{
     actors::directory::Directory,
     domain::times,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
-    jobs::{Jobs, snapshots::Snapshots},
+    jobs::{Jobs, hooks::Courier, snapshots::Snapshots},
     store::{Category, Store},
     vault::Vault,
 };
@@ -58,6 +58,8 @@ pub struct Services {
     pub directory: Directory,
     /// Work that outlives a request.
     pub jobs: Jobs,
+    /// Brings events to webhooks.
+    pub courier: Arc<Courier>,
     /// Boards kept as objects.
     pub snapshots: Snapshots,
     /// Access tokens.
@@ -361,6 +363,26 @@ fn own() -> Vec<Endpoint> {
             Classroom,
             "work_revealed",
         ),
+        at("/classrooms/{id}/hooks").get(classrooms::hooks::list).post(classrooms::hooks::create).audit(
+            "POST",
+            Classroom,
+            "hook_created",
+        ),
+        at("/classrooms/{id}/hooks/{hook}")
+            .get(classrooms::hooks::read)
+            .patch(classrooms::hooks::change)
+            .audit("PATCH", Classroom, "hook_changed")
+            .delete(classrooms::hooks::delete)
+            .audit("DELETE", Classroom, "hook_deleted"),
+        at("/classrooms/{id}/hooks/{hook}/test")
+            .post(classrooms::hooks::attempt)
+            .unaudited("POST", "it changes nothing here"),
+        at("/classrooms/{id}/hooks/{hook}/replay").post(classrooms::hooks::replay).audit(
+            "POST",
+            Classroom,
+            "hook_replayed",
+        ),
+        at("/classrooms/{id}/hooks/{hook}/deliveries").get(classrooms::hooks::deliveries),
         at("/openapi.json").get(openapi::document),
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),

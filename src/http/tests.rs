@@ -67,6 +67,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         snapshots: Snapshots::new(store.clone(), Vault::new(store.clone(), objects.clone())),
         vault: Vault::new(store.clone(), objects),
         jobs: Jobs::new(store.clone()),
+        courier: Arc::new(crate::jobs::hooks::Courier::new(false).unwrap()),
         public_url: None,
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,

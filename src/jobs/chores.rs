@@ -73,6 +73,7 @@ schedule! {
     purge_events, When::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
     purge_rules, When::daily(4, 22), "removes rules about rights that have ended";
     purge_jobs, When::daily(4, 25), "removes the rows of the program's own finished jobs";
+    purge_hooks, When::daily(4, 35), "removes old events of webhooks and what became of them";
     orphan_files, When::sundays(4, 30), "removes objects of the store that no row knows";
 }
 
@@ -166,6 +167,17 @@ async fn purge_jobs(means: &Means, _: &JobRow) -> Answer {
     let completed = remove(means, Aged::OwnJobs, ago(limits::OWN_JOBS_KEPT)).await?;
     let failed = remove(means, Aged::FailedJobs, ago(limits::FAILED_JOBS_KEPT)).await?;
     Ok(json!({"completed": completed, "failed": failed}))
+}
+
+async fn purge_hooks(means: &Means, _: &JobRow) -> Answer {
+    let (before, mut deleted) = (ago(limits::HOOK_EVENTS_KEPT), 0);
+    loop {
+        let rows = means.store.purge_hooks(before).await?;
+        deleted += rows;
+        if rows < limits::CLEANING_ROWS.unsigned_abs() {
+            return Ok(json!({"deleted": deleted}));
+        }
+    }
 }
 
 async fn purge_journals(means: &Means, _: &JobRow) -> Answer {

@@ -6,6 +6,7 @@ pub mod chores;
 mod drawing;
 pub mod erase;
 pub mod export;
+pub mod hooks;
 mod lease;
 mod runner;
 mod schedule;

@@ -2,7 +2,8 @@
 //! that a frame which is not listed here does not exist; the contract's matrix has a row for each of them.
 
 /// What is said to a board, or to the connection itself.
-pub const BOARD: &[&str] = &["hello", "ops", "cursor", "view", "status", "select", "ping"];
+pub const BOARD: &[&str] =
+    &["hello", "ops", "cursor", "view", "status", "select", "ping", "undo", "redo", "clear", "unclear", "draw"];
 
 /// What is said to a class.
 pub const CLASS: &[&str] = &[

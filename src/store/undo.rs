@@ -54,7 +54,8 @@ const RECALL: &str = "
     WHERE coalesce(bytes, 0) <= $3
     ORDER BY rev";
 
-const CLEARED: &str = "SELECT back FROM journal WHERE board = $1 AND rev = $2 AND course = 3 AND at > $3 AND back IS NOT NULL";
+const CLEARED: &str =
+    "SELECT back FROM journal WHERE board = $1 AND rev = $2 AND course = 3 AND at > $3 AND back IS NOT NULL";
 
 const CLEARS: &str = "
     WITH mine AS (

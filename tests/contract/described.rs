@@ -123,6 +123,12 @@ impl World {
             let said = self.tutor.post(&path).json(&json!({"text": "Off with it"})).send().await.expect(201).json();
             ids.insert("{seq}", said["seq"].to_string());
         }
+        if operation.path.contains("{hook}") {
+            let body = json!({"url": "https://school.example/hook", "events": ["session.ended"]});
+            let made =
+                self.tutor.post(&format!("/api/v1/classrooms/{thing}/hooks/")).json(&body).send().await.expect(201);
+            ids.insert("{hook}", made.json().text("id"));
+        }
         ids.insert("{id}", thing.clone());
         if operation.path.contains("{token}") {
             let path = format!("/api/v1/solo/sessions/{thing}/share/");
@@ -308,6 +314,7 @@ async fn x2_errors_have_the_bodies_and_headers_that_are_described() {
         let path = operation.path.replace("{id}", id).replace("{sid}", id).replace("{user}", id).replace("{rev}", "0");
         let path = path.replace("{u}", id).replace("{job}", id).replace("{version}", "0");
         let path = path.replace("{seq}", "1");
+        let path = path.replace("{hook}", id).replace("{push}", id).replace("{collect}", id);
         let answer = app.stranger().call(operation.method.clone(), &path).send().await.expect(401);
         holds("unauthorized", &answer);
     }

@@ -23,6 +23,7 @@ mod eyes;
 mod faults;
 mod harness;
 mod history;
+mod hooks;
 mod isolation;
 mod jobs;
 mod joining;

@@ -19,11 +19,20 @@ const F: &str = "forbidden";
 const LEADERS: [&str; 5] = [P, P, F, F, F];
 const OWNER: [&str; 5] = [P, F, F, F, F];
 const ALL: [&str; 5] = [P; 5];
+/// Done, or refused under its id with one of [`NOT_DONE`]: which of them depends on what was drawn and cleared before.
+const WORK: &str = "done or not";
+const NOT_DONE: [&str; 6] =
+    ["forbidden", "nothing_to_undo", "undo_conflict", "nothing_to_clear", "unknown_clear", "nothing_to_restore"];
 
 /// The answers in class, role by role.
 const TABLE: &[(&str, [&str; 5])] = &[
     ("hello", ["bad_frame"; 5]),
     ("ops", [P, P, P, F, F]),
+    ("undo", [WORK; 5]),
+    ("redo", [WORK; 5]),
+    ("clear", [WORK, WORK, F, F, F]),
+    ("unclear", ["unknown_clear", "unknown_clear", F, F, F]),
+    ("draw", [WORK, WORK, WORK, F, F]),
     ("cursor", ALL),
     ("view", ALL),
     ("status", ALL),
@@ -74,6 +83,9 @@ fn frame(name: &str, about: &About) -> Value {
     let mut frame = match name {
         "hello" => json!({"client": id}),
         "ops" => json!({"id": id, "ops": [add(stroke(&id))]}),
+        "undo" | "redo" | "clear" => json!({"id": id}),
+        "unclear" => json!({"id": id, "rev": 999_999}),
+        "draw" => json!({"id": id, "page": "p1", "head": {"tool": "pen"}, "points": [[1, 2]], "done": true}),
         "cursor" => json!({"x": 1, "y": 2}),
         "view" => json!({"page": "p1", "x": 1, "y": 2, "zoom": 1}),
         "status" => json!({"state": "active"}),
@@ -120,7 +132,19 @@ async fn hold(who: &str, seat: &mut Seat, about: &About, expected: impl Fn(usize
     for (row, (name, _)) in TABLE.iter().enumerate() {
         let code = expected(row, name);
         seat.send(&frame(name, about)).await;
-        if code == P {
+        if code == WORK {
+            let answer = within(name, async {
+                loop {
+                    let frame = seat.heard().await.expect("the socket lives");
+                    if frame["t"] == "accepted" || frame["t"] == "refused" {
+                        return frame;
+                    }
+                }
+            })
+            .await;
+            let code = answer["code"].as_str();
+            assert!(code.is_none_or(|code| NOT_DONE.contains(&code)), "{who} says `{name}`: {answer}");
+        } else if code == P {
             seat.catch_up().await;
             let refused = seat.seen("refused");
             assert!(refused.is_empty(), "{who} says `{name}`: {refused:?}");
@@ -182,6 +206,9 @@ impl Stage {
             let who = format!("the {} at the board", ROLES[column]);
             let expected = |row: usize, name: &str| match name {
                 "ops" => ops[column],
+                // Where nobody may draw, a growing stroke is refused; what else is not done is said in its own words.
+                "draw" if ops[column] == F => F,
+                "clear" | "unclear" if ops[column] == F => F,
                 name if is_class_frame(name) => "not_in_class",
                 _ => TABLE[row].1[column],
             };

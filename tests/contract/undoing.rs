@@ -130,8 +130,7 @@ async fn z4_undo_respects_the_rights_of_its_moment_and_waits_for_better_ones() {
     tutor.patch(&member).json(&json!({"role": "student"})).send().await.expect(200);
     turn(&mut ann, "undo", "u1").await;
     assert_eq!(ann.board().count("a"), 0);
-    let id = ann.submit_as("x", &[add_stroke("x")]);
-    id.await;
+    ann.submit_as("x", &[add_stroke("x")]).await;
     ann.accepted("x").await;
     assert_eq!(refused(&mut ann, "undo", "x").await, "key_reused");
 }

@@ -132,7 +132,11 @@ impl Authors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{board::BatchKey, ids::ClientId, json::Bounds};
+    use crate::domain::{
+        board::{BatchKey, Course},
+        ids::ClientId,
+        json::Bounds,
+    };
     use uuid::Uuid;
 
     fn fold(authors: &mut Authors, rev: u64, by: u128, ops: &str) {
@@ -144,6 +148,8 @@ mod tests {
             digest: None,
             page_count: 1,
             fingerprint: 0,
+            course: Course::default(),
+            back: None,
         };
         let ops = Value::parse(ops.as_bytes(), Bounds::default()).unwrap().to_canonical();
         authors.take(&entry, &Op::parse_journal(Rev(rev), &ops).unwrap());

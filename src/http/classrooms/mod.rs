@@ -6,6 +6,7 @@ pub(super) mod call;
 pub mod collect;
 pub mod erasure;
 pub mod groups;
+pub mod hooks;
 mod invite;
 pub mod isolation;
 pub mod members;

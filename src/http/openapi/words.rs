@@ -72,6 +72,12 @@ words! {
     Note = line(NOTE_CHARS).examples(["Before the test"]);
     /// Where a picture is.
     Url = line(URL_CHARS).examples(["https://school.example/board.png"]);
+    /// An address that is reached from the open internet: https or http, without a user or a password.
+    HookUrl =
+        text()
+            .max_length(Some(URL_CHARS))
+            .pattern(Some(r"^https?://[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[!-~]*)?$"))
+            .examples(["https://school.example/hook"]);
     /// An e-mail address as somebody types it to sign in.
     LoginName = name(EMAIL_BYTES).examples(["anna@school.example"]);
     /// A refresh token.

@@ -2,9 +2,9 @@
 
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
-    erasure, event_pages, events, exports, history, idempotency, isolation, jobs, lesson_events, links, logins,
-    overviews, renditions, retention, revisions, rooms, session_boards, sweeps, testing::TestDatabase,
-    overviews, renditions, retention, revisions, rooms, session_boards, sweeps, testing::TestDatabase, undo,
+    erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
+    lesson_events, links, logins, overviews, renditions, retention, revisions, rooms, session_boards, sweeps,
+    testing::TestDatabase, undo,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -65,6 +65,17 @@ const CROWD: &str = "
         SELECT pg_temp.id('asset', i), pg_temp.id('account', i), 'asset', i, CASE i % 100 WHEN 0 THEN now() END FROM n;
     INSERT INTO loose_blob (blob) SELECT pg_temp.id('blob', i) FROM n;
     INSERT INTO doomed_object (key) SELECT 'gone/' || i FROM n;
+    INSERT INTO hook_feed (classroom) SELECT pg_temp.id('class', i) FROM n;
+    INSERT INTO hook_session (session, classroom) SELECT pg_temp.id('session', i), pg_temp.id('class', i) FROM n;
+    INSERT INTO hook_board (board, session, rev, told_at)
+        SELECT pg_temp.id('board', i), pg_temp.id('session', i), 1, now() FROM n;
+    INSERT INTO hook_event (classroom, seq, id, type, at, data)
+        SELECT pg_temp.id('class', i), 1, pg_temp.id('told', i), 'board.saved', now() + i * interval '1 minute', '{}' FROM n;
+    INSERT INTO hook (id, classroom, url, events, secret, cursor, head, due, created_by)
+        SELECT pg_temp.id('hook', i), pg_temp.id('class', i), 'u', '{board.saved}', 's', 0, 1,
+            CASE i % 100 WHEN 0 THEN now() END, pg_temp.id('account', i) FROM n;
+    INSERT INTO hook_delivery (hook, seq, type, attempts, tried_at)
+        SELECT pg_temp.id('hook', i), 1, 'board.saved', 1, now() + i * interval '1 minute' FROM n;
     ANALYZE";
 
 /// What the planner thinks of a plan, in pages read one after another. Reading any of the tables above whole, or the
@@ -102,6 +113,9 @@ async fn every_query_finds_its_rows_by_an_index() {
         blobs::QUERIES,
         sweeps::QUERIES,
         assets::QUERIES,
+        hooks::QUERIES,
+        hook_feed::QUERIES,
+        hook_deliveries::QUERIES,
         idempotency::QUERIES,
         jobs::QUERIES,
         retention::QUERIES,

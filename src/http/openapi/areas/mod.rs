@@ -14,6 +14,7 @@ pub mod diagnostics;
 mod exports;
 mod history;
 mod history_shapes;
+mod hooks;
 mod isolation;
 mod lessons;
 mod rights;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Description> {
         room::Api::openapi(),
         talk::Api::openapi(),
         isolation::Api::openapi(),
+        hooks::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
         service::Api::openapi(),

@@ -1,0 +1,99 @@
+//! Webhooks: which events there are, how long a failed delivery waits, and the id that a delivery keeps.
+//! Used by `store`, `jobs::hooks` and `http`. Never knows an address or a secret.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::limits;
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)+) => {
+        /// What a webhook can be told.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum HookEvent {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl HookEvent {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word on the wire and in the database.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// A lesson was opened.
+    SessionStarted = "session.started";
+    /// A lesson ended.
+    SessionEnded = "session.ended";
+    /// A board of a lesson has new revisions.
+    BoardSaved = "board.saved";
+    /// Somebody raised a hand.
+    HandRaised = "hand.raised";
+    /// An export of a lesson's board can be downloaded.
+    ExportCompleted = "export.completed";
+    /// An export of a lesson's board was given up.
+    ExportFailed = "export.failed";
+}
+
+impl HookEvent {
+    /// The event with that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.name() == name)
+    }
+}
+
+/// The type of a delivery that somebody asked for to try a webhook; it is no event and has no cursor.
+pub const TEST: &str = "hook.test";
+
+/// How long to wait after so many failures in a row: doubling, up to a bound, so that a receiver that is back is found.
+#[must_use]
+pub fn backoff(failures: u32) -> Duration {
+    let times = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    limits::HOOK_BACKOFF.saturating_mul(times).min(limits::HOOK_BACKOFF_MOST)
+}
+
+/// The id of an event's delivery to a webhook: the same however often it is tried.
+#[must_use]
+pub fn delivery(hook: Uuid, event: Uuid) -> Uuid {
+    Uuid::new_v5(&hook, event.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g2_events_are_found_by_their_names() {
+        for event in HookEvent::ALL {
+            assert_eq!(HookEvent::from_name(event.name()), Some(*event));
+        }
+        assert_eq!(HookEvent::ALL.len(), 6);
+        assert!([TEST, "", "board", "*"].iter().all(|wrong| HookEvent::from_name(wrong).is_none()));
+    }
+
+    #[test]
+    fn g6_waits_double_up_to_an_hour() {
+        let waits: Vec<u64> = (1..=5).map(|failures| backoff(failures).as_secs()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32]);
+        assert_eq!([12, 31, 32, 33, u32::MAX].map(backoff), [limits::HOOK_BACKOFF_MOST; 5]);
+        assert_eq!(backoff(0), limits::HOOK_BACKOFF);
+    }
+
+    #[test]
+    fn g4_a_delivery_keeps_its_id_and_differs_by_webhook_and_event() {
+        let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        assert_eq!(delivery(a, b), delivery(a, b));
+        assert!(delivery(a, b) != delivery(b, a) && delivery(a, a) != delivery(a, b));
+    }
+}

@@ -1,0 +1,160 @@
+//! Brings one signed event to one address over HTTP, and tells what came of it.
+//! Called by the dispatcher, and by `http` to try a webhook. Never follows a redirect, never reads an answer's body, never
+//! connects to an address that is not public unless the operator allows it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use reqwest::{Client, redirect};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    address::{self, Public},
+    signature,
+};
+use crate::{
+    domain::{ids::ClassroomId, times},
+    limits,
+};
+
+/// Sends.
+pub struct Courier {
+    client: Client,
+    allow_private: bool,
+}
+
+/// An event on its way to a webhook.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// What signs, the newest first.
+    pub secrets: &'a [String],
+    /// The same however often it is tried.
+    pub delivery: Uuid,
+    /// The event's id.
+    pub id: Uuid,
+    /// What happened.
+    pub kind: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// The event's number in its class.
+    pub cursor: Option<u64>,
+    /// In which class.
+    pub classroom: ClassroomId,
+    /// In which lesson.
+    pub session: Option<Uuid>,
+    /// On which board.
+    pub board: Option<Uuid>,
+    /// Details.
+    pub data: &'a Value,
+}
+
+/// What came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The receiver said 2xx in time.
+    Arrived {
+        /// The status.
+        answered: u16,
+    },
+    /// It did not.
+    Missed {
+        /// The status, when there was one.
+        answered: Option<u16>,
+        /// What went wrong, in words for the webhook's owner.
+        error: String,
+    },
+}
+
+impl Courier {
+    /// A courier that goes to private addresses, too, or does not.
+    ///
+    /// # Errors
+    /// When the machine has no TLS to offer.
+    pub fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+        let mut client = Client::builder()
+            .timeout(limits::HOOK_ANSWER)
+            .redirect(redirect::Policy::none())
+            // A proxy would resolve names itself.
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("m4sh/", env!("CARGO_PKG_VERSION")));
+        if !allow_private {
+            client = client.dns_resolver(Arc::new(Public));
+        }
+        Ok(Self { client: client.build()?, allow_private })
+    }
+
+    /// Whether an address may be a webhook's.
+    ///
+    /// # Errors
+    /// Why not, in words for its owner.
+    pub fn check(&self, url: &str) -> Result<(), &'static str> {
+        address::check(url, self.allow_private).map(drop)
+    }
+
+    /// Sends it once.
+    pub async fn send(&self, letter: &Letter<'_>) -> Outcome {
+        let missed = |answered, error: &str| {
+            let error = error.chars().take(limits::HOOK_ERROR_CHARS).collect();
+            Outcome::Missed { answered, error }
+        };
+        // Looked at again at each sending: what is allowed may have changed since the webhook was made, and an address in
+        // digits is not resolved.
+        let url = match address::check(letter.url, self.allow_private) {
+            Ok(url) => url,
+            Err(why) => return missed(None, why),
+        };
+        let body = letter.body();
+        let now = Timestamp::now().as_second();
+        let request = self
+            .client
+            .post(url)
+            .header("Content-Type", "application/json")
+            .header("M4SH-Event", letter.kind)
+            .header("M4SH-Delivery", letter.delivery.to_string())
+            .header("M4SH-Signature", signature::header(letter.secrets, now, body.as_bytes()))
+            .body(body);
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => Outcome::Arrived { answered: answer.status().as_u16() },
+            Ok(answer) => {
+                let status = answer.status();
+                missed(Some(status.as_u16()), &format!("The receiver answered {}.", status.as_u16()))
+            }
+            Err(error) => missed(None, &words(&error)),
+        }
+    }
+}
+
+impl Letter<'_> {
+    fn body(&self) -> String {
+        let mut body = json!({
+            "id": self.id,
+            "type": self.kind,
+            "at": times::field(self.at),
+            "cursor": self.cursor,
+            "classroom": self.classroom,
+            "data": self.data,
+        });
+        for (name, id) in [("session", self.session), ("board", self.board)] {
+            if let Some(id) = id {
+                body[name] = json!(id);
+            }
+        }
+        body.to_string()
+    }
+}
+
+/// What is beneath matters to whoever runs the receiver: a refused connection, a certificate, a name.
+fn words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("There was no answer within {} seconds.", limits::HOOK_ANSWER.as_secs());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(beneath) = cause.source() {
+        cause = beneath;
+    }
+    format!("It could not be sent: {cause}")
+}

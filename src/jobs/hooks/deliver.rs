@@ -1,0 +1,92 @@
+//! One webhook in the hands of one process: its events in order, one at a time, until one fails or none is left.
+//! Called by the dispatcher. Never sends an event before the one before it arrived, and notes nothing without the lease.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use metrics::counter;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{
+    Dispatcher,
+    courier::{Letter, Outcome},
+};
+use crate::{
+    domain::hooks::{backoff, delivery},
+    store::{Missed, NumberedEvent, StoreError, TakenHook},
+};
+
+impl Dispatcher {
+    /// Tells a webhook what it has not heard. Whatever cannot be noted is told again: the lease ends by itself.
+    pub(super) async fn deliver(&self, hook: TakenHook, lease: Uuid, stop: &watch::Receiver<bool>) {
+        if let Err(error) = self.events(&hook, lease, stop).await {
+            tracing::debug!(hook = %hook.id, %error, "a delivery cannot be noted now");
+        }
+    }
+
+    async fn events(&self, hook: &TakenHook, lease: Uuid, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
+        let (mut cursor, mut arrived) = (hook.cursor, false);
+        for event in self.store.hook_events(hook.classroom, cursor).await? {
+            if *stop.borrow() {
+                break;
+            }
+            if hook.events.iter().any(|wanted| wanted.name() == event.kind) {
+                match self.courier.send(&letter(hook, &event)).await {
+                    Outcome::Arrived { answered } => {
+                        counter!("m4sh_hook_deliveries_total", "outcome" => "arrived").increment(1);
+                        if !self.store.hook_delivered(hook.id, lease, &event, answered).await? {
+                            return Ok(());
+                        }
+                        arrived = true;
+                    }
+                    Outcome::Missed { answered, error } => {
+                        counter!("m4sh_hook_deliveries_total", "outcome" => "missed").increment(1);
+                        let before = if arrived { 0 } else { hook.failures };
+                        return self.missed(hook, lease, &event, (answered, &error), before).await;
+                    }
+                }
+            }
+            cursor = event.seq;
+        }
+        self.store.release_hook(hook.id, lease, cursor).await
+    }
+
+    async fn missed(
+        &self,
+        hook: &TakenHook,
+        lease: Uuid,
+        event: &NumberedEvent,
+        (answered, error): (Option<u16>, &str),
+        before: u32,
+    ) -> Result<(), StoreError> {
+        let wait = backoff(before.saturating_add(1));
+        let failing = if before == 0 { Duration::ZERO } else { hook.failing_since.map_or(Duration::ZERO, since) };
+        let goes_on = self.give_up.is_none_or(|give_up| failing < give_up);
+        let missed = Missed { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
+        if self.store.hook_missed(hook.id, lease, &missed).await? && !goes_on {
+            tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long and is paused");
+        }
+        Ok(())
+    }
+}
+
+fn since(moment: Timestamp) -> Duration {
+    Duration::try_from(Timestamp::now().duration_since(moment)).unwrap_or_default()
+}
+
+fn letter<'a>(hook: &'a TakenHook, event: &'a NumberedEvent) -> Letter<'a> {
+    Letter {
+        url: &hook.url,
+        secrets: &hook.secrets,
+        delivery: delivery(hook.id.0, event.id),
+        id: event.id,
+        kind: &event.kind,
+        at: event.at,
+        cursor: Some(event.seq),
+        classroom: hook.classroom,
+        session: event.session,
+        board: event.board,
+        data: &event.data,
+    }
+}

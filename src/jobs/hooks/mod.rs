@@ -1,0 +1,103 @@
+//! Webhooks: what happened in a class is read out of what is committed, numbered, and told in order, at least once.
+//! Started by `app` beside the runner; many processes share the work by leases in rows. Never on a thread of boards, and
+//! beside the queue, so that slow receivers never hold up exports. ADR 0025.
+
+pub mod address;
+mod courier;
+mod deliver;
+mod signature;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
+use uuid::Uuid;
+
+pub use courier::{Courier, Letter, Outcome};
+pub use signature::header as signature;
+
+use crate::{limits, store::Store};
+
+/// Everything that sends.
+pub struct Dispatcher {
+    store: Store,
+    courier: Arc<Courier>,
+    /// How long a receiver may fail; `None`: for ever.
+    give_up: Option<Duration>,
+}
+
+/// A dispatcher at work.
+pub struct Dispatching {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Dispatcher {
+    /// A dispatcher that does nothing yet.
+    #[must_use]
+    pub fn new(store: Store, courier: Arc<Courier>, give_up: Option<Duration>) -> Self {
+        Self { store, courier, give_up }
+    }
+
+    /// Begins to look and to send, on a task of the caller's runtime.
+    #[must_use]
+    pub fn start(self) -> Dispatching {
+        let (stop, stopped) = watch::channel(false);
+        Dispatching { stop, task: tokio::spawn(Arc::new(self).serve(stopped)) }
+    }
+
+    async fn serve(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut tasks = JoinSet::new();
+        while !*stop.borrow_and_update() {
+            self.look().await;
+            self.take(&mut tasks, &stop).await;
+            tokio::select! {
+                _ = stop.changed() => {}
+                Some(_) = tasks.join_next() => {}
+                () = sleep(limits::HOOKS_POLL) => {}
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Numbers what happened in each class that is due.
+    async fn look(&self) {
+        loop {
+            match self.store.gather_hook_events().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(error) => return tracing::debug!(%error, "classes with webhooks cannot be looked at now"),
+            }
+        }
+    }
+
+    /// Takes webhooks while there is room and some are due.
+    async fn take(self: &Arc<Self>, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+        while tasks.len() < limits::HOOKS_AT_ONCE {
+            let lease = Uuid::new_v4();
+            match self.store.take_hook(lease).await {
+                Ok(Some(hook)) => {
+                    let (own, stop) = (self.clone(), stop.clone());
+                    tasks.spawn(async move { own.deliver(hook, lease, &stop).await });
+                }
+                Ok(None) => return,
+                Err(error) => return tracing::debug!(%error, "no webhook can be taken now"),
+            }
+        }
+    }
+}
+
+impl Dispatching {
+    /// Begins no further delivery and waits a moment for those on their way; what is cut off is sent again, by whoever
+    /// takes its webhook over.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let mut task = self.task;
+        if timeout(limits::JOBS_DRAIN, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+}
