@@ -1,6 +1,8 @@
 //! Every message that actors take, with its answer. Commands are imperative, facts are past tense.
 //! Made by `directory`, `ws` and the actors themselves. Never holds a lock or a connection of the database.
 
+mod peeks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::people::{Quality, Selection};
 use crate::protocol::work::WorkFrame;
 use crate::store::BoardSession;
+
+pub use peeks::{News, Peek, Peeked, Pulse};
 
 // --- sockets -------------------------------------------------------------------------------------
 
@@ -482,49 +486,6 @@ pub struct Observed {
     pub unsaved_bytes: usize,
     /// Bytes of the document.
     pub state_bytes: usize,
-}
-
-/// What a tutor's feed asks now and then. Answered with nothing by a board that is not at work.
-#[derive(Message)]
-#[rtype(result = "Option<Peeked>")]
-pub struct Peek {
-    /// What to tell of the document: nothing, everything (`Some(None)`), or what came after a position.
-    pub after: Option<Option<(Epoch, Rev)>>,
-}
-
-/// How a board stands.
-pub struct Peeked {
-    /// Its ownership.
-    pub epoch: Epoch,
-    /// Its revision.
-    pub rev: Rev,
-    /// Its pages, at least 1.
-    pub pages: u32,
-    /// What changed, when that was asked.
-    pub news: Option<News>,
-    /// What each has done since it woke.
-    pub pulses: Vec<(UserId, Pulse)>,
-    /// Who is at it.
-    pub online: Vec<UserId>,
-}
-
-/// What changed on a board.
-pub enum News {
-    /// Batches in order, each with what the items that it updates have become by now, as additions.
-    Batches(Vec<(Arc<crate::domain::board::Entry>, Vec<Op>)>),
-    /// Everything: the position was too old.
-    Document(Document),
-}
-
-/// What somebody has done on a board since it woke.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pulse {
-    /// Batches.
-    pub ops: u64,
-    /// Strokes added.
-    pub strokes: u64,
-    /// When the last batch was taken.
-    pub last: Timestamp,
 }
 
 /// The rows of one batch for the journal, with the board to tell.

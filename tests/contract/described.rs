@@ -61,6 +61,9 @@ const DOT: &[u8] =
       \x15\xc4\x89\x00\x00\x00\x0dIDATx\x9cc\x10\x14\x14\xfc\x0f\x00\x01\x9d\x013\x95\xa4\x8d\x1a\x00\x00\
       \x00\x00IEND\xaeB`\x82";
 
+/// What is tried on a board on which something was done before.
+const TAKEN_BACK: [&str; 5] = ["undo", "redo", "clear_board", "list_clears", "restore_clear"];
+
 /// People and things to try operations on.
 struct World {
     tutor: Account,
@@ -103,8 +106,7 @@ impl World {
             ids.insert("{job}", self.tutor.post(&path).send().await.expect(202).json().text("id"));
         }
         // What was done, to be taken back.
-        let before = ["/undo/", "/redo/", "/clear/", "/clears/", "/restore/"];
-        if operation.path.starts_with("/api/v1/boards/") && before.iter().any(|end| operation.path.ends_with(end)) {
+        if TAKEN_BACK.contains(&&*operation.id) {
             ids.insert("{rev}", self.cleared(&thing, &operation.id).await.to_string());
         } else if operation.path.contains("{rev}") || operation.path.ends_with("/latest/") {
             let path = format!("/api/v1/solo/sessions/{thing}/snapshot/");
@@ -245,7 +247,7 @@ impl World {
         }
         let path = self.path(app, operation).await;
         let mut call = who.call(operation.method.clone(), &path);
-        if operation.has_parameter("If-Match") && !operation.path.starts_with("/api/v1/boards/") {
+        if operation.has_parameter("If-Match") && !TAKEN_BACK.contains(&&*operation.id) {
             call = call.header("If-Match", "W/\"rev:0\"");
         }
         if operation.told.pointer("/requestBody/content/image~1png").is_some() {

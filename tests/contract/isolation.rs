@@ -391,3 +391,25 @@ async fn i6_a_reveal_in_the_middle_of_which_the_server_dies_is_there_whole_or_no
     }
     assert_eq!(stroke_ids(&room.ben.read(&room.lesson).await["state"]).len(), 21);
 }
+
+#[tokio::test]
+async fn i9_a_page_that_is_given_to_every_pupil_brings_no_hidden_work_along() {
+    let mut room = Room3::open().await;
+    room.isolate(true).await;
+    let hidden = room.seats[1].draw(secret("a")).await;
+    room.seats[1].until_saved(hidden).await;
+    let body = json!({"for": "everybody", "template_board_id": room.lesson.board});
+    room.tutor.post(&room.path("boards")).json(&body).send().await.expect(201);
+    let asked = room.tutor.post(&room.path("push")).json(&json!({"to": "all"})).send().await.expect(202);
+    let push = room.path(&format!("pushes/{}", asked.json().text("push")));
+    eventually("a push is done", || async {
+        (room.tutor.get(&push).send().await.expect(200).json()["status"] == "completed").then_some(())
+    })
+    .await;
+    let mine = room.ben.get(&room.path("boards/mine")).send().await.expect(200).json();
+    let board = Solo(mine["mine"].text("board"));
+    let state = room.ben.read(&board).await["state"].clone();
+    assert_eq!(state["pages"].as_array().map(Vec::len), Some(2), "the template's page, and the one that was given");
+    assert!(!leaks(state.to_string()));
+    assert_eq!(stroke_ids(&state), ["task", "task"], "what is everybody's came along");
+}

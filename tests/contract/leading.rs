@@ -141,6 +141,9 @@ async fn f9_an_assistant_leads_and_one_who_was_sent_out_says_nothing_more() {
     ann.send(&json!({"t": "page", "page": "p2"})).await;
     assert_eq!(bob.expect("page").await["user"], json!(pupils[0].id));
     tutor.patch(&path).json(&json!({"role": "student"})).send().await.expect(200);
+    // Whose eyes change comes back and sees what they may see now.
+    assert_eq!(ann.closed().await, 4503);
+    let mut ann = pupils[0].open(&lesson).await;
     refused(&mut ann, json!({"t": "page", "page": "p3"}), "forbidden").await;
     tutor.delete(&path).send().await.expect(204);
     assert_eq!(ann.closed().await, 4403);

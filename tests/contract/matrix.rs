@@ -85,7 +85,7 @@ fn frame(name: &str, about: &About) -> Value {
         "ops" => json!({"id": id, "ops": [add(stroke(&id))]}),
         "undo" | "redo" | "clear" => json!({"id": id}),
         "unclear" => json!({"id": id, "rev": 999_999}),
-        "draw" => json!({"id": id, "page": "p1", "head": {"tool": "pen"}, "points": [[1, 2]], "done": true}),
+        "draw" => json!({"id": id, "head": {"tool": "pen"}, "points": [[1, 2]], "done": true}),
         "cursor" => json!({"x": 1, "y": 2}),
         "view" => json!({"page": "p1", "x": 1, "y": 2, "zoom": 1}),
         "status" => json!({"state": "active"}),

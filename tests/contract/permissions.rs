@@ -107,7 +107,7 @@ async fn p3_tutor_frames_of_a_pupil_are_refused_and_change_nothing() {
         json!({"t": "lock", "user": "all", "locked": true}),
         json!({"t": "kick", "user": pupils[1].id}),
         json!({"t": "role", "user": pupils[0].id, "role": "tutor"}),
-        json!({"t": "clear"}),
+        json!({"t": "clear", "id": "c"}),
         json!({"t": "isolate", "on": true}),
     ] {
         pupil.send(&frame).await;

@@ -211,7 +211,7 @@ async fn y8_pupils_pages_are_collected_in_one_revision_under_their_names_and_go_
 }
 
 #[tokio::test]
-async fn y9_groups_have_boards_that_nobody_else_sees_and_y10_a_new_division_shows_nobody_the_old_ones_work() {
+async fn y10_groups_have_boards_that_nobody_else_sees_and_a_new_division_shows_nobody_the_old_ones_work() {
     let app = Server::start().await;
     let (tutor, pupils, lesson) = app.lesson(4).await;
     let path = below(&lesson, "groups/");

@@ -18,6 +18,9 @@ pub(super) struct Looked {
     since: Rev,
 }
 
+/// A state for each view of it that somebody asked for.
+pub(super) type SharedStates = Vec<(Eyes, Arc<SharedState>)>;
+
 impl Awake {
     /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep
     /// of an earlier one was seen otherwise, and cannot be continued. `None`: not since this owner has the board.

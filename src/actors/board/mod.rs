@@ -19,7 +19,6 @@ mod turning;
 mod turns;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::WeakAddr;
@@ -27,7 +26,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
-use self::audience::Looked;
+use self::audience::{Looked, SharedStates};
 use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
@@ -40,11 +39,9 @@ use crate::actors::ledger::{Pool, SharedPool};
 use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
-use crate::domain::access::Eyes;
 use crate::domain::board::Board;
 use crate::domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
 use crate::protocol::close::Close;
-use crate::protocol::server::SharedState;
 
 /// Cursors that wait for a busy board; more than that are dropped, since newer ones follow.
 const MAILBOX: usize = 256;
@@ -96,7 +93,7 @@ struct Awake {
     strokes: Strokes,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
-    shared_state: Option<(Rev, Vec<(Eyes, Arc<SharedState>)>)>,
+    shared_state: Option<(Rev, SharedStates)>,
     /// Through which eyes people last looked, since this owner has the board.
     looked: HashMap<UserId, Looked>,
     /// What each has done here since the board woke.

@@ -39,7 +39,7 @@ impl Board {
         if !layers::items_of(&self.document).any(|(_, _, item)| is_revealed(item)) {
             return Ok(None);
         }
-        let ops = match self.as_operations(&is_revealed) {
+        let ops = match self.as_operations(is_revealed) {
             Some(ops) => ops,
             None => {
                 let mut target = self.document.clone();

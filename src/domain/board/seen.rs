@@ -112,8 +112,11 @@ fn seen(ops: &[u8], eyes: Eyes) -> Result<Option<Vec<u8>>, NotCanonical> {
     Ok(changed.then(|| out.finish()))
 }
 
+/// A layer, the layers of a whole state, and whether it is about a page.
+type Head<'a> = (Option<Layer>, Option<&'a [u8]>, bool);
+
 /// What an operation says of layers, and whether it is about a page.
-fn head(op: &[u8]) -> Result<(Option<Layer>, Option<&[u8]>, bool), NotCanonical> {
+fn head(op: &[u8]) -> Result<Head<'_>, NotCanonical> {
     let (mut layer, mut layers, mut is_page) = (None, None, false);
     for member in json::members(op)? {
         let (key, value) = member?;
@@ -158,5 +161,5 @@ fn state_seen(op: &[u8], layers: &[u8], eyes: Eyes) -> Result<Vec<u8>, NotCanoni
 }
 
 fn page_without_items(op: &[u8]) -> Result<Vec<u8>, NotCanonical> {
-    with_value(op, |page| layers::without_items(page))
+    with_value(op, layers::without_items)
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     actors::directory::{Base, BoardError, DiffSave, Directory},
     domain::{
+        access::Eyes,
         board::Op,
         ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
         json::{Bounds, Object, Value},
@@ -158,7 +159,8 @@ impl Work for Push {
         let past = past::document_at(&self.store, params.from, Some(Rev(params.rev))).await.map_err(|e| again(&e))?;
         let past = past.ok_or_else(|| JobError::Fail("the board is gone".to_owned()))?;
         let mut text = Vec::new();
-        past.document.write_state(&mut text);
+        // What some pupils draw apart is not for the others' boards.
+        past.document.seen_by(Eyes::Public).write_state(&mut text);
         let state = parsed(&text).map_err(|_| JobError::Fail("the board cannot be read".to_owned()))?;
         let page =
             pages::find(&state, Some(&params.page)).ok_or_else(|| JobError::Fail("the page is gone".to_owned()))?;

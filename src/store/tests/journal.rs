@@ -153,7 +153,7 @@ async fn s1_a_journal_session_commits_to_disk_even_where_the_database_says_other
 }
 
 async fn plan(client: &tokio_postgres::Client) -> String {
-    let arrays = ["'{}'"; 13].join(", ");
+    let arrays = ["'{}'"; 16].join(", ");
     let rows = client.simple_query(&format!("EXPLAIN (FORMAT JSON) EXECUTE append ({arrays}, 1)")).await.unwrap();
     let text = rows.iter().find_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),

@@ -131,7 +131,8 @@ async fn every_query_finds_its_rows_by_an_index() {
         // "… (cost=0.42..8.44 rows=…"
         let total = plan.split_once("..").unwrap().1.split(' ').next().unwrap().parse::<f64>().unwrap();
         let dear = match () {
-            () if plan.contains("Recursive Union") => DEAR_TREE,
+            // Every board of a class's lessons that go on: once, when the class gets its first webhook.
+            () if plan.contains("Recursive Union") || query.contains("INSERT INTO hook_board") => DEAR_TREE,
             () if query.contains("= ANY($") => DEAR_LIST,
             () => DEAR,
         };

@@ -250,7 +250,7 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
     board
         .submit(
             key_of(ANNA, 3),
-            ops(r#"[{"op":"remove","kind":"stroke","id":"a"}]"#),
+            ops(r#"[{"op":"remove","kind":"stroke","id":"a","page_id":"p"}]"#),
             Authorship { bound: None, ..Authorship::FULL },
             at(),
             false,

@@ -1,0 +1,53 @@
+//! What a tutor's feed asks of boards, and their answers. Asked by the classroom actor.
+//! Never keeps a board awake.
+
+use std::sync::Arc;
+
+use actix::Message;
+use jiff::Timestamp;
+
+use crate::domain::board::{Document, Entry, Op};
+use crate::domain::ids::{Epoch, Rev, UserId};
+
+/// What a tutor's feed asks now and then. Answered with nothing by a board that is not at work.
+#[derive(Message)]
+#[rtype(result = "Option<Peeked>")]
+pub struct Peek {
+    /// What to tell of the document: nothing, everything (`Some(None)`), or what came after a position.
+    pub after: Option<Option<(Epoch, Rev)>>,
+}
+
+/// How a board stands.
+pub struct Peeked {
+    /// Its ownership.
+    pub epoch: Epoch,
+    /// Its revision.
+    pub rev: Rev,
+    /// Its pages, at least 1.
+    pub pages: u32,
+    /// What changed, when that was asked.
+    pub news: Option<News>,
+    /// What each has done since it woke.
+    pub pulses: Vec<(UserId, Pulse)>,
+    /// Who is at it.
+    pub online: Vec<UserId>,
+}
+
+/// What changed on a board.
+pub enum News {
+    /// Batches in order, each with what the items that it updates have become by now, as additions.
+    Batches(Vec<(Arc<Entry>, Vec<Op>)>),
+    /// Everything: the position was too old.
+    Document(Document),
+}
+
+/// What somebody has done on a board since it woke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pulse {
+    /// Batches.
+    pub ops: u64,
+    /// Strokes added.
+    pub strokes: u64,
+    /// When the last batch was taken.
+    pub last: Timestamp,
+}
