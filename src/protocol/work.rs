@@ -290,7 +290,7 @@ mod tests {
         ] {
             assert!(matches!(both(text), ClientFrame::Bad { .. }), "{text}");
         }
-        assert!(limits::DRAW_ID_BYTES == 59, "the words above name the bound");
+        const { assert!(limits::DRAW_ID_BYTES == 59, "the words above name the bound") };
         let long = format!(r#"{{"t":"draw","id":"s","points":[[1,2]],"pad":"{}"}}"#, "x".repeat(limits::DRAW_FRAME));
         assert!(ClientFrame::decode(long.as_bytes(), Dialect::Json).is_err());
     }
