@@ -8,6 +8,9 @@ use serde_json::Value;
 /// An item's place: page, list, id.
 type Place = (String, String, String);
 
+/// An item in a list: when it was added, its id, and itself.
+type Placed = (u64, String, Value);
+
 /// The lists of a page that hold items.
 const LISTS: [&str; 4] = ["strokes", "assets", "shapes", "texts"];
 
@@ -127,7 +130,7 @@ impl Copy {
     /// The first thing in which two copies differ: an item, its content, or the order of a list.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let of = |copy: &Self| {
-            let mut lists: HashMap<(String, String), Vec<(u64, String, Value)>> = HashMap::new();
+            let mut lists = HashMap::<(String, String), Vec<Placed>>::new();
             for ((page, list, id), (at, item)) in &copy.items {
                 lists.entry((page.clone(), list.clone())).or_default().push((*at, id.clone(), item.clone()));
             }
