@@ -301,6 +301,7 @@ fn killed(stage: &mut Stage<'_>, restart: Restart<'_>, seconds: f64) -> Outcome<
     }
     stage.listen(0.02)?;
     let here = places(stage);
+    stage.ended = Some((stage.arena.watched.now()?, stage.clock.micros()));
     restart()?;
     stage.cut(0..stage.people());
     stage.come(&here)?;

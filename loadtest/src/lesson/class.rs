@@ -37,6 +37,8 @@ pub struct Person {
     pub client: Uuid,
     /// Batches that were sent and are not known to be saved: id, ops, board, and the revision once accepted.
     pub kept: Vec<(String, String, usize, Option<u64>)>,
+    /// Up to which revision boards are known to be saved, by number.
+    pub saved: HashMap<usize, u64>,
     /// Copies of boards, by number.
     pub copies: HashMap<usize, Copy>,
     /// The last `can` flags.
@@ -94,6 +96,7 @@ impl Class {
             id: *id,
             client: Uuid::new_v4(),
             kept: Vec::new(),
+            saved: HashMap::new(),
             copies: HashMap::new(),
             can: Value::Null,
             last: HashMap::new(),
@@ -166,6 +169,8 @@ impl Class {
 
     fn hear_welcome(&mut self, person: usize, board: usize, frame: &Value) {
         let (epoch, rev) = (frame["epoch"].as_u64().unwrap_or(0), frame["rev"].as_u64().unwrap_or(0));
+        // As it is now, and not the most that was ever heard: who was killed may know less.
+        self.people[person].saved.insert(board, frame["saved"].as_u64().unwrap_or(0));
         self.people[person].can = frame["you"]["can"].clone();
         if frame["class"].is_object() {
             self.people[person].last.insert("class".to_owned(), frame["class"].clone());
@@ -197,6 +202,10 @@ impl Class {
         let Some(now) = now else { return };
         for op in ops.iter().filter(|op| op["op"] == "add") {
             let id = op["value"]["id"].as_str().unwrap_or_default();
+            // What was hidden from them is seen when it is revealed.
+            if person != 0 && id.starts_with(HIDDEN) {
+                continue;
+            }
             if let Some((_, _, sent)) = self.drawn.get(id).filter(|(author, _, sent)| *author != person && *sent > 0) {
                 self.seen.saturating_record(now.saturating_sub(*sent).max(1));
             }
@@ -215,8 +224,9 @@ impl Class {
         let first = self.people[person].kept[at].3.replace(rev).is_none();
         let known = self.copy(person, board).is_some_and(|copy| copy.rev >= rev);
         if known {
-            // The answer to a resend: the batch happened before, and its effect was in the welcome.
-            return;
+            // The answer to a resend: the batch happened before, and its effect was in the welcome, as was whether it is saved.
+            let saved = self.people[person].saved.get(&board).copied().unwrap_or(0);
+            return self.hear_saved(person, board, saved);
         }
         if !first {
             self.fault("gaps", || format!("person {person}: {id} was accepted again as {rev}"));
@@ -236,6 +246,7 @@ impl Class {
     }
 
     fn hear_saved(&mut self, person: usize, board: usize, rev: u64) {
+        self.people[person].saved.insert(board, rev);
         self.people[person].kept.retain(|(_, _, own, accepted)| *own != board || accepted.is_none_or(|at| at > rev));
     }
 

@@ -42,6 +42,8 @@ pub struct Stage<'a> {
     pub sent: u64,
     /// What the processes had used when the lesson began.
     pub began: (Moment, u64),
+    /// What they had used when the server was killed: a process that is gone cannot be asked.
+    pub ended: Option<(Moment, u64)>,
     tokens: Vec<String>,
     numbers: u64,
 }
@@ -67,6 +69,7 @@ impl<'a> Stage<'a> {
             report: Report::new(format!("lesson: a tutor and {pupils} pupils")),
             boards: vec![lesson.board],
             began: (arena.watched.now()?, clock.micros()),
+            ended: None,
             arena,
             lesson,
             clock,
@@ -114,6 +117,8 @@ impl<'a> Stage<'a> {
     /// Breaks the connections of these people, all their boards.
     pub fn cut(&mut self, who: impl Iterator<Item = usize>) {
         let who: Vec<usize> = who.collect();
+        // What is under way now is seen when its author is back: that says nothing of how fast strokes are told.
+        self.class.drawn.values_mut().for_each(|(_, _, sent)| *sent = 0);
         for (socket, line) in self.class.lines.iter_mut().enumerate() {
             if line.current && who.contains(&line.person) {
                 line.current = false;

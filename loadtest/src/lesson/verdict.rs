@@ -11,8 +11,13 @@ use crate::{problem::Outcome, report::Report};
 /// # Errors
 /// When a board cannot be read.
 pub fn of(mut stage: Stage<'_>) -> Outcome<Report> {
-    let now = stage.arena.watched.now()?;
-    let seconds = (stage.clock.micros() - stage.began.1) as f64 / 1e6;
+    let end = stage.clock.micros();
+    let (used, worked) = match stage.ended {
+        Some(ended) => ended,
+        None => (stage.arena.watched.now()?, end),
+    };
+    let since = |at: u64| (at - stage.began.1) as f64 / 1e6;
+    let (seconds, worked) = (since(end), since(worked));
     println!("{:>7} {:>8} {:>9} {:>8} {:>6} {:>6}", "who", "strokes", "missing", "doubled", "frames", "KiB");
     for person in 0..stage.people() {
         judge(&mut stage, person)?;
@@ -37,7 +42,7 @@ pub fn of(mut stage: Stage<'_>) -> Outcome<Report> {
     report.add_latency("growing_stroke_seen", &class.grown);
     report.add("tutor_feed", class.feed_bytes as f64 / seconds / 1024.0, "KiB/s");
     report.add("tutor_feed_boards", class.feed_boards.len() as f64, "");
-    report.add_cpu(&stage.began.0, &now, seconds, 0, "");
+    report.add_cpu(&stage.began.0, &used, worked, 0, "");
     for kind in ["missing", "doubled", "leaked", "gaps", "unknown", "order", "different", "goodbye", "unreadable"] {
         let count = class.faults.get(kind).copied().unwrap_or(0);
         report.add(kind, count as f64, "");
