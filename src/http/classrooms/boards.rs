@@ -142,7 +142,7 @@ impl Wanted {
         });
         let template = board(&mut fields, "template_board_id");
         let rev = fields.value("template_rev").and_then(|rev| {
-            let number = whole(&rev);
+            let number = whole(&rev).filter(|rev| i64::try_from(*rev).is_ok());
             if number.is_none() {
                 fields.fault("template_rev", "A valid integer is required.");
             }

@@ -230,7 +230,8 @@ fn events(fields: &mut Fields, value: &Value) -> Option<Vec<HookEvent>> {
 fn replay_from(mut fields: Fields) -> Result<ReplayFrom, Problem> {
     let from = fields.required_value("from").and_then(|value| {
         let time = || value.as_str()?.parse().ok().map(ReplayFrom::Time);
-        let from = whole(&value).map(ReplayFrom::Cursor).or_else(time);
+        let cursor = whole(&value).filter(|cursor| i64::try_from(*cursor).is_ok());
+        let from = cursor.map(ReplayFrom::Cursor).or_else(time);
         if from.is_none() {
             fields.fault("from", "Must be a cursor, such as 41, or a time, such as 2026-01-31T12:00:00Z.");
         }

@@ -12,7 +12,13 @@ use crate::{
         ids::{BoardId, ClassroomId, SessionId, UserId},
         json::{Object, Value},
     },
-    http::{Services, extract::Paging, fields::Fields, problem::Problem, solo::state},
+    http::{
+        Services,
+        extract::Paging,
+        fields::{Faults, Fields},
+        problem::Problem,
+        solo::state,
+    },
     limits::NAME_CHARS,
     store::NewSession,
 };
@@ -92,7 +98,11 @@ pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 async fn template(services: &Services, board: Option<BoardId>, tutor: UserId) -> Result<Value, Problem> {
     match board {
         Some(board) => {
-            services.standing(board, tutor).await?;
+            let unknown = || Faults::one("template_board_id", "There is no such board.");
+            services.standing(board, tutor).await.map_err(|problem| match problem {
+                Problem::NotFound => Problem::Invalid(unknown()),
+                other => other,
+            })?;
             // Another class is given nothing that is hidden in the one that it came from.
             state::parse(services.directory.read_shared(board).await?.state).await
         }

@@ -27,10 +27,15 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().map(|rev| Self::Rev(Rev(rev))).map_err(|_| ());
+            return revision(text).map(Self::Rev).ok_or(());
         }
         time(text).map(Self::Time).ok_or(())
     }
+}
+
+/// A revision that a board could have.
+fn revision(text: &str) -> Option<Rev> {
+    text.parse().ok().filter(|rev| i64::try_from(*rev).is_ok()).map(Rev)
 }
 
 /// A time in UTC or with its offset; a `+` that came as a space, as `+` in a query does, is one.
@@ -82,6 +87,15 @@ impl Asked {
     /// A revision or a time.
     pub fn moment(&mut self, name: &'static str) -> Option<Moment> {
         self.parsed(name, "A revision or a time (2026-01-31T12:00:00Z) is required.")
+    }
+
+    /// A revision, or a place in a list of them.
+    pub fn rev(&mut self, name: &'static str, words: &str) -> Option<Rev> {
+        let rev = revision(&self.text(name, 128)?);
+        if rev.is_none() {
+            self.faults.add(name, words);
+        }
+        rev
     }
 
     /// A number of rows: `default` when not told, and never more than `most`.
@@ -144,6 +158,7 @@ mod tests {
             ("-1", None),
             ("yesterday", None),
             ("99999999999999999999", None),
+            ("9223372036854775808", None),
         ] {
             assert_eq!(text.parse().ok(), moment, "{text}");
         }

@@ -58,11 +58,11 @@ pub async fn list(
     let mut asked = Asked::of(&request);
     let page = asked.text("page", ITEM_ID_BYTES);
     let ids = asked.ids("ids");
-    let cursor: u64 = asked.parsed("cursor", "Not a cursor of this list.").unwrap_or(0);
+    let from = asked.rev("cursor", "Not a cursor of this list.").unwrap_or(Rev(0));
     asked.check()?;
     let reader = services.reader(board, who.user).await?;
     let rows = u32::try_from(HISTORY_ROWS).unwrap_or(u32::MAX);
-    let entries = services.store.journal_page(board, Rev(cursor), rows, REPLAY_BYTES).await?;
+    let entries = services.store.journal_page(board, from, rows, REPLAY_BYTES).await?;
     let last = services.store.journal_span(board).await?.last;
     let to = entries.last().map_or(last, |entry| entry.rev);
     let batches = seen(entries, reader.eyes).await?;
@@ -90,6 +90,6 @@ pub async fn list(
         asked.path_with(&[("page", page.clone()), ("ids", ids), ("cursor", Some(to.to_string()))])
     });
     Ok(HttpResponse::Ok().json(json!({
-        "board_id": board, "from": cursor, "to": to.0, "next": next, "results": results,
+        "board_id": board, "from": from.0, "to": to.0, "next": next, "results": results,
     })))
 }

@@ -29,7 +29,7 @@ pub async fn list(
     let user: Option<UserId> = asked.parsed("user", "Must be a valid UUID.");
     let page = asked.text("page", ITEM_ID_BYTES);
     let (from, to) = (asked.moment("from"), asked.moment("to"));
-    let cursor: Option<u64> = asked.parsed("cursor", "Not a cursor of this list.");
+    let cursor = asked.rev("cursor", "Not a cursor of this list.");
     asked.check()?;
     let reader = services.reader(board, who.user).await?;
     let span = services.store.journal_span(board).await?;
@@ -45,7 +45,7 @@ pub async fn list(
         Some(to) => services.rev_of(board, to).await?.min(span.last),
         None => span.last,
     };
-    let before = Rev(cursor.unwrap_or(u64::MAX).min(newest.0 + 1));
+    let before = Rev(newest.0 + 1).min(cursor.unwrap_or(Rev(u64::MAX)));
     let look = LookBack { board, before, after, author: user };
     let rows = services.store.look_back(look).await?;
     let scanned = rows.last().map(|entry| entry.rev);

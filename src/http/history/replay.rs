@@ -58,13 +58,13 @@ pub async fn replay(
         page: asked.text("page", ITEM_ID_BYTES),
         to: asked.moment("to"),
     };
-    let from_rev: Option<u64> = asked.parsed("from_rev", "A revision is required.");
-    let from = asked.moment("from").or(from_rev.map(|rev| Moment::Rev(Rev(rev))));
-    let cursor: Option<u64> = asked.parsed("cursor", "Not a cursor of this list.");
+    let from_rev = asked.rev("from_rev", "A revision is required.");
+    let from = asked.moment("from").or(from_rev.map(Moment::Rev));
+    let cursor = asked.rev("cursor", "Not a cursor of this list.");
     asked.check()?;
     let reader = services.reader(board, who.user).await?;
     let start = services.rev_of(board, from.unwrap_or(Moment::Rev(Rev(0)))).await?;
-    let after = cursor.map_or(start, Rev);
+    let after = cursor.unwrap_or(start);
     let last = services.store.journal_span(board).await?.last;
     let up_to = match filter.to {
         Some(to) => services.rev_of(board, to).await?.min(last),

@@ -58,8 +58,73 @@ pub struct Key {
     key: IdempotencyKey,
 }
 
+/// Whose part of the past.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ByWhom {
+    /// Only by this person.
+    #[param(required = false, inline)]
+    user: Person,
+}
+
+/// Which part of a board's past.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Span {
+    /// From this revision or time on; of a replay, after it.
+    #[param(required = false, inline)]
+    from: Point,
+    /// Up to this revision or time; the newest revision when not told.
+    #[param(required = false, inline)]
+    to: Point,
+}
+
+/// Two places in a board's past.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Pair {
+    /// The older revision or time.
+    #[param(inline)]
+    from: NeededPoint,
+    /// The newer one; the newest revision when not told.
+    #[param(required = false, inline)]
+    to: Point,
+}
+
+/// Which part of a lesson's past.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Hours {
+    /// From this time on.
+    #[param(required = false, inline)]
+    from: Instant,
+    /// Up to this time.
+    #[param(required = false, inline)]
+    to: Instant,
+    /// Only on this board.
+    #[param(required = false, inline)]
+    board: Person,
+    /// Of `next`.
+    #[param(required = false, inline)]
+    cursor: Place,
+}
+
+/// A time in UTC, of the days that every month has.
+macro_rules! time {
+    () => {
+        "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+    };
+}
+
+/// An id.
+macro_rules! id {
+    () => {
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    };
+}
+
 macro_rules! texts {
-    ($($name:ident = $most:expr, $pattern:literal, $example:literal;)+) => {$(
+    ($($name:ident = $most:expr, $pattern:expr, $example:literal;)+) => {$(
         pub struct $name;
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
@@ -78,5 +143,10 @@ macro_rules! texts {
 texts! {
     Tag = 64, r#"^((W/)?"rev:[0-9]{1,15}")?$"#, "W/\"rev:0\"";
     Number = 15, "^[0-9]{0,15}$", "0";
+    Person = 36, concat!("^(", id!(), ")?$"), "";
+    Point = 20, concat!("^([0-9]{1,15}|", time!(), ")?$"), "2036-01-31T12:00:00Z";
+    NeededPoint = 20, concat!("^([0-9]{1,15}|", time!(), ")$"), "0";
+    Instant = 20, concat!("^(", time!(), ")?$"), "2036-01-31T12:00:00Z";
+    Place = 80, concat!("^([0-9]{1,15}[.]", id!(), "[.][0-9]{1,15})?$"), "";
     IdempotencyKey = IDEMPOTENCY_KEY_BYTES, "^[!-~]*$", "5f3c2a9e-save-42";
 }

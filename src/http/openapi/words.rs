@@ -8,18 +8,20 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         KnownFormat, ObjectBuilder, RefOr, SchemaFormat,
-        schema::{AnyOfBuilder, ArrayBuilder, Schema, SchemaType, Type},
+        schema::{AnyOfBuilder, ArrayBuilder, OneOfBuilder, Schema, SchemaType, Type},
     },
 };
 
 use super::areas::{
     diagnostics::{BoardMetric, TelemetryEvent},
+    hooks::HookEventName,
     saves::Op,
 };
+use crate::domain::hooks::HookEvent;
 use crate::limits::{
-    BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, ITEM_ID_BYTES,
-    JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS,
-    URL_CHARS,
+    BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS,
+    ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES,
+    PERSON_NAME_CHARS, REVEALED, URL_CHARS,
 };
 
 /// One line of text: no control characters.
@@ -57,6 +59,8 @@ words! {
     PersonName = line(PERSON_NAME_CHARS).examples(["Anna"]);
     /// A short word of a client, such as its version.
     Word = text().max_length(Some(CLIENT_WORD_CHARS)).pattern(Some(r"^[^\u0000]*$")).examples(["0.31.2"]);
+    /// What a client calls something that happened.
+    Happening = name(CLIENT_WORD_CHARS).examples(["media_toggle"]);
     /// What somebody wrote: not blank; of control characters only line ends and tabs.
     ChatText =
         text()
@@ -138,6 +142,22 @@ words! {
     Addresses = object().additional_properties(Some(text())).examples([json!({})]);
     /// Members to add or to replace.
     Members = object().min_properties(Some(1)).examples([json!({"color": "#c0392b"})]);
+    /// Events of a webhook, each once.
+    HookEvents =
+        ArrayBuilder::new()
+            .items(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(HookEventName::name())))
+            .min_items(Some(1))
+            .max_items(Some(HookEvent::ALL.len()))
+            .unique_items(true)
+            .examples([json!(["session.started", "board.saved"])]);
+    /// `everybody`, which holds for those who come later, too, or these.
+    Everybody = whom(&["everybody"], FEED_BOARDS);
+    /// `all`, or these.
+    All = whom(&["all"], FEED_BOARDS);
+    /// `all`, `groups`, or these.
+    AllOrGroups = whom(&["all", "groups"], FEED_BOARDS);
+    /// `all`, or these.
+    Revealed = whom(&["all"], REVEALED);
     /// The operations of one batch, in order.
     Batch =
         ArrayBuilder::new()
@@ -148,6 +168,13 @@ words! {
     Measurements = alone_listed_or_wrapped(&BoardMetric::name(), "metrics");
     /// One event, a list of them, or a list under `events`.
     TelemetryEvents = alone_listed_or_wrapped(&TelemetryEvent::name(), "events");
+}
+
+fn whom(words: &[&str], most: usize) -> OneOfBuilder {
+    let id = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    let list = ArrayBuilder::new().items(id).min_items(Some(1)).max_items(Some(most));
+    let word = text().enum_values(Some(words.iter().copied()));
+    OneOfBuilder::new().item(word).item(list).examples([words[0]])
 }
 
 fn text() -> ObjectBuilder {

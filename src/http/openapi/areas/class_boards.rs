@@ -3,7 +3,13 @@
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::{super::params::Paging, Page};
+use super::{
+    super::{
+        params::Paging,
+        words::{All, AllOrGroups, Everybody, Name},
+    },
+    Page,
+};
 use crate::{domain::rate::Scope, limits::SMALL_BODY};
 
 const BOARDS: &str = "Boards of a lesson";
@@ -21,9 +27,7 @@ pub struct Api;
 /// For whom boards are made.
 #[derive(ToSchema)]
 struct Giving {
-    /// `everybody`, which holds for those who come later, too, or a list of users.
-    #[schema(value_type = Object, example = json!("everybody"))]
-    r#for: serde_json::Value,
+    r#for: Everybody,
     /// A board of which each begins as a copy.
     #[schema(required = false, example = json!(null))]
     template_board_id: Option<Uuid>,
@@ -82,9 +86,7 @@ struct MyBoards {
 /// A page for pupils' boards.
 #[derive(ToSchema)]
 struct Pushing {
-    /// `all`, or a list of users.
-    #[schema(value_type = Object, example = json!("all"))]
-    to: serde_json::Value,
+    to: All,
     /// The page; the open one when not told.
     #[schema(required = false, example = "page-1")]
     page: String,
@@ -129,9 +131,7 @@ struct PushState {
 /// Whose pages are collected.
 #[derive(ToSchema)]
 struct Collecting {
-    /// `all`, `groups`, or a list of users.
-    #[schema(value_type = Object, example = json!("all"))]
-    from: serde_json::Value,
+    from: AllOrGroups,
     /// The page; each board's open one when not told.
     #[schema(required = false, example = "page-1")]
     page: String,
@@ -167,11 +167,28 @@ struct Uncollected {
 /// How a lesson is divided: `groups`, or `count` and `by`.
 #[derive(ToSchema)]
 struct Dividing {
-    #[schema(required = false, example = 2)]
+    #[schema(required = false, minimum = 1, maximum = 100, example = 2)]
     count: u64,
-    /// `random` or `order`.
     #[schema(required = false, example = "order")]
-    by: String,
+    by: DealtBy,
+    #[schema(required = false, max_items = 100)]
+    groups: Vec<NamedGroup>,
+}
+
+/// How pupils are dealt out.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum DealtBy {
+    Random,
+    Order,
+}
+
+/// A group to be. Nobody is in two.
+#[derive(ToSchema)]
+struct NamedGroup {
+    #[schema(required = false, example = "Red")]
+    name: Name,
+    users: Vec<Uuid>,
 }
 
 /// A group.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     super::{
         params::Paging,
-        words::{HookUrl, Moment},
+        words::{HookEvents, HookUrl, Moment},
     },
     Page,
 };
@@ -17,13 +17,14 @@ const HOOKS: &str = "Webhooks";
 #[derive(OpenApi)]
 #[openapi(
     paths(list_hooks, create_hook, read_hook, change_hook, delete_hook, test_hook, replay_hook, list_hook_deliveries),
+    components(schemas(HookEventName)),
     tags((name = HOOKS, description = "What happens in a classroom, told to an address of its tutors: signed, in order, at least once. Each event is a POST with `M4SH-Event`, `M4SH-Delivery` (the same for each attempt) and `M4SH-Signature: t=<unix>,v1=<hex of HMAC-SHA256(secret, t + \".\" + body)>`; a 2xx within 10 seconds ends it.")),
 )]
 pub struct Api;
 
 /// What a webhook can be told.
 #[derive(ToSchema)]
-enum HookEventName {
+pub enum HookEventName {
     #[schema(rename = "session.started")]
     SessionStarted,
     #[schema(rename = "session.ended")]
@@ -42,9 +43,7 @@ enum HookEventName {
 #[derive(ToSchema)]
 struct NewWebhook {
     url: HookUrl,
-    /// Each once.
-    #[schema(min_items = 1, max_items = 6, example = json!(["session.started", "board.saved"]))]
-    events: Vec<HookEventName>,
+    events: HookEvents,
 }
 
 /// What to change of a webhook.
@@ -52,8 +51,8 @@ struct NewWebhook {
 struct HookChange {
     #[schema(required = false)]
     url: HookUrl,
-    #[schema(required = false, min_items = 1, max_items = 6, example = json!(["session.started", "board.saved"]))]
-    events: Vec<HookEventName>,
+    #[schema(required = false)]
+    events: HookEvents,
     /// Whether nothing is sent. One that was paused goes on where it stopped.
     #[schema(required = false, example = false)]
     paused: bool,
@@ -202,7 +201,7 @@ fn read_hook() {}
 #[utoipa::path(
     patch, path = "/api/v1/classrooms/{id}/hooks/{hook}/", tag = HOOKS,
     params(("id" = Uuid, Path, description = "The classroom."), ("hook" = Uuid, Path, description = "The webhook.")),
-    request_body = HookChange,
+    request_body = Option<HookChange>,
     responses((status = 200, description = "Changed.", body = Webhook)),
     extensions(
         ("x-m4sh-rate" = json!(Scope::ApiUser.name())),

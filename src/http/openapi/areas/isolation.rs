@@ -3,6 +3,7 @@
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
+use super::super::words::Revealed;
 use crate::{domain::rate::Scope, limits::SMALL_BODY};
 
 const LESSONS: &str = "Lessons";
@@ -26,36 +27,17 @@ struct Isolated {
     isolated: bool,
 }
 
-/// Whose work.
-#[derive(ToSchema)]
-#[serde(untagged)]
-enum People {
-    /// Everybody's.
-    All(Everybody),
-    /// These pupils', 1 to 50 of them.
-    Of(Vec<Uuid>),
-}
-
-/// Everybody.
-#[derive(ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Everybody {
-    All,
-}
-
 /// Work to reveal.
 #[derive(ToSchema)]
 struct Wish {
-    #[schema(example = "all")]
-    users: People,
+    users: Revealed,
 }
 
 /// Work that is everybody's now.
 #[derive(ToSchema)]
 struct Shown {
     session_id: Uuid,
-    #[schema(example = "all")]
-    users: People,
+    users: Revealed,
     /// The board's revision that revealed it; the newest one when there was nothing to reveal.
     #[schema(minimum = 0)]
     rev: u64,

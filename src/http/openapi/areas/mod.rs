@@ -14,7 +14,7 @@ pub mod diagnostics;
 mod exports;
 mod history;
 mod history_shapes;
-mod hooks;
+pub mod hooks;
 mod isolation;
 mod lessons;
 mod rights;

@@ -31,7 +31,7 @@ pub struct Api;
     post, path = "/api/v1/classroom/session/create/", tag = ROOM,
     request_body = Option<NewRoom>,
     responses((status = 201, description = "Done.", body = Room)),
-    extensions(("x-m4sh-rate" = json!(Scope::ApiUser.name())), ("x-m4sh-body-limit" = json!(SMALL_BODY)), ("x-m4sh-errors" = json!(["forbidden"]))),
+    extensions(("x-m4sh-rate" = json!(Scope::ApiUser.name())), ("x-m4sh-body-limit" = json!(SMALL_BODY)), ("x-m4sh-errors" = json!(["forbidden", "not_found"]))),
 )]
 fn room_create() {}
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    super::words::{Moment, Name, NonEmptyState, Note, State, Word},
+    super::words::{Happening, Moment, Name, NonEmptyState, Note, State},
     history_shapes::{LessonSpan, LessonStats},
 };
 
@@ -24,8 +24,8 @@ pub struct NewRoom {
     #[schema(required = false)]
     scheduled_end: Option<Moment>,
     /// A small object, given back as it is.
-    #[schema(required = false, value_type = Object, example = json!({"max_participants": 30}))]
-    settings: Value,
+    #[schema(required = false, value_type = Option<Object>, example = json!({"max_participants": 30}))]
+    settings: Option<Value>,
 }
 
 /// Somebody, as the old client knows them.
@@ -217,7 +217,7 @@ pub struct RoomMedia {
 /// Something that a client saw happen.
 #[derive(ToSchema)]
 pub struct RoomEvent {
-    event_type: Word,
+    event_type: Happening,
     /// Any JSON of at most 2 KiB.
     #[schema(required = false, example = json!({"tool": "pen"}))]
     data: Value,

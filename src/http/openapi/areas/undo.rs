@@ -100,7 +100,7 @@ struct Clear {
 
 /// What was brought back.
 #[derive(ToSchema)]
-struct Restored {
+struct BroughtBack {
     /// The board's revision now.
     #[schema(minimum = 1, example = 3)]
     rev: u64,
@@ -188,11 +188,11 @@ fn list_clears() {}
         ("rev" = u64, Path, description = "The clear's revision.", minimum = 0, example = 2),
         Base, Key,
     ),
-    responses((status = 200, description = "Committed.", body = Restored, headers(("ETag" = String, description = "The new revision.")))),
+    responses((status = 200, description = "Committed.", body = BroughtBack, headers(("ETag" = String, description = "The new revision.")))),
     extensions(
         ("x-m4sh-rate" = json!(Scope::SoloUser.name())),
         ("x-m4sh-errors" = json!([
-            "forbidden", "invalid_header", "precondition_failed", "rev_mismatch", "unknown_clear", "nothing_to_restore",
+            "not_found", "forbidden", "invalid_header", "precondition_failed", "rev_mismatch", "unknown_clear", "nothing_to_restore",
             "board_too_large", "too_many_pages", "key_reused",
         ])),
     ),
