@@ -144,9 +144,11 @@ impl World {
                 leaver.join(&self.class).await;
                 ids.extend([("{id}", self.class.id.clone()), ("{user}", leaver.id)]);
             }
-            "push_page" => drop(self.given(&thing).await),
+            "push_page" | "collect_pages" | "end_lesson" => drop(ids.insert("{sid}", self.given(&thing).await)),
             "read_push" | "undo_push" => {
-                let below = self.given(&thing).await;
+                let sid = self.given(&thing).await;
+                let below = format!("/api/v1/classrooms/{thing}/sessions/{sid}/");
+                ids.insert("{sid}", sid);
                 let asked =
                     self.tutor.post(&format!("{below}push/")).json(&json!({"to": "all"})).send().await.expect(202);
                 let push = asked.json().text("push");
@@ -157,17 +159,15 @@ impl World {
                 .await;
                 ids.insert("{push}", push);
             }
-            "collect_pages" => drop(self.given(&thing).await),
             "undo_collect" => {
-                let below = self.given(&thing).await;
+                let sid = self.given(&thing).await;
+                let below = format!("/api/v1/classrooms/{thing}/sessions/{sid}/");
+                ids.insert("{sid}", sid);
                 let asked =
                     self.tutor.post(&format!("{below}collect/")).json(&json!({"from": "all"})).send().await.expect(201);
                 ids.insert("{collect}", asked.json().text("collect"));
             }
-            "set_rights" => {
-                let path = format!("/api/v1/classrooms/{thing}/members/{}/", self.pupil.id);
-                self.tutor.patch(&path).json(&json!({"role": "student"})).send().await.expect(200);
-            }
+            "set_rights" => self.make_pupil(&thing).await,
             "remove_class_rule" | "remove_lesson_rule" => {
                 let scope = operation.path.split("/rules/").next().unwrap();
                 let path = format!("{}/rules/", scope.replace("{id}", &thing).replace("{sid}", &self.lesson.id));
@@ -185,15 +185,23 @@ impl World {
         path + query
     }
 
-    /// A lesson whose shared board has a page, and so has each pupil's own; the path below it.
+    /// A pupil again, whatever the example of a role made of them.
+    async fn make_pupil(&self, class: &str) {
+        let path = format!("/api/v1/classrooms/{class}/members/{}/", self.pupil.id);
+        self.tutor.patch(&path).json(&json!({"role": "student"})).send().await.expect(200);
+    }
+
+    /// A lesson of its own, whose shared board has a page, and so has each pupil's own.
     async fn given(&self, class: &str) -> String {
+        self.make_pupil(class).await;
+        let lesson = self.tutor.start_lesson(&Class { id: class.to_owned(), code: String::new() }).await;
         let page = json!({"activePageId": "page-1", "pages": [{"id": "page-1", "strokes": [], "assets": []}]});
-        let below = format!("/api/v1/classrooms/{class}/sessions/{}/", self.lesson.id);
-        let shared = format!("/api/v1/solo/sessions/{}/", self.lesson.board);
+        let shared = format!("/api/v1/solo/sessions/{}/", lesson.board);
         self.tutor.patch(&shared).json(&json!({"state": page})).send().await.expect(200);
-        let body = json!({"for": "everybody", "template_board_id": self.lesson.board});
-        self.tutor.post(&format!("{below}boards/")).json(&body).send().await.expect(201);
-        below
+        let body = json!({"for": "everybody", "template_board_id": lesson.board});
+        let path = format!("/api/v1/classrooms/{class}/sessions/{}/boards/", lesson.id);
+        self.tutor.post(&path).json(&body).send().await.expect(201);
+        lesson.id
     }
 
     /// A board with something to undo, to redo, to clear or to bring back; the clear's revision.
