@@ -24,3 +24,5 @@ ALTER TABLE class_session ADD COLUMN scheduled_end timestamptz;
 ALTER TABLE class_session ADD COLUMN started_at timestamptz;
 ALTER TABLE class_session ADD COLUMN terminated boolean NOT NULL DEFAULT false;
 ALTER TABLE class_session ADD COLUMN settings jsonb NOT NULL DEFAULT '{}';
+-- Until now every lesson began when it was opened.
+UPDATE class_session SET started_at = created_at;

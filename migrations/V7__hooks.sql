@@ -15,10 +15,12 @@ CREATE TABLE hook_feed (
 
 CREATE INDEX hook_feed_due ON hook_feed (due);
 
--- A lesson that was told of. `hand`: the last class event that was looked at. `open`: whether anything more may come.
+-- A lesson that is looked at. `started`: it was told of; one that is planned waits for that. `hand`: the last class event
+-- that was looked at. `open`: whether anything more may come.
 CREATE TABLE hook_session (
     session   uuid    NOT NULL CONSTRAINT hook_session_pkey PRIMARY KEY REFERENCES class_session ON DELETE CASCADE,
     classroom uuid    NOT NULL REFERENCES hook_feed ON DELETE CASCADE,
+    started   boolean NOT NULL DEFAULT false,
     hand      bigint  NOT NULL DEFAULT 0,
     ended     boolean NOT NULL DEFAULT false,
     open      boolean NOT NULL DEFAULT true
@@ -45,6 +47,7 @@ CREATE TABLE hook_event (
     at        timestamptz NOT NULL,
     session   uuid,
     board     uuid,
+    person    uuid,                                   -- whose hand, whose export: for the erasure of a person
     data      jsonb       NOT NULL,
     CONSTRAINT hook_event_pkey PRIMARY KEY (classroom, seq)
 );
@@ -52,6 +55,7 @@ CREATE TABLE hook_event (
 -- What is removed after its time, and from where a replay begins.
 CREATE INDEX hook_event_at ON hook_event (at);
 CREATE INDEX hook_event_since ON hook_event (classroom, at);
+CREATE INDEX hook_event_person ON hook_event (person) WHERE person IS NOT NULL;
 
 CREATE TABLE hook (
     id            uuid        NOT NULL CONSTRAINT hook_pkey PRIMARY KEY,

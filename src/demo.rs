@@ -180,6 +180,7 @@ async fn lesson(store: &Store, classroom: ClassroomId) -> Result<SessionRow, Dem
         board: BoardId(Uuid::now_v7()),
         page_count,
         checkpoint,
+        plan: None,
     };
     store.create_session(new).await?.ok_or(DemoError::Vanished("the classroom"))
 }

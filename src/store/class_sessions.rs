@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    Page, RoomPhase, RoomPlan, Store, StoreError,
     pool::Params,
     rows::{self, get, signed_pages, word},
 };
@@ -57,6 +57,8 @@ pub struct NewSession {
     pub page_count: u32,
     /// The board's first state: an encoded checkpoint of revision 0.
     pub checkpoint: Vec<u8>,
+    /// What its client plans; without a plan it begins when it is opened.
+    pub plan: Option<RoomPlan>,
 }
 
 /// A session as it is shown.
@@ -123,7 +125,8 @@ const CREATE: &str = "
     ), state AS (
         INSERT INTO checkpoint (board, epoch, rev, bytes) SELECT $4, 0, 0, $6 FROM class
     )
-    INSERT INTO class_session (id, classroom, board, name) SELECT $1, id, $4, $3 FROM class
+    INSERT INTO class_session (id, classroom, board, name, kind, phase, scheduled_start, scheduled_end, settings, started_at)
+    SELECT $1, id, $4, $3, $7, $8, $9, $10, $11::text::jsonb, CASE WHEN $8::text IS NULL THEN now() END FROM class
     RETURNING id, classroom, board, name, status, created_at, ended_at";
 
 const LIST: &str = "
@@ -205,7 +208,21 @@ impl Store {
     /// As every query.
     pub async fn create_session(&self, new: NewSession) -> Result<Option<SessionRow>, StoreError> {
         let pages = signed_pages(new.page_count);
-        let row: Params = &[&new.id.0, &new.classroom.0, &new.name, &new.board.0, &pages, &new.checkpoint];
+        let plan = new.plan.unwrap_or_default();
+        let phase = plan.phase.map(RoomPhase::name);
+        let row: Params = &[
+            &new.id.0,
+            &new.classroom.0,
+            &new.name,
+            &new.board.0,
+            &pages,
+            &new.checkpoint,
+            &plan.kind.name(),
+            &phase,
+            &plan.start,
+            &plan.end,
+            &plan.settings,
+        ];
         let row = self.pool.get().await?.query_opt(CREATE, row).await?;
         row.as_ref().map(SessionRow::from_row).transpose()
     }

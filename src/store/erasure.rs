@@ -145,6 +145,11 @@ const MENTIONED: &str = "
 
 const UNMENTION: &str = "UPDATE class_event SET data = $3 WHERE session = $1 AND seq = $2";
 
+/// What webhooks are told later: the event stays in its order, and names nobody.
+const TOLD: &str = "
+    UPDATE hook_event SET person = NULL, data = data || '{\"user\": null}'
+    WHERE person = $1 AND ($2::uuid IS NULL OR classroom = $2)";
+
 const ANSWERS: &str = "DELETE FROM idempotency WHERE account = $1";
 
 const REPORTS: &str = "DELETE FROM client_event WHERE account = $1";
@@ -232,6 +237,7 @@ impl Store {
         let conn = self.pool.get().await?;
         let classroom = classroom.map(|id| id.0);
         let mut changed = conn.execute(SAID, &[&who.0, &classroom]).await?;
+        changed += conn.execute(TOLD, &[&who.0, &classroom]).await?;
         let (name, nobody) = (who.to_string(), Uuid::nil().to_string());
         loop {
             let rows = conn.query(MENTIONED, &[&name, &classroom, &limits::CLEANING_ROWS]).await?;
@@ -326,4 +332,4 @@ pub(super) const QUERIES: &[&str] = &[
 ];
 /// What it does to many rows at once.
 #[cfg(test)]
-pub(super) const BATCHES: &[&str] = &[TAIL, REWRITE, FORGET_BACKS, SAID];
+pub(super) const BATCHES: &[&str] = &[TAIL, REWRITE, FORGET_BACKS, SAID, TOLD];

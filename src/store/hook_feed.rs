@@ -23,6 +23,7 @@ struct Found {
     at: Timestamp,
     session: Uuid,
     board: Option<Uuid>,
+    person: Option<Uuid>,
     data: Value,
 }
 
@@ -31,18 +32,24 @@ const DUE: &str = "
     SELECT classroom, seq, lessons_from, exports_from FROM hook_feed
     WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED";
 
+const SEEN: &str = "
+    INSERT INTO hook_session (session, classroom)
+    SELECT s.id, $1
+    FROM class_session s
+    WHERE s.classroom = $1 AND s.created_at > $2
+        AND NOT EXISTS (SELECT FROM hook_session k WHERE k.session = s.id)
+    ORDER BY s.created_at, s.id
+    LIMIT $3";
+
+/// One that is planned is told of when it begins, however much later that is.
 const STARTED: &str = "
-    WITH fresh AS (
-        SELECT s.id AS session, s.board, s.name, s.created_at AS at
+    WITH begun AS (
+        UPDATE hook_session k SET started = true
         FROM class_session s
-        WHERE s.classroom = $1 AND s.created_at > $2
-            AND NOT EXISTS (SELECT FROM hook_session k WHERE k.session = s.id)
-        ORDER BY s.created_at, s.id
-        LIMIT $3
-    ), kept AS (
-        INSERT INTO hook_session (session, classroom) SELECT session, $1 FROM fresh
+        WHERE s.id = k.session AND k.classroom = $1 AND k.open AND NOT k.started AND s.started_at IS NOT NULL
+        RETURNING s.id AS session, s.board, s.name, s.started_at AS at
     )
-    SELECT * FROM fresh ORDER BY at, session";
+    SELECT * FROM begun ORDER BY at, session";
 
 const HANDS: &str = "
     WITH found AS (
@@ -85,14 +92,15 @@ const EXPORTS: &str = "
     ORDER BY j.finished_at
     LIMIT $3";
 
+/// The end of a lesson that never began is not told.
 const ENDED: &str = "
     WITH over AS (
         UPDATE hook_session k SET ended = true
         FROM class_session s
         WHERE s.id = k.session AND k.classroom = $1 AND k.open AND NOT k.ended AND s.status = 'ended'
-        RETURNING s.id AS session, s.board, s.ended_at AS at
+        RETURNING s.id AS session, s.board, s.ended_at AS at, k.started
     )
-    SELECT * FROM over ORDER BY at, session";
+    SELECT session, board, at FROM over WHERE started ORDER BY at, session";
 
 /// Only after its boards were looked at in this same transaction.
 const CLOSE: &str = "
@@ -102,17 +110,17 @@ const CLOSE: &str = "
         AND s.ended_at < now() - make_interval(secs => $2)";
 
 const APPEND: &str = "
-    INSERT INTO hook_event (classroom, seq, id, type, at, session, board, data)
-    SELECT $1, n.seq, n.id, n.type, n.at, n.session, n.board, n.data::jsonb
-    FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::uuid[], $7::uuid[], $8::text[])
-        AS n (seq, id, type, at, session, board, data)";
+    INSERT INTO hook_event (classroom, seq, id, type, at, session, board, person, data)
+    SELECT $1, n.seq, n.id, n.type, n.at, n.session, n.board, n.person, n.data::jsonb
+    FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[])
+        AS n (seq, id, type, at, session, board, person, data)";
 
 const LOOKED: &str = "
     UPDATE hook_feed SET
         seq = $2,
         due = now() + make_interval(secs => CASE
             WHEN $3 THEN 0
-            WHEN EXISTS (SELECT FROM hook_session k WHERE k.classroom = $1 AND k.open) THEN $4::double precision
+            WHEN EXISTS (SELECT FROM hook_session k WHERE k.classroom = $1 AND k.open AND k.started) THEN $4::double precision
             ELSE $5::double precision
         END),
         lessons_from = CASE WHEN $3 THEN lessons_from ELSE greatest(lessons_from, now() - interval '1 hour') END,
@@ -150,6 +158,7 @@ impl Store {
                 &column!(|found| found.at),
                 &column!(|found| found.session),
                 &column!(|found| found.board),
+                &column!(|found| found.person),
                 &column!(|found| found.data.to_string()),
             ];
             tx.execute(APPEND, columns).await?;
@@ -167,13 +176,14 @@ impl Store {
 /// What happened, in its order, and whether there may be more.
 async fn happened(tx: &Tx<'_>, classroom: Uuid, feed: &Row) -> Result<(Vec<Found>, bool), StoreError> {
     let (lessons_from, exports_from): (Timestamp, Timestamp) = (get(feed, "lessons_from")?, get(feed, "exports_from")?);
-    let started = tx.query(STARTED, &[&classroom, &lessons_from, &HOOK_ROWS]).await?;
+    let seen = tx.execute(SEEN, &[&classroom, &lessons_from, &HOOK_ROWS]).await?;
+    let started = tx.query(STARTED, &[&classroom]).await?;
     let hands = tx.query(HANDS, &[&classroom, &HOOK_ROWS]).await?;
     let boards = tx.query(BOARDS, &[&classroom, &BOARD_SAVED_EVERY.as_secs_f64()]).await?;
     let exports = tx.query(EXPORTS, &[&classroom, &exports_from, &HOOK_ROWS]).await?;
     let ended = tx.query(ENDED, &[&classroom]).await?;
     let rows = usize::try_from(HOOK_ROWS).unwrap_or(usize::MAX);
-    let full = [&started, &hands, &exports].iter().any(|found| found.len() >= rows);
+    let full = seen >= HOOK_ROWS.unsigned_abs() || [&hands, &exports].iter().any(|found| found.len() >= rows);
     if !full {
         tx.execute(CLOSE, &[&classroom, &HOOK_LESSON_OVER.as_secs_f64()]).await?;
     }
@@ -198,7 +208,8 @@ async fn happened(tx: &Tx<'_>, classroom: Uuid, feed: &Row) -> Result<(Vec<Found
 }
 
 fn found(row: &Row, event: HookEvent, board: Option<Uuid>, data: Value) -> Result<Found, StoreError> {
-    Ok(Found { id: Uuid::now_v7(), event, at: get(row, "at")?, session: get(row, "session")?, board, data })
+    let (at, session) = (get(row, "at")?, get(row, "session")?);
+    Ok(Found { id: Uuid::now_v7(), event, at, session, board, person: None, data })
 }
 
 fn session_started(row: &Row) -> Result<Found, StoreError> {
@@ -216,7 +227,8 @@ fn hand(row: &Row) -> Result<Option<Found>, StoreError> {
     let data: Value = serde_json::from_slice(get(row, "data")?).map_err(StoreError::query)?;
     let Some(user) = get::<Option<Uuid>>(row, "person")?.filter(|_| data["up"] == true) else { return Ok(None) };
     let seq = rows::count(row, "seq")?;
-    found(row, HookEvent::HandRaised, None, json!({"user": user, "seq": seq})).map(Some)
+    let raised = found(row, HookEvent::HandRaised, None, json!({"user": user, "seq": seq}))?;
+    Ok(Some(Found { person: Some(user), ..raised }))
 }
 
 fn saved(row: &Row) -> Result<Found, StoreError> {
@@ -233,9 +245,9 @@ fn export(row: &Row) -> Result<Found, StoreError> {
     if failed {
         data["error"] = get::<Option<&str>>(row, "error")?.into();
     }
-    Ok(Found { id, ..found(row, event, get(row, "board")?, data)? })
+    Ok(Found { id, person: user, ..found(row, event, get(row, "board")?, data)? })
 }
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[DUE, STARTED, HANDS, BOARDS, EXPORTS, ENDED, CLOSE, APPEND, LOOKED, WAKE];
+pub(super) const QUERIES: &[&str] = &[DUE, SEEN, STARTED, HANDS, BOARDS, EXPORTS, ENDED, CLOSE, APPEND, LOOKED, WAKE];

@@ -130,8 +130,8 @@ const FEED: &str = "
 /// What there was before the first webhook is not told.
 const BASE: &str = "
     WITH known AS (
-        INSERT INTO hook_session (session, classroom, hand, ended, open)
-        SELECT s.id, s.classroom, coalesce(e.seq, 0), s.status = 'ended', s.status = 'active'
+        INSERT INTO hook_session (session, classroom, started, hand, ended, open)
+        SELECT s.id, s.classroom, s.started_at IS NOT NULL, coalesce(e.seq, 0), s.status = 'ended', s.status = 'active'
         FROM class_session s
         LEFT JOIN LATERAL (SELECT seq FROM class_event WHERE session = s.id ORDER BY seq DESC LIMIT 1) e ON true
         WHERE s.classroom = $1 AND (s.status = 'active' OR s.created_at > now() - interval '1 hour')

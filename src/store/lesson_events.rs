@@ -53,29 +53,37 @@ pub struct Said {
     pub last: Timestamp,
 }
 
-macro_rules! wanted {
+/// Events of the lesson $1 that $2 may know of: a message between two others is not there, nor what was done to it.
+macro_rules! audible {
     () => {
-        "session = $1 AND removed_at IS NULL AND ($2::uuid IS NULL OR author = $2)
-            AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at <= $4)
-            AND ($5::text[] IS NULL OR kind = ANY ($5))"
+        "e.session = $1 AND e.removed_at IS NULL
+            AND (e.kind <> 'chat' OR e.person IS NULL OR e.person = $2 OR e.author = $2)
+            AND (e.kind NOT IN ('chat_edit', 'chat_delete') OR e.author = $2 OR EXISTS (
+                SELECT FROM class_event c
+                WHERE c.session = $1 AND c.seq = e.about AND (c.person IS NULL OR c.person = $2 OR c.author = $2)
+            ))"
     };
 }
 
 const LIST: &str = concat!(
-    "WITH mine AS (SELECT seq, at, kind, author, data FROM class_event WHERE ",
-    wanted!(),
-    "), page AS (
-        SELECT * FROM mine ORDER BY seq LIMIT $6 OFFSET $7
+    "WITH mine AS (SELECT e.seq, e.at, e.kind, e.author, e.data FROM class_event e WHERE ",
+    audible!(),
+    " AND ($3::uuid IS NULL OR e.author = $3)
+        AND ($4::timestamptz IS NULL OR e.at >= $4) AND ($5::timestamptz IS NULL OR e.at <= $5)
+        AND ($6::text[] IS NULL OR e.kind = ANY ($6))
+    ), page AS (
+        SELECT * FROM mine ORDER BY seq LIMIT $7 OFFSET $8
     )
     SELECT total, page.* FROM (SELECT count(*) AS total FROM mine) AS counted LEFT JOIN page ON true ORDER BY seq"
 );
 
-const SAID: &str = "
-    SELECT author, count(*) AS count, min(at) AS first, max(at) AS last
-    FROM class_event
-    WHERE session = $1 AND removed_at IS NULL AND author IS NOT NULL AND ($2::uuid IS NULL OR author = $2)
-    GROUP BY author
-    ORDER BY min(at), author";
+const SAID: &str = concat!(
+    "SELECT e.author, count(*) AS count, min(e.at) AS first, max(e.at) AS last FROM class_event e WHERE ",
+    audible!(),
+    " AND e.author IS NOT NULL AND ($3::uuid IS NULL OR e.author = $3)
+    GROUP BY e.author
+    ORDER BY min(e.at), e.author"
+);
 
 /// The next number of the lesson. Whoever takes it at the same moment is told so by the key, and takes another.
 const APPEND: &str = "
@@ -96,31 +104,37 @@ impl LessonEvent {
 }
 
 impl Store {
-    /// How many events of a lesson there are, and one page of them in order.
+    /// How many events of a lesson there are that `reader` may know of, and one page of them in order.
     ///
     /// # Errors
     /// As every query.
     pub async fn lesson_events(
         &self,
         session: SessionId,
+        reader: UserId,
         which: &LessonEvents,
         page: Page,
     ) -> Result<(u64, Vec<LessonEvent>), StoreError> {
         let (limit, offset) = page.bounds();
         let author = which.author.map(|user| user.0);
-        let with: Params = &[&session.0, &author, &which.from, &which.to, &which.kinds, &limit, &offset];
+        let with: Params = &[&session.0, &reader.0, &author, &which.from, &which.to, &which.kinds, &limit, &offset];
         let rows = self.pool.get().await?.query(LIST, with).await?;
         let total = rows.first().map_or(Ok(0), |row| rows::count(row, "total"))?;
         let found = rows.iter().filter(|row| get::<Option<i64>>(row, "seq").is_ok_and(|seq| seq.is_some()));
         Ok((total, found.map(LessonEvent::from_row).collect::<Result<_, _>>()?))
     }
 
-    /// Who did how much in a lesson beside its boards; of one person only, when told so.
+    /// Who did how much in a lesson beside its boards, as far as `reader` may know; of one person only, when told so.
     ///
     /// # Errors
     /// As every query.
-    pub async fn said_in_lesson(&self, session: SessionId, only: Option<UserId>) -> Result<Vec<Said>, StoreError> {
-        let rows = self.pool.get().await?.query(SAID, &[&session.0, &only.map(|user| user.0)]).await?;
+    pub async fn said_in_lesson(
+        &self,
+        session: SessionId,
+        reader: UserId,
+        only: Option<UserId>,
+    ) -> Result<Vec<Said>, StoreError> {
+        let rows = self.pool.get().await?.query(SAID, &[&session.0, &reader.0, &only.map(|user| user.0)]).await?;
         let read = |row: &Row| {
             Ok(Said {
                 user: UserId(get(row, "author")?),

@@ -386,3 +386,51 @@ async fn g10_deliveries_are_listed_newest_first() {
     let one = wired.tutor.get(&format!("{path}?limit=1&offset=1")).send().await.expect(200).json();
     assert_eq!((&one["count"], &one.list("results")[0]), (&json!(2), &rows[1]));
 }
+
+#[tokio::test]
+async fn g2_a_planned_lesson_is_told_of_when_it_starts() {
+    let wired = Wired::with(&["session.started", "session.ended"], &[]).await;
+    let planned = json!({"scheduled_start": "2036-01-31T12:00:00Z", "classroom_id": wired.lesson.class});
+    let (create, tutor) = ("/api/classroom/session/create/", &wired.tutor);
+    let mut lessons = Vec::new();
+    for _ in 0..2 {
+        lessons.push(tutor.post(create).json(&planned).send().await.expect(201).json().text("uuid"));
+    }
+    // A later lesson that simply begins is told of: the planned ones were looked at before it, and were not.
+    let class = Class { id: wired.lesson.class.clone(), code: String::new() };
+    let begun = tutor.start_lesson(&class).await;
+    let told = wired.receiver.at_least(1).await;
+    assert_eq!(told[0].json()["session"], begun.id);
+    tutor.post(&format!("/api/classroom/session/{}/start/", lessons[0])).send().await.expect(200);
+    let told = wired.receiver.at_least(2).await;
+    assert_eq!((&*told[1].kind(), &told[1].json()["session"]), ("session.started", &json!(lessons[0])));
+    // One that never began has no end to be told.
+    tutor.post(&format!("/api/classroom/session/{}/terminate/", lessons[1])).send().await.expect(200);
+    tutor.end(&begun).await;
+    let told = wired.receiver.at_least(3).await;
+    assert_eq!((&*told[2].kind(), &told[2].json()["session"]), ("session.ended", &json!(begun.id)));
+    assert!(told.iter().all(|parcel| parcel.json()["session"] != json!(lessons[1])));
+}
+
+#[tokio::test]
+async fn g11_of_somebody_who_was_erased_a_replay_tells_no_more() {
+    let wired = Wired::with(&["hand.raised"], &[]).await;
+    let (tutor, pupil) = (&wired.tutor, &wired.pupils[0]);
+    let mut seat = pupil.open(&wired.lesson).await;
+    seat.send(&json!({"t": "hand", "up": true})).await;
+    let first = wired.receiver.at_least(1).await;
+    assert_eq!(first[0].json()["data"]["user"], pupil.id);
+    wired.until("the hand is noted", |hook| hook["cursor"] == 1).await;
+    let path = format!("/api/v1/classrooms/{}/", wired.lesson.class);
+    let asked = tutor.post(&format!("{path}members/{}/erase/", pupil.id)).send().await.expect(202).json();
+    let job = format!("{path}erasures/{}/", asked.text("id"));
+    eventually("the pupil is erased", || async {
+        (tutor.get(&job).send().await.expect(200).json()["status"] == "completed").then_some(())
+    })
+    .await;
+    tutor.post(&format!("{}replay/", wired.path)).json(&json!({"from": 0})).send().await.expect(200);
+    let again = wired.receiver.at_least(2).await;
+    let body = again[1].json();
+    assert_eq!((&*again[1].kind(), &body["cursor"], &body["data"]["user"]), ("hand.raised", &json!(1), &Value::Null));
+    assert!(!body.to_string().contains(&pupil.id), "{body}");
+}

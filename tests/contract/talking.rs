@@ -423,3 +423,34 @@ async fn f1_wrong_frames_are_told_what_they_lack_and_other_sockets_have_no_class
     ann.send(&padded).await;
     assert_eq!(ann.closed().await, 4400);
 }
+
+#[tokio::test]
+async fn f4_the_past_of_a_lesson_shows_a_private_message_to_its_two_people_only() {
+    let app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(3).await;
+    let (asking, assistant, other) = (&pupils[0], &pupils[1], &pupils[2]);
+    set_role(&tutor, &lesson, assistant, "assistant").await;
+    asking.post(&chat_path(&lesson)).json(&json!({"text": "hello all"})).send().await.expect(201);
+    let secret = json!({"text": "a secret", "to": assistant.id});
+    let seq = asking.post(&chat_path(&lesson)).json(&secret).send().await.expect(201).json().number("seq");
+    let mut seat = asking.open(&lesson).await;
+    seat.send(&json!({"t": "chat_edit", "seq": seq, "text": "a better secret"})).await;
+    seat.expect("chat_edit").await;
+
+    let below = format!("/api/v1/classrooms/{}/sessions/{}/", lesson.class, lesson.id);
+    let manifest = format!("/api/classroom/session/{}/replay/manifest/", lesson.id);
+    for (who, knows) in [(&tutor, false), (assistant, true), (asking, true), (other, false)] {
+        let timeline = who.get(&format!("{below}timeline/")).send().await.expect(200).json();
+        let kinds: Vec<_> = timeline.list("events").iter().map(|event| event.text("event_type")).collect();
+        assert_eq!(kinds.iter().any(|kind| kind == "chat_edit"), knows, "{} {timeline}", who.id);
+        assert_eq!(timeline["total"], timeline.list("events").len());
+        assert_eq!(timeline.to_string().contains("secret"), knows, "{} {timeline}", who.id);
+        let manifest = who.get(&manifest).send().await.expect(200).json();
+        assert_eq!(manifest.to_string().contains("secret"), knows, "{} {manifest}", who.id);
+    }
+    let total = |who: &Account| {
+        let call = who.get(&format!("{below}summary/"));
+        async move { call.send().await.expect(200).json()["stats"].number("total_events") }
+    };
+    assert_eq!(total(assistant).await, total(&tutor).await + 2);
+}

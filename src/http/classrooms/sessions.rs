@@ -52,6 +52,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
         board: BoardId(Uuid::now_v7()),
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
+        plan: None,
     };
     let state = fresh.state;
     let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;

@@ -107,7 +107,7 @@ impl Services {
         let only = (!lesson.role.sees_all()).then_some(lesson.who);
         let mut active = self.store.activity(lesson.row.classroom, &ids, only).await?;
         active.retain(|one| one.user != crate::domain::board::ERASED || only.is_none());
-        let said = self.store.said_in_lesson(lesson.row.id, only).await?;
+        let said = self.store.said_in_lesson(lesson.row.id, lesson.who, only).await?;
         let mut spans: std::collections::BTreeMap<UserId, (Timestamp, Timestamp, Option<Role>)> =
             active.iter().map(|one| (one.user, (one.first, one.last, one.role))).collect();
         for one in &said {
@@ -170,7 +170,8 @@ impl Services {
         asked.check()?;
         let author = (!lesson.role.sees_all()).then_some(lesson.who);
         let which = LessonEvents { author, from, to, kinds };
-        let (total, events) = self.store.lesson_events(lesson.row.id, &which, Page { limit, offset }).await?;
+        let (total, events) =
+            self.store.lesson_events(lesson.row.id, lesson.who, &which, Page { limit, offset }).await?;
         let people = self.people_by(events.iter().filter_map(|event| event.author).collect(), numbers).await?;
         let more = u64::from(offset) + (events.len() as u64) < total;
         let events: Vec<_> = events

@@ -125,6 +125,8 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
         None => own_class(&call, name.clone()).await?,
     };
     let fresh = state::fresh(json::Object::default().into()).await?;
+    let is_later = start.is_some_and(|start| start > Timestamp::now());
+    let phase = if is_later { RoomPhase::Scheduled } else { RoomPhase::Waiting };
     let new = NewSession {
         id: SessionId(Uuid::now_v7()),
         classroom,
@@ -132,12 +134,9 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
         board: BoardId(Uuid::now_v7()),
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
+        plan: Some(RoomPlan { kind, phase: Some(phase), start, end, settings: settings_text }),
     };
     let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
-    let is_later = start.is_some_and(|start| start > Timestamp::now());
-    let phase = if is_later { RoomPhase::Scheduled } else { RoomPhase::Waiting };
-    let plan = RoomPlan { kind, phase: Some(phase), start, end, settings: settings_text };
-    call.services.store.plan_room(row.id, &plan).await?;
     call.trail.node(row.board.0);
     call.trail.note("session", row.id.to_string());
     let (card, _) = call.services.room(row.id, call.user).await?;

@@ -155,7 +155,7 @@ pub async fn manifest(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let author = (!found.role.sees_all()).then_some(call.user);
     let which = LessonEvents { author, ..LessonEvents::default() };
     let page = Page { limit: PAGE_MAX, offset: 0 };
-    let (_, events) = call.services.store.lesson_events(path.0, &which, page).await?;
+    let (_, events) = call.services.store.lesson_events(path.0, call.user, &which, page).await?;
     let people = call.services.people_by(events.iter().filter_map(|event| event.author).collect(), true).await?;
     let events: Vec<_> = events
         .into_iter()

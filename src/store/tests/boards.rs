@@ -25,6 +25,7 @@ async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, Session
         board,
         page_count: 1,
         checkpoint: b"zero".to_vec(),
+        plan: None,
     };
     store.create_session(new).await.unwrap().unwrap();
     (class, session, board)

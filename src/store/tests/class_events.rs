@@ -21,6 +21,7 @@ async fn lesson(store: &Store, tutor: UserId) -> SessionId {
         board: BoardId(Uuid::now_v7()),
         page_count: 1,
         checkpoint: b"zero".to_vec(),
+        plan: None,
     };
     store.create_session(new).await.unwrap();
     session

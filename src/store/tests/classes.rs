@@ -24,6 +24,7 @@ fn new_session(classroom: ClassroomId) -> NewSession {
         board: BoardId(Uuid::now_v7()),
         page_count: 2,
         checkpoint: b"zero".to_vec(),
+        plan: None,
     }
 }
 
