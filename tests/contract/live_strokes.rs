@@ -229,3 +229,33 @@ async fn z8_a_lost_right_a_full_hand_and_a_used_up_budget_seal_what_was_drawn() 
     lead.until_rev(ben.accepted("draw:b0").await).await;
     assert_eq!(lead.board().count("b0"), 1, "sealed as it was");
 }
+
+#[tokio::test]
+async fn z7_a_switch_of_isolation_neither_reveals_a_stroke_under_way_nor_takes_one_back() {
+    let app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(2).await;
+    let mut seats = [tutor.open(&lesson).await, pupils[0].open(&lesson).await, pupils[1].open(&lesson).await];
+    // Begun for all: it stays what everybody saw.
+    seats[1].send(&begin("shown")).await;
+    Previews::default().until(&mut seats[2], "shown", 1).await;
+    seats[0].send(&json!({"t": "isolate", "on": true})).await;
+    let rev = seats[1].accepted("draw:shown").await;
+    seats[2].until_rev(rev).await;
+    assert_eq!(seats[2].board().count("shown"), 1);
+    for seat in &mut seats {
+        seat.expect("isolated").await;
+    }
+    // Begun apart: it stays its author's.
+    seats[1].send(&begin("hidden")).await;
+    Previews::default().until(&mut seats[0], "hidden", 1).await;
+    seats[0].send(&json!({"t": "isolate", "on": false})).await;
+    let rev = seats[1].accepted("draw:hidden").await;
+    seats[2].until_rev(rev).await;
+    // What the pen still says of it changes nothing, and its client is told so.
+    seats[1].send(&more("hidden", &[[1.0, 1.0]])).await;
+    assert_eq!(seats[1].accepted("draw:hidden").await, rev);
+    seats[2].catch_up().await;
+    seats[0].until_rev(rev).await;
+    assert_eq!([0, 1, 2].map(|seat| seats[seat].board().count("hidden")), [1, 1, 0]);
+    assert!(seats[2].seen("drawing").iter().all(|frame| !frame.to_string().contains("hidden")));
+}

@@ -202,3 +202,15 @@ async fn z9_a_locked_item_is_not_for_pupils_on_any_way() {
     tutor.save(&board, 0, json!([{"op": "add", "kind": "shape", "value": {"id": "s", "locked": true}}])).await;
     tutor.save(&board, 1, json!([{"op": "remove", "kind": "shape", "id": "s"}])).await;
 }
+
+#[tokio::test]
+async fn z4_an_undo_that_finds_nothing_costs_as_much_as_one_that_does() {
+    let app = Server::with(&[("M4SH_RATES_WS_OPS", "1/h")]).await;
+    let (_, pupils, lesson) = app.lesson(1).await;
+    let mut ann = pupils[0].open(&lesson).await;
+    let mut codes = Vec::new();
+    for number in 0..8 {
+        codes.push(refused(&mut ann, "undo", &format!("u{number}")).await);
+    }
+    assert_eq!((&*codes[0], &*codes[7]), ("nothing_to_undo", "rate_limited"), "{codes:?}");
+}

@@ -16,6 +16,7 @@ use crate::domain::json::{Object, Value};
 use crate::limits;
 use crate::protocol::server::ServerFrame;
 use crate::protocol::work::{Draw, End, Growing, Point};
+use crate::store::BoardSession;
 
 /// How often it is looked whose pen is gone.
 const LOOK: Duration = Duration::from_secs(1);
@@ -229,6 +230,19 @@ impl Awake {
         for at in (0..self.strokes.under_way.len()).rev() {
             let user = self.strokes.under_way[at].user;
             if !self.access.can(user).is_some_and(|can| can.can_draw) {
+                self.seal(at, ctx);
+            }
+        }
+    }
+
+    /// Seals, as they were begun, the strokes that a change of the class would show to others than before: switching
+    /// isolation neither reveals a stroke nor takes one back.
+    pub(super) fn seal_before(&mut self, next: &BoardSession, ctx: &mut Context<BoardActor>) {
+        let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
+        for at in (0..self.strokes.under_way.len()).rev() {
+            let user = self.strokes.under_way[at].user;
+            let eyes = next.rights.standing(user, now).map_or(Eyes::Public, |standing| standing.eyes(user));
+            if switched || eyes != self.access.eyes(user) {
                 self.seal(at, ctx);
             }
         }

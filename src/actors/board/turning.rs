@@ -86,8 +86,11 @@ impl Awake {
                 let key = key(id);
                 let done = self.repeat_or(conn, &key, way.name(), |awake| {
                     let by = awake.access.authorship(user);
-                    let plan = awake.board.plan(user, way, by)?;
-                    awake.may_submit(user, bytes.max(plan.bytes), &plan.ops)?;
+                    let plan = awake.board.plan(user, way, by);
+                    // Looking for what there is to take back costs as much as taking it back.
+                    let (cost, ops) = plan.as_ref().map_or((bytes, &[][..]), |plan| (bytes.max(plan.bytes), &plan.ops));
+                    awake.may_submit(user, cost, ops)?;
+                    let plan = plan?;
                     Ok(awake.board.take_back(key.clone(), plan, by, Timestamp::now(), false)?)
                 });
                 (key, done)
@@ -202,6 +205,10 @@ impl Awake {
         ctx.spawn(reading.into_actor_board(move |awake, read, ctx| {
             let done = match read {
                 Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_name(of), |awake| {
+                    // It may have been taken while the database was asked.
+                    if !awake.access.can(key.author).unwrap_or(Can::WATCH).can_clear {
+                        return Err(FORBIDDEN.into());
+                    }
                     Ok(awake.board.unclear(key.clone(), of, taken, Timestamp::now(), false)?)
                 }),
                 Ok(None) => Err(Refusal::UnknownClear.into()),

@@ -148,6 +148,7 @@ impl Handler<AccessChanged> for BoardActor {
 
     fn handle(&mut self, changed: AccessChanged, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
+            awake.seal_before(&changed.session, ctx);
             awake.access.set_class(changed.session);
             awake.rights_changed(changed.why, ctx);
         }
