@@ -224,11 +224,19 @@ async fn k5_a_lesson_can_begin_with_a_copy_of_a_board_of_mine() {
     tutor.save(&template, 1, json!([add_stroke("later")])).await;
     assert_eq!(stroke_ids(&tutor.read(&copy).await["state"]).len(), 1, "a copy, not the board itself");
 
+    let lessons = tutor.get(&path).send().await.expect(200).json()["count"].clone();
     let foreign = other.create_board().await;
-    for id in [foreign.0.as_str(), "0190b5a0-0000-7000-8000-000000000000"] {
+    let words = async |id: &str| {
         let answer = tutor.post(&path).json(&json!({"template_board_id": id})).send().await;
-        assert!([400, 404].contains(&answer.status), "{}", answer.text());
-    }
+        answer.refused(400, "validation_error").list("template_board_id")
+    };
+    words("no-uuid").await;
+    assert_eq!(
+        words(&foreign.0).await,
+        words("0190b5a0-0000-7000-8000-000000000000").await,
+        "nobody learns what there is"
+    );
+    assert_eq!(tutor.get(&path).send().await.expect(200).json()["count"], lessons, "a refused lesson is none");
 }
 
 #[tokio::test]

@@ -46,7 +46,10 @@ async fn q1_revisions_are_listed_newest_first_with_who_made_them_and_filtered_by
         next = page["next"].as_str().map(str::to_owned);
     }
     assert_eq!(seen, [4, 3, 2, 1]);
-    for wrong in ["?limit=0", "?user=x", "?from=yesterday", "?cursor=x"] {
+    // Nothing after the sign is as if the name were not there.
+    assert_eq!(revs(&look(&tutor, &lesson, "?user=&page=&from=&to=&cursor=").await), [4, 3, 2, 1]);
+    let beyond = "?cursor=9223372036854775808";
+    for wrong in ["?limit=0", "?user=x", "?from=yesterday", "?cursor=x", beyond, "?from=9223372036854775808"] {
         tutor.get(&past(&lesson, wrong)).send().await.refused(400, "validation_error");
     }
     app.pupil("Stranger").await.get(&past(&lesson, "")).send().await.expect(404);

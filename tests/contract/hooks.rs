@@ -312,7 +312,9 @@ async fn g7_events_are_told_again_from_a_cursor_or_a_time() {
     wired.until("all is noted", |hook| hook["cursor"] == 3).await;
     let hook = wired.tutor.post(&replay).json(&json!({"from": 1_000_000})).send().await.expect(200).json();
     assert_eq!(hook["cursor"], 3);
-    wired.tutor.post(&replay).json(&json!({"from": "yesterday"})).send().await.expect(400);
+    for wrong in [json!("yesterday"), json!(u64::MAX), json!(-1)] {
+        wired.tutor.post(&replay).json(&json!({"from": wrong})).send().await.expect(400);
+    }
 }
 
 #[tokio::test]

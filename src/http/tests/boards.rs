@@ -213,7 +213,8 @@ async fn p8_a_class_board_is_read_and_drawn_on_by_members_and_managed_by_the_tut
     let own = board!(&app, &eve);
     let foreign = own.trim_end_matches('/').rsplit('/').next().unwrap();
     let sessions = format!("/api/v1/classrooms/{}/sessions/", class.body["id"].as_str().unwrap());
-    send!(&app, post(&sessions, &tutor, json!({"template_board_id": foreign}))).await.expect(404);
+    let refused = send!(&app, post(&sessions, &tutor, json!({"template_board_id": foreign}))).await.expect(400);
+    assert!(refused.body["template_board_id"].is_array(), "{}", refused.body);
     let template = board!(&app, &tutor);
     let template = template.trim_end_matches('/').rsplit('/').next().unwrap();
     let lesson = send!(&app, post(&sessions, &tutor, json!({"template_board_id": template}))).await.expect(201);

@@ -173,6 +173,9 @@ struct Dividing {
     by: DealtBy,
     #[schema(required = false, max_items = 100)]
     groups: Vec<NamedGroup>,
+    /// A board of which each group's begins as a copy.
+    #[schema(required = false, example = json!(null))]
+    template_board_id: Option<Uuid>,
 }
 
 /// How pupils are dealt out.
