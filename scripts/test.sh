@@ -75,6 +75,9 @@ else
   step "k6: autosave" "$k6" run --quiet --env "M4SH_URL=$url" --env PEOPLE=2 --env SECONDS=8 --env PAUSE_MS=600 loadtest/autosave.js
 fi
 
+# What each of a class saw of a whole lesson, with nothing missing, doubled or leaked; its server is killed in the middle.
+step "a scripted lesson" "$(target_dir)/debug/m4sh-load" lesson --server "$(target_dir)/debug/m4sh" --pupils 8 --seconds 1
+
 # A server of its own: what is tried here leaves boards, classes and accounts behind, at every rate.
 for scope in SOLO_DIFF SOLO_STREAM SOLO_BEACON SOLO_USER SOLO_ANON SOLO_ANON_ASSET SOLO_EXPORT UPLOAD BOARD_METRICS TELEMETRY \
   LOGIN_ADDRESS LOGIN_ACCOUNT REGISTER REFRESH API_USER JOIN_CLASS; do export "M4SH_RATES_$scope=1000000/min"; done

@@ -125,6 +125,8 @@ pub const BOARD_SEATS: usize = 2_000;
 pub const SHARED_STATES: usize = 4;
 /// People who are named when work is revealed, as many as a small frame holds: more are revealed as everybody.
 pub const REVEALED: usize = 50;
+/// Events of a room client's that wait for their commit; past it, it is told to wait.
+pub const ROOM_EVENTS: usize = 256;
 /// `saved` is said at most this often.
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 

@@ -19,6 +19,7 @@ use crate::actors::messages::{
     Bounced, ClearSave, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
     TurnSave, UnclearSave,
 };
+use crate::actors::rooms::Rooms;
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use crate::domain::budget::{self, Sizes};
@@ -58,6 +59,8 @@ struct Inner {
     boards: DashMap<BoardId, Awake>,
     /// By both ids: a session that is asked for under another class is another door, and leads nowhere.
     sessions: DashMap<(ClassroomId, SessionId), Addr<ClassroomActor>>,
+    /// Sockets of room clients.
+    rooms: Rooms,
     draining: AtomicBool,
 }
 
@@ -83,6 +86,7 @@ impl Directory {
             next_generation: AtomicU64::new(0),
             boards: DashMap::new(),
             sessions: DashMap::new(),
+            rooms: Rooms::default(),
             draining: AtomicBool::new(false),
         }))
     }
@@ -336,6 +340,12 @@ impl Directory {
         let Some(class) = class else { return Vec::new() };
         let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(Present)).await;
         asked.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The sockets of room clients.
+    #[must_use]
+    pub fn rooms(&self) -> &Rooms {
+        &self.0.rooms
     }
 
     /// Looks again and again for boards from whose past somebody was erased, in whatever process, and sends owners away

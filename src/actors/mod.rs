@@ -12,4 +12,5 @@ pub mod meters;
 pub mod outbox;
 pub mod pace;
 pub mod rights;
+pub mod rooms;
 pub mod shard;

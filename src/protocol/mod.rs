@@ -11,6 +11,7 @@ pub mod names;
 pub mod payload;
 pub mod people;
 pub mod presence;
+pub mod room;
 pub mod server;
 #[cfg(test)]
 mod testing;

@@ -18,6 +18,7 @@ use crate::identity::{Caller, Principal};
 use crate::protocol::client::Position;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::room::Channel;
 use crate::ws::Sockets;
 use crate::ws::guests::{self, Guest, Line, Watching};
 use crate::ws::seated::{Pulse, Seated};
@@ -30,6 +31,8 @@ const LOOK_UPS: usize = 5;
 pub(super) enum Door {
     Class(ClassroomId, SessionId),
     Board(BoardId),
+    /// A socket of the room client's; `pump` finds the class that it belongs to.
+    Room(SessionId, Channel),
 }
 
 /// Who comes.
@@ -86,6 +89,14 @@ impl Greeting {
         }
     }
 
+    /// The account that comes; a guest has none.
+    pub(super) fn user(&self) -> Option<UserId> {
+        match &self.visitor {
+            Visitor::Account(principal) => Some(principal.user),
+            Visitor::Guest(_) => None,
+        }
+    }
+
     /// Who answers for what comes over this socket: an account, or an address where there is none.
     pub(super) fn caller(&self) -> Caller {
         match &self.visitor {
@@ -108,6 +119,7 @@ impl Greeting {
         };
         let (class, board, stands, heeded) = match self.door {
             Door::Board(board) => (None, board, None, None),
+            Door::Room(..) => return Err(Close::NotFound),
             Door::Class(classroom, session) => {
                 let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
                 (Some(class), entered.board, Some(entered.class), Some(entered.heeded))

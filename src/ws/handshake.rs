@@ -1,5 +1,5 @@
 //! The upgrade: dialect, token, and a connection that is always accepted first, since a browser sees no close code before that.
-//! Called by actix-web for the two routes. Never refuses by an HTTP status what a close code can say (SPEC W2, W3).
+//! Called by actix-web for the routes. Never refuses by an HTTP status what a close code can say (SPEC W2, W3).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,6 +16,7 @@ use crate::identity::{Caller, ShareToken};
 use crate::limits;
 use crate::protocol::close::Close;
 use crate::protocol::dialect::{Dialect, LinkProof, Offer};
+use crate::protocol::room::Channel;
 use crate::store::Origin;
 use crate::ws::greeting::{Door, Greeting, Turned, Visitor};
 use crate::ws::guests::{Guest, Proof};
@@ -43,6 +44,19 @@ pub(super) async fn board(
     accept(&request, body, door, Dialect::Json, sockets)
 }
 
+/// One of the three sockets of the v0.24 room client, which can show its token in the URL only.
+pub(super) async fn room(
+    request: HttpRequest,
+    body: web::Payload,
+    path: web::Path<(String, String)>,
+    sockets: web::Data<Sockets>,
+) -> actix_web::Result<HttpResponse> {
+    let (session, channel) = path.into_inner();
+    let ids = session.parse::<SessionId>().ok().zip(Channel::from_name(&channel));
+    let door = ids.map(|(session, channel)| Door::Room(session, channel));
+    accept(&request, body, door, Dialect::Json, sockets)
+}
+
 fn accept(
     request: &HttpRequest,
     body: web::Payload,
@@ -52,7 +66,11 @@ fn accept(
 ) -> actix_web::Result<HttpResponse> {
     let lists = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
     let offer = Offer::read(lists);
-    let dialect = offer.dialect.unwrap_or(default);
+    // A room's words are their own, whatever is offered.
+    let dialect = match door {
+        Some(Door::Room(..)) => default,
+        _ => offer.dialect.unwrap_or(default),
+    };
     let echo = offer.echo.clone().unwrap_or_default();
     let (response, session, messages) = actix_ws::handle_with_protocols(request, body, &[&echo])?;
     let conn = sockets.next_conn();
@@ -79,16 +97,20 @@ fn introduce(
     address: IpAddr,
     sockets: &Sockets,
 ) -> Result<(Visitor, Door), Turned> {
-    // A token in the URL ends up in logs and histories, so it is refused even when it is valid.
+    let is_room = matches!(door, Some(Door::Room(..)));
+    // A token in the URL ends up in logs and histories, so it is refused even when it is valid. The old room client knows
+    // no other way, and its three sockets take it so (ADR 0028).
     let in_url = request.query_string().split('&').any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         matches!(name, "token" | "access_token" | "jwt" | "access" | "share" | "view" | "ticket")
     });
-    if in_url {
+    if in_url && !is_room {
         return Err(Close::Unauthorized.into());
     }
     open(Scope::WsOpenAddress, address, sockets)?;
-    let visitor = match credential(request, offer).ok_or(Close::Unauthorized)? {
+    let shown =
+        if is_room { token_in_url(request).or_else(|| credential(request, offer)) } else { credential(request, offer) };
+    let visitor = match shown.ok_or(Close::Unauthorized)? {
         Credential::Bearer(token) => {
             let principal = sockets.authenticator.verify(&token).map_err(|_| Close::Unauthorized)?;
             may_come(Scope::WsOpen, principal.user.into(), sockets)?;
@@ -107,7 +129,7 @@ fn introduce(
     }
     match (&visitor, door.ok_or(Close::NotFound)?) {
         // A link leads to its board and to no class, and the presence dialect has no word for what is drawn.
-        (Visitor::Guest(_), Door::Class(..)) => Err(Close::Unauthorized.into()),
+        (Visitor::Guest(_), Door::Class(..) | Door::Room(..)) => Err(Close::Unauthorized.into()),
         (Visitor::Guest(_), Door::Board(_)) if !dialect.is_full() => Err(Close::BadRequest.into()),
         (_, door) => Ok((visitor, door)),
     }
@@ -134,6 +156,13 @@ fn may_come(scope: Scope, caller: Caller, sockets: &Sockets) -> Result<(), Turne
 enum Credential {
     Bearer(String),
     Link(LinkProof),
+}
+
+/// An account's token in the query; nothing else is read there.
+fn token_in_url(request: &HttpRequest) -> Option<Credential> {
+    let mut query = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let (_, token) = query.find(|(name, _)| name == "token")?;
+    Some(Credential::Bearer(token.into_owned()))
 }
 
 /// The header's word comes before the list's, and an account's before a link's.

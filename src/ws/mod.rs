@@ -1,4 +1,4 @@
-//! Sockets: the two routes, and what one connection is from its handshake to its goodbye.
+//! Sockets: the routes, and what one connection is from its handshake to its goodbye.
 //! Called by `app`, which mounts the routes. Never holds a board's state and never decides a right.
 
 mod greeting;
@@ -7,6 +7,7 @@ mod handshake;
 mod logins;
 mod pings;
 mod pump;
+mod room;
 mod seated;
 
 use std::sync::Arc;
@@ -87,6 +88,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
     for slash in ["", "/"] {
         routes
             .route(&format!("/ws/classroom/{{class}}/session/{{session}}{slash}"), web::get().to(handshake::classroom))
-            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(handshake::board));
+            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(handshake::board))
+            .route(&format!("/ws/classroom/{{session}}/{{channel}}{slash}"), web::get().to(handshake::room));
     }
 }

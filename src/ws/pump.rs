@@ -24,8 +24,9 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::payload::Payload;
 use crate::protocol::server::ServerFrame;
 use crate::ws::Sockets;
-use crate::ws::greeting::{Greeting, Turned};
+use crate::ws::greeting::{Door, Greeting, Turned};
 use crate::ws::pings::Pings;
+use crate::ws::room::Room;
 use crate::ws::seated::{Ended, Seated};
 
 /// Longer than any socket lives, and short enough to be added to an instant.
@@ -58,6 +59,7 @@ pub(super) async fn run(
         who: greeting.as_ref().ok().map(|greeting| greeting.caller()),
         wait: greeting.as_ref().err().and_then(|turned| turned.wait),
         sockets: sockets.clone(),
+        room: None,
     };
     let greeting = greeting.map_err(|turned| turned.close);
     let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.login()?, greeting.conn)));
@@ -84,8 +86,20 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
         Ok(greeting) => greeting,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
-    // The presence dialect joins by the handshake; the full ones say hello first.
-    let (client, resume, watch) = if wire.dialect.is_full() {
+    let mut greeting = greeting;
+    if let Door::Room(session, channel) = greeting.door {
+        let Some(user) = greeting.user() else { return Box::pin(wire.farewell(Close::Unauthorized)).await };
+        match Box::pin(Room::open(channel, session, user, greeting.conn, wire.sockets.clone())).await {
+            Ok(room) => {
+                let (class, session) = room.lesson();
+                greeting.door = Door::Class(class, session);
+                wire.room = Some(Box::new(room));
+            }
+            Err(close) => return Box::pin(wire.farewell(close)).await,
+        }
+    }
+    // The presence dialect and rooms join by the handshake; the full ones say hello first.
+    let (client, resume, watch) = if wire.dialect.is_full() && wire.room.is_none() {
         match Box::pin(timeout(limits::HELLO_DEADLINE, wire.hello())).await {
             Ok(Ok(Ok(hello))) => hello,
             Ok(Ok(Err(close))) => return Box::pin(wire.farewell(close)).await,
@@ -100,6 +114,9 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
+    if let Some(room) = &wire.room {
+        room.seated(wire.outbox.clone());
+    }
     wire.ends = seated.ends.map(|(life, close)| (Instant::now() + life.min(FOREVER), close));
     let end = wire.talk(&mut seated).await;
     // Before the farewell, which a reader that is gone may draw out. One that was silent for so long was waited for.
@@ -127,6 +144,8 @@ struct Wire {
     /// When its client may come back, where that is not what the close code says.
     wait: Option<Duration>,
     sockets: Arc<Sockets>,
+    /// Whose words are spoken here, when they are not the full protocol's.
+    room: Option<Box<Room>>,
 }
 
 /// What woke the loop.
@@ -186,7 +205,9 @@ impl Wire {
             };
             listen_first = false;
             match event {
-                Event::Out(Next::Frame(frame)) => self.write(frame).await?,
+                Event::Out(Next::Frame(frame)) => self.put(frame).await?,
+                // Rooms have no words for what may be lost.
+                Event::Out(Next::Latest(_)) if self.room.is_some() => listen_first = true,
                 Event::Out(Next::Latest(frames)) => {
                     listen_first = true;
                     for frame in frames.iter() {
@@ -196,7 +217,7 @@ impl Wire {
                 Event::Out(Next::Drained) => seated.emptied(),
                 Event::Out(Next::Close(close)) => return Ok(close),
                 Event::In(message) => match self.bytes(message).await? {
-                    Heard::Frame(bytes) => match seated.hear(&bytes).await {
+                    Heard::Frame(bytes) => match self.heard(&bytes, seated).await {
                         ControlFlow::Continue(()) => {}
                         ControlFlow::Break(Ended::Close(close)) => return Ok(close),
                         ControlFlow::Break(Ended::Left) => {
@@ -229,6 +250,32 @@ impl Wire {
                     silence.as_mut().reset(tokio::time::Instant::now() + look);
                 }
             }
+            if let Some(room) = &mut self.room
+                && let Some(state) = Box::pin(room.due()).await
+            {
+                self.write(state).await?;
+            }
+        }
+    }
+
+    /// Hands a message on, in the words that are spoken here.
+    async fn heard(&mut self, bytes: &[u8], seated: &mut Seated) -> ControlFlow<Ended> {
+        match &mut self.room {
+            Some(room) => Box::pin(room.hear(bytes, seated)).await,
+            None => seated.hear(bytes).await,
+        }
+    }
+
+    /// Writes what the seat says, in the words that are spoken here.
+    async fn put(&mut self, frame: Payload) -> Result<(), Gone> {
+        match &mut self.room {
+            Some(room) => {
+                for told in Box::pin(room.tell(frame)).await {
+                    self.write(told).await?;
+                }
+                Ok(())
+            }
+            None => self.write(frame).await,
         }
     }
 
@@ -345,7 +392,7 @@ impl Wire {
             loop {
                 let outbox = &self.outbox;
                 match poll_fn(|cx| outbox.poll_next(cx)).await {
-                    Next::Frame(frame) => self.write(frame).await?,
+                    Next::Frame(frame) => self.put(frame).await?,
                     Next::Latest(_) | Next::Drained => {}
                     Next::Close(close) => return Ok(close),
                 }

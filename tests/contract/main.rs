@@ -43,6 +43,7 @@ mod replay;
 mod resuming;
 mod rights;
 mod room_client;
+mod room_sockets;
 mod saving;
 mod sessions;
 mod sharing;

@@ -18,6 +18,7 @@ use crate::{
         solo::state,
     },
     limits::NOTE_CHARS,
+    protocol::{payload::Payload, room::Channel},
     store::RoomPhase,
 };
 
@@ -46,7 +47,11 @@ async fn moved(call: Call, path: Id, phase: Option<RoomPhase>, kind: &str) -> Re
     }
     call.trail.node(card.board.0);
     let (card, _) = call.services.room(path.0, call.user).await?;
-    Ok(HttpResponse::Ok().json(call.services.room_shown(&card).await?))
+    let shown = call.services.room_shown(&card).await?;
+    let told = json!({"type": "session_updated", "session": shown});
+    let rooms = call.services.directory.rooms();
+    rooms.say(card.id, Channel::System, None, None, &Payload::text(told.to_string().into_bytes()));
+    Ok(HttpResponse::Ok().json(shown))
 }
 
 /// `POST …/terminate/` `{reason?}`: for good; again changes nothing.

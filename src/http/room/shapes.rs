@@ -3,9 +3,12 @@
 
 use serde_json::{Value, json};
 
+pub use crate::protocol::room::role;
+
 use crate::{
     domain::access::{Can, Role},
     http::{history::lesson::People, times},
+    protocol::room::PERMISSIONS,
     store::{MemberRow, RoomCard},
 };
 
@@ -45,15 +48,6 @@ pub fn participant(member: &MemberRow, people: &People, is_here: bool, media: Op
     })
 }
 
-/// A role as that client names it.
-pub const fn role(role: Role) -> &'static str {
-    match role {
-        Role::Owner | Role::Tutor | Role::Assistant => "host",
-        Role::Student => "student",
-        Role::Viewer | Role::Guest => "viewer",
-    }
-}
-
 /// Who leads, learns or watches, by that client's word.
 pub fn role_named(name: &str) -> Option<Role> {
     match name {
@@ -66,16 +60,11 @@ pub fn role_named(name: &str) -> Option<Role> {
 
 /// Rights as that client's table has them.
 pub fn permissions(can: Can) -> Value {
-    json!({
-        "can_draw": can.can_draw,
-        "can_erase": can.can_erase,
-        "can_add_layers": can.can_add_page,
-        "can_delete_layers": can.can_delete_page,
-        "can_upload_images": can.can_upload,
-        "can_clear_board": can.can_clear,
-        "can_toggle_video": true,
-        "can_terminate": can.can_end,
-    })
+    let mut shown = json!({"can_toggle_video": true});
+    for (name, flag) in PERMISSIONS {
+        shown[name] = can.has(flag).into();
+    }
+    shown
 }
 
 #[cfg(test)]

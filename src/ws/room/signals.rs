@@ -1,0 +1,49 @@
+//! The room client's `webrtc` socket: offers, answers and candidates go to whom they are for, and to nobody else. Called by
+//! `Room`. Never reads or keeps what is in them.
+
+use super::{Room, error, say, text};
+use crate::domain::ids::UserId;
+use crate::domain::json::{Object, Value};
+use crate::domain::rate::Scope;
+use crate::protocol::room::Channel;
+use crate::ws::seated::Seated;
+
+/// Where a client may have put the number or the id of whom a signal is for.
+const TO: [&str; 4] = ["to", "target", "target_id", "target_user_id"];
+
+impl Room {
+    /// Passes a signal on, with the sender's number under `from` and `user_id`, whatever was there.
+    pub(super) async fn signal(&mut self, mut frame: Object, seated: &Seated) {
+        if let Err(limited) = self.sockets.limiter.check(Scope::WsTalk, self.user) {
+            let wait = u64::try_from(limited.wait.as_millis()).unwrap_or(u64::MAX);
+            return say(seated, error("rate_limited", "too many signals", Some(wait.max(1))));
+        }
+        let named = TO.iter().find_map(|name| frame.get(name).filter(|value| **value != Value::Null)).cloned();
+        let to = match named {
+            None => None,
+            Some(named) => match self.whom(&named).await {
+                Some(user) => Some(user),
+                None => return say(seated, error("unknown_user", "nobody goes by this number", None)),
+            },
+        };
+        let Ok(number) = self.number(self.user).await else {
+            return say(seated, error("unavailable", "try again", Some(1_000)));
+        };
+        frame.insert("from", number.clone());
+        frame.insert("user_id", number);
+        // As a frame of the full protocol it would be taken for one of ours.
+        frame.remove("t");
+        let rooms = self.sockets.directory.rooms();
+        let heard = rooms.say(self.session, Channel::Webrtc, to, Some(self.conn), &text(frame));
+        if !heard && to.is_some() {
+            say(seated, error("not_here", "whom this is for is not connected", None));
+        }
+    }
+
+    async fn whom(&self, named: &Value) -> Option<UserId> {
+        match named {
+            Value::String(id) => id.parse().ok(),
+            number => self.sockets.store.account_by_number(number.as_i64()?).await.ok().flatten(),
+        }
+    }
+}
