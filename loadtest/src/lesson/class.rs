@@ -202,8 +202,8 @@ impl Class {
         let Some(now) = now else { return };
         for op in ops.iter().filter(|op| op["op"] == "add") {
             let id = op["value"]["id"].as_str().unwrap_or_default();
-            // What was hidden from them is seen when it is revealed.
-            if person != 0 && id.starts_with(HIDDEN) {
+            // What was hidden is seen when it is revealed, by the tutor once more.
+            if id.starts_with(HIDDEN) && (person != 0 || !self.revealed.is_empty()) {
                 continue;
             }
             if let Some((_, _, sent)) = self.drawn.get(id).filter(|(author, _, sent)| *author != person && *sent > 0) {
