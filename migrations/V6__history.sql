@@ -11,6 +11,14 @@ CREATE TABLE board_erasure (
 
 CREATE INDEX board_erasure_at ON board_erasure (at);
 
+-- The same of a lesson's events: whoever remembers them reads them anew.
+CREATE TABLE lesson_erasure (
+    session uuid        NOT NULL CONSTRAINT lesson_erasure_pkey PRIMARY KEY REFERENCES class_session ON DELETE CASCADE,
+    at      timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX lesson_erasure_at ON lesson_erasure (at);
+
 -- The old room client knows people by whole numbers (contract/boards.md 2.10).
 ALTER TABLE account ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT account_number UNIQUE;
 

@@ -13,7 +13,9 @@ use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::present::Present;
-use crate::actors::classroom::{Answer, AskOverview, Asked, ClassroomActor, ENDED, Overview, Reread, Reveal, Tell};
+use crate::actors::classroom::{
+    Answer, AskOverview, Asked, ClassroomActor, ENDED, Forget, Overview, Reread, Reveal, Tell,
+};
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
     Bounced, ClearSave, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
@@ -29,7 +31,7 @@ use crate::domain::json::Object;
 use crate::domain::rate::Rates;
 use crate::limits;
 use crate::protocol::close::Close;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub use crate::actors::messages::{Base, BoardError, BoardView, Change, DiffSave, Reader, Saved, StateSave};
 
@@ -348,26 +350,34 @@ impl Directory {
         &self.0.rooms
     }
 
-    /// Looks again and again for boards from whose past somebody was erased, in whatever process, and sends owners away
-    /// who still show what was (SPEC Q10). Never ends.
+    /// Looks again and again for boards and lessons from whose past somebody was erased, in whatever process: boards that
+    /// still show what was send their people away, lessons read themselves anew (SPEC Q10). Never ends.
     pub async fn watch_erasures(self) {
         loop {
             tokio::time::sleep(limits::ERASURES_LOOKED_AT).await;
-            if self.0.boards.is_empty() {
-                continue;
-            }
-            match self.store().recent_erasures().await {
-                Ok(erased) => {
-                    for (board, epoch) in erased {
-                        if let Some(actor) = self.awake(board) {
-                            actor.do_send(Outdated { epoch });
-                        }
-                    }
-                }
+            if let Err(error) = self.tell_erasures().await {
                 // Nothing is known then; the fence still keeps an old owner from writing.
-                Err(error) => tracing::warn!(%error, "erasures could not be looked at"),
+                tracing::warn!(%error, "erasures could not be looked at");
             }
         }
+    }
+
+    async fn tell_erasures(&self) -> Result<(), StoreError> {
+        if !self.0.boards.is_empty() {
+            for (board, epoch) in self.store().recent_erasures().await? {
+                if let Some(actor) = self.awake(board) {
+                    actor.do_send(Outdated { epoch });
+                }
+            }
+        }
+        if !self.0.sessions.is_empty() {
+            for (classroom, session, at) in self.store().lessons_erased_lately().await? {
+                if let Some(class) = self.0.sessions.get(&(classroom, session)) {
+                    class.do_send(Forget { at });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The board was deleted: its sockets close with 4404 and its actor stops. Resolves when it has.

@@ -1,6 +1,7 @@
 //! A person taken out of what is kept of boards: journal, checkpoints, snapshots, exports, pictures, events. Called by
 //! the job that erases. Never leaves a board half done: one transaction each, under a raised epoch (ADR 0023).
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         board::{Corrupt, Entry},
-        ids::{BoardId, ClassroomId, Epoch, Rev, UserId},
+        ids::{BoardId, ClassroomId, Epoch, Rev, SessionId, UserId},
     },
     limits,
 };
@@ -129,11 +130,18 @@ const EVENTS: &str = "
 
 /// The numbers stay, so that an order of events has no hole; the words go.
 const SAID: &str = "
-    UPDATE class_event e
-    SET kind = 'erased', author = nullif(e.author, $1), person = NULL, about = NULL, data = '{}',
-        removed_at = coalesce(removed_at, now()), removed_by = nullif(e.removed_by, $1)
-    FROM class_session s
-    WHERE (e.author = $1 OR e.person = $1) AND s.id = e.session AND ($2::uuid IS NULL OR s.classroom = $2)";
+    WITH said AS (
+        UPDATE class_event e
+        SET kind = 'erased', author = nullif(e.author, $1), person = NULL, about = NULL, data = '{}',
+            removed_at = coalesce(removed_at, now()), removed_by = nullif(e.removed_by, $1)
+        FROM class_session s
+        WHERE (e.author = $1 OR e.person = $1) AND s.id = e.session AND ($2::uuid IS NULL OR s.classroom = $2)
+        RETURNING e.session
+    ), noted AS (
+        INSERT INTO lesson_erasure (session) SELECT DISTINCT session FROM said
+        ON CONFLICT ON CONSTRAINT lesson_erasure_pkey DO UPDATE SET at = now()
+    )
+    SELECT count(*) AS count FROM said";
 
 const MENTIONED: &str = "
     SELECT e.session, e.seq, e.data
@@ -153,6 +161,12 @@ const TOLD: &str = "
 const ANSWERS: &str = "DELETE FROM idempotency WHERE account = $1";
 
 const REPORTS: &str = "DELETE FROM client_event WHERE account = $1";
+
+const RECENT_LESSONS: &str = "
+    SELECT s.classroom, s.id, e.at
+    FROM lesson_erasure e
+    JOIN class_session s ON s.id = e.session
+    WHERE e.at > now() - make_interval(secs => 600)";
 
 const RECENT: &str = "SELECT board, epoch FROM board_erasure WHERE at > now() - make_interval(secs => 600)";
 
@@ -236,7 +250,7 @@ impl Store {
     pub async fn erase_from_lessons(&self, who: UserId, classroom: Option<ClassroomId>) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
         let classroom = classroom.map(|id| id.0);
-        let mut changed = conn.execute(SAID, &[&who.0, &classroom]).await?;
+        let mut changed = rows::count(&conn.query_one(SAID, &[&who.0, &classroom]).await?, "count")?;
         changed += conn.execute(TOLD, &[&who.0, &classroom]).await?;
         let (name, nobody) = (who.to_string(), Uuid::nil().to_string());
         loop {
@@ -268,6 +282,18 @@ impl Store {
     pub async fn recent_erasures(&self) -> Result<Vec<(BoardId, Epoch)>, StoreError> {
         let rows = self.pool.get().await?.query(RECENT, &[]).await?;
         rows.iter().map(|row: &Row| Ok((BoardId(get(row, "board")?), rows::epoch(row)?))).collect()
+    }
+}
+
+impl Store {
+    /// Lessons from whose events somebody was erased lately, and when.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn lessons_erased_lately(&self) -> Result<Vec<(ClassroomId, SessionId, Timestamp)>, StoreError> {
+        let rows = self.pool.get().await?.query(RECENT_LESSONS, &[]).await?;
+        let read = |row: &Row| Ok((ClassroomId(get(row, "classroom")?), SessionId(get(row, "id")?), get(row, "at")?));
+        rows.iter().map(read).collect()
     }
 }
 
@@ -329,6 +355,7 @@ pub(super) const QUERIES: &[&str] = &[
     UNMENTION,
     ANSWERS,
     RECENT,
+    RECENT_LESSONS,
 ];
 /// What it does to many rows at once.
 #[cfg(test)]

@@ -245,3 +245,24 @@ async fn q3_hidden_work_is_nothing_in_the_past_and_goes_with_its_author() {
     let verified = app.command(&["verify"]).output().unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
+
+#[tokio::test]
+async fn q10_a_lesson_that_is_on_forgets_what_an_erased_pupil_said() {
+    let app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(2).await;
+    let mut watching = tutor.open(&lesson).await;
+    let mut seat = pupils[0].open(&lesson).await;
+    seat.send(&json!({"t": "chat", "id": "m1", "text": MARK})).await;
+    watching.expect("chat").await;
+    let said = |seat: &Seat| seat.welcome["class"]["chat"].to_string().contains(MARK);
+    assert!(said(&pupils[1].open(&lesson).await), "it is remembered until then");
+    erased(&tutor, &lesson, &pupils[0]).await;
+    eventually("who comes late hears none of it", || async { (!said(&pupils[1].open(&lesson).await)).then_some(()) })
+        .await;
+    // And it goes on in its order.
+    watching.send(&json!({"t": "chat", "id": "m2", "text": "fine"})).await;
+    let next = watching.expect_that("chat", |frame| frame["text"] == "fine").await;
+    let late = pupils[1].open(&lesson).await;
+    assert_eq!(late.welcome["class"]["seq"], next["seq"]);
+    assert!(late.welcome["class"]["chat"].to_string().contains("fine") && !said(&late));
+}

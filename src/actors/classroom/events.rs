@@ -75,6 +75,11 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// Whether rows are being written or read.
+    pub(super) const fn is_writing(&self) -> bool {
+        self.in_flight
+    }
+
     /// Whether nothing is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && !self.in_flight && !self.stale
@@ -195,6 +200,7 @@ impl ClassroomActor {
             Ok(()) => {
                 self.events.state = draft;
                 self.settle_all(settled);
+                self.read_anew(ctx);
                 self.heed();
             }
             Err(StoreError::Conflict(CLASS_EVENT)) => {

@@ -6,6 +6,7 @@ mod beam;
 mod boards;
 mod events;
 mod eyes;
+mod forgetting;
 mod isolation;
 mod lead;
 mod notes;
@@ -28,6 +29,8 @@ pub use self::events::Answer;
 use self::events::Events;
 use self::eyes::Eyes;
 pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
+pub use self::forgetting::Forget;
+use self::forgetting::Forgotten;
 pub use self::isolation::Reveal;
 pub use self::lead::Looked;
 use self::rights::Desk;
@@ -67,6 +70,7 @@ pub struct ClassroomActor {
     events: Events,
     beam: Beam,
     budgets: Budgets,
+    forgotten: Forgotten,
     used: Duration,
 }
 
@@ -160,6 +164,7 @@ impl ClassroomActor {
             events: Events::default(),
             beam: Beam::default(),
             budgets: Budgets::default(),
+            forgotten: Forgotten::default(),
             used: clock::now(),
         }
     }

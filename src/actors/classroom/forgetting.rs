@@ -1,0 +1,56 @@
+//! What a lesson remembers of somebody who was erased from its rows (SPEC Q10): it is read anew. Turns of the classroom
+//! actor, asked for by the directory when it learns of an erasure, whichever process did it.
+
+use std::mem;
+
+use actix::prelude::*;
+use jiff::Timestamp;
+
+use super::ClassroomActor;
+
+/// Words were erased from the lesson's rows at that time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forget {
+    /// When; one that is known changes nothing.
+    pub at: Timestamp,
+}
+
+/// Which erasures are in what the actor remembers.
+#[derive(Default)]
+pub(super) struct Forgotten {
+    until: Option<Timestamp>,
+    /// One that waits for a write under way, which would bring back what it began with.
+    waits: Option<Timestamp>,
+}
+
+impl Handler<Forget> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, Forget { at }: Forget, ctx: &mut Context<Self>) {
+        if self.forgotten.until.is_none_or(|until| until < at) {
+            self.forgotten.waits = Some(at);
+            self.read_anew(ctx);
+        }
+    }
+}
+
+impl ClassroomActor {
+    /// Reads how the lesson stands, when something was erased of it and nothing is being written.
+    pub(super) fn read_anew(&mut self, ctx: &mut Context<Self>) {
+        if self.events.is_writing() {
+            return;
+        }
+        let Some(at) = mem::take(&mut self.forgotten.waits) else { return };
+        let (store, session) = (self.directory.store().clone(), self.session);
+        let reading = async move { store.class_state(session).await };
+        ctx.wait(reading.into_actor(self).map(move |read, act, _| match read {
+            Ok(state) => {
+                act.events.state = state;
+                act.forgotten.until = Some(at);
+            }
+            // The directory says it again.
+            Err(error) => tracing::warn!(session = %act.session, %error, "a lesson could not be read anew"),
+        }));
+    }
+}
