@@ -152,3 +152,30 @@ async fn q6_a_restored_revision_is_a_new_one_once_under_a_key_and_locks_stay() {
     assert_eq!(seat.board().count("b"), 0);
     tutor.post(&past(&lesson, "9/restore/")).send().await.refused(404, "unknown_rev");
 }
+
+#[tokio::test]
+async fn q6_a_restore_in_the_middle_of_which_the_server_dies_is_there_whole_or_not_at_all() {
+    let mut app = Server::start().await;
+    let (tutor, _, lesson) = app.lesson(0).await;
+    let strokes: Vec<_> = (0..20).map(|number| add_stroke(&format!("s{number}"))).collect();
+    tutor.save(&lesson, 0, Value::from(strokes)).await;
+    let gone: Vec<_> = (0..20).map(|number| erase(&format!("s{number}"))).collect();
+    tutor.save(&lesson, 1, Value::from(gone)).await;
+    let mut restored = false;
+    for pause in 0..8_u64 {
+        let call = tutor.post(&past(&lesson, "1/restore/")).header("Idempotency-Key", "back").header("If-Match", "*");
+        let asked = tokio::spawn(async move { call.try_send().await.is_ok() });
+        let until = std::time::Instant::now() + std::time::Duration::from_micros(400 * pause * pause);
+        let _ = tokio::time::timeout_at(until.into(), asked).await;
+        app.kill_and_restart().await;
+        let now = tutor.read(&lesson).await;
+        let (rev, strokes) = (now.number("rev"), stroke_ids(&now["state"]).len());
+        assert!((rev, strokes) == (2, 0) || (rev, strokes) == (3, 20), "{now}");
+        assert!(rev == 3 || !restored, "what was committed stays");
+        restored = rev == 3;
+    }
+    // However often it was asked for and killed, it is one revision.
+    let again =
+        tutor.post(&past(&lesson, "1/restore/")).header("Idempotency-Key", "back").send().await.expect(200).json();
+    assert_eq!((again.number("rev"), stroke_ids(&tutor.read(&lesson).await["state"]).len()), (3, 20));
+}

@@ -436,3 +436,17 @@ async fn g11_of_somebody_who_was_erased_a_replay_tells_no_more() {
     assert_eq!((&*again[1].kind(), &body["cursor"], &body["data"]["user"]), ("hand.raised", &json!(1), &Value::Null));
     assert!(!body.to_string().contains(&pupil.id), "{body}");
 }
+
+#[tokio::test]
+async fn g6_a_receiver_that_says_gone_is_not_asked_again() {
+    let wired = Wired::with(&["board.saved"], &[]).await;
+    wired.receiver.answers(Manner::Status(410));
+    wired.save(0).await;
+    let paused = wired.until("it is paused", |hook| hook["status"] == "paused").await;
+    assert_eq!((&paused["cursor"], &paused["next_try"]), (&json!(0), &Value::Null), "{paused}");
+    assert_eq!(wired.receiver.all().len(), 1);
+    // Its tutor moved it: it goes on where it stopped.
+    wired.receiver.answers(Manner::Status(204));
+    wired.change(&json!({"paused": false})).await;
+    wired.until("it is told", |hook| hook["cursor"] == 1).await;
+}

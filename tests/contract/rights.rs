@@ -331,3 +331,36 @@ async fn p16_a_lesson_that_ends_closes_its_class_and_its_board_and_no_rule_opens
     let answer = tutor.put(&rights).json(&give).send().await.expect(200).json();
     assert_eq!(answer["can"]["can_draw"], false, "a lesson that is over gives nothing");
 }
+
+#[tokio::test]
+async fn p12_a_kick_in_the_middle_of_which_the_server_dies_happened_whole_or_not_at_all() {
+    let mut app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(1).await;
+    let (pupil, below) = (&pupils[0], format!("/api/v1/classrooms/{}/sessions/{}/", lesson.class, lesson.id));
+    let mut is_out = false;
+    // Killed at once, then later and later within the flight of the commit.
+    for pause in 0..8_u64 {
+        if !is_out {
+            let mut seat = tutor.open(&lesson).await;
+            seat.send(&json!({"t": "kick", "user": pupil.id})).await;
+            let until = std::time::Instant::now() + std::time::Duration::from_micros(400 * pause * pause);
+            let _ = tokio::time::timeout_at(until.into(), seat.heard()).await;
+        }
+        app.kill_and_restart().await;
+        let rules = tutor.get(&format!("{below}rules/")).send().await.expect(200).json();
+        let rule = rules.list("results").iter().any(|rule| rule["what"] == "enter" && rule["allowed"] == false);
+        assert!(rule || !is_out, "what was committed stays");
+        is_out = rule;
+        let read = pupil.get(&lesson.rest("")).send().await.status;
+        let code = match pupil.knock(&lesson).try_sit().await {
+            Ok(_) => 101,
+            Err(_) => pupil.knock(&lesson).turned_away().await,
+        };
+        let expected = if is_out { (4403, true) } else { (101, false) };
+        assert_eq!((code, [403, 404].contains(&read)), expected, "{read}: every door says the same");
+    }
+    if !is_out {
+        tutor.post(&format!("{below}kick/")).json(&json!({"user": pupil.id})).send().await.expect(200);
+        assert_eq!(pupil.knock(&lesson).turned_away().await, 4403);
+    }
+}

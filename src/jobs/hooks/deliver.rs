@@ -17,6 +17,9 @@ use crate::{
     store::{Missed, NumberedEvent, StoreError, TakenHook},
 };
 
+/// The status of a receiver that is gone for good.
+const GONE: u16 = 410;
+
 impl Dispatcher {
     /// Tells a webhook what it has not heard. Whatever cannot be noted is told again: the lease ends by itself.
     pub(super) async fn deliver(&self, hook: TakenHook, lease: Uuid, stop: &watch::Receiver<bool>) {
@@ -62,10 +65,11 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         let wait = backoff(before.saturating_add(1));
         let failing = if before == 0 { Duration::ZERO } else { hook.failing_since.map_or(Duration::ZERO, since) };
-        let goes_on = self.give_up.is_none_or(|give_up| failing < give_up);
+        // 410 says that nothing will ever be taken there again.
+        let goes_on = answered != Some(GONE) && self.give_up.is_none_or(|give_up| failing < give_up);
         let missed = Missed { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
         if self.store.hook_missed(hook.id, lease, &missed).await? && !goes_on {
-            tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long and is paused");
+            tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long, or for good, and is paused");
         }
         Ok(())
     }
