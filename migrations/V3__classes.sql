@@ -25,6 +25,8 @@ CREATE INDEX class_rule_account ON class_rule (account) WHERE account IS NOT NUL
 -- Whether what pupils draw on the shared board is hidden from one another from now on. What was hidden is marked on the
 -- board itself, in its journal.
 ALTER TABLE class_session ADD COLUMN isolated boolean NOT NULL DEFAULT false;
+CREATE INDEX class_session_over ON class_session (ended_at) WHERE status = 'ended';
+
 -- Whether pupils who come later get a board of their own, too, and from which one it is copied.
 ALTER TABLE class_session ADD COLUMN pupil_boards boolean NOT NULL DEFAULT false;
 ALTER TABLE class_session ADD COLUMN pupil_template uuid;
@@ -51,6 +53,9 @@ CREATE INDEX class_team_member_account ON class_team_member (account);
 CREATE TABLE session_board (
     board      uuid        NOT NULL CONSTRAINT session_board_pkey PRIMARY KEY REFERENCES board ON DELETE CASCADE,
     session    uuid        NOT NULL REFERENCES class_session ON DELETE CASCADE,
+    -- The lesson's, which never changes: with it the view below is of one table each, and a look for one board's row
+    -- does not read all of them.
+    classroom  uuid        NOT NULL,
     pupil      uuid        REFERENCES account ON DELETE CASCADE,
     team       integer,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -60,15 +65,16 @@ CREATE TABLE session_board (
 );
 
 CREATE INDEX session_board_of ON session_board (pupil) WHERE pupil IS NOT NULL;
+CREATE INDEX session_board_class ON session_board (classroom);
 
 -- Every board of every lesson, with whose it is.
 CREATE VIEW class_board AS
     SELECT s.board, s.id AS session, s.classroom, s.status, NULL::uuid AS pupil, NULL::integer AS team, s.isolated
     FROM class_session s
     UNION ALL
-    SELECT b.board, s.id, s.classroom, s.status, b.pupil, b.team, false
-    FROM session_board b
-    JOIN class_session s ON s.id = b.session;
+    SELECT b.board, b.session, b.classroom, (SELECT s.status FROM class_session s WHERE s.id = b.session), b.pupil, b.team,
+        false
+    FROM session_board b;
 
 -- Who may look at a board of a class: everybody in it at the shared one, and at the others those whose they are and
 -- those from whom nothing is hidden.

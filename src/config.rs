@@ -173,6 +173,9 @@ struct Raw {
     /// Days that the event log is kept, but for saves; 0 is for ever [default: 0].
     #[arg(long, env = "M4SH_EVENT_DAYS", global = true)]
     event_days: Option<u32>,
+    /// Days that a lesson is kept after its end, with its boards, their past and what was said; 0 is for ever [default: 0].
+    #[arg(long, env = "M4SH_LESSON_DAYS", global = true)]
+    lesson_days: Option<u32>,
     /// Whether webhooks may go to private addresses, such as services beside this one [default: false].
     #[arg(long, env = "M4SH_HOOKS_ALLOW_PRIVATE", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]

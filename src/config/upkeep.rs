@@ -22,6 +22,8 @@ pub struct Upkeep {
     pub client_events: Duration,
     /// How long the event log is kept; `None`: for ever.
     pub events: Option<Duration>,
+    /// How long a lesson is kept after its end, with everything of it; `None`: for ever.
+    pub lessons: Option<Duration>,
     /// Webhooks.
     pub hooks: Hooks,
 }
@@ -76,6 +78,7 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
     };
     let keep = cli.snapshot_keep_last.or(file.snapshot_keep_last).unwrap_or(20);
     let events = days("event_days", cli.event_days.or(file.event_days), 0)?;
+    let lessons = days("lesson_days", cli.lesson_days.or(file.lesson_days), 0)?;
     Ok(Upkeep {
         jobs: cli.jobs.or(file.jobs).unwrap_or(true),
         // A negative number is 0 (contract/boards.md 5).
@@ -90,6 +93,7 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
             limits::CLIENT_EVENTS_DAYS,
         )?,
         events: (!events.is_zero()).then_some(events),
+        lessons: (!lessons.is_zero()).then_some(lessons),
         hooks: Hooks {
             allow_private: cli.hooks_allow_private.or(file.hooks_allow_private).unwrap_or(false),
             give_up: cli.hooks_give_up.or(file.hooks_give_up).map_or(Some(Duration::from_secs(DAY)), |every| every.0),

@@ -71,6 +71,7 @@ schedule! {
     reconcile_ledger, When::daily(4, 0), "compares what accounts use with what the ledger says";
     purge_client_events, When::daily(4, 15), "removes old reports of clients";
     purge_events, When::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
+    purge_lessons, When::daily(4, 21), "removes lessons that ended long ago, where the operator set an age";
     purge_rules, When::daily(4, 22), "removes rules about rights that have ended";
     purge_jobs, When::daily(4, 25), "removes the rows of the program's own finished jobs";
     purge_hooks, When::daily(4, 35), "removes old events of webhooks and what became of them";
@@ -156,6 +157,22 @@ async fn purge_events(means: &Means, _: &JobRow) -> Answer {
         None => 0,
     };
     Ok(json!({"saves": saves, "others": others}))
+}
+
+/// One that is on is never among them, however old it is.
+async fn purge_lessons(means: &Means, _: &JobRow) -> Answer {
+    let (mut lessons, mut boards) = (0, 0);
+    if let Some(age) = means.upkeep.lessons {
+        let before = ago(age);
+        loop {
+            let (some, theirs) = means.store.remove_old_lessons(before).await?;
+            if some == 0 {
+                break;
+            }
+            (lessons, boards) = (lessons + some, boards + theirs);
+        }
+    }
+    Ok(json!({"lessons": lessons, "boards": boards}))
 }
 
 /// They hold no longer whether they are there or not.

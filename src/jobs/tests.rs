@@ -237,6 +237,7 @@ async fn t7_missed_occurrences_run_once_at_the_start_on_however_many_nodes() {
         snapshot_every: None,
         client_events: Duration::from_secs(9),
         events: None,
+        lessons: None,
         hooks: crate::config::Hooks { allow_private: false, give_up: None },
     };
     let mut nodes = Vec::new();

@@ -31,6 +31,7 @@ mod links;
 mod logins;
 pub mod managed;
 pub mod migrate;
+mod old_lessons;
 mod overviews;
 mod pool;
 mod renditions;

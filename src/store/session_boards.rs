@@ -55,7 +55,8 @@ const MAKE: &str = "
     ), state AS (
         INSERT INTO checkpoint (board, epoch, rev, bytes) SELECT board, 0, 0, $7 FROM wanted
     )
-    INSERT INTO session_board (board, session, pupil) SELECT w.board, c.session, w.pupil FROM wanted w, class c
+    INSERT INTO session_board (board, session, classroom, pupil)
+    SELECT w.board, c.session, $1, w.pupil FROM wanted w, class c
     RETURNING board, pupil";
 
 const MAKE_FOR_TEAMS: &str = "
@@ -79,7 +80,8 @@ const MAKE_FOR_TEAMS: &str = "
     ), state AS (
         INSERT INTO checkpoint (board, epoch, rev, bytes) SELECT board, 0, 0, $6 FROM wanted
     )
-    INSERT INTO session_board (board, session, team) SELECT w.board, c.session, w.team FROM wanted w, class c";
+    INSERT INTO session_board (board, session, classroom, team)
+    SELECT w.board, c.session, $1, w.team FROM wanted w, class c";
 
 const KEEP_MAKING: &str = "
     UPDATE class_session SET pupil_boards = $3, pupil_template = $4 WHERE classroom = $1 AND id = $2 RETURNING id";

@@ -10,7 +10,7 @@ use crate::harness::*;
 /// How many kinds of work have been done.
 const EACH_RAN: &str = "SELECT count(DISTINCT kind) FROM job WHERE status = 'completed'";
 /// How many the schedule has.
-const CHORES: i64 = 15;
+const CHORES: i64 = 16;
 
 fn job(app: &Server, arguments: &[&str]) -> Output {
     app.command(&[&["job"], arguments].concat()).output().unwrap()
@@ -187,4 +187,63 @@ async fn t10_jobs_can_be_seen_in_the_metrics() {
     for name in ["m4sh_job_seconds_count{", "m4sh_jobs_waiting{"] {
         assert!(text.lines().any(|line| line.starts_with(name) && line.contains("sweep_objects")), "{name} in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn q14_a_lesson_that_ended_long_ago_is_removed_whole_and_no_other() {
+    let app = Server::with(&[("M4SH_JOBS", "false"), ("M4SH_LESSON_DAYS", "30")]).await;
+    let database = app.database.clone().unwrap();
+    let (tutor, pupils, old) = app.lesson(1).await;
+    let class = Class { id: old.class.clone(), code: String::new() };
+    let (young, on) = (tutor.start_lesson(&class).await, tutor.start_lesson(&class).await);
+    for lesson in [&old, &young, &on] {
+        let below = format!("/api/v1/classrooms/{}/sessions/{}/", lesson.class, lesson.id);
+        tutor.post(&format!("{below}boards/")).json(&json!({"for": "everybody"})).send().await.expect(201);
+        tutor.post(&format!("{below}chat/")).json(&json!({"text": "hello"})).send().await.expect(201);
+        pupils[0].save(lesson, 0, json!([add_stroke("s1")])).await;
+        tutor.post(&lesson.rest("snapshot/")).send().await.expect(201);
+    }
+    tutor.patch(&old.rest("snapshots/1/")).json(&json!({"pinned": true})).send().await.expect(200);
+    tutor.end(&old).await;
+    tutor.end(&young).await;
+    // Old is what is over; a lesson may be on for ever.
+    let aged = |lesson: &Lesson| {
+        format!(
+            "UPDATE class_session SET created_at = now() - interval '99 days', \
+            ended_at = CASE WHEN ended_at IS NOT NULL THEN now() - interval '31 days' END WHERE id = '{}'",
+            lesson.id
+        )
+    };
+    database.execute(&aged(&old)).await;
+    database.execute(&aged(&on)).await;
+    let usage = "SELECT coalesce(sum(used), 0)::bigint FROM account_usage";
+    let before = database.number(usage).await;
+    let done = job(&app, &["purge_lessons"]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(told, json!({"lessons": 1, "boards": 2}));
+    for name in ["purge_journals", "sweep_objects"] {
+        assert!(job(&app, &[name]).status.success());
+    }
+    tutor.get(&format!("/api/v1/classrooms/{}/sessions/{}/", old.class, old.id)).send().await.expect(404);
+    tutor.get(&old.rest("")).send().await.expect(404);
+    for (table, key) in [("class_event", "session"), ("session_board", "session")] {
+        let left = format!("SELECT count(*) FROM {table} WHERE {key} = '{}'", old.id);
+        assert_eq!(database.number(&left).await, 0, "{table}");
+    }
+    for (table, key) in
+        [("board", "id"), ("journal", "board"), ("checkpoint", "board"), ("revision", "node"), ("node", "id")]
+    {
+        let left = format!("SELECT count(*) FROM {table} WHERE {key} = '{}'", old.board);
+        assert_eq!(database.number(&left).await, 0, "{table}");
+    }
+    assert!(database.number(usage).await <= before);
+    for lesson in [&young, &on] {
+        assert_eq!(stroke_ids(&tutor.read(lesson).await["state"]), ["s1"]);
+        let path = format!("/api/v1/classrooms/{}/sessions/{}/chat/", lesson.class, lesson.id);
+        assert_eq!(tutor.get(&path).send().await.expect(200).json().list("results").len(), 1);
+    }
+    let again = job(&app, &["purge_lessons"]);
+    assert_eq!(serde_json::from_slice::<Value>(&again.stdout).unwrap()["lessons"], 0);
+    assert!(app.command(&["verify"]).output().unwrap().status.success());
 }

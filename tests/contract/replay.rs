@@ -64,9 +64,9 @@ async fn q8_a_lesson_is_replayed_over_all_boards_that_its_reader_may_see_in_the_
     let (tutor, pupils, lesson) = app.lesson(2).await;
     // A board of a pupil's own in this lesson.
     let own = tutor.create_board().await;
-    let sql = "INSERT INTO session_board (board, session, pupil) VALUES";
+    let sql = "INSERT INTO session_board (board, session, classroom, pupil) VALUES";
     let database = app.database.clone().unwrap();
-    database.execute(&format!("{sql} ('{}', '{}', '{}')", own.0, lesson.id, pupils[0].id)).await;
+    database.execute(&format!("{sql} ('{}', '{}', '{}', '{}')", own.0, lesson.id, lesson.class, pupils[0].id)).await;
     tutor.save(&lesson, 0, json!([add(timed("one"))])).await;
     pupils[0].save(&own, 0, json!([add(timed("two"))])).await;
     pupils[1].save(&lesson, 1, json!([add(timed("three"))])).await;

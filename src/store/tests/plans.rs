@@ -3,8 +3,8 @@
 use crate::store::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
     erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
-    lesson_events, links, logins, overviews, renditions, retention, revisions, rooms, session_boards, sweeps,
-    testing::TestDatabase, undo,
+    lesson_events, links, logins, old_lessons, overviews, renditions, retention, revisions, rooms, session_boards,
+    sweeps, testing::TestDatabase, undo,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -65,6 +65,8 @@ const CROWD: &str = "
         SELECT pg_temp.id('asset', i), pg_temp.id('account', i), 'asset', i, CASE i % 100 WHEN 0 THEN now() END FROM n;
     INSERT INTO loose_blob (blob) SELECT pg_temp.id('blob', i) FROM n;
     INSERT INTO doomed_object (key) SELECT 'gone/' || i FROM n;
+    INSERT INTO session_board (board, session, classroom, pupil)
+        SELECT pg_temp.id('board', i), pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('account', i) FROM n;
     INSERT INTO hook_feed (classroom) SELECT pg_temp.id('class', i) FROM n;
     INSERT INTO hook_session (session, classroom) SELECT pg_temp.id('session', i), pg_temp.id('class', i) FROM n;
     INSERT INTO hook_board (board, session, rev, told_at)
@@ -139,7 +141,9 @@ async fn every_query_finds_its_rows_by_an_index() {
         assert!(total < dear, "{query}\n{plan}");
     }
     // What works on many rows at once may cost as much as many look-ups, each of them by an index.
-    for query in [sweeps::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat() {
+    for query in
+        [sweeps::BATCHES, old_lessons::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat()
+    {
         let plan = plan(&client, query).await;
         assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");
     }
