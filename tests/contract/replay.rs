@@ -118,3 +118,27 @@ async fn q8_a_summary_counts_what_was_done_and_tells_a_pupil_only_of_themselves(
     tutor.get(&format!("{}?type=odd", path("snapshots"))).send().await.refused(400, "validation_error");
     app.pupil("Stranger").await.get(&path("summary")).send().await.expect(404);
 }
+
+#[tokio::test]
+async fn f16_what_is_changed_about_a_class_is_among_its_events_in_order() {
+    let app = Server::start().await;
+    let (tutor, pupils, lesson) = app.lesson(1).await;
+    let mut seat = tutor.open(&lesson).await;
+    let below = format!("/api/v1/classrooms/{}/sessions/{}/", lesson.class, lesson.id);
+    for (tail, body) in [
+        ("isolate/", json!({"on": true})),
+        ("reveal/", json!({"users": [pupils[0].id]})),
+        ("lock/", json!({"user": pupils[0].id, "locked": true})),
+    ] {
+        tutor.post(&format!("{below}{tail}")).json(&body).send().await.expect(200);
+    }
+    seat.catch_up().await;
+    let told = eventually("all of it is kept", || async {
+        let told = tutor.get(&format!("{below}timeline/")).send().await.expect(200).json().list("events");
+        told.iter().any(|event| event["event_type"] == "lock").then_some(told)
+    })
+    .await;
+    let kinds: Vec<_> = told.iter().map(|event| event.text("event_type")).collect();
+    assert_eq!(kinds, ["isolate", "reveal", "lock"]);
+    assert_eq!((&told[1]["user"]["id"], &told[1]["data"]["users"]), (&json!(tutor.id), &json!([pupils[0].id])));
+}

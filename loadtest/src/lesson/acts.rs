@@ -42,7 +42,7 @@ pub fn play(stage: &mut Stage<'_>, seconds: f64, restart: Option<Restart<'_>>) -
     act("undo");
     undo(stage)?;
     act("a board for each");
-    own_boards(stage)?;
+    own_boards(stage, seconds)?;
     act("all connections break at once");
     storm(stage, seconds / 2.0)?;
     if let Some(restart) = restart {
@@ -256,8 +256,8 @@ fn undo(stage: &mut Stage<'_>) -> Outcome<()> {
     settle(stage)
 }
 
-/// A board for each pupil from one call; the tutor's page comes to all of them.
-fn own_boards(stage: &mut Stage<'_>) -> Outcome<()> {
+/// A board for each pupil from one call, on which they draw for a while under the tutor's eyes.
+fn own_boards(stage: &mut Stage<'_>, seconds: f64) -> Outcome<()> {
     let path = stage.below("boards/");
     stage.rest(0, 201, "POST", &path, &json!({"for": "everybody"}))?;
     for person in stage.pupils() {
@@ -267,8 +267,21 @@ fn own_boards(stage: &mut Stage<'_>) -> Outcome<()> {
     }
     let seats: Vec<_> = stage.pupils().map(|person| (person, person)).collect();
     stage.come(&seats)?;
-    for person in stage.pupils() {
-        stroke(stage, person, person, "own");
+    let (began, fed, before) = (stage.clock.micros(), stage.class.feed_bytes, stage.arena.watched.now()?);
+    let mut drawn = 0;
+    while stage.clock.micros() < began + micros_of(seconds) && !stop_asked() {
+        if stage.clock.micros() - began >= drawn * 1_000_000 / STROKES {
+            drawn += 1;
+            for person in stage.pupils() {
+                stroke(stage, person, person, "own");
+            }
+        }
+        stage.listen(0.005)?;
+    }
+    let (after, lasted) = (stage.arena.watched.now()?, (stage.clock.micros() - began) as f64 / 1e6);
+    stage.report.add("own_boards_feed", (stage.class.feed_bytes - fed) as f64 / lasted / 1024.0, "KiB/s");
+    if let Some(used) = after.server_seconds(&before) {
+        stage.report.add("own_boards_server_cpu", used / lasted * 100.0, "% of a core");
     }
     settle(stage)
 }

@@ -35,6 +35,9 @@ pub struct LessonArgs {
     /// Seconds of drawing in each act
     #[arg(long, default_value_t = 4.0)]
     pub seconds: f64,
+    /// The tutor does not watch the boards: what watching costs is the difference to a lesson with it
+    #[arg(long)]
+    pub blind: bool,
 }
 
 /// Runs the subcommand.
@@ -82,6 +85,7 @@ type Restart<'a> = &'a mut dyn FnMut() -> Outcome<()>;
 
 fn play(arena: &mut Arena, args: &LessonArgs, restart: Option<Restart<'_>>) -> Outcome<crate::report::Report> {
     let mut stage = Stage::set(arena, args.pupils as usize)?;
+    stage.blind = args.blind;
     acts::play(&mut stage, args.seconds, restart)?;
     verdict::of(stage)
 }

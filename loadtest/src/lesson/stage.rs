@@ -44,6 +44,8 @@ pub struct Stage<'a> {
     pub began: (Moment, u64),
     /// What they had used when the server was killed: a process that is gone cannot be asked.
     pub ended: Option<(Moment, u64)>,
+    /// Whether the tutor does without the boards' thumbnails.
+    pub blind: bool,
     tokens: Vec<String>,
     numbers: u64,
 }
@@ -70,6 +72,7 @@ impl<'a> Stage<'a> {
             boards: vec![lesson.board],
             began: (arena.watched.now()?, clock.micros()),
             ended: None,
+            blind: false,
             arena,
             lesson,
             clock,
@@ -102,7 +105,7 @@ impl<'a> Stage<'a> {
             };
             let resume = self.class.copy(*person, *board).map(|copy| (copy.epoch, copy.rev));
             let client = Some(self.class.people[*person].client);
-            let hello = Hello { client, resume, watch: *person == 0 && *board == 0 };
+            let hello = Hello { client, resume, watch: *person == 0 && *board == 0 && !self.blind };
             let token = self.tokens[*person].clone();
             seats.push(Seat { path, token, dialect: Dialect::Json, receive_buffer: None, hello });
             for line in self.class.lines.iter_mut().filter(|line| line.person == *person && line.board == *board) {

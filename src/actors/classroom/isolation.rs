@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::messages::{BoardError, RevealLayers, Whose};
+use crate::domain::classroom::{Note, fields};
 use crate::domain::ids::{BoardId, ConnId, Rev, UserId};
 use crate::domain::json::{Object, Value};
 use crate::protocol::class::IsolationFrame;
@@ -67,13 +68,14 @@ impl ClassroomActor {
             Err(Close::NotFound) => Err(BoardError::NotFound),
             Err(_) => Err(BoardError::Unavailable { retry_after: super::RETRY }),
         };
-        let (directory, whose) = (self.directory.clone(), reveal.whose.clone());
+        let (directory, whose, by) = (self.directory.clone(), reveal.whose.clone(), reveal.by);
         let revealing = async move { directory.reveal(board?, reveal).await };
-        Box::pin(revealing.into_actor(self).map(move |revealed, act, _| {
+        Box::pin(revealing.into_actor(self).map(move |revealed, act, ctx| {
             if let Ok(rev) = revealed {
                 let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
                 let frame = Object::from_iter(frame.map(named));
                 act.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+                act.record(Note::Reveal, Some(by), fields([("users", users(&whose)), ("rev", rev.0.into())]), ctx);
             }
             revealed
         }))
