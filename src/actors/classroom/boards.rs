@@ -1,6 +1,8 @@
 //! Boards of a lesson: one for each pupil, also for those who come later. Turns of the classroom actor.
 //! Never touches a document: boards do.
 
+use std::mem;
+
 use actix::prelude::*;
 use jiff::Timestamp;
 
@@ -12,6 +14,14 @@ use crate::domain::json::{Bounds, Object, Value};
 use crate::protocol::class::BoardsFrame;
 use crate::protocol::server::ServerFrame;
 use crate::store::SessionAccess;
+
+/// Pupils who are to get a board of their own.
+#[derive(Default)]
+pub(super) struct Provision {
+    /// Those who came in while others were given theirs.
+    wanting: Vec<UserId>,
+    giving: bool,
+}
 
 /// Say something to everybody in class.
 #[derive(Message)]
@@ -63,23 +73,41 @@ impl ClassroomActor {
         }));
     }
 
-    /// A pupil who comes in where every pupil has a board, and has none yet, gets one.
+    /// A pupil who comes in where every pupil has a board, and has none yet, gets one: with all who came in while others
+    /// were given theirs, so that a class that comes at once costs a few looks and not one for each.
     pub(super) fn provide_for(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
         let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
         let Ok(access) = &self.known else { return };
-        let Some(template) = access.makes_boards else { return };
-        if access.rights.members.get(&user) != Some(&Role::Student) || own_board(access, user).is_some() {
+        if access.makes_boards.is_none()
+            || access.rights.members.get(&user) != Some(&Role::Student)
+            || own_board(access, user).is_some()
+        {
             return;
         }
+        self.provision.wanting.push(user);
+        self.provide(ctx);
+    }
+
+    fn provide(&mut self, ctx: &mut Context<Self>) {
+        let template = self.known.as_ref().ok().and_then(|access| access.makes_boards);
+        let Some(template) = template.filter(|_| !self.provision.giving && !self.provision.wanting.is_empty()) else {
+            return;
+        };
+        self.provision.giving = true;
+        let pupils = mem::take(&mut self.provision.wanting);
         let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
         let giving = async move {
             let blank = directory.blank(template, None).await.ok()?;
-            directory.provide_boards(lesson, Some(&[user]), blank).await.ok()
+            directory.provide_boards(lesson, Some(&pupils), blank).await.ok()
         };
-        ctx.spawn(giving.into_actor(self).map(|given, act, ctx| match given {
-            Some(_) => act.reread("boards", ctx),
-            // The next time that they come in it is tried again.
-            None => tracing::warn!(session = %act.session, "a pupil's board could not be made"),
+        ctx.spawn(giving.into_actor(self).map(|given, act, ctx| {
+            act.provision.giving = false;
+            match given {
+                Some(_) => act.reread("boards", ctx),
+                // The next time that they come in it is tried again.
+                None => tracing::warn!(session = %act.session, "pupils' boards could not be made"),
+            }
+            act.provide(ctx);
         }));
     }
 

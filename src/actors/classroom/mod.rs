@@ -24,6 +24,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::beam::Beam;
+use self::boards::Provision;
 pub use self::boards::Tell;
 pub use self::events::Answer;
 use self::events::Events;
@@ -71,6 +72,7 @@ pub struct ClassroomActor {
     beam: Beam,
     budgets: Budgets,
     forgotten: Forgotten,
+    provision: Provision,
     used: Duration,
 }
 
@@ -165,6 +167,7 @@ impl ClassroomActor {
             beam: Beam::default(),
             budgets: Budgets::default(),
             forgotten: Forgotten::default(),
+            provision: Provision::default(),
             used: clock::now(),
         }
     }
