@@ -127,6 +127,8 @@ pub const SHARED_STATES: usize = 4;
 pub const REVEALED: usize = 50;
 /// Events of a room client's that wait for their commit; past it, it is told to wait.
 pub const ROOM_EVENTS: usize = 256;
+/// Bytes of one signal of a room client's, to all who hear it together.
+pub const ROOM_SIGNAL_BYTES: usize = 256 * 1024;
 /// `saved` is said at most this often.
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 

@@ -39,6 +39,12 @@ impl Rooms {
         self.0.remove_if(&session, |_, lines| lines.is_empty());
     }
 
+    /// Sockets on a channel of a lesson.
+    #[must_use]
+    pub fn count(&self, session: SessionId, channel: Channel) -> usize {
+        self.0.get(&session).map_or(0, |lines| lines.iter().filter(|line| line.channel == channel).count())
+    }
+
     /// Says something on a channel of a lesson, to somebody (`to`) or to all but `but`. Whether anybody was there.
     pub fn say(
         &self,

@@ -245,6 +245,19 @@ async fn q18_signals_reach_whom_they_are_for_and_nobody_else() {
         ann.say(&json!({"type": "offer", "sdp": "v=0", "to": nobody})).await;
         assert_eq!(ann.expect("error").await["code"], "unknown_user");
     }
+    // As long as a frame may be, for one and not for six.
+    let long = "x".repeat(60_000);
+    let _more = [
+        Socket::open(&app, &lesson, "webrtc", &tutor.token).await,
+        Socket::open(&app, &lesson, "webrtc", &tutor.token).await,
+        Socket::open(&app, &lesson, "webrtc", &tutor.token).await,
+    ];
+    let mut sixth = Socket::open(&app, &lesson, "webrtc", &tutor.token).await;
+    sixth.caught_up().await;
+    ann.say(&json!({"type": "offer", "sdp": long})).await;
+    assert_eq!(ann.expect("error").await["code"], "too_large");
+    ann.say(&json!({"type": "offer", "sdp": long, "to": pupils[1].id})).await;
+    assert_eq!(ben.expect("offer").await["sdp"], long);
     ann.say(&json!({"type": "offer", "sdp": "v=0", "to": outsider.id})).await;
     assert_eq!(ann.expect("error").await["code"], "not_here");
 }

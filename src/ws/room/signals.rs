@@ -5,6 +5,7 @@ use super::{Room, error, say, text};
 use crate::domain::ids::UserId;
 use crate::domain::json::{Object, Value};
 use crate::domain::rate::Scope;
+use crate::limits::ROOM_SIGNAL_BYTES;
 use crate::protocol::room::Channel;
 use crate::ws::seated::Seated;
 
@@ -33,8 +34,12 @@ impl Room {
         frame.insert("user_id", number);
         // As a frame of the full protocol it would be taken for one of ours.
         frame.remove("t");
-        let rooms = self.sockets.directory.rooms();
-        let heard = rooms.say(self.session, Channel::Webrtc, to, Some(self.conn), &text(frame));
+        let (rooms, frame) = (self.sockets.directory.rooms(), text(frame));
+        let heard_by = if to.is_some() { 1 } else { rooms.count(self.session, Channel::Webrtc) };
+        if frame.len().saturating_mul(heard_by) > ROOM_SIGNAL_BYTES {
+            return say(seated, error("too_large", "say to whom this is: it is too long for all", None));
+        }
+        let heard = rooms.say(self.session, Channel::Webrtc, to, Some(self.conn), &frame);
         if !heard && to.is_some() {
             say(seated, error("not_here", "whom this is for is not connected", None));
         }
