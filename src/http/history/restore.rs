@@ -1,12 +1,11 @@
 //! `POST /boards/{id}/history/{rev}/restore/`: the state of then as a new revision (SPEC Q6).
 //! Called by the route table. Never rewinds: what came in between stays in the past; locks and rights stay as they are.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use serde_json::json;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::off_thread;
 use crate::{
-    actors::messages::{Base, Change, Saved, StateSave},
+    actors::messages::{Base, Saved, StateSave},
     domain::{
         ids::{BoardId, Rev, UserId},
         rate::Scope,
@@ -17,7 +16,6 @@ use crate::{
         extract::{Signed, base_when_given, idempotency_key},
         problem::Problem,
         solo::{detail, state},
-        times,
     },
 };
 
@@ -34,17 +32,7 @@ pub async fn restore(
     let key = idempotency_key(request.headers())?;
     let base = base_when_given(request.headers());
     let saved = to(&services, &trail, board, rev, who.user, base, key).await?;
-    Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
-        "detail": match saved.change {
-            Change::Accepted => "accepted",
-            Change::Unchanged => "unchanged",
-        },
-        "rev": saved.rev.0,
-        "next_rev": saved.rev.0,
-        "digest": saved.digest.to_string(),
-        "server_ts": times::server_ts(saved.at),
-        "restored_rev": rev.0,
-    })))
+    Ok(detail::whole(&saved, Some(rev)))
 }
 
 /// Puts a board back to how it was, as a new revision.

@@ -6,9 +6,10 @@ use actix_web::{
     http::header::{self, HeaderValue},
 };
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
-    actors::messages::BoardView,
+    actors::messages::{BoardView, Change, Saved},
     domain::ids::{BoardId, Rev, UserId},
     http::times,
     store::BoardCard,
@@ -64,6 +65,25 @@ struct Head<'a> {
 pub fn etag(rev: Rev) -> HeaderValue {
     // The text is ASCII by construction.
     HeaderValue::from_str(&format!("W/\"rev:{rev}\"")).unwrap_or(HeaderValue::from_static("*"))
+}
+
+/// The answer to a save of a whole state; `restored`: which revision it was.
+#[must_use]
+pub fn whole(saved: &Saved, restored: Option<Rev>) -> HttpResponse {
+    let mut body = json!({
+        "detail": match saved.change {
+            Change::Accepted => "accepted",
+            Change::Unchanged => "unchanged",
+        },
+        "rev": saved.rev.0,
+        "next_rev": saved.rev.0,
+        "digest": saved.digest.to_string(),
+        "server_ts": times::server_ts(saved.at),
+    });
+    if let Some(rev) = restored {
+        body["restored_rev"] = rev.0.into();
+    }
+    HttpResponse::Ok().insert_header((header::ETAG, etag(saved.rev))).json(body)
 }
 
 /// The detail of a board as it is, with the address of its picture.

@@ -1,18 +1,14 @@
 //! Snapshots of a board: taken, listed, pinned, deleted, restored (contract/boards.md 2.5).
 //! Called by the route table. Never restores by itself: a restored state goes through the board like any other save.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{Id, detail};
 use crate::{
-    actors::messages::{Change, StateSave},
+    actors::messages::StateSave,
     domain::{
         access::Role,
         ids::{BoardId, Rev, UserId},
@@ -184,17 +180,7 @@ pub async fn restore(
     let past = past::document_at(&services.store, board, Some(rev)).await?.ok_or(Problem::NotFound)?;
     let save = StateSave { who, base: base_when_given(request.headers()), key, document: past.document };
     let saved = services.directory.save_state(board, save).await?;
-    Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
-        "detail": match saved.change {
-            Change::Accepted => "accepted",
-            Change::Unchanged => "unchanged",
-        },
-        "rev": saved.rev.0,
-        "next_rev": saved.rev.0,
-        "digest": saved.digest.to_string(),
-        "server_ts": times::server_ts(saved.at),
-        "restored_rev": rev.0,
-    })))
+    Ok(detail::whole(&saved, Some(rev)))
 }
 
 /// The snapshot that a path names, noted for the event log.

@@ -1,13 +1,12 @@
 //! `POST …/save-stream/`: a whole state on a known revision (contract/boards.md 2.3).
 //! Called by the route table. Never answers before the state is committed; the order of checks is law.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use serde_json::json;
 
 use super::{Id, detail, state};
 use crate::{
-    actors::messages::{Change, StateSave},
+    actors::messages::StateSave,
     domain::{json::Value, rate::Scope},
     http::{
         Services,
@@ -15,7 +14,6 @@ use crate::{
         extract::{SignedBody, StreamBody, base_required, idempotency_key, key_of_text},
         fields::{Faults, Fields},
         problem::Problem,
-        times,
     },
 };
 
@@ -36,16 +34,7 @@ pub async fn save(
     let save = StateSave { who, base: base_required(request.headers()), key, document };
     let saved = services.directory.save_state(path.0, save).await?;
     trail.note("rev", saved.rev.0);
-    Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
-        "detail": match saved.change {
-            Change::Accepted => "accepted",
-            Change::Unchanged => "unchanged",
-        },
-        "rev": saved.rev.0,
-        "next_rev": saved.rev.0,
-        "digest": saved.digest.to_string(),
-        "server_ts": times::server_ts(saved.at),
-    })))
+    Ok(detail::whole(&saved, None))
 }
 
 struct Sent {
