@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::{
     Page, SessionStatus, Store, StoreError,
-    pool::Params,
     rows::{self, get, word},
 };
 use crate::domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
@@ -159,11 +158,6 @@ const MEDIA: &str = "
     WHERE session = $1 AND kind = 'media_toggle' AND author IS NOT NULL
     ORDER BY author, seq DESC";
 
-const KICK: &str = "
-    INSERT INTO class_rule (classroom, session, account, what, allowed, made_by) VALUES ($1, $2, $3, 'enter', false, $4)
-    ON CONFLICT ON CONSTRAINT class_rule_one
-        DO UPDATE SET allowed = false, made_by = excluded.made_by, made_at = now()";
-
 impl RoomCard {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let phase = get::<Option<&str>>(row, "phase")?;
@@ -256,21 +250,6 @@ impl Store {
         rows.iter().map(|row| Ok((UserId(get(row, "author")?), get(row, "data")?))).collect()
     }
 
-    /// Sends somebody out of a lesson.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn kick_from_lesson(
-        &self,
-        classroom: ClassroomId,
-        session: SessionId,
-        user: UserId,
-        by: UserId,
-    ) -> Result<(), StoreError> {
-        let with: Params = &[&classroom.0, &session.0, &user.0, &by.0];
-        self.pool.get().await?.execute(KICK, with).await.map(drop)
-    }
-
     /// The numbers by which the old client knows people.
     ///
     /// # Errors
@@ -293,4 +272,4 @@ impl Store {
 
 /// What this file asks, for the test that looks at the plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[ONE, MINE, PHASE, TERMINATED, HAS_CODE, MEDIA, KICK, NUMBERS, BY_NUMBER];
+pub(super) const QUERIES: &[&str] = &[ONE, MINE, PHASE, TERMINATED, HAS_CODE, MEDIA, NUMBERS, BY_NUMBER];

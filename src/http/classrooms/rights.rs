@@ -146,7 +146,12 @@ impl Call {
     }
 
     /// Judges changes in a lesson by what holds now and makes them.
-    pub(super) async fn change(&self, id: ClassroomId, session: SessionId, changes: &[Change]) -> Result<(), Problem> {
+    pub(in crate::http) async fn change(
+        &self,
+        id: ClassroomId,
+        session: SessionId,
+        changes: &[Change],
+    ) -> Result<(), Problem> {
         let (rights, now) = (self.lesson(id, session).await?.rights, Timestamp::now());
         changes.iter().try_for_each(|change| change.judge(self.user, &rights, now)).map_err(denied)?;
         let place = Place { classroom: id, session: Some(session) };

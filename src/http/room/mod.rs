@@ -28,7 +28,6 @@ use super::{
 };
 use crate::{
     domain::{
-        access::Role,
         ids::{BoardId, ClassroomId, SessionId, UserId},
         json,
         rate::Scope,
@@ -274,7 +273,7 @@ impl Services {
     }
 
     /// Somebody of a lesson, named by number or by id.
-    async fn somebody(&self, card: &RoomCard, mut fields: Fields) -> Result<(UserId, Role, Fields), Problem> {
+    async fn somebody(&self, card: &RoomCard, mut fields: Fields) -> Result<(UserId, Fields), Problem> {
         let named = match fields.required_value("user_id") {
             Some(json::Value::String(text)) => text.parse().ok(),
             Some(number) => match number.as_i64() {
@@ -287,7 +286,7 @@ impl Services {
             }
         };
         let user = named.ok_or(Problem::NotFound)?;
-        let (_, role) = self.store.classroom(card.classroom, user).await?.ok_or(Problem::NotFound)?;
-        Ok((user, role, fields))
+        self.store.classroom(card.classroom, user).await?.ok_or(Problem::NotFound)?;
+        Ok((user, fields))
     }
 }

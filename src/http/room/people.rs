@@ -6,10 +6,12 @@ use serde_json::json;
 
 use super::{Id, shapes};
 use crate::{
-    domain::json::{Object, Value},
+    domain::{
+        access::Change,
+        json::{Object, Value},
+    },
     http::{classrooms::call::Call, problem::Problem},
     limits::{CLIENT_WORD_CHARS, EVENT_DATA_BYTES},
-    store::MemberEdit,
 };
 
 /// What stands before the name of an event that a client made up.
@@ -18,21 +20,17 @@ const TOLD: &str = "client:";
 /// `POST …/kick/` `{user_id}`: out of this lesson until a tutor lets them in again.
 pub async fn kick(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (card, _) = call.services.room(path.0, call.user).await?;
-    let (user, role, fields) = call.services.somebody(&card, call.fields()?).await?;
+    let (user, fields) = call.services.somebody(&card, call.fields()?).await?;
     fields.finish()?;
-    if !call.services.rights(card.board, call.user).await?.can_kick || role.leads() {
-        return Err(Problem::Forbidden("You may not send this person out."));
-    }
-    call.services.store.kick_from_lesson(card.classroom, card.id, user, call.user).await?;
-    call.services.directory.session_changed(card.classroom, card.id, "kick").await;
+    call.change(card.classroom, card.id, &[Change::Kick { user, on: true }]).await?;
     call.trail.data(json!({"session": card.id, "member": user}));
     Ok(HttpResponse::Ok().json(json!({"status": "kicked"})))
 }
 
 /// `POST …/role/` `{user_id, role: host|student|viewer}`.
 pub async fn set_role(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let (card, _) = call.services.led_room(path.0, call.user).await?;
-    let (user, _, mut fields) = call.services.somebody(&card, call.fields()?).await?;
+    let (card, _) = call.services.room(path.0, call.user).await?;
+    let (user, mut fields) = call.services.somebody(&card, call.fields()?).await?;
     let name = fields.required_name("role", 16);
     let role = shapes::role_named(&name);
     if role.is_none() && !fields.has_fault("role") {
@@ -40,12 +38,7 @@ pub async fn set_role(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     }
     fields.finish()?;
     let role = role.ok_or(Problem::NotFound)?;
-    match call.services.store.set_member_role(card.classroom, user, role).await? {
-        MemberEdit::Done => {}
-        MemberEdit::NotAMember => return Err(Problem::NotFound),
-        MemberEdit::IsOwner => return Err(Problem::Forbidden("The tutor who made this classroom stays its tutor.")),
-    }
-    call.services.directory.members_changed(card.classroom).await;
+    call.change(card.classroom, card.id, &[Change::Role { user, role }]).await?;
     call.trail.data(json!({"session": card.id, "member": user, "role": role.name()}));
     Ok(HttpResponse::Ok().json(json!({"status": "ok", "role": name})))
 }
