@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -276,9 +277,21 @@ impl Server {
         self.launch().await;
     }
 
-    /// Holds the process as a long stall would.
+    /// Holds the process as a long stall would; when this returns, none of its threads runs.
     pub fn pause(&self) {
         self.signal("STOP");
+        // The signal is on its way when `kill` returns, and a thread on another core still runs for a moment.
+        let tasks = format!("/proc/{}/task", self.pid());
+        let stands = |task: std::io::Result<fs::DirEntry>| {
+            // One that has ended meanwhile runs no more.
+            let stat = task.and_then(|task| fs::read_to_string(task.path().join("stat"))).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 't', 'Z', 'X']))
+        };
+        let deadline = Instant::now() + DEADLINE;
+        while !fs::read_dir(&tasks).unwrap().all(stands) {
+            assert!(Instant::now() < deadline, "the process does not stand still");
+            std::thread::yield_now();
+        }
     }
 
     /// Lets a held process go on.
