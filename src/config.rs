@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::domain::rate::{Rate, RateError, Rates, Scope};
+use m4sh_domain::rate::{Rate, RateError, Rates, Scope};
 pub use storage::{Bucket, Cdn, Storage, StorageBackend};
 pub use tick::Tick;
 use upkeep::Every;

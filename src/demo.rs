@@ -7,17 +7,15 @@ mod figures;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        board::{Board, Document, Refusal},
-        ids::{BoardId, ClassroomId, LoginId, Rev, SessionId, UserId},
-        json::{Bounds, JsonError, Value},
-    },
-    identity::{PasswordError, Passwords, RefreshToken},
-    store::{
-        AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewSession,
-        Origin, Page, SessionRow, Store, StoreError,
-    },
+use crate::identity::{PasswordError, Passwords, RefreshToken};
+use m4sh_domain::{
+    board::{Board, Document, Refusal},
+    ids::{BoardId, ClassroomId, LoginId, Rev, SessionId, UserId},
+    json::{Bounds, JsonError, Value},
+};
+use m4sh_store::{
+    AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewSession, Origin,
+    Page, SessionRow, Store, StoreError,
 };
 
 /// The password of everybody in the demo school.
@@ -206,7 +204,8 @@ fn first_state(state: &serde_json::Value) -> Result<(u32, Vec<u8>), DemoError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::board::Checkpoint, store::testing::TestDatabase};
+    use m4sh_domain::board::Checkpoint;
+    use m4sh_store::testing::TestDatabase;
 
     #[tokio::test]
     async fn o9_the_demo_school_is_made_once_and_found_again() {

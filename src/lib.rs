@@ -4,13 +4,13 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`domain`] | what boards, rights and rates are: pure |
-//! | [`protocol`] | frames, dialects and close codes, as bytes |
-//! | [`store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
+//! | [`m4sh_domain`] | what boards, rights and rates are: pure |
+//! | [`m4sh_protocol`] | frames, dialects and close codes, as bytes |
+//! | [`m4sh_store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
 //! | [`blobs`] | objects: bytes under a key, in a folder or a bucket |
 //! | [`vault`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
-//! | [`render`] | pictures of boards, drawn in a process of their own |
+//! | [`m4sh_render`] | pictures of boards, drawn in a process of their own |
 //! | [`past`] | a board at a revision, from Postgres alone |
 //! | [`identity`] | tokens, passwords, who somebody is |
 //! | [`actors`] | boards, classrooms, the journal writer, the directory |
@@ -25,15 +25,10 @@ pub mod blobs;
 pub mod cluster;
 pub mod config;
 pub mod demo;
-pub mod domain;
 pub mod http;
 pub mod identity;
 pub mod jobs;
-pub mod limits;
 pub mod past;
-pub mod protocol;
-pub mod render;
-pub mod store;
 pub mod telemetry;
 pub mod vault;
 pub mod ws;

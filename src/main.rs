@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use m4sh::app;
 use m4sh::config::{Cli, Command};
 use m4sh::telemetry::Telemetry;
-use m4sh::{app, render};
 
 fn main() -> ExitCode {
     match run() {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let cli = Cli::parse();
     if cli.renders() {
-        return Ok(render::child::run());
+        return Ok(m4sh_render::child::run());
     }
     let (command, settings) = cli.resolve(std::env::vars())?;
     let telemetry = Telemetry::start(&settings)?;
@@ -29,7 +29,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         match command {
             Command::Serve => app::serve(settings, metrics).await.map(|()| ExitCode::SUCCESS),
             Command::Migrate => app::migrate(settings).await.map(|()| ExitCode::SUCCESS),
-            Command::Render => Ok(render::child::run()),
+            Command::Render => Ok(m4sh_render::child::run()),
             Command::Verify => app::verify(settings).await.map(code),
             Command::Budgets { js } => {
                 app::budgets(&settings.rates, js);

@@ -4,14 +4,12 @@
 
 use tokio::task::spawn_blocking;
 
-use crate::{
-    domain::{
-        board::{BatchKey, Board, Checkpoint, Corrupt, Document, Entry, Receipt},
-        ids::{BoardId, Rev},
-    },
-    limits,
-    store::{CheckpointRow, Store, StoreError},
+use m4sh_domain::limits;
+use m4sh_domain::{
+    board::{BatchKey, Board, Checkpoint, Corrupt, Document, Entry, Receipt},
+    ids::{BoardId, Rev},
 };
+use m4sh_store::{CheckpointRow, Store, StoreError};
 
 /// A board's document as it was at a revision.
 #[derive(Clone, Debug)]

@@ -147,7 +147,7 @@ fn dependencies_point_down() {
 #[test]
 fn the_reader_of_imports_sees_every_form_of_them() {
     let text = "use crate::{\n    actors::board::{A, B},\n    domain::{ids, json::{self}},\n    limits,\n};\n\
-                use crate::store::Store;\nfn f() { crate::http::x(); my_crate::ws::no(); }\n// crate::app\n";
+                use m4sh_store::Store;\nfn f() { crate::http::x(); my_crate::ws::no(); }\n// crate::app\n";
     let expected: BTreeSet<_> = ["actors", "domain", "http", "limits", "store"].map(str::to_owned).into();
     assert_eq!(imports(text), expected);
 }

@@ -1,9 +1,9 @@
-//! The files for operators say the same as the program: nginx's limits are those of `m4sh::limits`.
+//! The files for operators say the same as the program: nginx's limits are those of `m4sh_domain::limits`.
 //! Needs nothing but the sources.
 
 use std::collections::BTreeMap;
 
-use m4sh::limits;
+use m4sh_domain::limits;
 
 const NGINX: &str = include_str!("../deploy/nginx/m4sh.conf");
 

@@ -24,14 +24,14 @@ use crate::actors::messages::{
 use crate::actors::rooms::Rooms;
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
-use crate::domain::budget::{self, Sizes};
-use crate::domain::classroom::{Ask, Refused};
-use crate::domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
-use crate::domain::json::Object;
-use crate::domain::rate::Rates;
-use crate::limits;
-use crate::protocol::close::Close;
-use crate::store::{Store, StoreError};
+use m4sh_domain::budget::{self, Sizes};
+use m4sh_domain::classroom::{Ask, Refused};
+use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
+use m4sh_domain::json::Object;
+use m4sh_domain::limits;
+use m4sh_domain::rate::Rates;
+use m4sh_protocol::close::Close;
+use m4sh_store::{Store, StoreError};
 
 pub use crate::actors::messages::{Base, BoardError, BoardView, Change, DiffSave, Reader, Saved, StateSave};
 

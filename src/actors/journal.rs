@@ -12,10 +12,10 @@ use crate::actors::board::BoardActor;
 use crate::actors::messages::{Append, Fenced, JournalState, Persisted};
 use crate::actors::meters::meters;
 use crate::actors::shard::JournalHealth;
-use crate::domain::board::Entry;
-use crate::domain::ids::{BoardId, Epoch, Rev};
-use crate::limits;
-use crate::store::{JournalRow, JournalSession, Store, StoreError};
+use m4sh_domain::board::Entry;
+use m4sh_domain::ids::{BoardId, Epoch, Rev};
+use m4sh_domain::limits;
+use m4sh_store::{JournalRow, JournalSession, Store, StoreError};
 
 /// A flush that takes longer is given up and tried again: the insert may be repeated safely.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
-use crate::domain::budget::{Holder, Look, Shared, Size, Sizes};
-use crate::domain::ids::{ClassroomId, SessionId, UserId};
-use crate::domain::rate::Scope;
 use crate::identity::Caller;
-use crate::limits;
+use m4sh_domain::budget::{Holder, Look, Shared, Size, Sizes};
+use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
+use m4sh_domain::limits;
+use m4sh_domain::rate::Scope;
 
 /// Entries of each table that make it worth a look at which can go.
 const MANY: usize = 1_024;
@@ -195,7 +195,7 @@ fn forget_full<K: Eq + Hash>(pools: &DashMap<K, SharedPool>, now: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rate::Rates;
+    use m4sh_domain::rate::Rates;
     use uuid::Uuid;
 
     fn caller() -> Caller {

@@ -14,15 +14,15 @@ use tokio::sync::oneshot;
 
 use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
-use crate::domain::board::{Course, Digest, Document, Op, Refusal};
-use crate::domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
-use crate::domain::json::{Object, Value};
-use crate::protocol::class::IsolationFrame;
-use crate::protocol::client::{Cursor, Position, Status, View};
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::people::{Quality, Selection};
-use crate::store::BoardSession;
+use m4sh_domain::board::{Course, Digest, Document, Op, Refusal};
+use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_protocol::class::IsolationFrame;
+use m4sh_protocol::client::{Cursor, Position, Status, View};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::people::{Quality, Selection};
+use m4sh_store::BoardSession;
 
 pub use peeks::{News, Peek, Peeked, Pulse};
 pub use turning::{ClearSave, TurnSave, UnclearSave, Work};
@@ -446,7 +446,7 @@ pub struct Append {
     /// The ownership that the fence checks.
     pub epoch: Epoch,
     /// The batch.
-    pub entry: Arc<crate::domain::board::Entry>,
+    pub entry: Arc<m4sh_domain::board::Entry>,
     /// Whom to tell.
     pub owner: actix::Addr<crate::actors::board::BoardActor>,
     /// The span of the request or connection that it came by.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use crate::domain::rate::Scope;
+use m4sh_domain::rate::Scope;
 
 /// Everything that the realtime half counts.
 pub struct Meters {

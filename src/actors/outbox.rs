@@ -16,10 +16,10 @@ use futures_util::task::AtomicWaker;
 use self::behind::Behind;
 use crate::actors::clock;
 use crate::actors::meters::slow_reader;
-use crate::domain::ids::Rev;
-use crate::limits;
-use crate::protocol::close::Close;
-use crate::protocol::payload::Payload;
+use m4sh_domain::ids::Rev;
+use m4sh_domain::limits;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::payload::Payload;
 
 /// A handle to one connection's outbox; clones share it.
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::limits;
+use m4sh_domain::limits;
 
 /// Cursor deliveries of one shard, as a running rate.
 #[derive(Default)]

@@ -2,9 +2,9 @@
 //! Called by the classroom actor and by `http`, which have judged them. Never judges.
 
 use crate::actors::directory::Directory;
-use crate::domain::access::{Change, Denied, Role, RuleEdit};
-use crate::domain::ids::{ClassroomId, SessionId, UserId};
-use crate::store::{MemberEdit, StoreError};
+use m4sh_domain::access::{Change, Denied, Role, RuleEdit};
+use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
+use m4sh_store::{MemberEdit, StoreError};
 
 /// Where rights are changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,9 +4,9 @@
 use dashmap::DashMap;
 
 use crate::actors::outbox::Outbox;
-use crate::domain::ids::{ConnId, SessionId, UserId};
-use crate::protocol::payload::Payload;
-use crate::protocol::room::Channel;
+use m4sh_domain::ids::{ConnId, SessionId, UserId};
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::room::Channel;
 
 /// The live sockets of each lesson.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::actors::directory::Directory;
 use crate::actors::messages::Observe;
-use crate::domain::ids::BoardId;
+use m4sh_domain::ids::BoardId;
 
 /// Starts the admin server and says where.
 ///

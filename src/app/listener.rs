@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::limits;
+use m4sh_domain::limits;
 
 /// Connections that wait to be accepted; a class that comes back together must not be refused.
 const BACKLOG: i32 = 4096;

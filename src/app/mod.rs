@@ -25,9 +25,6 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::blobs::Blobs;
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
-use crate::domain::budget::{self, Sizes};
-use crate::domain::json::Value;
-use crate::domain::rate::Rates;
 use crate::http::Push;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
@@ -35,11 +32,15 @@ use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Regist
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
 use crate::jobs::hooks::{Courier, Dispatcher};
 use crate::jobs::{Jobs, snapshots::Snapshots};
-use crate::store::managed::Cluster;
-use crate::store::{Store, migrate};
 use crate::vault::Vault;
 use crate::ws::Sockets;
-use crate::{config, demo, http, limits, ws};
+use crate::{config, demo, http, ws};
+use m4sh_domain::budget::{self, Sizes};
+use m4sh_domain::json::Value;
+use m4sh_domain::limits;
+use m4sh_domain::rate::Rates;
+use m4sh_pg::Cluster;
+use m4sh_store::{Store, migrate};
 
 type Failure = Box<dyn std::error::Error>;
 

@@ -8,10 +8,10 @@ use crate::config::Settings;
 use crate::jobs::{
     JobStatus, Jobs, Runner, Studio, Work, chores, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
 };
-use crate::limits;
-use crate::render::Renderer;
-use crate::store::Store;
 use crate::vault::Vault;
+use m4sh_domain::limits;
+use m4sh_render::Renderer;
+use m4sh_store::Store;
 
 /// Everything that is done outside of requests.
 ///

@@ -3,9 +3,9 @@
 
 use std::fmt::Display;
 
-use crate::domain::board::{Board, Checkpoint, Digest};
-use crate::domain::ids::{BoardId, Rev};
-use crate::store::{CheckpointRow, Store, StoreError};
+use m4sh_domain::board::{Board, Checkpoint, Digest};
+use m4sh_domain::ids::{BoardId, Rev};
+use m4sh_store::{CheckpointRow, Store, StoreError};
 
 /// Checks all boards, printing one line for each that is wrong; `true` when none is.
 pub(super) async fn run(store: &Store) -> Result<bool, StoreError> {
@@ -36,7 +36,7 @@ async fn board(store: &Store, id: BoardId) -> Result<Result<(), String>, StoreEr
     Ok(replay(&rows, entries))
 }
 
-fn replay(rows: &[CheckpointRow], entries: Vec<crate::domain::board::Entry>) -> Result<(), String> {
+fn replay(rows: &[CheckpointRow], entries: Vec<m4sh_domain::board::Entry>) -> Result<(), String> {
     let mut newer = Vec::new();
     for row in rows {
         let (document, rev) = Checkpoint::decode(&row.bytes).map_err(|e| at(row.rev, e))?;

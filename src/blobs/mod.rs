@@ -21,7 +21,7 @@ use error::within;
 pub use names::attachment;
 pub use urls::{Pass, SIGNED_AT_MOST};
 
-use crate::limits;
+use m4sh_domain::limits;
 
 /// The store. A clone is the same one.
 #[derive(Clone)]

@@ -11,10 +11,8 @@ use object_store::{
 use url::Url;
 
 use super::{BlobError, Blobs, urls::Urls};
-use crate::{
-    config::{Bucket, Storage},
-    limits::{OBJECT_CALL, OBJECT_PART_CALL},
-};
+use crate::config::{Bucket, Storage};
+use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PART_CALL};
 
 /// A store that does not take a connection by then is away.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);

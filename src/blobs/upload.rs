@@ -9,7 +9,7 @@ use object_store::{
 };
 
 use super::{BlobError, Content, within};
-use crate::limits::{OBJECT_CALL, OBJECT_PACE, OBJECT_PART, OBJECT_PART_CALL};
+use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PACE, OBJECT_PART, OBJECT_PART_CALL};
 
 /// The object's media type and metadata, as a bucket keeps them.
 pub(super) fn attributes(media_type: &str, metadata: &[(&'static str, String)]) -> Attributes {

@@ -15,7 +15,8 @@ use sha2::Sha256;
 use url::{Url, form_urlencoded};
 
 use super::{BlobError, within};
-use crate::{config::Cdn, limits::OBJECT_CALL};
+use crate::config::Cdn;
+use m4sh_domain::limits::OBJECT_CALL;
 
 /// The longest life of a URL: what S3 signs at most.
 pub const SIGNED_AT_MOST: Duration = Duration::from_secs(7 * 24 * 3600);

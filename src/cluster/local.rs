@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 
 use crate::cluster::{Leases, OwnedElsewhere};
-use crate::domain::ids::BoardId;
+use m4sh_domain::ids::BoardId;
 
 /// See the module's words; clones share the set.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 pub use local::LocalLeases;
 
-use crate::domain::ids::BoardId;
+use m4sh_domain::ids::BoardId;
 
 /// Somebody else owns the board now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

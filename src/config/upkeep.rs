@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{ConfigError, Raw};
-use crate::limits;
+use m4sh_domain::limits;
 
 /// What the operator decided about jobs and keeping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

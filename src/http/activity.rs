@@ -10,14 +10,12 @@ use super::{
     problem::Problem,
     times,
 };
-use crate::{
-    domain::{
-        ids::{BoardId, LinkId, UserId},
-        rate::Scope,
-    },
-    identity::display_name,
-    store::{EventRow, EventsOf},
+use crate::identity::display_name;
+use m4sh_domain::{
+    ids::{BoardId, LinkId, UserId},
+    rate::Scope,
 };
+use m4sh_store::{EventRow, EventsOf};
 
 type Id = web::Path<(BoardId,)>;
 

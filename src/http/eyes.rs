@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use super::{Services, problem::Problem};
-use crate::domain::{
+use m4sh_domain::{
     access::Eyes,
     ids::{BoardId, UserId},
 };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use super::problem::Problem;
-use crate::domain::json::{Bounds, Object, Value};
+use m4sh_domain::json::{Bounds, Object, Value};
 
 const REQUIRED: &str = "This field is required.";
 const NOT_NULL: &str = "This field may not be null.";

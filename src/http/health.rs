@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, Responder, web};
 use serde_json::json;
 
 use super::{Services, problem::Problem};
-use crate::store::Store;
+use m4sh_store::Store;
 
 /// How long an answer of Postgres counts: probes of many balancers must not become load.
 const FRESH: Duration = Duration::from_secs(1);

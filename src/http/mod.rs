@@ -33,12 +33,12 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    domain::times,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     jobs::{Jobs, hooks::Courier, snapshots::Snapshots},
-    store::{Category, Store},
     vault::Vault,
 };
+use m4sh_domain::times;
+use m4sh_store::{Category, Store};
 
 pub use audit::EventLog;
 pub use classrooms::{invite_code, push::Push};

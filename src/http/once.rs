@@ -11,11 +11,9 @@ use actix_web::{
 use serde_json::Value;
 
 use super::{Services, problem::Problem};
-use crate::{
-    domain::{board::Refusal, ids::UserId},
-    limits,
-    store::{AskedOnce, Turn},
-};
+use m4sh_domain::limits;
+use m4sh_domain::{board::Refusal, ids::UserId};
+use m4sh_store::{AskedOnce, Turn};
 
 /// How long a repeat waits for the answer of the first.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use super::fields::Faults;
-use crate::domain::{board::Refusal, ids::Rev};
+use m4sh_domain::{board::Refusal, ids::Rev};
 
 /// How a body came, as the 413 answer names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,13 +4,11 @@
 use jiff::Timestamp;
 
 use super::{Services, problem::Problem};
-use crate::{
-    domain::{
-        access::{Can, Standing},
-        ids::{BoardId, UserId},
-    },
-    store::BoardAccess,
+use m4sh_domain::{
+    access::{Can, Standing},
+    ids::{BoardId, UserId},
 };
+use m4sh_store::BoardAccess;
 
 impl Services {
     /// What `who` may do on a board.

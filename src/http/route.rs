@@ -16,7 +16,7 @@ use super::{
     audit::{Pace, Trace, Traces},
     problem::Problem,
 };
-use crate::store::Category;
+use m4sh_store::Category;
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 

@@ -19,9 +19,9 @@ use crate::{
     },
     blobs::Blobs,
     cluster::LocalLeases,
-    domain::rate::{Rate, Rates, Scope},
-    store::testing::TestDatabase,
 };
+use m4sh_domain::rate::{Rate, Rates, Scope};
+use m4sh_store::testing::TestDatabase;
 
 /// An answer, read whole.
 struct Answer {
@@ -184,21 +184,21 @@ async fn h8_size_and_encoding_come_before_credentials_and_credentials_before_eve
         for slash in ["", "/"] {
             let diff = format!("{base}/solo/sessions/{ANY_ID}/diff{slash}");
             let diff = || TestRequest::patch().uri(&diff);
-            let big = || vec![b' '; crate::limits::DIFF_BODY + 1];
+            let big = || vec![b' '; m4sh_domain::limits::DIFF_BODY + 1];
             let answer = send!(app, diff().set_payload(big())).await.expect(413);
             assert_eq!((&answer.body["limit"], &answer.body["encoding"]), (&json!(524_288), &json!("raw")));
             assert!(answer.body["endpoint"].as_str().unwrap().ends_with(&format!("diff{slash}")));
             let brotli = ("content-encoding", "br");
             send!(app, diff().insert_header(brotli).set_payload(big())).await.expect(415);
             // At the limit it is the missing token that is told, and not that the body is no JSON.
-            let fits = vec![b' '; crate::limits::DIFF_BODY];
+            let fits = vec![b' '; m4sh_domain::limits::DIFF_BODY];
             let answer = send!(app, diff().set_payload(fits)).await.expect(401);
             assert!(answer.body["detail"].is_string());
             send!(app, diff().insert_header(("idempotency-key", "a b")).set_payload("{")).await.expect(401);
         }
     }
     let stream = format!("/api/v1/solo/sessions/{ANY_ID}/save-stream/");
-    let big = vec![b' '; crate::limits::STREAM_BODY + 1];
+    let big = vec![b' '; m4sh_domain::limits::STREAM_BODY + 1];
     send!(app, TestRequest::post().uri(&stream).set_payload(big)).await.expect(413);
 }
 
@@ -218,7 +218,7 @@ async fn h10_an_upload_that_is_refused_still_hears_its_413_over_a_real_connectio
     actix_web::rt::spawn(server);
     let url = format!("http://{address}/api/v1/solo/sessions/{ANY_ID}/diff/");
     let client = reqwest::Client::new();
-    for bytes in [crate::limits::DIFF_BODY + 1, 8 * 1024 * 1024] {
+    for bytes in [m4sh_domain::limits::DIFF_BODY + 1, 8 * 1024 * 1024] {
         for _ in 0..3 {
             let answer = client.patch(&url).body(vec![b'x'; bytes]).send().await.unwrap();
             assert_eq!(answer.status(), 413);

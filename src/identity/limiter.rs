@@ -11,7 +11,7 @@ use std::{
 use dashmap::DashMap;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{
+use m4sh_domain::{
     ids::UserId,
     rate::{Bucket, Rates, Scope, Verdict},
 };
@@ -118,7 +118,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rate::Rate;
+    use m4sh_domain::rate::Rate;
     use uuid::Uuid;
 
     fn limiter(scope: Scope, rate: Rate) -> Limiter {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::domain::ids::{BoardId, LinkId};
+use m4sh_domain::ids::{BoardId, LinkId};
 
 /// Bytes of a key, a token before it is written down, and a signature.
 const BYTES: usize = 32;

@@ -9,10 +9,8 @@ use std::{
 
 use dashmap::DashMap;
 
-use crate::{
-    domain::ids::UserId,
-    store::{Account, Store, StoreError},
-};
+use m4sh_domain::ids::UserId;
+use m4sh_store::{Account, Store, StoreError};
 
 /// How long a card may be out of date.
 const FRESH: Duration = Duration::from_secs(60);

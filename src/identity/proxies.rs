@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-use crate::limits::{FORWARDED_HOPS, HOST_BYTES};
+use m4sh_domain::limits::{FORWARDED_HOPS, HOST_BYTES};
 
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -12,10 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{
-    domain::ids::{LoginId, UserId},
-    limits::{ACCESS_TOKEN_LIFE, TOKEN_BYTES},
-};
+use m4sh_domain::ids::{LoginId, UserId};
+use m4sh_domain::limits::{ACCESS_TOKEN_LIFE, TOKEN_BYTES};
 
 /// Clocks of two machines may differ by this much before a token is refused as expired, in seconds.
 const LEEWAY_SECONDS: u64 = 5;

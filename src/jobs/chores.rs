@@ -12,13 +12,10 @@ use super::{
     lease::{AnyWork, Run},
     snapshots::AutomaticSnapshot,
 };
-use crate::{
-    config::Upkeep,
-    domain::ids::{BoardId, Rev},
-    limits,
-    store::{Aged, Store},
-    vault::Vault,
-};
+use crate::{config::Upkeep, vault::Vault};
+use m4sh_domain::ids::{BoardId, Rev};
+use m4sh_domain::limits;
+use m4sh_store::{Aged, Store};
 
 /// The kind of work that draws a board's thumbnail; asked for when a runner does it.
 pub const THUMBNAIL: &str = "thumbnail";

@@ -7,13 +7,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{JobError, Progress};
 use crate::{
     blobs::{BlobError, Blobs},
-    domain::{access::Eyes, ids::BoardId},
-    limits,
     past::{Past, PastError},
-    render::{self, Format, Order, Picture, RenderError, Renderer},
-    store::{BoardImage, Store, StoreError},
     vault::VaultError,
 };
+use m4sh_domain::limits;
+use m4sh_domain::{access::Eyes, ids::BoardId};
+use m4sh_render::{self, Format, Order, Picture, RenderError, Renderer};
+use m4sh_store::{BoardImage, Store, StoreError};
 
 /// Images that are fetched at the same time.
 const FETCHES: usize = 4;
@@ -58,7 +58,7 @@ impl Studio {
 
     /// The images of a state that the board has. One that it has not, or that is lost, is drawn as a frame.
     async fn images(&self, board: BoardId, state: &[u8]) -> Result<Vec<(String, Bytes)>, JobError> {
-        let hashes: Vec<Vec<u8>> = render::assets_of(state).iter().filter_map(|hash| from_hex(hash)).collect();
+        let hashes: Vec<Vec<u8>> = m4sh_render::assets_of(state).iter().filter_map(|hash| from_hex(hash)).collect();
         if hashes.is_empty() {
             return Ok(Vec::new());
         }

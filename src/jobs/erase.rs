@@ -6,14 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Done, JobError, JobRow, Progress, Work};
-use crate::{
-    domain::{
-        board::{Checkpoint, Corrupt, Erasure, Shared},
-        ids::{BoardId, ClassroomId, Rev, UserId},
-    },
-    limits,
-    store::{ErasureError, ErasureScope, Rewritten, Store},
+use m4sh_domain::limits;
+use m4sh_domain::{
+    board::{Checkpoint, Corrupt, Erasure, Shared},
+    ids::{BoardId, ClassroomId, Rev, UserId},
 };
+use m4sh_store::{ErasureError, ErasureScope, Rewritten, Store};
 
 /// What a job of this kind has in its `params`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -81,7 +79,7 @@ impl Work for ErasePerson {
 }
 
 impl ErasePerson {
-    async fn board(&self, board: BoardId, who: UserId) -> Result<crate::store::Erased, JobError> {
+    async fn board(&self, board: BoardId, who: UserId) -> Result<m4sh_store::Erased, JobError> {
         let walk = if self.store.wrote_on(board, who).await? { Some(self.walk(board, who).await?) } else { None };
         let known = walk.as_ref().map_or(Rev(u64::MAX >> 1), |walk| walk.known);
         let rewrite = move |tail| walk.map_or_else(|| Ok(Rewritten::default()), |walk| walk.finish(tail));
@@ -124,11 +122,11 @@ struct Walk {
     /// Up to where it has come.
     known: Rev,
     /// What is to be written instead.
-    rows: Vec<crate::domain::board::Entry>,
+    rows: Vec<m4sh_domain::board::Entry>,
 }
 
 impl Walk {
-    fn on(mut self, page: Vec<crate::domain::board::Entry>) -> Result<Self, Corrupt> {
+    fn on(mut self, page: Vec<m4sh_domain::board::Entry>) -> Result<Self, Corrupt> {
         for entry in page {
             self.known = entry.rev;
             self.rows.extend(self.erasure.step(entry)?);
@@ -137,7 +135,7 @@ impl Walk {
     }
 
     /// The rest, which came meanwhile, and the whole of it.
-    fn finish(self, tail: Vec<crate::domain::board::Entry>) -> Result<Rewritten, Corrupt> {
+    fn finish(self, tail: Vec<m4sh_domain::board::Entry>) -> Result<Rewritten, Corrupt> {
         let walk = self.on(tail)?;
         let checkpoint = walk.erasure.board().checkpoint();
         Ok(Rewritten {

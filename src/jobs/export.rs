@@ -17,16 +17,16 @@ use super::{
 };
 use crate::{
     blobs::Content,
-    domain::{
-        access::Eyes,
-        ids::{BoardId, Rev},
-        json, times,
-    },
     past,
-    render::{self, Picture},
-    store::{ExportSubject, LedgerKind},
     vault::{Deposit, Vault},
 };
+use m4sh_domain::{
+    access::Eyes,
+    ids::{BoardId, Rev},
+    json, times,
+};
+use m4sh_render::{self, Picture};
+use m4sh_store::{ExportSubject, LedgerKind};
 
 /// What an export is written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -63,14 +63,14 @@ impl ExportFormat {
     /// The media type of its files.
     #[must_use]
     pub fn media_type(self) -> &'static str {
-        self.drawn().map_or("application/json", render::Format::media_type)
+        self.drawn().map_or("application/json", m4sh_render::Format::media_type)
     }
 
-    fn drawn(self) -> Option<render::Format> {
+    fn drawn(self) -> Option<m4sh_render::Format> {
         match self {
-            Self::Png => Some(render::Format::Png),
-            Self::Pdf => Some(render::Format::Pdf),
-            Self::Svg => Some(render::Format::Svg),
+            Self::Png => Some(m4sh_render::Format::Png),
+            Self::Pdf => Some(m4sh_render::Format::Pdf),
+            Self::Svg => Some(m4sh_render::Format::Svg),
             Self::Json => None,
         }
     }

@@ -13,10 +13,8 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Done, JobError, JobRow, Progress, Work, backoff};
-use crate::{
-    store::{Store, StoreError},
-    vault::Vault,
-};
+use crate::vault::Vault;
+use m4sh_store::{Store, StoreError};
 
 /// What one run of any kind is.
 pub(super) type Run<'a> = Pin<Box<dyn Future<Output = Result<Done, JobError>> + Send + 'a>>;

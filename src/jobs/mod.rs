@@ -33,12 +33,10 @@ pub use self::{
     runner::{Runner, Running},
     schedule::When,
 };
-pub use crate::store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
-use crate::{
-    limits,
-    store::{Store, StoreError},
-    vault::Deposited,
-};
+use crate::vault::Deposited;
+use m4sh_domain::limits;
+pub use m4sh_store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
+use m4sh_store::{Store, StoreError};
 
 /// A kind of work. Its runs may overlap and may be repeated after a crash at any point: that must not matter.
 pub trait Work: Send + Sync + 'static {

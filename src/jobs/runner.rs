@@ -20,11 +20,9 @@ use super::{
     lease::{AnyWork, Kind, Leased},
     schedule::Schedule,
 };
-use crate::{
-    limits,
-    store::{Store, StoreError},
-    vault::Vault,
-};
+use crate::vault::Vault;
+use m4sh_domain::limits;
+use m4sh_store::{Store, StoreError};
 
 /// How often the number of waiting jobs is counted.
 const COUNT_EACH: Duration = Duration::from_secs(10);

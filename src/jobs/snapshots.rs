@@ -11,14 +11,14 @@ use uuid::Uuid;
 use super::{Done, JobError, JobRow, Progress, Work};
 use crate::{
     blobs::Content,
-    domain::{
-        ids::{BoardId, Rev, UserId},
-        json as text,
-    },
     past::{self, PastError},
-    store::{KeptSnapshot, LedgerKind, NewSnapshot, SnapshotOrigin, SnapshotRow, Store, StoreError},
     vault::{Deposit, Deposited, Vault, VaultError},
 };
+use m4sh_domain::{
+    ids::{BoardId, Rev, UserId},
+    json as text,
+};
+use m4sh_store::{KeptSnapshot, LedgerKind, NewSnapshot, SnapshotOrigin, SnapshotRow, Store, StoreError};
 
 /// Takes snapshots; clones share what they need.
 #[derive(Clone)]

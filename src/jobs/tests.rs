@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
-use crate::{blobs::Blobs, config::Upkeep, store::testing::TestDatabase, vault::Vault};
+use crate::{blobs::Blobs, config::Upkeep, vault::Vault};
+use m4sh_store::testing::TestDatabase;
 
 /// How long anything that must happen may take.
 const SOON: Duration = Duration::from_secs(20);

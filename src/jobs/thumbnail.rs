@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     blobs::Content,
-    domain::access::Eyes,
     past,
-    render::Format,
     vault::{Deposit, Vault},
 };
+use m4sh_domain::access::Eyes;
+use m4sh_render::Format;
 
 /// The work.
 pub struct Thumbnail {

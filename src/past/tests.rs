@@ -6,15 +6,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    domain::{
-        access::Authorship,
-        board::{Op, Outcome},
-        ids::{ClientId, UserId},
-        json::{Bounds, Value},
-    },
-    store::{AccountRole, JournalRow, JournalSession, NewAccount, NewBoard, NewLogin, testing::TestDatabase},
+use m4sh_domain::{
+    access::Authorship,
+    board::{Op, Outcome},
+    ids::{ClientId, UserId},
+    json::{Bounds, Value},
 };
+use m4sh_store::{AccountRole, JournalRow, JournalSession, NewAccount, NewBoard, NewLogin, testing::TestDatabase};
 
 fn json(text: &str) -> Value {
     Value::parse(text.as_bytes(), Bounds::default()).unwrap()
@@ -30,10 +28,10 @@ fn text(document: &Document) -> String {
 async fn drawn(store: &Store, revs: u64) -> (BoardId, Vec<String>, Board) {
     let owner = UserId(Uuid::now_v7());
     let login = NewLogin {
-        id: crate::domain::ids::LoginId(Uuid::now_v7()),
+        id: m4sh_domain::ids::LoginId(Uuid::now_v7()),
         refresh: [0; 32],
         at: Timestamp::now(),
-        origin: crate::store::Origin::default(),
+        origin: m4sh_store::Origin::default(),
     };
     let account = NewAccount {
         id: owner,

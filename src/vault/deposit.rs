@@ -9,11 +9,9 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{Deposit, Deposited, Vault, VaultError};
-use crate::{
-    blobs::Content,
-    limits::DEPOSIT_WITHIN,
-    store::{NewBlob, Opened, Store},
-};
+use crate::blobs::Content;
+use m4sh_domain::limits::DEPOSIT_WITHIN;
+use m4sh_store::{NewBlob, Opened, Store};
 
 /// How often an upload asks whether another one of the same key has ended: such a thing is rare and short.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -74,7 +72,7 @@ impl Vault {
         &self,
         new: &NewBlob,
         reference: Uuid,
-        charge: Option<(crate::domain::ids::UserId, crate::store::LedgerKind)>,
+        charge: Option<(m4sh_domain::ids::UserId, m4sh_store::LedgerKind)>,
     ) -> Result<Turn, Refused> {
         let until = Instant::now() + self.turn;
         loop {

@@ -12,14 +12,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::{
-    blobs::{BlobError, Blobs},
-    domain::ids::UserId,
-    limits::DEPOSIT_TURN,
-    store::{LedgerKind, Store, StoreError},
-};
+use crate::blobs::{BlobError, Blobs};
+use m4sh_domain::ids::UserId;
+use m4sh_domain::limits::DEPOSIT_TURN;
+use m4sh_store::{LedgerKind, Store, StoreError};
 
-pub use crate::store::Deposited;
+pub use m4sh_store::Deposited;
 
 /// Objects, rows and quotas together. A clone is the same one.
 #[derive(Clone, Debug)]

@@ -14,10 +14,8 @@ use metrics::counter;
 use uuid::Uuid;
 
 use super::{Orphans, Reconciled, Swept, Vault, VaultError};
-use crate::{
-    blobs::BlobError,
-    limits::{DEPOSIT_LIFE, ORPHAN_GRACE},
-};
+use crate::blobs::BlobError;
+use m4sh_domain::limits::{DEPOSIT_LIFE, ORPHAN_GRACE};
 
 /// Where all of our keys begin; a bucket may have other tenants.
 const PREFIXES: &[&str] = &["solo"];

@@ -13,15 +13,15 @@ use crate::actors::classroom::{Arrived, ClassroomActor, Enter, Entered, Leave};
 use crate::actors::clock;
 use crate::actors::messages::{self, Attach, Declined};
 use crate::actors::outbox::Outbox;
-use crate::domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
 use crate::identity::{Caller, Principal};
-use crate::protocol::client::Position;
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::room::Channel;
 use crate::ws::Sockets;
 use crate::ws::guests::{self, Guest, Line, Watching};
 use crate::ws::seated::{Pulse, Seated};
+use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
+use m4sh_protocol::client::Position;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::room::Channel;
 
 /// How often a seat is asked for at a board that had just left memory.
 const LOOK_UPS: usize = 5;

@@ -12,14 +12,14 @@ use metrics::{counter, gauge};
 use uuid::Uuid;
 
 use crate::actors::outbox::Outbox;
-use crate::domain::ids::{BoardId, ClientId, ConnId, LinkId, UserId};
 use crate::identity::{Pass, ShareToken};
-use crate::limits;
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::server::ServerFrame;
-use crate::store::{LiveLink, Origin, StoreError, Visit};
 use crate::ws::Sockets;
+use m4sh_domain::ids::{BoardId, ClientId, ConnId, LinkId, UserId};
+use m4sh_domain::limits;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::server::ServerFrame;
+use m4sh_store::{LiveLink, Origin, StoreError, Visit};
 
 /// The name that a class sees: a guest has none of their own here.
 pub(super) const NAME: &str = "Guest";

@@ -10,17 +10,17 @@ use tracing::Instrument as _;
 
 use crate::actors::clock;
 use crate::actors::meters::budget_rung;
-use crate::domain::ids::{BoardId, ClassroomId, SessionId};
-use crate::domain::rate::Scope;
 use crate::identity::{Caller, ShareToken};
-use crate::limits;
-use crate::protocol::close::Close;
-use crate::protocol::dialect::{Dialect, LinkProof, Offer};
-use crate::protocol::room::Channel;
-use crate::store::Origin;
 use crate::ws::greeting::{Door, Greeting, Turned, Visitor};
 use crate::ws::guests::{Guest, Proof};
 use crate::ws::{Sockets, pump};
+use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
+use m4sh_domain::limits;
+use m4sh_domain::rate::Scope;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::{Dialect, LinkProof, Offer};
+use m4sh_protocol::room::Channel;
+use m4sh_store::Origin;
 
 pub(super) async fn classroom(
     request: HttpRequest,

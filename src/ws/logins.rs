@@ -4,10 +4,10 @@
 use dashmap::DashMap;
 
 use crate::actors::outbox::Outbox;
-use crate::domain::ids::{ConnId, LoginId};
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::ids::{ConnId, LoginId};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::server::ServerFrame;
 
 /// The live sockets of each login.
 #[derive(Default)]

@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::domain::ids::{ConnId, LinkId, LoginId};
-use crate::domain::rate::Rates;
 use crate::identity::{Authenticator, Limiter, Links, People, Proxies};
-use crate::store::Store;
+use m4sh_domain::ids::{ConnId, LinkId, LoginId};
+use m4sh_domain::rate::Rates;
+use m4sh_store::Store;
 
 /// What every socket needs.
 pub struct Sockets {

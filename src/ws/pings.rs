@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits;
-use crate::protocol::people::Quality;
+use m4sh_domain::limits;
+use m4sh_protocol::people::Quality;
 
 /// See the module's words.
 pub(super) struct Pings {

@@ -14,20 +14,20 @@ use tokio::time::{sleep, timeout};
 use crate::actors::clock;
 use crate::actors::meters::{budget_hit, budget_rung, meters};
 use crate::actors::outbox::{Next, Outbox};
-use crate::domain::ids::ClientId;
-use crate::domain::rate::{Bucket, Scope, Verdict};
 use crate::identity::Caller;
-use crate::limits;
-use crate::protocol::client::ClientFrame;
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::payload::Payload;
-use crate::protocol::server::ServerFrame;
 use crate::ws::Sockets;
 use crate::ws::greeting::{Door, Greeting, Turned};
 use crate::ws::pings::Pings;
 use crate::ws::room::Room;
 use crate::ws::seated::{Ended, Seated};
+use m4sh_domain::ids::ClientId;
+use m4sh_domain::limits;
+use m4sh_domain::rate::{Bucket, Scope, Verdict};
+use m4sh_protocol::client::ClientFrame;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::server::ServerFrame;
 
 /// Longer than any socket lives, and short enough to be added to an instant.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -156,7 +156,7 @@ enum Event {
 }
 
 /// The tab, where it left, and whether it watches the class.
-type Hello = (ClientId, Option<crate::protocol::client::Position>, bool);
+type Hello = (ClientId, Option<m4sh_protocol::client::Position>, bool);
 
 impl Wire {
     /// Waits for the first frame, which must be a hello.

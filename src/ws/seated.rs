@@ -14,16 +14,16 @@ use crate::actors::clock;
 use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit, Work};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
-use crate::domain::board::OpsError;
-use crate::domain::ids::ConnId;
-use crate::limits;
-use crate::protocol::class::ClassFrame;
-use crate::protocol::client::{ClientFrame, Status, View};
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::people::Quality;
-use crate::protocol::server::ServerFrame;
 use crate::ws::guests::Watching;
+use m4sh_domain::board::OpsError;
+use m4sh_domain::ids::ConnId;
+use m4sh_domain::limits;
+use m4sh_protocol::class::ClassFrame;
+use m4sh_protocol::client::{ClientFrame, Status, View};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::people::Quality;
+use m4sh_protocol::server::ServerFrame;
 
 /// How a conversation ends.
 pub(super) enum Ended {
@@ -183,7 +183,7 @@ impl Seated {
 
     /// Waiting for the turn is the back-pressure: while the board is busy this socket is not read.
     /// `false` when there is no board any more, so that the client must come back and send it again.
-    async fn submit(&self, id: Box<str>, ops: Vec<crate::domain::board::Op>, bytes: usize, sent: Duration) -> bool {
+    async fn submit(&self, id: Box<str>, ops: Vec<m4sh_domain::board::Op>, bytes: usize, sent: Duration) -> bool {
         let span = tracing::debug_span!("batch", conn = %self.conn, %id);
         self.board.send(Submit { conn: self.conn, id, ops, bytes, sent, span }).await.is_ok()
     }

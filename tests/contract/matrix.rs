@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use m4sh::protocol::names;
+use m4sh_protocol::names;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use m4sh::render::{Format, RenderError, Renderer};
+use m4sh_render::{Format, RenderError, Renderer};
 
 use super::{draw, order};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use m4sh::render::{Format, RenderError, assets_of};
+use m4sh_render::{Format, RenderError, assets_of};
 use resvg::usvg::roxmltree;
 
 use super::{draw, fixtures, order, renderer};

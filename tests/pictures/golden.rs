@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use m4sh::render::Format;
+use m4sh_render::Format;
 
 use super::{draw, fixtures, order};
 

@@ -7,7 +7,7 @@ mod golden;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use m4sh::render::{Format, Order, Picture, RenderError, Renderer};
+use m4sh_render::{Format, Order, Picture, RenderError, Renderer};
 
 /// Where fixtures are.
 pub fn fixtures() -> PathBuf {

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::domain::access::{Authorship, BoardFor, Can, Eyes, Layer, Standing};
-use crate::domain::board::{Action, Kind, Op};
-use crate::domain::ids::{ClassroomId, SessionId, UserId};
-use crate::store::{BoardAccess, BoardSession};
+use m4sh_domain::access::{Authorship, BoardFor, Can, Eyes, Layer, Standing};
+use m4sh_domain::board::{Action, Kind, Op};
+use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
+use m4sh_store::{BoardAccess, BoardSession};
 
 /// The rights in force.
 pub(super) struct Access {

@@ -6,11 +6,11 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::Awake;
-use crate::domain::access::Eyes;
-use crate::domain::board::Entry;
-use crate::domain::ids::{ConnId, Rev, UserId};
-use crate::limits;
-use crate::protocol::server::{Once, ServerFrame, SharedState};
+use m4sh_domain::access::Eyes;
+use m4sh_domain::board::Entry;
+use m4sh_domain::ids::{ConnId, Rev, UserId};
+use m4sh_domain::limits;
+use m4sh_protocol::server::{Once, ServerFrame, SharedState};
 
 /// Through which eyes somebody looked last, and from which revision on.
 pub(super) struct Looked {

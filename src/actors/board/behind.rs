@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::Awake;
 use crate::actors::meters::slow_reader;
 use crate::actors::outbox::Kind;
-use crate::domain::ids::ConnId;
-use crate::protocol::CatchUp;
-use crate::protocol::server::{Content, Once, ServerFrame};
+use m4sh_domain::ids::ConnId;
+use m4sh_protocol::CatchUp;
+use m4sh_protocol::server::{Content, Once, ServerFrame};
 
 /// What a frame is to a reader that falls behind.
 pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
@@ -61,6 +61,6 @@ impl Awake {
 }
 
 /// Bytes of a tail, roughly: what its batches have, and their frames around them.
-pub(super) fn tail_bytes(entries: &[Arc<crate::domain::board::Entry>]) -> usize {
+pub(super) fn tail_bytes(entries: &[Arc<m4sh_domain::board::Entry>]) -> usize {
     entries.iter().map(|entry| entry.ops.len() + 120).sum()
 }

@@ -8,11 +8,11 @@ use super::Awake;
 use crate::actors::clock;
 use crate::actors::ledger::{Cost, Scopes, SharedPool};
 use crate::actors::meters::{budget_hit, budget_rung};
-use crate::domain::budget::{Holder, Ladder, Look, Size, Sizes, Verdict};
-use crate::domain::ids::{ConnId, UserId};
-use crate::domain::rate::{Bucket, Scope, Verdict as Taken};
-use crate::protocol::close::Close;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::budget::{Holder, Ladder, Look, Size, Sizes, Verdict};
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::rate::{Bucket, Scope, Verdict as Taken};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::server::ServerFrame;
 
 /// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
 #[derive(Default)]

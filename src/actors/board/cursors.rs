@@ -13,15 +13,15 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{Show, Shown};
 use crate::actors::meters::meters;
-use crate::domain::ids::{ConnId, UserId};
-use crate::domain::rate::Scope;
-use crate::protocol::client::{Cursor, View};
-use crate::protocol::dialect::Dialect;
-use crate::protocol::payload::Payload;
-use crate::protocol::people::Selection;
-use crate::protocol::server::{Person, ServerFrame};
-use crate::protocol::tick::encode_tick;
-use crate::protocol::work::Growing;
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::rate::Scope;
+use m4sh_protocol::client::{Cursor, View};
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::people::Selection;
+use m4sh_protocol::server::{Person, ServerFrame};
+use m4sh_protocol::tick::encode_tick;
+use m4sh_protocol::work::Growing;
 
 /// What moved since the last tick.
 #[derive(Default)]

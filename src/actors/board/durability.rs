@@ -11,9 +11,9 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::BoardError;
 use crate::actors::meters::meters;
-use crate::domain::ids::Rev;
-use crate::limits;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::ids::Rev;
+use m4sh_domain::limits;
+use m4sh_protocol::server::ServerFrame;
 
 type Waiter = oneshot::Sender<Result<(), BoardError>>;
 
@@ -201,7 +201,7 @@ impl Awake {
     fn checkpoint_written(
         &mut self,
         rev: Rev,
-        written: Result<bool, crate::store::StoreError>,
+        written: Result<bool, m4sh_store::StoreError>,
         ctx: &mut Context<BoardActor>,
     ) {
         match written {
@@ -223,7 +223,7 @@ impl Awake {
     pub(super) fn drain(&mut self, ctx: &mut Context<BoardActor>) -> oneshot::Receiver<bool> {
         self.seal_all(ctx);
         self.draining = true;
-        self.close_seats(crate::protocol::close::Close::Moved);
+        self.close_seats(m4sh_protocol::close::Close::Moved);
         let (sender, receiver) = oneshot::channel();
         self.durability.drained.push(sender);
         self.encode_checkpoint(ctx);

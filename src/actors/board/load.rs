@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
 use crate::cluster::Lease;
-use crate::domain::board::Board;
-use crate::domain::ids::{BoardId, Epoch, Rev};
-use crate::limits;
 use crate::past::{self, PastError, Rebuilt};
-use crate::store::{BoardAccess, Store, StoreError};
+use m4sh_domain::board::Board;
+use m4sh_domain::ids::{BoardId, Epoch, Rev};
+use m4sh_domain::limits;
+use m4sh_store::{BoardAccess, Store, StoreError};
 
 /// A board, owned.
 pub(super) struct Loaded {

@@ -39,9 +39,9 @@ use crate::actors::ledger::{Pool, SharedPool};
 use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
-use crate::domain::board::Board;
-use crate::domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
-use crate::protocol::close::Close;
+use m4sh_domain::board::Board;
+use m4sh_domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
+use m4sh_protocol::close::Close;
 
 /// Cursors that wait for a busy board; more than that are dropped, since newer ones follow.
 const MAILBOX: usize = 256;

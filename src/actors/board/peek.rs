@@ -9,8 +9,8 @@ use memchr::memmem;
 
 use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{News, Peek, Peeked, Pulse};
-use crate::domain::board::{Action, Entry, Op};
-use crate::domain::json::{Bounds, Value};
+use m4sh_domain::board::{Action, Entry, Op};
+use m4sh_domain::json::{Bounds, Value};
 
 /// In canonical text the members of an operation stand in this order; of one on a layer, that stands in between.
 const STROKE: &[u8] = br#""kind":"stroke","#;

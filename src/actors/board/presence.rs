@@ -9,12 +9,12 @@ use actix::prelude::*;
 use super::seats::{Member, Seat};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
-use crate::domain::access::Eyes;
-use crate::domain::ids::{ConnId, UserId};
-use crate::limits;
-use crate::protocol::client::Status;
-use crate::protocol::people::{Present, Quality};
-use crate::protocol::server::{Person, ServerFrame};
+use m4sh_domain::access::Eyes;
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::limits;
+use m4sh_protocol::client::Status;
+use m4sh_protocol::people::{Present, Quality};
+use m4sh_protocol::server::{Person, ServerFrame};
 
 /// How one connection's client is.
 pub(super) struct Mood {

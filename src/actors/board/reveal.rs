@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::saves::RETRY_UNSAVED;
 use super::{Asleep, Awake, BoardActor};
 use crate::actors::messages::{BoardError, Bounced, RevealLayers, Revealed, Whose};
-use crate::domain::board::BatchKey;
-use crate::domain::ids::ClientId;
+use m4sh_domain::board::BatchKey;
+use m4sh_domain::ids::ClientId;
 
 impl Handler<RevealLayers> for BoardActor {
     type Result = Result<Revealed, Bounced<RevealLayers>>;

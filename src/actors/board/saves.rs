@@ -15,11 +15,11 @@ use crate::actors::messages::{
     Append, Base, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
-use crate::domain::access::{Can, Eyes};
-use crate::domain::board::{BatchKey, Course, Digest, Entry, Outcome, Refusal};
-use crate::domain::ids::{ClientId, ConnId, Rev, UserId};
-use crate::limits;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::access::{Can, Eyes};
+use m4sh_domain::board::{BatchKey, Course, Digest, Entry, Outcome, Refusal};
+use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
+use m4sh_domain::limits;
+use m4sh_protocol::server::ServerFrame;
 
 /// What is refused to somebody without the right.
 pub(super) const FORBIDDEN: Refused =
@@ -72,7 +72,7 @@ impl Awake {
         &mut self,
         user: UserId,
         bytes: usize,
-        ops: &[crate::domain::board::Op],
+        ops: &[m4sh_domain::board::Op],
     ) -> Result<(), Refused> {
         let can = self.access.can(user).unwrap_or(Can::WATCH);
         if let Some(index) = first_forbidden(can, ops) {

@@ -13,15 +13,15 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::{Eyes, Standing};
-use crate::domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
-use crate::domain::json::Object;
-use crate::limits;
-use crate::protocol::client::{Cursor, Status, View};
-use crate::protocol::close::{Advice, Close};
-use crate::protocol::dialect::Dialect;
-use crate::protocol::people::Selection;
-use crate::protocol::server::{Content, Once, Person, ServerFrame, Welcome};
+use m4sh_domain::access::{Eyes, Standing};
+use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
+use m4sh_domain::json::Object;
+use m4sh_domain::limits;
+use m4sh_protocol::client::{Cursor, Status, View};
+use m4sh_protocol::close::{Advice, Close};
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::people::Selection;
+use m4sh_protocol::server::{Content, Once, Person, ServerFrame, Welcome};
 
 /// One connection at the board.
 pub(super) struct Seat {

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use super::saves::{FORBIDDEN, Refused};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
-use crate::domain::access::{Can, Eyes};
-use crate::domain::board::{BatchKey, Op, Outcome, Refusal};
-use crate::domain::ids::{ClientId, ConnId, UserId};
-use crate::domain::json::{Object, Value};
-use crate::limits;
-use crate::protocol::server::ServerFrame;
-use crate::protocol::work::{Draw, End, Growing, Point};
-use crate::store::BoardSession;
+use m4sh_domain::access::{Can, Eyes};
+use m4sh_domain::board::{BatchKey, Op, Outcome, Refusal};
+use m4sh_domain::ids::{ClientId, ConnId, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits;
+use m4sh_protocol::server::ServerFrame;
+use m4sh_protocol::work::{Draw, End, Growing, Point};
+use m4sh_store::BoardSession;
 
 /// How often it is looked whose pen is gone.
 const LOOK: Duration = Duration::from_secs(1);

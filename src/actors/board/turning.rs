@@ -12,16 +12,16 @@ use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{Asleep, Awake, BoardActor};
 use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
 use crate::actors::meters::meters;
-use crate::domain::access::Can;
-use crate::domain::board::{
+use m4sh_domain::access::Can;
+use m4sh_domain::board::{
     BatchKey, Course, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
 };
-use crate::domain::ids::{ConnId, Rev, UserId};
-use crate::domain::json::{Object, Value};
-use crate::domain::times;
-use crate::limits;
-use crate::protocol::server::ServerFrame;
-use crate::protocol::work::{Done, WorkFrame};
+use m4sh_domain::ids::{ConnId, Rev, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits;
+use m4sh_domain::times;
+use m4sh_protocol::server::ServerFrame;
+use m4sh_protocol::work::{Done, WorkFrame};
 
 /// Why something is not done: what the board says, or what comes before it.
 enum No {
@@ -281,7 +281,7 @@ impl Awake {
         &mut self,
         key: &BatchKey,
         what: &str,
-        new: impl FnOnce(&mut crate::domain::board::Board) -> Result<Arc<Entry>, Refusal>,
+        new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<Entry>, Refusal>,
     ) -> Result<Outcome, Refusal> {
         match self.board.known(key, what)? {
             Some(receipt) => Ok(Outcome::Repeat(receipt)),

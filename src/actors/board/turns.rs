@@ -9,8 +9,8 @@ use crate::actors::messages::{
     JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit,
     Ticket,
 };
-use crate::protocol::close::Close;
-use crate::protocol::server::ServerFrame;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::server::ServerFrame;
 
 impl Handler<Attach> for BoardActor {
     type Result = Result<(), Declined>;

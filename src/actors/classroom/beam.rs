@@ -9,15 +9,15 @@ use actix::prelude::*;
 
 use super::ClassroomActor;
 use crate::actors::clock;
-use crate::domain::classroom::Frame;
-use crate::domain::ids::{ConnId, UserId};
-use crate::domain::json::{Object, Value};
-use crate::limits;
-use crate::protocol::class::Laser;
-use crate::protocol::client::View;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::payload::Payload;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::classroom::Frame;
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits;
+use m4sh_protocol::class::Laser;
+use m4sh_protocol::client::View;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::server::ServerFrame;
 
 /// See the module's words.
 #[derive(Default)]

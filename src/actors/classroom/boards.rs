@@ -8,12 +8,12 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::messages::BoardError;
-use crate::domain::access::{BoardFor, Role};
-use crate::domain::ids::{BoardId, ConnId, UserId};
-use crate::domain::json::{Bounds, Object, Value};
-use crate::protocol::class::BoardsFrame;
-use crate::protocol::server::ServerFrame;
-use crate::store::SessionAccess;
+use m4sh_domain::access::{BoardFor, Role};
+use m4sh_domain::ids::{BoardId, ConnId, UserId};
+use m4sh_domain::json::{Bounds, Object, Value};
+use m4sh_protocol::class::BoardsFrame;
+use m4sh_protocol::server::ServerFrame;
+use m4sh_store::SessionAccess;
 
 /// Pupils who are to get a board of their own.
 #[derive(Default)]

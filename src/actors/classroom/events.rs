@@ -12,14 +12,14 @@ use tokio::time::timeout;
 
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
-use crate::domain::classroom::{
+use m4sh_domain::classroom::{
     Ask, Audience, Chat, ClassState, Frame, Note, Recorded, Refused, Scene, Verdict, What, Who,
 };
-use crate::domain::ids::{ConnId, UserId};
-use crate::domain::json::Object;
-use crate::limits;
-use crate::protocol::server::ServerFrame;
-use crate::store::{CLASS_EVENT, StoreError};
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::json::Object;
+use m4sh_domain::limits;
+use m4sh_protocol::server::ServerFrame;
+use m4sh_store::{CLASS_EVENT, StoreError};
 
 /// How long nothing is tried after the database was away.
 const RETRY: Duration = Duration::from_secs(1);
@@ -153,7 +153,7 @@ impl ClassroomActor {
         &self,
         draft: &mut ClassState,
         intent: &Intent,
-        boards: &[crate::domain::ids::BoardId],
+        boards: &[m4sh_domain::ids::BoardId],
         now: Timestamp,
     ) -> Result<Outcome, Refused> {
         let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
@@ -332,6 +332,6 @@ impl ClassroomActor {
     }
 }
 
-fn all_boards(access: &SessionAccess) -> Vec<crate::domain::ids::BoardId> {
+fn all_boards(access: &SessionAccess) -> Vec<m4sh_domain::ids::BoardId> {
     std::iter::once(access.board).chain(access.others.iter().map(|(board, _)| *board)).collect()
 }

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::messages::{BoardError, RevealLayers, Whose};
-use crate::domain::classroom::{Note, fields};
-use crate::domain::ids::{BoardId, ConnId, Rev, UserId};
-use crate::domain::json::{Object, Value};
-use crate::protocol::class::IsolationFrame;
-use crate::protocol::close::Close;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::classroom::{Note, fields};
+use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_protocol::class::IsolationFrame;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::server::ServerFrame;
 
 /// Reveal work on the lesson's shared board and tell the class. Answered when it is committed.
 #[derive(Message)]

@@ -5,11 +5,11 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::domain::classroom::{Ask, Refused, Who};
-use crate::domain::ids::ConnId;
-use crate::domain::rate::Scope;
-use crate::protocol::class::{Laser, LeadFrame};
-use crate::protocol::client::View;
+use m4sh_domain::classroom::{Ask, Refused, Who};
+use m4sh_domain::ids::ConnId;
+use m4sh_domain::rate::Scope;
+use m4sh_protocol::class::{Laser, LeadFrame};
+use m4sh_protocol::client::View;
 
 const NOT_YOURS: Refused = Refused::new("forbidden", "only those who lead this class point with a laser");
 

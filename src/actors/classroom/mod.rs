@@ -42,16 +42,16 @@ use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
-use crate::domain::access::{Rights, Standing};
-use crate::domain::classroom::{ClassState, Who};
-use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
-use crate::domain::json::{Object, Value};
-use crate::limits;
-use crate::protocol::class::ClassFrame;
-use crate::protocol::client::Status;
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::store::{BoardSession, SessionAccess, StoreError};
+use m4sh_domain::access::{Rights, Standing};
+use m4sh_domain::classroom::{ClassState, Who};
+use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits;
+use m4sh_protocol::class::ClassFrame;
+use m4sh_protocol::client::Status;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_store::{BoardSession, SessionAccess, StoreError};
 
 const HOUSEKEEPING: Duration = Duration::from_secs(15);
 /// When to try again what the database or a board could not do.

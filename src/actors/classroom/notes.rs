@@ -4,12 +4,12 @@
 
 use jiff::Timestamp;
 
-use crate::domain::access::{Rule, What};
-use crate::domain::classroom::{Note, fields};
-use crate::domain::ids::UserId;
-use crate::domain::json::{Object, Value};
-use crate::domain::times;
-use crate::store::SessionAccess;
+use m4sh_domain::access::{Rule, What};
+use m4sh_domain::classroom::{Note, fields};
+use m4sh_domain::ids::UserId;
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::times;
+use m4sh_store::SessionAccess;
 
 /// The differences between how a class was known and how it is, in a fixed order.
 pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) -> Vec<(Note, Object)> {
@@ -64,8 +64,8 @@ fn whom(user: Option<UserId>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::access::{Rights, Role};
-    use crate::domain::ids::BoardId;
+    use m4sh_domain::access::{Rights, Role};
+    use m4sh_domain::ids::BoardId;
     use std::sync::Arc;
     use uuid::Uuid;
 

@@ -4,7 +4,7 @@
 use actix::prelude::*;
 
 use super::ClassroomActor;
-use crate::domain::ids::UserId;
+use m4sh_domain::ids::UserId;
 
 /// Asks who is in class; each person once, in the order of ids.
 #[derive(Message)]

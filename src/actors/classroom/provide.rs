@@ -7,12 +7,12 @@ use tokio::task::spawn_blocking;
 
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
-use crate::domain::access::{Eyes, Role};
-use crate::domain::board::{Board, Document};
-use crate::domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use crate::identity::display_name;
 use crate::past;
-use crate::store::{Blank, LessonPerson, StoreError};
+use m4sh_domain::access::{Eyes, Role};
+use m4sh_domain::board::{Board, Document};
+use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
+use m4sh_store::{Blank, LessonPerson, StoreError};
 
 /// How long to wait before another try.
 const RETRY: Duration = Duration::from_secs(1);

@@ -10,14 +10,14 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::rights::{NotMade, Place};
-use crate::domain::access::{Change, Locks};
-use crate::domain::ids::{ConnId, UserId};
-use crate::domain::json::{Object, Value};
-use crate::domain::times;
-use crate::limits;
-use crate::protocol::class::RightsFrame;
-use crate::protocol::close::Close;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::access::{Change, Locks};
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits;
+use m4sh_domain::times;
+use m4sh_protocol::class::RightsFrame;
+use m4sh_protocol::close::Close;
+use m4sh_protocol::server::ServerFrame;
 
 /// When to ask again for what could not be done now.
 const AGAIN: Duration = Duration::from_secs(1);

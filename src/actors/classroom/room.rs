@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 
 use crate::actors::outbox::Outbox;
-use crate::domain::access::Role;
-use crate::domain::ids::{ConnId, UserId};
-use crate::protocol::close::Close;
-use crate::protocol::dialect::Dialect;
-use crate::protocol::payload::Payload;
-use crate::protocol::server::{Once, ServerFrame};
+use m4sh_domain::access::Role;
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::server::{Once, ServerFrame};
 
 /// One socket in class.
 pub(super) struct Seat {

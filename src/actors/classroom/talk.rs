@@ -12,11 +12,11 @@ use super::ClassroomActor;
 use super::events::{Answer, From, Intent, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
-use crate::domain::budget::Sizes;
-use crate::domain::classroom::{Ask, Chat, Refused};
-use crate::domain::ids::{ConnId, UserId};
-use crate::domain::rate::{Bucket, Scope, Verdict};
-use crate::protocol::class::TalkFrame;
+use m4sh_domain::budget::Sizes;
+use m4sh_domain::classroom::{Ask, Chat, Refused};
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::rate::{Bucket, Scope, Verdict};
+use m4sh_protocol::class::TalkFrame;
 
 /// Something that is asked for over REST.
 #[derive(Message)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use actix::Message;
 use jiff::Timestamp;
 
-use crate::domain::board::{Document, Entry, Op};
-use crate::domain::ids::{Epoch, Rev, UserId};
+use m4sh_domain::board::{Document, Entry, Op};
+use m4sh_domain::ids::{Epoch, Rev, UserId};
 
 /// What a tutor's feed asks now and then. Answered with nothing by a board that is not at work.
 #[derive(Message)]

@@ -4,9 +4,9 @@
 use actix::Message;
 
 use super::Base;
-use crate::domain::board::{Op, Way};
-use crate::domain::ids::{ConnId, Rev, UserId};
-use crate::protocol::work::WorkFrame;
+use m4sh_domain::board::{Op, Way};
+use m4sh_domain::ids::{ConnId, Rev, UserId};
+use m4sh_protocol::work::WorkFrame;
 
 /// Take back, clear, or go on with a stroke; the answer goes through the outbox.
 #[derive(Message)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{Kind, Queue, Shut, Waiting};
 use crate::actors::meters::slow_reader;
-use crate::domain::ids::Rev;
-use crate::limits;
-use crate::protocol::payload::Payload;
+use m4sh_domain::ids::Rev;
+use m4sh_domain::limits;
+use m4sh_protocol::payload::Payload;
 
 /// What is kept of it.
 pub(super) struct Behind {

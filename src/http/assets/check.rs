@@ -6,7 +6,8 @@ use std::io::Cursor;
 use image::{ImageFormat, ImageReader, Limits};
 
 use super::structure;
-use crate::{http::problem::Problem, limits};
+use crate::http::problem::Problem;
+use m4sh_domain::limits;
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,14 +9,12 @@ use bytes::BytesMut;
 use futures_util::TryStreamExt;
 
 use super::{Upload, media_type, name_in_query};
-use crate::{
-    http::{
-        body,
-        fields::Faults,
-        problem::{Encoding, Problem},
-    },
-    limits::ASSET_BYTES,
+use crate::http::{
+    body,
+    fields::Faults,
+    problem::{Encoding, Problem},
 };
+use m4sh_domain::limits::ASSET_BYTES;
 
 /// A form's own words around its file, in bytes: headers and boundaries.
 const FORM_OVERHEAD: u64 = 64 * 1024;

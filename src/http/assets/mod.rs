@@ -27,17 +27,14 @@ use super::{
     eyes::Pictures,
     problem::Problem,
 };
-use crate::{
-    blobs::Content,
-    domain::{
-        access::{Can, Eyes, Role, Standing},
-        ids::{BoardId, UserId},
-        rate::Scope,
-    },
-    limits,
-    store::{AssetRow, LedgerKind, NewAsset},
-    vault::Deposit,
+use crate::{blobs::Content, vault::Deposit};
+use m4sh_domain::limits;
+use m4sh_domain::{
+    access::{Can, Eyes, Role, Standing},
+    ids::{BoardId, UserId},
+    rate::Scope,
 };
+use m4sh_store::{AssetRow, LedgerKind, NewAsset};
 
 type Id = web::Path<(BoardId,)>;
 type OneOf = web::Path<(BoardId, String)>;

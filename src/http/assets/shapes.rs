@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::{
     http::{Services, extract::PublicBase, fields::Faults, problem::Problem, times},
-    limits::{ASSET_URL_LIFE, NAME_CHARS},
-    store::AssetRow,
     vault::VaultError,
 };
+use m4sh_domain::limits::{ASSET_URL_LIFE, NAME_CHARS};
+use m4sh_store::AssetRow;
 
 /// The name of a file that came without one.
 const UNNAMED: &str = "Untitled";

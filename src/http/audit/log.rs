@@ -16,10 +16,8 @@ use tokio::{
 };
 
 use super::Pace;
-use crate::{
-    limits::{EVENT_WAIT, EVENTS_LINGER, EVENTS_WAITING, FLUSH_ROWS},
-    store::{Event, Store, StoreError},
-};
+use m4sh_domain::limits::{EVENT_WAIT, EVENTS_LINGER, EVENTS_WAITING, FLUSH_ROWS};
+use m4sh_store::{Event, Store, StoreError};
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);

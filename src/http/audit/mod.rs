@@ -17,10 +17,8 @@ pub use log::EventLog;
 pub use trail::Trail;
 
 use super::{Services, extract::ClientOrigin};
-use crate::{
-    limits::EVENT_DATA_BYTES,
-    store::{Category, Event},
-};
+use m4sh_domain::limits::EVENT_DATA_BYTES;
+use m4sh_store::{Category, Event};
 
 /// Whether an answer waits until its event is committed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::domain::ids::UserId;
+use m4sh_domain::ids::UserId;
 
 /// The notes of one request; a clone writes on the same page. An argument of handlers, and cheap.
 #[derive(Clone, Default, Debug)]

@@ -6,7 +6,8 @@ use actix_web::{
     cookie::{Cookie, SameSite, time},
 };
 
-use crate::{http::Cookies, limits::REFRESH_TOKEN_LIFE};
+use crate::http::Cookies;
+use m4sh_domain::limits::REFRESH_TOKEN_LIFE;
 
 const NAME: &str = "m4sh_refresh";
 /// Both mounts of the router.

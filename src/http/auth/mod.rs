@@ -16,14 +16,12 @@ use super::{
     fields::{Faults, Fields},
     problem::Problem,
 };
-use crate::{
-    domain::{
-        ids::{LoginId, UserId},
-        rate::Scope,
-    },
-    identity::{Caller, RefreshToken},
-    store::{Account, CreateAccountError, NewAccount, NewLogin, Rotation},
+use crate::identity::{Caller, RefreshToken};
+use m4sh_domain::{
+    ids::{LoginId, UserId},
+    rate::Scope,
 };
+use m4sh_store::{Account, CreateAccountError, NewAccount, NewLogin, Rotation};
 
 /// `POST /auth/register/`: makes an account and signs it in.
 pub async fn register(

@@ -3,12 +3,10 @@
 
 use serde::Serialize;
 
-use crate::{
-    domain::ids::UserId,
-    http::{fields::Fields, problem::Problem},
-    limits::{EMAIL_BYTES, PASSWORD_BYTES, PERSON_NAME_CHARS},
-    store::{Account, AccountRole},
-};
+use crate::http::{fields::Fields, problem::Problem};
+use m4sh_domain::ids::UserId;
+use m4sh_domain::limits::{EMAIL_BYTES, PASSWORD_BYTES, PERSON_NAME_CHARS};
+use m4sh_store::{Account, AccountRole};
 
 /// A refresh token has 43 characters.
 const REFRESH_BYTES: usize = 128;

@@ -21,10 +21,8 @@ use url::form_urlencoded;
 
 use self::range::Wanted;
 use super::{Services, problem::Problem};
-use crate::{
-    blobs::{BlobError, Pass, attachment},
-    store::BlobCard,
-};
+use crate::blobs::{BlobError, Pass, attachment};
+use m4sh_store::BlobCard;
 
 /// What browsers may show in a page; everything else is saved.
 const SHOWN: &[&str] = &["image/png", "image/jpeg", "image/gif", "image/webp"];

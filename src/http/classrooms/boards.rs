@@ -5,20 +5,18 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::call::Call;
-use crate::{
-    domain::{
-        access::{BoardFor, Role},
-        ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
-        json::Value,
-    },
-    http::{
-        extract::Paging,
-        fields::{Fields, whole},
-        problem::Problem,
-    },
-    limits::FEED_BOARDS,
-    store::{LessonBoard, SessionRow, SessionStatus},
+use crate::http::{
+    extract::Paging,
+    fields::{Fields, whole},
+    problem::Problem,
 };
+use m4sh_domain::limits::FEED_BOARDS;
+use m4sh_domain::{
+    access::{BoardFor, Role},
+    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    json::Value,
+};
+use m4sh_store::{LessonBoard, SessionRow, SessionStatus};
 
 /// A lesson of a class, in a path.
 pub(super) type LessonId = web::Path<(ClassroomId, SessionId)>;

@@ -6,22 +6,20 @@ use std::{future::Future, pin::Pin};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use bytes::Bytes;
 
-use crate::{
-    domain::{
-        access::Role,
-        ids::{ClassroomId, UserId},
-        rate::Scope,
-    },
-    http::{
-        Services,
-        audit::Trail,
-        extract::{SignedBody, SmallBody},
-        fields::Fields,
-        problem::Problem,
-    },
-    limits::NAME_CHARS,
-    store::ClassroomRow,
+use crate::http::{
+    Services,
+    audit::Trail,
+    extract::{SignedBody, SmallBody},
+    fields::Fields,
+    problem::Problem,
 };
+use m4sh_domain::limits::NAME_CHARS;
+use m4sh_domain::{
+    access::Role,
+    ids::{ClassroomId, UserId},
+    rate::Scope,
+};
+use m4sh_store::ClassroomRow;
 
 /// A request of somebody who is signed in and within their rate.
 pub struct Call {

@@ -13,16 +13,16 @@ use super::{
 };
 use crate::{
     actors::directory::{Base, BoardError, DiffSave},
-    domain::{
-        access::BoardFor,
-        board::Op,
-        ids::{ClassroomId, SessionId, UserId},
-        json::Value,
-    },
     http::{extract::idempotency_key, problem::Problem},
-    limits::{FEED_BOARDS, ITEM_ID_BYTES, PUSHES_AT_ONCE},
-    store::LessonBoard,
 };
+use m4sh_domain::limits::{FEED_BOARDS, ITEM_ID_BYTES, PUSHES_AT_ONCE};
+use m4sh_domain::{
+    access::BoardFor,
+    board::Op,
+    ids::{ClassroomId, SessionId, UserId},
+    json::Value,
+};
+use m4sh_store::LessonBoard;
 
 type CollectId = web::Path<(ClassroomId, SessionId, Uuid)>;
 
@@ -147,7 +147,7 @@ impl Call {
     /// The names that people of a class are shown by.
     pub(super) async fn names(&self, id: ClassroomId) -> Result<std::collections::HashMap<UserId, String>, Problem> {
         let people = self.services.store.lesson_people(id).await?;
-        let name = |person: &crate::store::LessonPerson| {
+        let name = |person: &m4sh_store::LessonPerson| {
             crate::identity::display_name(&person.first_name, &person.last_name, &person.email)
         };
         Ok(people.iter().map(|person| (person.user, name(person))).collect())

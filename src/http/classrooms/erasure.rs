@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::call::Call;
 use crate::{
-    domain::ids::{ClassroomId, UserId},
     http::{problem::Problem, times},
     jobs::{
         JobRow, NewJob, Work,
         erase::{EraseParams, ErasePerson},
     },
 };
+use m4sh_domain::ids::{ClassroomId, UserId};
 
 /// How far it is.
 #[derive(Serialize)]

@@ -10,19 +10,17 @@ use super::{
     boards::{LessonId, board},
     call::Call,
 };
-use crate::{
-    domain::{
-        access::Role,
-        ids::{BoardId, UserId},
-        json::Value,
-    },
-    http::{
-        fields::{Fields, whole},
-        problem::Problem,
-    },
-    limits::NAME_CHARS,
-    store::Team,
+use crate::http::{
+    fields::{Fields, whole},
+    problem::Problem,
 };
+use m4sh_domain::limits::NAME_CHARS;
+use m4sh_domain::{
+    access::Role,
+    ids::{BoardId, UserId},
+    json::Value,
+};
+use m4sh_store::Team;
 
 /// Groups of one lesson.
 const GROUPS: usize = 100;

@@ -12,21 +12,21 @@ use uuid::Uuid;
 
 use super::call::Call;
 use crate::{
-    domain::{
-        hooks::{self, HookEvent},
-        ids::{ClassroomId, HookId},
-        json::Value,
-        times,
-    },
     http::{
         extract::Paging,
         fields::{Faults, Fields, whole},
         problem::Problem,
     },
     jobs::hooks::{Courier, Letter, Outcome},
-    limits::{HOOK_SECRET_BYTES, URL_CHARS},
-    store::{DeliveryRow, HookPatch, HookRow, NewHook, ReplayFrom},
 };
+use m4sh_domain::limits::{HOOK_SECRET_BYTES, URL_CHARS};
+use m4sh_domain::{
+    hooks::{self, HookEvent},
+    ids::{ClassroomId, HookId},
+    json::Value,
+    times,
+};
+use m4sh_store::{DeliveryRow, HookPatch, HookRow, NewHook, ReplayFrom};
 
 type Id = web::Path<(ClassroomId,)>;
 type OneId = web::Path<(ClassroomId, HookId)>;
@@ -272,7 +272,7 @@ mod tests {
         ] {
             assert!(matches!(wanted(fields(wrong), &courier), Err(Problem::Invalid(_))), "{wrong}");
         }
-        assert_eq!(crate::limits::HOOKS_PER_CLASS, 20, "the words above name the bound");
+        assert_eq!(m4sh_domain::limits::HOOKS_PER_CLASS, 20, "the words above name the bound");
     }
 
     #[test]

@@ -7,11 +7,11 @@ use serde_json::json;
 use super::call::Call;
 use crate::{
     actors::messages::{RevealLayers, Whose},
-    domain::{
-        ids::{BoardId, ClassroomId, SessionId},
-        json::Value,
-    },
     http::{fields::Fields, problem::Problem},
+};
+use m4sh_domain::{
+    ids::{BoardId, ClassroomId, SessionId},
+    json::Value,
 };
 
 type LessonId = web::Path<(ClassroomId, SessionId)>;
@@ -96,6 +96,6 @@ mod tests {
         for wrong in ["{}", r#"{"users":[]}"#, r#"{"users":["x"]}"#, r#"{"users":"some"}"#] {
             assert_eq!(whose(fields(wrong)).err().map(|problem| problem.status().as_u16()), Some(400), "{wrong}");
         }
-        const { assert!(crate::limits::REVEALED == 50, "the words above name the bound") };
+        const { assert!(m4sh_domain::limits::REVEALED == 50, "the words above name the bound") };
     }
 }

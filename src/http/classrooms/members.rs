@@ -5,14 +5,12 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::{call::Call, shapes};
-use crate::{
-    domain::{
-        access::Role,
-        ids::{ClassroomId, UserId},
-    },
-    http::{extract::Paging, fields::Fields, problem::Problem},
-    store::MemberEdit,
+use crate::http::{extract::Paging, fields::Fields, problem::Problem};
+use m4sh_domain::{
+    access::Role,
+    ids::{ClassroomId, UserId},
 };
+use m4sh_store::MemberEdit;
 
 type Id = web::Path<(ClassroomId,)>;
 type MemberId = web::Path<(ClassroomId, UserId)>;

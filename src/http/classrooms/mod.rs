@@ -30,16 +30,14 @@ use super::{
     fields::{Faults, Fields},
     problem::Problem,
 };
-use crate::{
-    domain::{
-        access::Role,
-        ids::{ClassroomId, UserId},
-        rate::Scope,
-    },
-    store::{AccountRole, ClassroomRow, NewClassroom, StoreError},
-};
 use call::Call;
 pub use invite::{as_typed as invite_as_typed, code as invite_code};
+use m4sh_domain::{
+    access::Role,
+    ids::{ClassroomId, UserId},
+    rate::Scope,
+};
+use m4sh_store::{AccountRole, ClassroomRow, NewClassroom, StoreError};
 use shapes::Classroom;
 
 type Id = web::Path<(ClassroomId,)>;

@@ -9,15 +9,15 @@ use serde::Serialize;
 use super::call::Call;
 use crate::{
     actors::classroom::{Overview, OverviewBoard, OverviewPerson},
-    domain::{
-        access::BoardFor,
-        ids::{BoardId, ClassroomId, SessionId, UserId},
-    },
     http::{problem::Problem, times},
     identity::display_name,
-    limits::FEED_BOARDS,
-    store::{LessonBoard, LessonPerson},
 };
+use m4sh_domain::limits::FEED_BOARDS;
+use m4sh_domain::{
+    access::BoardFor,
+    ids::{BoardId, ClassroomId, SessionId, UserId},
+};
+use m4sh_store::{LessonBoard, LessonPerson};
 
 /// How a lesson stands.
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! Pages on their way from one board to another: found in a state, given a new id and name, and taken back again. Called by
 //! `push` and `collect`. Pure: states and operations go in and out.
 
-use crate::domain::{
+use m4sh_domain::{
     board::{Action, Kind, Op},
     json::{Object, Value},
 };
@@ -94,7 +94,7 @@ fn remove(kind: Kind, id: &str, page: Option<&str>) -> Op {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::json::Bounds;
+    use m4sh_domain::json::Bounds;
 
     fn value(text: &str) -> Value {
         Value::parse(text.as_bytes(), Bounds::default()).unwrap()

@@ -16,18 +16,18 @@ use super::{
 };
 use crate::{
     actors::directory::{Base, BoardError, DiffSave, Directory},
-    domain::{
-        access::Eyes,
-        board::Op,
-        ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
-        json::{Bounds, Object, Value},
-    },
     http::{Services, problem::Problem},
     jobs::{Done, JobError, JobRow, NewJob, Progress, Work},
-    limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE},
     past,
-    store::Store,
 };
+use m4sh_domain::limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE};
+use m4sh_domain::{
+    access::Eyes,
+    board::Op,
+    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    json::{Bounds, Object, Value},
+};
+use m4sh_store::Store;
 
 type PushId = web::Path<(ClassroomId, SessionId, Uuid)>;
 

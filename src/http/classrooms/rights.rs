@@ -11,17 +11,17 @@ use super::{
 };
 use crate::{
     actors::rights::{NotMade, Place},
-    domain::{
-        access::{Can, Change, Denied, Flag, Locks, Standing, Whom},
-        ids::{ClassroomId, SessionId, UserId},
-    },
     http::{
         fields::{Faults, Fields},
         problem::Problem,
         times,
     },
-    store::SessionAccess,
 };
+use m4sh_domain::{
+    access::{Can, Change, Denied, Flag, Locks, Standing, Whom},
+    ids::{ClassroomId, SessionId, UserId},
+};
+use m4sh_store::SessionAccess;
 
 type LessonId = web::Path<(ClassroomId, SessionId)>;
 type MemberId = web::Path<(ClassroomId, SessionId, UserId)>;
@@ -195,7 +195,7 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::access::{Rights, Role};
+    use m4sh_domain::access::{Rights, Role};
 
     #[test]
     fn p15_a_body_about_rights_names_its_faults() {
@@ -226,7 +226,7 @@ mod tests {
         let member = UserId(uuid::Uuid::from_u128(1));
         let mut rights =
             Rights { live: true, members: std::sync::Arc::new([(member, Role::Student)].into()), ..Rights::default() };
-        let board = crate::domain::ids::BoardId(uuid::Uuid::from_u128(2));
+        let board = m4sh_domain::ids::BoardId(uuid::Uuid::from_u128(2));
         let access = |rights: &Rights| SessionAccess {
             board,
             isolated: false,
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(effective(&access(&rights), UserId(uuid::Uuid::nil())).err(), Some(Problem::NotFound));
         let out = Change::Kick { user: member, on: true };
         for edit in out.edits(Timestamp::now()) {
-            if let crate::domain::access::RuleEdit::Set(rule) = edit {
+            if let m4sh_domain::access::RuleEdit::Set(rule) = edit {
                 std::sync::Arc::make_mut(&mut rights.rules).push(rule);
             }
         }

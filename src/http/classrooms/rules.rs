@@ -9,18 +9,18 @@ use serde_json::json;
 use super::{call::Call, rights::denied};
 use crate::{
     actors::rights::Place,
-    domain::{
-        access::{Change, Flag, Held, Rights, Rule, RuleEdit, What, Whom},
-        ids::{ClassroomId, SessionId, UserId},
-        json::Value,
-    },
     http::{
         extract::Paging,
         fields::{Fields, whole},
         problem::Problem,
         times,
     },
-    limits::RULE_SECONDS,
+};
+use m4sh_domain::limits::RULE_SECONDS;
+use m4sh_domain::{
+    access::{Change, Flag, Held, Rights, Rule, RuleEdit, What, Whom},
+    ids::{ClassroomId, SessionId, UserId},
+    json::Value,
 };
 
 type Id = web::Path<(ClassroomId,)>;

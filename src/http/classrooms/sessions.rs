@@ -6,22 +6,20 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{call::Call, shapes};
-use crate::{
-    domain::{
-        access::Flag,
-        ids::{BoardId, ClassroomId, SessionId, UserId},
-        json::{Object, Value},
-    },
-    http::{
-        Services,
-        extract::Paging,
-        fields::{Faults, Fields},
-        problem::Problem,
-        solo::state,
-    },
-    limits::NAME_CHARS,
-    store::NewSession,
+use crate::http::{
+    Services,
+    extract::Paging,
+    fields::{Faults, Fields},
+    problem::Problem,
+    solo::state,
 };
+use m4sh_domain::limits::NAME_CHARS;
+use m4sh_domain::{
+    access::Flag,
+    ids::{BoardId, ClassroomId, SessionId, UserId},
+    json::{Object, Value},
+};
+use m4sh_store::NewSession;
 
 type Id = web::Path<(ClassroomId,)>;
 type LessonId = web::Path<(ClassroomId, SessionId)>;

@@ -3,15 +3,12 @@
 
 use serde::Serialize;
 
-use crate::{
-    domain::{
-        access::Role,
-        ids::{BoardId, ClassroomId, SessionId, UserId},
-    },
-    http::times,
-    identity::display_name,
-    store::{ClassroomRow, MemberRow, SessionRow},
+use crate::{http::times, identity::display_name};
+use m4sh_domain::{
+    access::Role,
+    ids::{BoardId, ClassroomId, SessionId, UserId},
 };
+use m4sh_store::{ClassroomRow, MemberRow, SessionRow};
 
 /// A classroom as one of its members sees it.
 #[derive(Serialize)]

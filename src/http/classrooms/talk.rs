@@ -10,20 +10,18 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::call::Call;
-use crate::{
-    domain::{
-        classroom::{Ask, Who, chat_row, is_phrase, poll_row},
-        ids::{ClassroomId, SessionId, UserId},
-        json::{Object, Value},
-        rate::Scope,
-    },
-    http::{
-        fields::{Faults, Fields},
-        problem::Problem,
-    },
-    limits::{BATCH_ID_BYTES, CHAT_CHARS, PAGE_DEFAULT, PAGE_MAX},
-    store::ChatPage,
+use crate::http::{
+    fields::{Faults, Fields},
+    problem::Problem,
 };
+use m4sh_domain::limits::{BATCH_ID_BYTES, CHAT_CHARS, PAGE_DEFAULT, PAGE_MAX};
+use m4sh_domain::{
+    classroom::{Ask, Who, chat_row, is_phrase, poll_row},
+    ids::{ClassroomId, SessionId, UserId},
+    json::{Object, Value},
+    rate::Scope,
+};
+use m4sh_store::ChatPage;
 
 type LessonId = web::Path<(ClassroomId, SessionId)>;
 type MessageId = web::Path<(ClassroomId, SessionId, u64)>;

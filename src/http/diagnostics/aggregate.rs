@@ -5,12 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    domain::rate::Scope,
-    http::{Services, extract::Signed, fields::Faults, problem::Problem, times},
-    limits::{AGGREGATE_DAYS, AGGREGATE_ROWS, CLIENT_WORD_CHARS},
-    store::{AccountRole, HourOfMetrics, Percentiles},
-};
+use crate::http::{Services, extract::Signed, fields::Faults, problem::Problem, times};
+use m4sh_domain::limits::{AGGREGATE_DAYS, AGGREGATE_ROWS, CLIENT_WORD_CHARS};
+use m4sh_domain::rate::Scope;
+use m4sh_store::{AccountRole, HourOfMetrics, Percentiles};
 
 /// See the module's words. Without `from` and `to`: the last day.
 pub async fn aggregate(

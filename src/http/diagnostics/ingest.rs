@@ -16,10 +16,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{
-    limits::{CLIENT_EVENTS_BATCH, CLIENT_EVENTS_BYTES, CLIENT_EVENTS_LINGER, CLIENT_EVENTS_WAITING},
-    store::{ClientEvent, Store},
-};
+use m4sh_domain::limits::{CLIENT_EVENTS_BATCH, CLIENT_EVENTS_BYTES, CLIENT_EVENTS_LINGER, CLIENT_EVENTS_WAITING};
+use m4sh_store::{ClientEvent, Store};
 
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(5);
@@ -144,8 +142,8 @@ impl Ingest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{ClientEventKind, Figures};
     use jiff::Timestamp;
+    use m4sh_store::{ClientEventKind, Figures};
 
     fn event(name: &str, bytes: usize) -> ClientEvent {
         ClientEvent {

@@ -16,10 +16,8 @@ use super::{
     extract::{Body, MetricsBody, TelemetryBody, client_address},
     problem::Problem,
 };
-use crate::{
-    domain::{ids::UserId, rate::Scope},
-    identity::Principal,
-};
+use crate::identity::Principal;
+use m4sh_domain::{ids::UserId, rate::Scope};
 
 pub use aggregate::aggregate;
 pub use ingest::Ingest;

@@ -3,15 +3,13 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    domain::{
-        ids::UserId,
-        json::{Bounds, Object, Value},
-    },
-    http::{fields::Faults, problem::Problem},
-    limits::{CLIENT_EVENT_DEPTH, CLIENT_EVENT_NODES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS},
-    store::{ClientEvent, ClientEventKind, Figures},
+use crate::http::{fields::Faults, problem::Problem};
+use m4sh_domain::limits::{CLIENT_EVENT_DEPTH, CLIENT_EVENT_NODES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS};
+use m4sh_domain::{
+    ids::UserId,
+    json::{Bounds, Object, Value},
 };
+use m4sh_store::{ClientEvent, ClientEventKind, Figures};
 
 const BOUNDS: Bounds = Bounds { depth: CLIENT_EVENT_DEPTH, nodes: CLIENT_EVENT_NODES };
 

@@ -3,7 +3,8 @@
 
 use actix_web::http::header::{HeaderMap, IF_MATCH};
 
-use crate::{actors::messages::Base, domain::ids::Rev};
+use crate::actors::messages::Base;
+use m4sh_domain::ids::Rev;
 
 /// The base of a save that must name one; without a header it is [`Base::Missing`], which the board refuses.
 #[must_use]

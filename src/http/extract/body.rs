@@ -10,8 +10,8 @@ use super::Signed;
 use crate::{
     http::{body, problem::Problem},
     identity::Principal,
-    limits,
 };
+use m4sh_domain::limits;
 
 /// The limit of one kind of body.
 pub trait Limit: 'static {

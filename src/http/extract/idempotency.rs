@@ -3,7 +3,8 @@
 
 use actix_web::http::header::HeaderMap;
 
-use crate::{http::problem::Problem, limits::IDEMPOTENCY_KEY_BYTES};
+use crate::http::problem::Problem;
+use m4sh_domain::limits::IDEMPOTENCY_KEY_BYTES;
 
 /// The key in `Idempotency-Key` or `X-Idempotency-Key`; `None` when both are missing or empty. Asked for by the handlers
 /// instead of extracted, because a wrong key must not be told before a missing token.

@@ -11,7 +11,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
 
 use url::Url;
 
-use crate::{http::problem::Problem, http::request_id::RequestId, identity::Asked, limits::AGENT_CHARS, store::Origin};
+use crate::{http::problem::Problem, http::request_id::RequestId, identity::Asked};
+use m4sh_domain::limits::AGENT_CHARS;
+use m4sh_store::Origin;
 
 /// The address of the client: the peer of the connection, or whom a trusted proxy speaks for.
 #[must_use]

@@ -9,11 +9,9 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev};
 use serde::Serialize;
 
-use crate::{
-    http::{fields::Faults, problem::Problem},
-    limits::{PAGE_DEFAULT, PAGE_MAX},
-    store::Page,
-};
+use crate::http::{fields::Faults, problem::Problem};
+use m4sh_domain::limits::{PAGE_DEFAULT, PAGE_MAX};
+use m4sh_store::Page;
 
 /// Which rows were asked for, and under which path the neighbours are found.
 #[derive(Clone, Debug, PartialEq, Eq)]

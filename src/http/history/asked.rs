@@ -7,11 +7,9 @@ use actix_web::HttpRequest;
 use jiff::Timestamp;
 use url::form_urlencoded;
 
-use crate::{
-    domain::ids::Rev,
-    http::{fields::Faults, problem::Problem},
-    limits,
-};
+use crate::http::{fields::Faults, problem::Problem};
+use m4sh_domain::ids::Rev;
+use m4sh_domain::limits;
 
 /// A revision, or a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,14 +11,12 @@ use super::{
     off_thread, seen,
     shown::{Names, Person},
 };
-use crate::{
-    domain::{
-        history::{Authors, Deed},
-        ids::{BoardId, Rev},
-        rate::Scope,
-    },
-    http::{Services, extract::Signed, problem::Problem, times},
-    limits::{HISTORY_ROWS, ITEM_ID_BYTES, REPLAY_BYTES},
+use crate::http::{Services, extract::Signed, problem::Problem, times};
+use m4sh_domain::limits::{HISTORY_ROWS, ITEM_ID_BYTES, REPLAY_BYTES};
+use m4sh_domain::{
+    history::{Authors, Deed},
+    ids::{BoardId, Rev},
+    rate::Scope,
 };
 
 /// Something that was done to an object.
@@ -76,7 +74,7 @@ pub async fn list(
     .await?;
     let deeds = fold.known().flat_map(|(_, _, known)| [known.made, known.changed, known.removed]);
     let names = services.names(deeds.flatten().map(|deed| deed.by)).await?;
-    let object = |(page, id, known): (&str, &str, &crate::domain::history::Known)| Object {
+    let object = |(page, id, known): (&str, &str, &m4sh_domain::history::Known)| Object {
         page_id: page.to_owned(),
         id: id.to_owned(),
         kind: known.kind.name(),

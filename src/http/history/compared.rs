@@ -11,15 +11,13 @@ use super::{
     list::request_field,
     off_thread,
 };
-use crate::{
-    domain::{
-        board::Document,
-        history::{Change, Difference, differences},
-        ids::{BoardId, Rev},
-        rate::Scope,
-    },
-    http::{Services, extract::Signed, problem::Problem},
-    limits::{COMPARED_BYTES, PAGE_MAX},
+use crate::http::{Services, extract::Signed, problem::Problem};
+use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
+use m4sh_domain::{
+    board::Document,
+    history::{Change, Difference, differences},
+    ids::{BoardId, Rev},
+    rate::Scope,
 };
 
 /// `from` and `to` are revisions or times; without `to`, the newest.
@@ -117,7 +115,7 @@ fn write(found: &Difference<'_>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::json::{Bounds, Value};
+    use m4sh_domain::json::{Bounds, Value};
 
     #[test]
     fn q4_a_page_of_differences_is_bounded_and_says_where_to_go_on() {

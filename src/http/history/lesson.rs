@@ -12,16 +12,16 @@ use super::{
     millis, seen_with,
     shown::{self, Operation},
 };
-use crate::{
-    domain::{
-        access::{BoardFor, Eyes, Role},
-        ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
-        rate::Scope,
-    },
-    http::{Services, extract::Signed, problem::Problem, times},
-    limits::{ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS},
-    store::{LessonEvents, Page, Place, SessionRow, SnapshotOrigin},
+use crate::http::{Services, extract::Signed, problem::Problem, times};
+use m4sh_domain::limits::{
+    ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS,
 };
+use m4sh_domain::{
+    access::{BoardFor, Eyes, Role},
+    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    rate::Scope,
+};
+use m4sh_store::{LessonEvents, Page, Place, SessionRow, SnapshotOrigin};
 
 type LessonId = web::Path<(ClassroomId, SessionId)>;
 
@@ -106,7 +106,7 @@ impl Services {
         // Of others' work, which may be hidden, only those are told who see all of it.
         let only = (!lesson.role.sees_all()).then_some(lesson.who);
         let mut active = self.store.activity(lesson.row.classroom, &ids, only).await?;
-        active.retain(|one| one.user != crate::domain::board::ERASED || only.is_none());
+        active.retain(|one| one.user != m4sh_domain::board::ERASED || only.is_none());
         let said = self.store.said_in_lesson(lesson.row.id, lesson.who, only).await?;
         let mut spans: std::collections::BTreeMap<UserId, (Timestamp, Timestamp, Option<Role>)> =
             active.iter().map(|one| (one.user, (one.first, one.last, one.role))).collect();
@@ -114,7 +114,7 @@ impl Services {
             let span = spans.entry(one.user).or_insert((one.first, one.last, None));
             (span.0, span.1) = (span.0.min(one.first), span.1.max(one.last));
         }
-        spans.remove(&crate::domain::board::ERASED);
+        spans.remove(&m4sh_domain::board::ERASED);
         let people = self.people_by(spans.keys().copied().collect(), numbers).await?;
         let participants: Vec<_> = spans
             .iter()
@@ -391,7 +391,7 @@ impl Services {
         let mut rows = self.store.merged_journal(&starts, REPLAY_ROWS).await?;
         let bytes: usize = rows.iter().map(|(_, entry)| entry.ops.len()).sum();
         let is_last = rows.len() < REPLAY_ROWS as usize && bytes < REPLAY_BYTES;
-        let place_of = |(board, entry): &(BoardId, crate::domain::board::Entry)| Place {
+        let place_of = |(board, entry): &(BoardId, m4sh_domain::board::Entry)| Place {
             at: entry.at,
             board: *board,
             rev: entry.rev,

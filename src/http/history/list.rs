@@ -5,15 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::{Batch, asked::Asked, seen, shown};
-use crate::{
-    domain::{
-        ids::{BoardId, Rev, UserId},
-        rate::Scope,
-    },
-    http::{Services, extract::Signed, problem::Problem},
-    limits::{ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX},
-    store::LookBack,
+use crate::http::{Services, extract::Signed, problem::Problem};
+use m4sh_domain::limits::{ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX};
+use m4sh_domain::{
+    ids::{BoardId, Rev, UserId},
+    rate::Scope,
 };
+use m4sh_store::LookBack;
 
 /// The answer looks at a bounded number of batches: a page may be short, and `next` says that there is more.
 pub async fn list(

@@ -19,17 +19,15 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::{Services, problem::Problem};
-use crate::{
-    domain::{
-        access::{Eyes, Standing},
-        board::{Document, ERASED, Entry, Op},
-        ids::{BoardId, Rev, UserId},
-    },
-    limits,
-    past::{self, Past},
-    store::BoardAccess,
-};
+use crate::past::{self, Past};
 use asked::Moment;
+use m4sh_domain::limits;
+use m4sh_domain::{
+    access::{Eyes, Standing},
+    board::{Document, ERASED, Entry, Op},
+    ids::{BoardId, Rev, UserId},
+};
+use m4sh_store::BoardAccess;
 
 /// Rebuilding is bounded for the whole process: each takes a state's memory and a journal's time.
 static REBUILDS: Semaphore = Semaphore::const_new(limits::PASTS_AT_ONCE);

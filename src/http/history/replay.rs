@@ -11,13 +11,11 @@ use super::{
     off_thread, seen,
     shown::{self, Operation},
 };
-use crate::{
-    domain::{
-        ids::{BoardId, Rev, UserId},
-        rate::Scope,
-    },
-    http::{Services, extract::Signed, problem::Problem},
-    limits::{ITEM_ID_BYTES, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS},
+use crate::http::{Services, extract::Signed, problem::Problem};
+use m4sh_domain::limits::{ITEM_ID_BYTES, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS};
+use m4sh_domain::{
+    ids::{BoardId, Rev, UserId},
+    rate::Scope,
 };
 
 /// Whose and which operations are told.
@@ -93,7 +91,7 @@ pub async fn replay(
 }
 
 /// A body with the state that it begins with, or `null`.
-pub fn with_start(head: &impl Serialize, state: Option<&crate::domain::board::Document>) -> Vec<u8> {
+pub fn with_start(head: &impl Serialize, state: Option<&m4sh_domain::board::Document>) -> Vec<u8> {
     let mut body = Vec::with_capacity(4096);
     // Writing plain fields to memory cannot fail; were it to, the answer would be visibly broken JSON.
     if serde_json::to_writer(&mut body, head).is_ok() {

@@ -6,10 +6,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::off_thread;
 use crate::{
     actors::messages::{Base, Saved, StateSave},
-    domain::{
-        ids::{BoardId, Rev, UserId},
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -17,6 +13,10 @@ use crate::{
         problem::Problem,
         solo::{detail, state},
     },
+};
+use m4sh_domain::{
+    ids::{BoardId, Rev, UserId},
+    rate::Scope,
 };
 
 /// By whoever leads the board.

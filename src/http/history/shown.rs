@@ -10,13 +10,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Batch;
-use crate::{
-    domain::{
-        board::{Action, ERASED, Kind, Op},
-        ids::{BoardId, UserId},
-        json::{Object, Value},
-    },
-    http::times,
+use crate::http::times;
+use m4sh_domain::{
+    board::{Action, ERASED, Kind, Op},
+    ids::{BoardId, UserId},
+    json::{Object, Value},
 };
 
 /// Names by id.

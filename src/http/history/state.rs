@@ -10,12 +10,10 @@ use super::{
     off_thread, seen,
     shown::Person,
 };
-use crate::{
-    domain::{
-        ids::{BoardId, Rev},
-        rate::Scope,
-    },
-    http::{Services, extract::Signed, fields::Faults, problem::Problem, solo::detail, times},
+use crate::http::{Services, extract::Signed, fields::Faults, problem::Problem, solo::detail, times};
+use m4sh_domain::{
+    ids::{BoardId, Rev},
+    rate::Scope,
 };
 
 /// What stands before the state.

@@ -9,7 +9,7 @@ use super::{
     example,
     failures::{self, Failure},
 };
-use crate::domain::rate::Scope;
+use m4sh_domain::rate::Scope;
 
 /// The scope whose rate an operation spends.
 pub const RATE: &str = "x-m4sh-rate";

@@ -7,14 +7,12 @@ use std::time::Duration;
 use actix_web::ResponseError;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    domain::{board::Refusal, ids::Rev},
-    http::{
-        fields::Faults,
-        problem::{Encoding, Problem},
-    },
-    limits,
+use crate::http::{
+    fields::Faults,
+    problem::{Encoding, Problem},
 };
+use m4sh_domain::limits;
+use m4sh_domain::{board::Refusal, ids::Rev};
 
 /// The request of all examples.
 const REQUEST_ID: &str = "0190b2c4-7d1e-4f6a-9b3c-2f5d8e7a1c40";

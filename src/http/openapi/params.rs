@@ -13,7 +13,7 @@ use utoipa::{
     },
 };
 
-use crate::limits::{IDEMPOTENCY_KEY_BYTES, PAGE_DEFAULT, PAGE_MAX};
+use m4sh_domain::limits::{IDEMPOTENCY_KEY_BYTES, PAGE_DEFAULT, PAGE_MAX};
 
 /// `?limit=&offset=` of a list.
 #[derive(IntoParams)]

@@ -121,7 +121,8 @@ fn x1_the_description_is_whole_and_always_the_same() {
 
 #[test]
 fn x4_limits_and_rates_are_those_of_the_server() {
-    use crate::{domain::rate::Scope, limits};
+    use m4sh_domain::limits;
+    use m4sh_domain::rate::Scope;
     let document = build();
     let diff = &document["paths"]["/api/v1/solo/sessions/{id}/diff/"]["patch"];
     assert_eq!(diff[dress::BODY_LIMIT], limits::DIFF_BODY);

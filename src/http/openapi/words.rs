@@ -17,8 +17,8 @@ use super::areas::{
     hooks::HookEventName,
     saves::Op,
 };
-use crate::domain::hooks::HookEvent;
-use crate::limits::{
+use m4sh_domain::hooks::HookEvent;
+use m4sh_domain::limits::{
     BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS,
     ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES,
     PERSON_NAME_CHARS, REVEALED, URL_CHARS,

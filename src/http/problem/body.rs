@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::{Encoding, Problem};
-use crate::{domain::board::Refusal, limits};
+use m4sh_domain::board::Refusal;
+use m4sh_domain::limits;
 
 impl Problem {
     /// The words for a person. Where the contract fixes a word for programs here, it is that word.

@@ -8,18 +8,18 @@ use actix_web::http::StatusCode;
 use super::Problem;
 use crate::{
     actors::messages::BoardError,
-    domain::{
-        board::{OpsError, Refusal},
-        classroom::Refused,
-        json::JsonError,
-    },
     http::fields::Faults,
     identity::{Limited, PasswordError, TokenError},
     jobs::snapshots::SnapshotError,
     past::PastError,
-    store::StoreError,
     vault::VaultError,
 };
+use m4sh_domain::{
+    board::{OpsError, Refusal},
+    classroom::Refused,
+    json::JsonError,
+};
+use m4sh_store::StoreError;
 
 /// When to come back after Postgres did not answer: a restart takes about this long.
 const STORE_AWAY: Duration = Duration::from_secs(2);

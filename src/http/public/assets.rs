@@ -9,16 +9,16 @@ use serde::Deserialize;
 
 use super::{opened, shown};
 use crate::{
-    domain::{ids::BoardId, rate::Scope},
     http::{
         Services,
         extract::{ClientOrigin, PublicBase},
         problem::Problem,
     },
-    limits::ASSET_URL_LIFE,
-    render::assets_of,
     vault::VaultError,
 };
+use m4sh_domain::limits::ASSET_URL_LIFE;
+use m4sh_domain::{ids::BoardId, rate::Scope};
+use m4sh_render::assets_of;
 
 /// States up to this size are searched in less time than a hop to another thread takes.
 const SMALL: usize = 128 * 1024;

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{Token, gone, opened, shown};
 use crate::{
     actors::messages::BoardView,
-    domain::{ids::BoardId, rate::Scope},
     http::{
         Services,
         extract::{ClientOrigin, PublicBase},
@@ -26,8 +25,9 @@ use crate::{
         times,
     },
     jobs::ExportFormat,
-    store::{LiveLink, PublicCard},
 };
+use m4sh_domain::{ids::BoardId, rate::Scope};
+use m4sh_store::{LiveLink, PublicCard};
 
 /// What is asked for.
 #[derive(Deserialize)]

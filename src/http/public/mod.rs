@@ -18,11 +18,9 @@ use super::{
     extract::{ClientOrigin, PublicBase},
     problem::Problem,
 };
-use crate::{
-    domain::rate::Scope,
-    identity::ShareToken,
-    store::{LiveLink, Visit},
-};
+use crate::identity::ShareToken;
+use m4sh_domain::rate::Scope;
+use m4sh_store::{LiveLink, Visit};
 
 type Token = web::Path<(String,)>;
 

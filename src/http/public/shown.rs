@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::{
     actors::messages::BoardView,
-    domain::ids::{BoardId, Rev},
     http::{solo::detail, times},
     identity::{Links, Pass},
-    limits::TICKET_LIFE,
-    store::{LiveLink, PublicCard},
 };
+use m4sh_domain::ids::{BoardId, Rev};
+use m4sh_domain::limits::TICKET_LIFE;
+use m4sh_store::{LiveLink, PublicCard};
 
 /// An owner without a name.
 const SOMEBODY: &str = "Somebody";

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::Id;
 use crate::{
     actors::messages::{Base, StateSave},
-    domain::{ids::Rev, json::Value, rate::Scope},
     http::{
         Services,
         audit::Trail,
@@ -17,10 +16,11 @@ use crate::{
         problem::Problem,
         solo::state,
     },
-    limits::NOTE_CHARS,
-    protocol::{payload::Payload, room::Channel},
-    store::RoomPhase,
 };
+use m4sh_domain::limits::NOTE_CHARS;
+use m4sh_domain::{ids::Rev, json::Value, rate::Scope};
+use m4sh_protocol::{payload::Payload, room::Channel};
+use m4sh_store::RoomPhase;
 
 /// `POST …/start/`.
 pub async fn start(call: Call, path: Id) -> Result<HttpResponse, Problem> {

@@ -26,15 +26,13 @@ use super::{
     solo::state,
     times,
 };
-use crate::{
-    domain::{
-        ids::{BoardId, ClassroomId, SessionId, UserId},
-        json,
-        rate::Scope,
-    },
-    limits::{EVENT_DATA_BYTES, PAGE_MAX},
-    store::{AccountRole, Category, NewClassroom, NewSession, Page, RoomCard, RoomKind, RoomPhase, RoomPlan},
+use m4sh_domain::limits::{EVENT_DATA_BYTES, PAGE_MAX};
+use m4sh_domain::{
+    ids::{BoardId, ClassroomId, SessionId, UserId},
+    json,
+    rate::Scope,
 };
+use m4sh_store::{AccountRole, Category, NewClassroom, NewSession, Page, RoomCard, RoomKind, RoomPhase, RoomPlan};
 
 type Id = web::Path<(SessionId,)>;
 
@@ -110,7 +108,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
     if settings.as_object().is_none() || settings_text.len() > EVENT_DATA_BYTES || settings_text.contains("\\u0000") {
         fields.fault("settings", "A small object is required.");
     }
-    let name = fields.name("name", crate::limits::NAME_CHARS).unwrap_or_else(|| UNNAMED.to_owned());
+    let name = fields.name("name", m4sh_domain::limits::NAME_CHARS).unwrap_or_else(|| UNNAMED.to_owned());
     let classroom = fields.nullable_text("classroom_id", 64).flatten().and_then(|text| {
         let id: Option<ClassroomId> = text.parse().ok();
         if id.is_none() {

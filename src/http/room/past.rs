@@ -10,11 +10,6 @@ use serde_json::{Value, json};
 
 use super::{Id, spliced};
 use crate::{
-    domain::{
-        access::Eyes,
-        ids::{Rev, SessionId},
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -27,10 +22,15 @@ use crate::{
         times,
     },
     jobs::ExportFormat,
-    limits::{COMPARED_BYTES, PAGE_MAX},
     past::Past,
-    store::{LessonEvents, Page, RoomCard},
 };
+use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
+use m4sh_domain::{
+    access::Eyes,
+    ids::{Rev, SessionId},
+    rate::Scope,
+};
+use m4sh_store::{LessonEvents, Page, RoomCard};
 
 type VersionId = web::Path<(SessionId, u64)>;
 

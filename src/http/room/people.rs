@@ -5,13 +5,11 @@ use actix_web::HttpResponse;
 use serde_json::json;
 
 use super::{Id, shapes};
-use crate::{
-    domain::{
-        access::Change,
-        json::{Object, Value},
-    },
-    http::{classrooms::call::Call, problem::Problem},
-    limits::{CLIENT_WORD_CHARS, EVENT_DATA_BYTES},
+use crate::http::{classrooms::call::Call, problem::Problem};
+use m4sh_domain::limits::{CLIENT_WORD_CHARS, EVENT_DATA_BYTES};
+use m4sh_domain::{
+    access::Change,
+    json::{Object, Value},
 };
 
 /// What stands before the name of an event that a client made up.

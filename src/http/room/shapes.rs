@@ -3,14 +3,12 @@
 
 use serde_json::{Value, json};
 
-pub use crate::protocol::room::role;
+pub use m4sh_protocol::room::role;
 
-use crate::{
-    domain::access::{Can, Role},
-    http::{history::lesson::People, times},
-    protocol::room::PERMISSIONS,
-    store::{MemberRow, RoomCard},
-};
+use crate::http::{history::lesson::People, times};
+use m4sh_domain::access::{Can, Role};
+use m4sh_protocol::room::PERMISSIONS;
+use m4sh_store::{MemberRow, RoomCard};
 
 /// A lesson.
 pub fn session(card: &RoomCard, people: &People, participants: Vec<Value>) -> Value {

@@ -7,11 +7,6 @@ use jiff::Timestamp;
 
 use super::Id;
 use crate::{
-    domain::{
-        ids::{BoardId, UserId},
-        json::{Bounds, JsonError, Object, Value},
-        rate::Scope,
-    },
     http::{
         Services,
         auth::cookie,
@@ -19,9 +14,14 @@ use crate::{
         problem::Problem,
     },
     identity::RefreshToken,
-    limits::CLIENT_WORD_CHARS,
-    store::{ClientEvent, ClientEventKind, Figures},
 };
+use m4sh_domain::limits::CLIENT_WORD_CHARS;
+use m4sh_domain::{
+    ids::{BoardId, UserId},
+    json::{Bounds, JsonError, Object, Value},
+    rate::Scope,
+};
+use m4sh_store::{ClientEvent, ClientEventKind, Figures};
 
 /// What is kept of a beacon's body.
 const KEPT: [&str; 2] = ["heartbeat", "client_ts"];

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use crate::{
     actors::messages::{BoardView, Change, Saved},
-    domain::ids::{BoardId, Rev, UserId},
     http::times,
-    store::BoardCard,
 };
+use m4sh_domain::ids::{BoardId, Rev, UserId};
+use m4sh_store::BoardCard;
 
 /// A board in a list.
 #[derive(Serialize)]
@@ -155,8 +155,8 @@ fn spliced(mut answer: HttpResponseBuilder, head: &Head<'_>, state: &[u8]) -> Ht
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{board::Digest, ids::Epoch};
     use actix_web::body::to_bytes;
+    use m4sh_domain::{board::Digest, ids::Epoch};
     use uuid::Uuid;
 
     fn card() -> BoardCard {

@@ -8,11 +8,6 @@ use sha2::{Digest, Sha256};
 use super::{Id, detail};
 use crate::{
     actors::messages::DiffSave,
-    domain::{
-        board::{Op, OpsError},
-        json::{Bounds, Value},
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -21,6 +16,11 @@ use crate::{
         problem::Problem,
         times,
     },
+};
+use m4sh_domain::{
+    board::{Op, OpsError},
+    json::{Bounds, Value},
+    rate::Scope,
 };
 
 /// 415/413 and 401 are behind us: they are in the arguments.
@@ -80,7 +80,7 @@ fn key_of_op_ids(ops: &Value) -> Option<Box<str>> {
         hash.update((id.len() as u64).to_le_bytes());
         hash.update(id.as_bytes());
     }
-    Some(format!("op_ids {}", crate::domain::board::Digest(hash.finalize().into())).into())
+    Some(format!("op_ids {}", m4sh_domain::board::Digest(hash.finalize().into())).into())
 }
 
 #[cfg(test)]
@@ -135,7 +135,10 @@ mod tests {
     fn r4_operations_that_all_have_ids_name_their_batch() {
         let key = |ops: &str| key_of_op_ids(&Value::parse(ops.as_bytes(), Bounds::default()).unwrap());
         let one = key(r#"[{"op_id":"a"},{"op_id":"b"}]"#);
-        assert!(one.as_ref().is_some_and(|key| key.contains(' ') && key.len() <= crate::limits::IDEMPOTENCY_KEY_BYTES));
+        assert!(
+            one.as_ref()
+                .is_some_and(|key| key.contains(' ') && key.len() <= m4sh_domain::limits::IDEMPOTENCY_KEY_BYTES)
+        );
         assert_eq!(one, key(r#"[{"op_id":"a","x":1},{"op_id":"b"}]"#));
         assert_ne!(one, key(r#"[{"op_id":"b"},{"op_id":"a"}]"#));
         assert_ne!(one, key(r#"[{"op_id":"ab"},{"op_id":""}]"#));

@@ -24,16 +24,14 @@ use super::{
     fields::{Fields, whole},
     problem::Problem,
 };
-use crate::{
-    actors::messages::{Base, BoardView, StateSave},
-    domain::{
-        ids::{BoardId, Rev, UserId},
-        json::Value,
-        rate::Scope,
-    },
-    limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS},
-    store::{BoardCard, BoardPatch, Copied, NewBoard},
+use crate::actors::messages::{Base, BoardView, StateSave};
+use m4sh_domain::limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS};
+use m4sh_domain::{
+    ids::{BoardId, Rev, UserId},
+    json::Value,
+    rate::Scope,
 };
+use m4sh_store::{BoardCard, BoardPatch, Copied, NewBoard};
 
 type Id = web::Path<(BoardId,)>;
 
@@ -66,7 +64,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, body.who.user)?;
     let wanted = Wanted::read(without_falsy_state(state::parse(body.bytes).await?))?;
-    let fresh = state::fresh(wanted.state.unwrap_or(Value::Object(crate::domain::json::Object::default()))).await?;
+    let fresh = state::fresh(wanted.state.unwrap_or(Value::Object(m4sh_domain::json::Object::default()))).await?;
     let name = wanted.card.name.unwrap_or_else(|| UNTITLED.to_owned());
     let page_count = wanted.card.page_count.unwrap_or(fresh.page_count);
     let thumbnail_url = wanted.card.thumbnail_url.flatten();
@@ -313,7 +311,7 @@ mod tests {
     #[test]
     fn h5_a_session_body_is_checked_field_by_field() {
         let read =
-            |body: &str| Wanted::read(Value::parse(body.as_bytes(), crate::domain::json::Bounds::default()).unwrap());
+            |body: &str| Wanted::read(Value::parse(body.as_bytes(), m4sh_domain::json::Bounds::default()).unwrap());
         let fine =
             read(r#"{"name":" Лінії ","state":{"pages":[]},"page_count":2,"thumbnail_url":null,"zoom":1}"#).unwrap();
         assert_eq!(fine.card.name.as_deref(), Some("Лінії"));

@@ -9,11 +9,6 @@ use uuid::Uuid;
 
 use super::Id;
 use crate::{
-    domain::{
-        ids::{BoardId, LinkId},
-        json::Value,
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -23,9 +18,14 @@ use crate::{
         times,
     },
     identity::{Links, ShareToken},
-    limits::{LINK_DAYS, LINK_DAYS_DEFAULT, LINK_VIEWS},
-    store::{LinkRow, NewLink},
 };
+use m4sh_domain::limits::{LINK_DAYS, LINK_DAYS_DEFAULT, LINK_VIEWS};
+use m4sh_domain::{
+    ids::{BoardId, LinkId},
+    json::Value,
+    rate::Scope,
+};
+use m4sh_store::{LinkRow, NewLink};
 
 /// A link as its owner sees it. `token` and `url` are absent when the server's secret is another than the one that made
 /// the link: it still opens the board, but can be shown no more.

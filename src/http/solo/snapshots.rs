@@ -9,11 +9,6 @@ use sha2::{Digest as _, Sha256};
 use super::{Id, detail};
 use crate::{
     actors::messages::StateSave,
-    domain::{
-        access::Role,
-        ids::{BoardId, Rev, UserId},
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -24,10 +19,16 @@ use crate::{
         times,
     },
     jobs::snapshots::Picture,
-    limits, past,
-    store::{BoardAccess, DeletedSnapshot, SnapshotOrigin, SnapshotRow},
+    past,
     vault::VaultError,
 };
+use m4sh_domain::limits;
+use m4sh_domain::{
+    access::Role,
+    ids::{BoardId, Rev, UserId},
+    rate::Scope,
+};
+use m4sh_store::{BoardAccess, DeletedSnapshot, SnapshotOrigin, SnapshotRow};
 
 type OfBoard = web::Path<(BoardId, u64)>;
 

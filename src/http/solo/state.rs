@@ -4,13 +4,11 @@
 use actix_web::web;
 use bytes::Bytes;
 
-use crate::{
-    domain::{
-        board::{Board, Document, Refusal},
-        ids::Rev,
-        json::{Bounds, JsonError, Value},
-    },
-    http::problem::Problem,
+use crate::http::problem::Problem;
+use m4sh_domain::{
+    board::{Board, Document, Refusal},
+    ids::Rev,
+    json::{Bounds, JsonError, Value},
 };
 
 /// Texts up to this size take about a millisecond to parse; a hop to another thread costs others less above it.
@@ -32,7 +30,7 @@ pub struct Fresh {
 /// 400 with the parser's words.
 pub async fn parse(text: Bytes) -> Result<Value, Problem> {
     if text.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Object(crate::domain::json::Object::default()));
+        return Ok(Value::Object(m4sh_domain::json::Object::default()));
     }
     parse_strictly(text).await?.map_err(Problem::from)
 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use super::{Id, detail, state};
 use crate::{
     actors::messages::StateSave,
-    domain::{json::Value, rate::Scope},
     http::{
         Services,
         audit::Trail,
@@ -16,6 +15,7 @@ use crate::{
         problem::Problem,
     },
 };
+use m4sh_domain::{json::Value, rate::Scope};
 
 /// 415/413 and 401 are behind us: they are in the arguments.
 pub async fn save(

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::Id;
 use crate::{
-    domain::rate::Scope,
     http::{
         Services,
         audit::Trail,
@@ -17,10 +16,11 @@ use crate::{
         problem::Problem,
     },
     jobs::{JobStatus, NewJob, Work, thumbnail::Thumbnail as Drawing},
-    limits,
-    store::{BoardCard, Thumbnail},
     vault::VaultError,
 };
+use m4sh_domain::limits;
+use m4sh_domain::rate::Scope;
+use m4sh_store::{BoardCard, Thumbnail};
 
 /// `POST /solo/sessions/{id}/thumbnail/`: the board's picture as it is now, drawn if there is none of this revision.
 pub async fn refresh(

@@ -9,11 +9,6 @@ use serde_json::{Map, Value, json};
 use super::{Id, detail};
 use crate::{
     actors::messages::{ClearSave, Saved, TurnSave, UnclearSave},
-    domain::{
-        board::{Course, Refusal, Way, cleared_items},
-        ids::{BoardId, Rev, UserId},
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -22,9 +17,14 @@ use crate::{
         problem::Problem,
         times,
     },
-    limits,
-    store::ClearRow,
 };
+use m4sh_domain::limits;
+use m4sh_domain::{
+    board::{Course, Refusal, Way, cleared_items},
+    ids::{BoardId, Rev, UserId},
+    rate::Scope,
+};
+use m4sh_store::ClearRow;
 
 type OfBoard = web::Path<(BoardId, u64)>;
 

@@ -5,10 +5,8 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 
-use crate::{
-    domain::ids::{BoardId, UserId},
-    limits::{BEACON_MEMORIES, BEACON_MEMORY},
-};
+use m4sh_domain::ids::{BoardId, UserId};
+use m4sh_domain::limits::{BEACON_MEMORIES, BEACON_MEMORY};
 
 /// The memory. One for the process.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use crate::limits;
+use m4sh_domain::limits;
 
 const NOT_PUBLIC: &str = "The address is not a public one.";
 

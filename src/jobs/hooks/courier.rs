@@ -13,10 +13,8 @@ use super::{
     address::{self, Public},
     signature,
 };
-use crate::{
-    domain::{ids::ClassroomId, times},
-    limits,
-};
+use m4sh_domain::limits;
+use m4sh_domain::{ids::ClassroomId, times};
 
 /// Sends.
 pub struct Courier {

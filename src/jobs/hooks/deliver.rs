@@ -12,10 +12,8 @@ use super::{
     Dispatcher,
     courier::{Letter, Outcome},
 };
-use crate::{
-    domain::hooks::{backoff, delivery},
-    store::{Missed, NumberedEvent, StoreError, TakenHook},
-};
+use m4sh_domain::hooks::{backoff, delivery};
+use m4sh_store::{Missed, NumberedEvent, StoreError, TakenHook};
 
 /// The status of a receiver that is gone for good.
 const GONE: u16 = 410;

@@ -19,7 +19,8 @@ use uuid::Uuid;
 pub use courier::{Courier, Letter, Outcome};
 pub use signature::header as signature;
 
-use crate::{limits, store::Store};
+use m4sh_domain::limits;
+use m4sh_store::Store;
 
 /// Everything that sends.
 pub struct Dispatcher {

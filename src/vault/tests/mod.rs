@@ -14,10 +14,10 @@ use super::{Deposit, Deposited, Vault};
 use crate::{
     blobs::{Blobs, Content},
     config::Storage,
-    domain::ids::{BoardId, UserId},
-    store::{LedgerKind, NewAsset, Store, testing::TestDatabase},
 };
 use faults::{Door, Fault};
+use m4sh_domain::ids::{BoardId, UserId};
+use m4sh_store::{LedgerKind, NewAsset, Store, testing::TestDatabase};
 
 /// A vault of its own, with one way in for faults.
 struct House {

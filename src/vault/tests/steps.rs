@@ -3,11 +3,9 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::{
-    limits,
-    store::{Copied, StoreError, Usage},
-    vault::VaultError,
-};
+use crate::vault::VaultError;
+use m4sh_domain::limits;
+use m4sh_store::{Copied, StoreError, Usage};
 
 async fn usage(house: &House, owner: Owner) -> Usage {
     house.store.usage(owner.account).await.unwrap().unwrap()

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use super::{Room, error, say, text};
 use crate::actors::messages::BoardView;
-use crate::domain::ids::UserId;
-use crate::domain::json::{Object, Value};
-use crate::domain::rate::Scope;
-use crate::limits::ROOM_EVENTS;
-use crate::protocol::payload::Payload;
-use crate::protocol::room::{event, object, work};
 use crate::ws::seated::{Ended, Seated};
+use m4sh_domain::ids::UserId;
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits::ROOM_EVENTS;
+use m4sh_domain::rate::Scope;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::room::{event, object, work};
 
 /// What a board socket stands at.
 #[derive(Default)]

@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use crate::actors::outbox::Outbox;
 use crate::actors::rooms::Line;
-use crate::domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
-use crate::domain::json::{Bounds, Object, Value};
-use crate::protocol::close::Close;
-use crate::protocol::payload::Payload;
-use crate::protocol::room::{Channel, object};
-use crate::store::StoreError;
 use crate::ws::Sockets;
 use crate::ws::seated::{Ended, Seated};
+use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
+use m4sh_domain::json::{Bounds, Object, Value};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::room::{Channel, object};
+use m4sh_store::StoreError;
 
 /// One such socket.
 pub(super) struct Room {

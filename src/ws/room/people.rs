@@ -2,11 +2,11 @@
 //! it is told them.
 
 use super::{Room, text};
-use crate::domain::access::Role;
-use crate::domain::ids::UserId;
-use crate::domain::json::{Object, Value};
-use crate::protocol::payload::Payload;
-use crate::protocol::room::{self, PERMISSIONS, object};
+use m4sh_domain::access::Role;
+use m4sh_domain::ids::UserId;
+use m4sh_domain::json::{Object, Value};
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::room::{self, PERMISSIONS, object};
 
 impl Room {
     /// What a frame of the class is to the client; `None` for what it has no word for.

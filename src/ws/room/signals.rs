@@ -2,12 +2,12 @@
 //! `Room`. Never reads or keeps what is in them.
 
 use super::{Room, error, say, text};
-use crate::domain::ids::UserId;
-use crate::domain::json::{Object, Value};
-use crate::domain::rate::Scope;
-use crate::limits::ROOM_SIGNAL_BYTES;
-use crate::protocol::room::Channel;
 use crate::ws::seated::Seated;
+use m4sh_domain::ids::UserId;
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits::ROOM_SIGNAL_BYTES;
+use m4sh_domain::rate::Scope;
+use m4sh_protocol::room::Channel;
 
 /// Where a client may have put the number or the id of whom a signal is for.
 const TO: [&str; 4] = ["to", "target", "target_id", "target_user_id"];

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 
 use super::super::ClassroomActor;
 use super::object;
-use crate::domain::access::Role;
-use crate::domain::ids::{BoardId, ConnId, UserId};
-use crate::domain::json::Value;
-use crate::protocol::client::Status;
+use m4sh_domain::access::Role;
+use m4sh_domain::ids::{BoardId, ConnId, UserId};
+use m4sh_domain::json::Value;
+use m4sh_protocol::client::Status;
 
 /// One pupil, as a tutor sees how they are.
 #[derive(Clone, PartialEq, Eq, Debug)]

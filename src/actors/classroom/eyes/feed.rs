@@ -9,14 +9,14 @@ use super::super::ClassroomActor;
 use super::object;
 use crate::actors::clock;
 use crate::actors::messages::{News, Peek, Peeked, Pulse};
-use crate::domain::board::{Document, Op};
-use crate::domain::ids::{BoardId, Epoch, Rev, UserId};
-use crate::domain::json::{Bounds, Value};
-use crate::domain::rate::{Bucket, Scope, Verdict};
-use crate::domain::thumb::{Delta, Mark, Sheet};
-use crate::limits;
 use crate::past;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::board::{Document, Op};
+use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
+use m4sh_domain::json::{Bounds, Value};
+use m4sh_domain::limits;
+use m4sh_domain::rate::{Bucket, Scope, Verdict};
+use m4sh_domain::thumb::{Delta, Mark, Sheet};
+use m4sh_protocol::server::ServerFrame;
 
 /// Marks in one row: some 4 KiB, so that no board holds the lane of a watcher for long.
 const ROW_MARKS: usize = 48;

@@ -15,13 +15,13 @@ pub use overview::{AskOverview, Overview, OverviewBoard, OverviewPerson};
 use self::attention::Row;
 use self::feed::{Watched, Watcher};
 use super::{ClassroomActor, Noticed};
-use crate::domain::access::BoardFor;
-use crate::domain::ids::{BoardId, ConnId, UserId};
-use crate::domain::json::{Object, Value};
-use crate::limits;
-use crate::protocol::class::EyesFrame;
-use crate::protocol::client::Status;
-use crate::protocol::server::ServerFrame;
+use m4sh_domain::access::BoardFor;
+use m4sh_domain::ids::{BoardId, ConnId, UserId};
+use m4sh_domain::json::{Object, Value};
+use m4sh_domain::limits;
+use m4sh_protocol::class::EyesFrame;
+use m4sh_protocol::client::Status;
+use m4sh_protocol::server::ServerFrame;
 
 /// What the eyes know of the lesson.
 pub(super) struct Eyes {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::ClassroomActor;
 use crate::actors::messages::Peek;
-use crate::domain::ids::{BoardId, Rev, UserId};
+use m4sh_domain::ids::{BoardId, Rev, UserId};
 
 /// Ask how the lesson stands.
 #[derive(Message)]

@@ -4,7 +4,8 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::super::words::{Email, LoginName, Password, PersonName, RefreshToken};
-use crate::{domain::rate::Scope, limits::SMALL_BODY};
+use m4sh_domain::limits::SMALL_BODY;
+use m4sh_domain::rate::Scope;
 
 const ACCOUNTS: &str = "Accounts";
 

@@ -8,7 +8,7 @@ use super::{
     super::{params::Paging, words::Moment},
     Page,
 };
-use crate::domain::rate::Scope;
+use m4sh_domain::rate::Scope;
 
 const ACTIVITY: &str = "Activity";
 

@@ -10,7 +10,8 @@ use super::{
     },
     Page,
 };
-use crate::{domain::rate::Scope, limits::ASSET_BYTES};
+use m4sh_domain::limits::ASSET_BYTES;
+use m4sh_domain::rate::Scope;
 
 const ASSETS: &str = "Assets";
 

@@ -10,7 +10,8 @@ use super::{
     },
     Page,
 };
-use crate::{domain::rate::Scope, limits::SMALL_BODY};
+use m4sh_domain::limits::SMALL_BODY;
+use m4sh_domain::rate::Scope;
 
 const CLASSROOMS: &str = "Classrooms";
 

@@ -3,10 +3,8 @@
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::super::words::{Measurements, Moment, TelemetryEvents, Word};
-use crate::{
-    domain::rate::Scope,
-    limits::{METRICS_BODY, TELEMETRY_BODY},
-};
+use m4sh_domain::limits::{METRICS_BODY, TELEMETRY_BODY};
+use m4sh_domain::rate::Scope;
 
 const DIAGNOSTICS: &str = "Diagnostics";
 

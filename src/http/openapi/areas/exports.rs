@@ -8,7 +8,8 @@ use super::super::{
     words::Moment,
 };
 use super::Page;
-use crate::{domain::rate::Scope, limits::SMALL_BODY};
+use m4sh_domain::limits::SMALL_BODY;
+use m4sh_domain::rate::Scope;
 
 const EXPORTS: &str = "Exports";
 

@@ -13,7 +13,7 @@ use super::{
     },
     snapshots::Restored,
 };
-use crate::domain::rate::Scope;
+use m4sh_domain::rate::Scope;
 
 const HISTORY: &str = "History";
 

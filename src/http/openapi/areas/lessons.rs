@@ -11,7 +11,8 @@ use super::{
     Page,
     classrooms::Named,
 };
-use crate::{domain::rate::Scope, limits::SMALL_BODY};
+use m4sh_domain::limits::SMALL_BODY;
+use m4sh_domain::rate::Scope;
 
 const LESSONS: &str = "Lessons";
 

@@ -8,7 +8,8 @@ use super::{
     Page,
     classrooms::{MemberRole, Role},
 };
-use crate::{domain::rate::Scope, limits::SMALL_BODY};
+use m4sh_domain::limits::SMALL_BODY;
+use m4sh_domain::rate::Scope;
 
 const RIGHTS: &str = "Rights";
 

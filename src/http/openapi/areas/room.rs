@@ -10,10 +10,8 @@ use super::{
         RoomStream, RoomSummary, RoomTimeline, RoomToken,
     },
 };
-use crate::{
-    domain::rate::Scope,
-    limits::{SESSION_BODY, SMALL_BODY},
-};
+use m4sh_domain::limits::{SESSION_BODY, SMALL_BODY};
+use m4sh_domain::rate::Scope;
 
 const ROOM: &str = "Room";
 

@@ -6,10 +6,8 @@ use super::super::{
     params::{Base, IdempotencyKey, Key},
     words::{Batch, ItemId, Members, Moment, NonEmptyState},
 };
-use crate::{
-    domain::rate::Scope,
-    limits::{BEACON_BODY, DIFF_BODY, STREAM_BODY},
-};
+use m4sh_domain::limits::{BEACON_BODY, DIFF_BODY, STREAM_BODY};
+use m4sh_domain::rate::Scope;
 
 const SAVES: &str = "Saving";
 

@@ -4,7 +4,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::super::words::{Addresses, IsFalse, IsTrue, LinkDays, LinkViews, Moment, State};
-use crate::{domain::rate::Scope, limits::SMALL_BODY};
+use m4sh_domain::limits::SMALL_BODY;
+use m4sh_domain::rate::Scope;
 
 const SHARING: &str = "Sharing";
 

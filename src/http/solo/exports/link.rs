@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{Asked, shown, wanted::Wanted};
 use crate::{
-    domain::ids::BoardId,
     http::{Services, extract::PublicBase, problem::Problem},
     jobs::{ExportFormat, ExportParams},
-    limits,
-    store::JobStatus,
 };
+use m4sh_domain::ids::BoardId;
+use m4sh_domain::limits;
+use m4sh_store::JobStatus;
 
 /// When to come back for a file that is still being made.
 const COME_BACK: Duration = Duration::from_secs(3);

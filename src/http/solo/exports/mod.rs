@@ -12,11 +12,6 @@ use uuid::Uuid;
 
 use super::Id;
 use crate::{
-    domain::{
-        board::Refusal,
-        ids::{BoardId, Rev, UserId},
-        rate::Scope,
-    },
     http::{
         Services,
         audit::Trail,
@@ -24,9 +19,15 @@ use crate::{
         problem::Problem,
     },
     jobs::{Enqueued, ExportParams, NewJob, Work, export::Export},
-    limits, past,
-    store::{ExportRow, JobStatus},
+    past,
 };
+use m4sh_domain::limits;
+use m4sh_domain::{
+    board::Refusal,
+    ids::{BoardId, Rev, UserId},
+    rate::Scope,
+};
+use m4sh_store::{ExportRow, JobStatus};
 
 pub use link::{Download, for_link, of_board};
 use wanted::Wanted;

@@ -6,12 +6,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    domain::{ids::BoardId, times},
     http::{Services, extract::PublicBase, problem::Problem},
-    limits,
-    store::{ExportRow, JobStatus},
     vault::VaultError,
 };
+use m4sh_domain::limits;
+use m4sh_domain::{ids::BoardId, times};
+use m4sh_store::{ExportRow, JobStatus};
 
 /// The body of an export.
 #[derive(Serialize)]

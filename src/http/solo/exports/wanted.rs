@@ -3,13 +3,13 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::json::Value,
     http::{
         fields::{self, Faults, Fields},
         problem::Problem,
     },
     jobs::ExportFormat,
 };
+use m4sh_domain::json::Value;
 
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,0 +1,355 @@
+//! What may be changed about others' rights, by whom, and which rules that comes to. Called by the classroom actor and by
+//! `http`, so that both judge alike. Never writes anything: edits come out, and somebody else keeps them.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Can, Flag, Rights, Role, Rule, What};
+use crate::ids::UserId;
+
+/// Whom a change is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// Everybody who neither leads nor assists, also who comes later.
+    Everybody,
+    /// One member.
+    One(UserId),
+}
+
+impl Whom {
+    /// The member, when it is one.
+    #[must_use]
+    pub const fn one(self) -> Option<UserId> {
+        match self {
+            Self::Everybody => None,
+            Self::One(user) => Some(user),
+        }
+    }
+}
+
+/// A change that somebody asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Takes the pen or gives it back.
+    Lock {
+        /// Whose.
+        whom: Whom,
+        /// Taken or given back.
+        locked: bool,
+        /// In this lesson, or in every lesson of the class.
+        session: bool,
+        /// For so many seconds; afterwards holds what held before.
+        seconds: Option<u32>,
+    },
+    /// Gives or takes single flags.
+    Flags {
+        /// Whose.
+        whom: Whom,
+        /// Each flag once; `None` takes its rules away, so that the role's word holds again.
+        flags: Vec<(Flag, Option<bool>)>,
+        /// In this lesson, or in every lesson of the class.
+        session: bool,
+        /// For so many seconds.
+        seconds: Option<u32>,
+    },
+    /// Makes a member something else, in the whole class.
+    Role {
+        /// Whom.
+        user: UserId,
+        /// What they become.
+        role: Role,
+    },
+    /// Sends somebody out of a lesson, or lets them in again.
+    Kick {
+        /// Whom.
+        user: UserId,
+        /// Out or in again.
+        on: bool,
+    },
+}
+
+/// Why a change is not made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Denied {
+    /// Whoever asks does not have this flag.
+    Needs(Flag),
+    /// About those who lead nobody decides by rules, and about those who assist only those who lead.
+    Above,
+    /// Nobody changes their own rights: they could not take it back.
+    Yourself,
+    /// Nobody of that id is in the class.
+    NotAMember,
+    /// No rule gives this flag to somebody of that role.
+    Ceiling(Flag),
+    /// The tutor who made the class stays its tutor.
+    OwnerStays,
+}
+
+impl Denied {
+    /// Its code on the wire.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotAMember => "unknown_user",
+            Self::Ceiling(_) => "not_grantable",
+            Self::Needs(_) | Self::Above | Self::Yourself | Self::OwnerStays => "forbidden",
+        }
+    }
+
+    /// The same in words.
+    #[must_use]
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::Needs(Flag::Lock) => "This needs can_lock.",
+            Self::Needs(Flag::Kick) => "This needs can_kick.",
+            Self::Needs(_) => "This needs can_manage.",
+            Self::Above => "Rules do not reach those who lead, and those who assist only from those who lead.",
+            Self::Yourself => "Nobody changes their own rights.",
+            Self::NotAMember => "Nobody of that id is in this class.",
+            Self::Ceiling(_) => "No rule can give this to somebody of that role.",
+            Self::OwnerStays => "The tutor who made this classroom stays its tutor.",
+        }
+    }
+}
+
+/// One step at the kept rules.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RuleEdit {
+    /// This rule holds from now on, in place of one about the same with or without an end.
+    Set(Rule),
+    /// Rules about this hold no longer, with or without an end.
+    Clear {
+        /// The lesson's own, or its class's.
+        session: bool,
+        /// Whose; `None` is the rule for everybody, and not everybody's own.
+        who: Option<UserId>,
+        /// What about.
+        what: What,
+    },
+    /// Rules about this hold no longer, whoever they are about.
+    ClearAll {
+        /// The lesson's own, or its class's.
+        session: bool,
+        /// What about.
+        what: What,
+    },
+}
+
+impl Change {
+    /// The flag that it needs.
+    #[must_use]
+    pub const fn needs(&self) -> Flag {
+        match self {
+            Self::Lock { .. } => Flag::Lock,
+            Self::Kick { .. } => Flag::Kick,
+            Self::Flags { .. } | Self::Role { .. } => Flag::Manage,
+        }
+    }
+
+    /// What those whom it concerns are told.
+    #[must_use]
+    pub const fn why(&self) -> &'static str {
+        match self {
+            Self::Lock { .. } => "lock",
+            Self::Flags { .. } => "rights",
+            Self::Role { .. } => "role",
+            Self::Kick { .. } => "kick",
+        }
+    }
+
+    /// Whether every lesson of the class has to hear of it.
+    #[must_use]
+    pub const fn is_class_wide(&self) -> bool {
+        matches!(self, Self::Role { .. } | Self::Flags { session: false, .. } | Self::Lock { session: false, .. })
+    }
+
+    /// Whether `by` may make it.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn judge(&self, by: UserId, rights: &Rights, now: Timestamp) -> Result<(), Denied> {
+        let needed = self.needs();
+        let standing = rights.standing(by, now).filter(|standing| standing.can.has(needed));
+        let standing = standing.ok_or(Denied::Needs(needed))?;
+        let whom = match self {
+            Self::Lock { whom, .. } | Self::Flags { whom, .. } => whom.one(),
+            Self::Role { user, .. } | Self::Kick { user, .. } => Some(*user),
+        };
+        let role = match whom {
+            None => Role::Student,
+            Some(user) if user == by => return Err(Denied::Yourself),
+            Some(user) => *rights.members.get(&user).ok_or(Denied::NotAMember)?,
+        };
+        let reaches = match self {
+            // A tutor may be made something else; the store knows which of them made the class.
+            Self::Role { .. } => true,
+            _ => !role.leads() && (!role.sees_all() || standing.role.leads()),
+        };
+        if !reaches {
+            return Err(Denied::Above);
+        }
+        let Self::Flags { flags, .. } = self else { return Ok(()) };
+        let beyond = flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Can::ceiling(role).has(*flag));
+        beyond.map_or(Ok(()), |(flag, _)| Err(Denied::Ceiling(*flag)))
+    }
+
+    /// The steps that it comes to at `now`; none for a change of role, which is no rule.
+    #[must_use]
+    pub fn edits(&self, now: Timestamp) -> Vec<RuleEdit> {
+        match self {
+            Self::Lock { whom, locked, session, seconds } => lock(*whom, *locked, *session, ends(*seconds, now)),
+            Self::Flags { whom, flags, session, seconds } => {
+                let (who, until, session) = (whom.one(), ends(*seconds, now), *session);
+                let edit = |(flag, allowed): &(Flag, Option<bool>)| {
+                    let what = What::Flag(*flag);
+                    let clear = RuleEdit::Clear { session, who, what };
+                    let set = allowed.map(|allowed| RuleEdit::Set(Rule { session, who, what, allowed, until }));
+                    // A word without an end is the last one: what was said for a while does not outlive it.
+                    (set.is_none() || until.is_none()).then_some(clear).into_iter().chain(set)
+                };
+                flags.iter().flat_map(edit).collect()
+            }
+            Self::Role { .. } => Vec::new(),
+            Self::Kick { user, on } => {
+                let (session, who, what) = (true, Some(*user), What::Enter);
+                let out = RuleEdit::Set(Rule { session, who, what, allowed: false, until: None });
+                let clear = RuleEdit::Clear { session, who, what };
+                if *on { vec![clear, out] } else { vec![clear] }
+            }
+        }
+    }
+}
+
+fn ends(seconds: Option<u32>, now: Timestamp) -> Option<Timestamp> {
+    let ends = |seconds: u32| now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX);
+    seconds.map(ends)
+}
+
+/// What is said to everybody without an end is the last word about each single pen; with an end it stands beside what
+/// was said, which holds again afterwards.
+fn lock(whom: Whom, locked: bool, session: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
+    let (who, what) = (whom.one(), What::Pen);
+    let set = RuleEdit::Set(Rule { session, who, what, allowed: !locked, until });
+    match (whom, until) {
+        (_, Some(_)) => vec![set],
+        (Whom::Everybody, None) => vec![RuleEdit::ClearAll { session, what }, set],
+        (Whom::One(_), None) => vec![RuleEdit::Clear { session, who, what }, set],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::access::BoardFor;
+
+    const TUTOR: UserId = UserId(uuid::Uuid::from_u128(1));
+    const HELPER: UserId = UserId(uuid::Uuid::from_u128(2));
+    const PUPIL: UserId = UserId(uuid::Uuid::from_u128(3));
+    const OTHER: UserId = UserId(uuid::Uuid::from_u128(4));
+    const STRANGER: UserId = UserId(uuid::Uuid::from_u128(5));
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_000).unwrap()
+    }
+
+    fn class() -> Rights {
+        let members =
+            [(TUTOR, Role::Tutor), (HELPER, Role::Assistant), (PUPIL, Role::Student), (OTHER, Role::Student)].into();
+        Rights { live: true, members: Arc::new(members), rules: Arc::default(), board: BoardFor::Everybody }
+    }
+
+    fn lock_of(user: UserId) -> Change {
+        Change::Lock { whom: Whom::One(user), locked: true, session: true, seconds: None }
+    }
+
+    fn give(user: UserId, flag: Flag) -> Change {
+        Change::Flags { whom: Whom::One(user), flags: vec![(flag, Some(true))], session: true, seconds: None }
+    }
+
+    /// The rules after a change, as the store would keep them.
+    fn made(rights: &mut Rights, change: &Change) {
+        let kept = Arc::make_mut(&mut rights.rules);
+        for edit in change.edits(now()) {
+            match edit {
+                RuleEdit::Set(rule) => {
+                    kept.retain(|old| {
+                        (old.session, old.who, old.what, old.until.is_some())
+                            != (rule.session, rule.who, rule.what, rule.until.is_some())
+                    });
+                    kept.push(rule);
+                }
+                RuleEdit::Clear { session, who, what } => {
+                    kept.retain(|old| (old.session, old.who, old.what) != (session, who, what));
+                }
+                RuleEdit::ClearAll { session, what } => {
+                    kept.retain(|old| (old.session, old.what) != (session, what));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn p12_whoever_has_the_flag_changes_those_below_them_and_nobody_themselves() {
+        let class = class();
+        let judge = |by, change: &Change| change.judge(by, &class, now());
+        assert_eq!(judge(TUTOR, &lock_of(PUPIL)), Ok(()));
+        assert_eq!(judge(HELPER, &lock_of(PUPIL)), Ok(()));
+        assert_eq!(judge(TUTOR, &lock_of(HELPER)), Ok(()));
+        assert_eq!(judge(HELPER, &lock_of(HELPER)), Err(Denied::Yourself));
+        assert_eq!(judge(HELPER, &lock_of(TUTOR)), Err(Denied::Above));
+        assert_eq!(judge(TUTOR, &lock_of(STRANGER)), Err(Denied::NotAMember));
+        assert_eq!(judge(PUPIL, &lock_of(OTHER)), Err(Denied::Needs(Flag::Lock)));
+        assert_eq!(judge(STRANGER, &lock_of(OTHER)), Err(Denied::Needs(Flag::Lock)));
+        assert_eq!(judge(HELPER, &Change::Kick { user: PUPIL, on: true }), Err(Denied::Needs(Flag::Kick)));
+        let role = |user| Change::Role { user, role: Role::Viewer };
+        assert_eq!(judge(TUTOR, &role(TUTOR)), Err(Denied::Yourself));
+        assert_eq!(judge(TUTOR, &role(HELPER)), Ok(()));
+        assert_eq!(judge(HELPER, &role(PUPIL)), Err(Denied::Needs(Flag::Manage)));
+    }
+
+    #[test]
+    fn p13_no_rule_gives_a_pupil_what_leads_a_class() {
+        let mut class = class();
+        for flag in Flag::ALL {
+            let allowed = give(PUPIL, flag).judge(TUTOR, &class, now());
+            let work = Flag::PEN.contains(&flag) || flag == Flag::Export;
+            assert_eq!(allowed, if work { Ok(()) } else { Err(Denied::Ceiling(flag)) }, "{}", flag.name());
+        }
+        assert_eq!(give(HELPER, Flag::Manage).judge(TUTOR, &class, now()), Err(Denied::Ceiling(Flag::Manage)));
+        assert_eq!(give(HELPER, Flag::Kick).judge(TUTOR, &class, now()), Ok(()));
+        // A row that was written otherwise, or before its person's role was another, gives no more.
+        made(&mut class, &give(PUPIL, Flag::Manage));
+        assert!(!class.standing(PUPIL, now()).unwrap().can.can_manage);
+    }
+
+    #[test]
+    fn p12_a_lock_for_all_is_the_last_word_and_one_with_an_end_stands_beside_it() {
+        let mut class = class();
+        let locked = |class: &Rights, user, second: i64| {
+            class.standing(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
+        };
+        let all = |locked| Change::Lock { whom: Whom::Everybody, locked, session: true, seconds: None };
+        let pen = Change::Lock { whom: Whom::One(PUPIL), locked: false, session: true, seconds: Some(120) };
+        made(&mut class, &all(true));
+        made(&mut class, &pen);
+        assert!(!locked(&class, PUPIL, 119) && locked(&class, OTHER, 119), "the pen for two minutes");
+        assert!(locked(&class, PUPIL, 120), "and then holds again what held before");
+        made(&mut class, &all(true));
+        assert!(locked(&class, PUPIL, 0));
+        made(&mut class, &lock_of(OTHER));
+        made(&mut class, &all(false));
+        assert!(!locked(&class, OTHER, 0) && !locked(&class, PUPIL, 0));
+    }
+
+    #[test]
+    fn p12_a_flag_without_a_rule_is_the_roles_again() {
+        let mut class = class();
+        made(&mut class, &give(PUPIL, Flag::Clear));
+        assert!(class.standing(PUPIL, now()).unwrap().can.can_clear);
+        let whom = Whom::One(PUPIL);
+        let null = Change::Flags { whom, flags: vec![(Flag::Clear, None)], session: true, seconds: None };
+        made(&mut class, &null);
+        assert!(class.rules.is_empty());
+    }
+}

@@ -1,0 +1,132 @@
+//! Whose work is hidden from whom on one board. Asked by everything that shows a board: frames, reads, exports, history.
+//! Never looks at a document: a layer goes in, whether it is seen comes out.
+
+use std::borrow::Cow;
+
+use super::Role;
+use crate::ids::UserId;
+
+/// On whose behalf an item lies apart from the others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Layer {
+    /// A pupil's isolated work: theirs and the tutor's to see, until it is revealed.
+    Private(UserId),
+    /// A tutor's marks that pupils see and cannot change.
+    Tutor,
+}
+
+impl Layer {
+    /// The layer's name in journals and checkpoints: `tutor`, or `u:` and the account.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Private(owner) => Cow::Owned(format!("u:{owner}")),
+            Self::Tutor => Cow::Borrowed("tutor"),
+        }
+    }
+
+    /// The layer with that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.strip_prefix("u:") {
+            Some(owner) => owner.parse().ok().map(Self::Private),
+            None => (name == "tutor").then_some(Self::Tutor),
+        }
+    }
+}
+
+/// Through whose eyes a board is seen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Eyes {
+    /// Those from whom nothing is hidden.
+    All,
+    /// A pupil's: their own work and what is not hidden.
+    Own(UserId),
+    /// A stranger's with a link: only what is not hidden.
+    Public,
+}
+
+impl Eyes {
+    /// The eyes of somebody with a role.
+    #[must_use]
+    pub const fn of(role: Role, user: UserId) -> Self {
+        match role {
+            Role::Owner | Role::Tutor | Role::Assistant => Self::All,
+            Role::Student | Role::Viewer => Self::Own(user),
+            Role::Guest => Self::Public,
+        }
+    }
+
+    /// Whether what lies on a layer (`None`: on none) is seen.
+    #[must_use]
+    pub fn see(self, layer: Option<Layer>) -> bool {
+        match (self, layer) {
+            (Self::All, _) | (_, None | Some(Layer::Tutor)) => true,
+            (Self::Own(user), Some(Layer::Private(owner))) => user == owner,
+            (Self::Public, Some(Layer::Private(_))) => false,
+        }
+    }
+
+    /// Whether what lies on a layer may be changed by somebody with these eyes, as far as the layer goes.
+    #[must_use]
+    pub fn may_change(self, layer: Option<Layer>) -> bool {
+        self == Self::All || (layer != Some(Layer::Tutor) && self.see(layer))
+    }
+}
+
+/// As whom a batch is written: on which layer its new items lie, and what it may touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Authorship {
+    /// The layer of what is added.
+    pub layer: Option<Layer>,
+    /// Whose hands these are: what these eyes do not see is not there for them.
+    pub eyes: Eyes,
+    /// Whom others' locks on items bind; `None` for those who lead, and where there is nobody to lead.
+    pub bound: Option<UserId>,
+}
+
+impl Authorship {
+    /// Somebody from whom nothing is hidden, where nothing is set apart.
+    pub const FULL: Self = Self { layer: None, eyes: Eyes::All, bound: None };
+
+    /// Whether only own items may be touched: whatever else changed would be seen by those from whom this work is hidden.
+    #[must_use]
+    pub const fn is_confined(self) -> bool {
+        matches!(self.layer, Some(Layer::Private(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
+    const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
+
+    #[test]
+    fn i1_a_pupils_hidden_work_is_theirs_and_the_tutors_to_see() {
+        let hidden = Some(Layer::Private(ANNA));
+        assert!(Eyes::All.see(hidden) && Eyes::Own(ANNA).see(hidden));
+        assert!(!Eyes::Own(BEN).see(hidden) && !Eyes::Public.see(hidden));
+        for eyes in [Eyes::All, Eyes::Own(BEN), Eyes::Public] {
+            assert!(eyes.see(None) && eyes.see(Some(Layer::Tutor)));
+        }
+    }
+
+    #[test]
+    fn i2_what_the_tutor_marks_is_seen_by_pupils_and_not_changed_by_them() {
+        assert!(Eyes::All.may_change(Some(Layer::Tutor)) && !Eyes::Own(ANNA).may_change(Some(Layer::Tutor)));
+        assert!(Eyes::Own(ANNA).may_change(Some(Layer::Private(ANNA))) && Eyes::Own(ANNA).may_change(None));
+        assert!(!Eyes::Own(BEN).may_change(Some(Layer::Private(ANNA))));
+    }
+
+    #[test]
+    fn a_layer_has_one_name() {
+        for layer in [Layer::Tutor, Layer::Private(ANNA)] {
+            assert_eq!(Layer::from_name(&layer.name()), Some(layer));
+        }
+        for wrong in ["", "u:", "u:me", "Tutor", "tutor "] {
+            assert_eq!(Layer::from_name(wrong), None);
+        }
+    }
+}

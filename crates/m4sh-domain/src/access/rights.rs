@@ -1,0 +1,274 @@
+//! The rights in force on one board of a class, as a value: members, rules, and whose board it is. Kept by the board
+//! actor, pushed down to it by its classroom. Never awake to the time by itself: a [`Standing`] says until when it holds.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Can, Eyes, Flag, Role};
+use crate::ids::UserId;
+
+/// What a rule is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum What {
+    /// One flag.
+    Flag(Flag),
+    /// The pen: all of [`Flag::PEN`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
+    /// gives nothing that the role and other rules do not.
+    Pen,
+    /// Being here at all. `allowed: false` is a pupil who was sent out.
+    Enter,
+}
+
+impl What {
+    /// The name on the wire and in the database: a flag's, `pen` or `enter`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flag(flag) => flag.name(),
+            Self::Pen => "pen",
+            Self::Enter => "enter",
+        }
+    }
+
+    /// What has that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "pen" => Some(Self::Pen),
+            "enter" => Some(Self::Enter),
+            other => Flag::from_name(other).map(Self::Flag),
+        }
+    }
+}
+
+/// One exception from what a role brings. Of several that say something about one person and one thing the most
+/// particular holds: a session's before its class's, a person's before everybody's, one with an end before one without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// Whether it is the session's own, or its class's for every session.
+    pub session: bool,
+    /// Whom it is about; `None` is everybody who neither leads nor assists.
+    pub who: Option<UserId>,
+    /// What it is about.
+    pub what: What,
+    /// Given or taken.
+    pub allowed: bool,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// For whom a board of a class is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum BoardFor {
+    /// The lesson's shared board.
+    #[default]
+    Everybody,
+    /// One pupil's own board: the tutor sees it, other pupils do not know it.
+    Pupil(UserId),
+    /// A break-out group's board.
+    Group(Vec<UserId>),
+}
+
+impl BoardFor {
+    fn admits(&self, user: UserId) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Pupil(pupil) => *pupil == user,
+            Self::Group(members) => members.contains(&user),
+        }
+    }
+}
+
+/// What the rights on one board of a class follow from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rights {
+    /// Whether the lesson has not ended.
+    pub live: bool,
+    /// The classroom's members, its owner (`Role::Tutor`) among them.
+    pub members: Arc<HashMap<UserId, Role>>,
+    /// The exceptions, in no order.
+    pub rules: Arc<Vec<Rule>>,
+    /// Whose board it is.
+    pub board: BoardFor,
+}
+
+/// What one person is and may do, until something changes or `until` has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// What they are.
+    pub role: Role,
+    /// What they may do.
+    pub can: Can,
+    /// Whether their pen was taken.
+    pub locked: bool,
+    /// When a rule that counts here ends.
+    pub until: Option<Timestamp>,
+}
+
+impl Standing {
+    /// On a board of one's own.
+    pub const OWNER: Self = Self { role: Role::Owner, can: Can::ALL, locked: false, until: None };
+    /// With a share link.
+    pub const GUEST: Self = Self { role: Role::Guest, can: Can::WATCH, locked: false, until: None };
+}
+
+impl Standing {
+    /// What `user`, whose standing this is, sees.
+    #[must_use]
+    pub const fn eyes(self, user: UserId) -> Eyes {
+        Eyes::of(self.role, user)
+    }
+}
+
+impl Rights {
+    /// What somebody is and may do here; `None` for a stranger, for whoever was sent out, and for a pupil before
+    /// another pupil's board.
+    #[must_use]
+    pub fn standing(&self, user: UserId, now: Timestamp) -> Option<Standing> {
+        let role = *self.members.get(&user)?;
+        let mut until = None;
+        let mut rule = |what| {
+            let found = self.rule(role, user, what, now);
+            if let Some(end) = found.and_then(|rule| rule.until) {
+                until = Some(until.map_or(end, |sooner: Timestamp| sooner.min(end)));
+            }
+            found.map(|rule| rule.allowed)
+        };
+        if rule(What::Enter) == Some(false) {
+            return None;
+        }
+        if !role.sees_all() && !self.board.admits(user) {
+            return None;
+        }
+        let mut can = self.base(role, user);
+        for flag in Flag::ALL {
+            // A lesson that is over is read, whatever was given while it was on.
+            if let Some(allowed) = rule(What::Flag(flag)).filter(|allowed| self.live || !allowed) {
+                can = can.with(flag, allowed && (can.has(flag) || Can::ceiling(role).has(flag)));
+            }
+        }
+        let locked = !role.leads() && rule(What::Pen) == Some(false);
+        if locked {
+            can = Flag::PEN.into_iter().fold(can, |can, flag| can.with(flag, false));
+        }
+        Some(Standing { role, can, locked, until })
+    }
+
+    /// What a role brings here: on a board of their own a pupil also turns and clears pages.
+    fn base(&self, role: Role, user: UserId) -> Can {
+        let can = Can::of(role, self.live);
+        match (&self.board, role) {
+            (BoardFor::Pupil(pupil), Role::Student) if self.live && *pupil == user => {
+                Can { can_add_page: true, can_delete_page: true, can_clear: true, ..can }
+            }
+            _ => can,
+        }
+    }
+
+    /// The rule that holds for somebody and something. Leaders obey no rule that is not about themselves by name, and
+    /// none that would lock them out.
+    pub(super) fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
+        if role.leads() {
+            return None;
+        }
+        let holds = |rule: &&Rule| {
+            rule.what == what
+                && rule.until.is_none_or(|until| until > now)
+                && rule.who.map_or(!role.sees_all(), |who| who == user)
+        };
+        self.rules.iter().filter(holds).max_by_key(|rule| (rule.session, rule.who.is_some(), rule.until.is_some()))
+    }
+}
+
+/// A kept rule, as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The rule.
+    pub rule: Rule,
+    /// Who made it.
+    pub by: UserId,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TUTOR: UserId = UserId(uuid::Uuid::from_u128(1));
+    const PUPIL: UserId = UserId(uuid::Uuid::from_u128(2));
+    const OTHER: UserId = UserId(uuid::Uuid::from_u128(3));
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn rights(rules: Vec<Rule>) -> Rights {
+        let members = Arc::new([(TUTOR, Role::Tutor), (PUPIL, Role::Student), (OTHER, Role::Student)].into());
+        Rights { live: true, members, rules: Arc::new(rules), board: BoardFor::Everybody }
+    }
+
+    fn rule(who: Option<UserId>, what: What, allowed: bool) -> Rule {
+        Rule { session: true, who, what, allowed, until: None }
+    }
+
+    #[test]
+    fn p9_the_more_particular_rule_holds() {
+        let all = rule(None, What::Pen, false);
+        let one = rule(Some(PUPIL), What::Pen, true);
+        let rights = rights(vec![all, one, Rule { session: false, ..rule(Some(OTHER), What::Pen, true) }]);
+        let can = |user| rights.standing(user, at(0)).unwrap();
+        assert!(can(PUPIL).can.can_draw && !can(PUPIL).locked);
+        assert!(
+            !can(OTHER).can.can_draw && can(OTHER).locked,
+            "the session's rule for all goes before the class's for one"
+        );
+        assert!(can(TUTOR).can.can_draw, "a tutor is not locked");
+    }
+
+    #[test]
+    fn p10_a_rule_with_an_end_holds_until_then_and_says_so() {
+        let timed = Rule { until: Some(at(120)), ..rule(Some(PUPIL), What::Pen, true) };
+        let rights = rights(vec![rule(None, What::Pen, false), timed]);
+        let before = rights.standing(PUPIL, at(119)).unwrap();
+        assert_eq!((before.can.can_draw, before.until), (true, Some(at(120))));
+        let after = rights.standing(PUPIL, at(120)).unwrap();
+        assert_eq!((after.can.can_draw, after.until), (false, None));
+    }
+
+    #[test]
+    fn p9_a_lock_takes_the_pen_and_its_end_gives_no_more_than_there_was() {
+        let rights = rights(vec![rule(Some(PUPIL), What::Pen, true)]);
+        assert_eq!(rights.standing(PUPIL, at(0)).unwrap().can, Can::of(Role::Student, true));
+    }
+
+    #[test]
+    fn p9_a_flag_is_given_or_taken_and_an_ended_lesson_gives_nothing() {
+        let mut rights =
+            rights(vec![rule(Some(PUPIL), What::Flag(Flag::Clear), true), rule(None, What::Flag(Flag::Export), false)]);
+        let can = rights.standing(PUPIL, at(0)).unwrap().can;
+        assert!(can.can_clear && !can.can_export);
+        rights.live = false;
+        assert!(!rights.standing(PUPIL, at(0)).unwrap().can.can_clear);
+    }
+
+    #[test]
+    fn p11_whoever_was_sent_out_has_no_standing_and_nobody_has_one_on_anothers_board() {
+        let mut rights = rights(vec![rule(Some(PUPIL), What::Enter, false)]);
+        assert_eq!(rights.standing(PUPIL, at(0)), None);
+        rights.board = BoardFor::Pupil(OTHER);
+        assert!(rights.standing(OTHER, at(0)).unwrap().can.can_clear);
+        rights.rules = Arc::default();
+        assert_eq!(rights.standing(PUPIL, at(0)), None);
+        assert!(rights.standing(TUTOR, at(0)).is_some());
+    }
+
+    #[test]
+    fn what_has_one_name() {
+        for what in Flag::ALL.map(What::Flag).into_iter().chain([What::Pen, What::Enter]) {
+            assert_eq!(What::from_name(what.name()), Some(what));
+        }
+        assert_eq!(What::from_name("can_fly"), None);
+    }
+}

@@ -1,0 +1,421 @@
+//! What operations do to a document (contract/boards.md 1.4, SPEC D). Called by `Board` for new batches and for
+//! journal rows. Pure and total: the same document and batch give the same result, or the same fault.
+
+use std::sync::Arc;
+
+use super::{
+    Action, Document, Kind, Refusal,
+    draft::{Draft, Line, OpsText, Payload},
+    item::{self, Item},
+    layers, locked,
+    members::{Canonical, Members, Part},
+    normal::normalise,
+    op::read_id,
+    page::{COLLECTIONS, Page},
+    slots::{Keyed, Measured as _, Slots},
+    transaction::Transaction,
+    undo::Notes,
+};
+use crate::limits;
+use crate::{
+    access::{Authorship, Layer},
+    json,
+};
+
+/// Who wrote the batch, and so how it is to be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mode {
+    /// A client: the state is made normal first, and everything is checked.
+    Client,
+    /// A client's batch from the journal: the same, but what was within the bounds then is so now.
+    Replay,
+    /// The server's own effective change: to the letter, without making anything normal.
+    Exact,
+}
+
+/// Why one operation cannot be applied.
+pub(super) enum Fault {
+    /// What is wrong with it.
+    Invalid(&'static str),
+    /// It would write more than a whole board.
+    TooLarge { got: usize },
+    /// It touches what its author may see and not change.
+    Forbidden,
+    /// It touches what somebody else locked.
+    Locked,
+}
+
+impl From<&'static str> for Fault {
+    fn from(message: &'static str) -> Self {
+        Self::Invalid(message)
+    }
+}
+
+const BROKEN: Fault = Fault::Invalid("the state around it cannot be changed by operations");
+
+/// Applies a batch and gives back its effective operations as canonical text.
+///
+/// # Errors
+/// The first operation that does not fit; the caller drops the transaction, which undoes the others.
+pub(super) fn apply(
+    batch: &Draft,
+    mode: Mode,
+    by: Authorship,
+    transaction: &mut Transaction<'_>,
+) -> Result<Vec<u8>, Refusal> {
+    apply_noting(batch, mode, by, transaction, None)
+}
+
+/// The same, noting how each change is taken back.
+///
+/// # Errors
+/// As [`apply`].
+pub(super) fn apply_noting(
+    batch: &Draft,
+    mode: Mode,
+    by: Authorship,
+    transaction: &mut Transaction<'_>,
+    mut back: Option<&mut Notes>,
+) -> Result<Vec<u8>, Refusal> {
+    let refuse = |index: usize, fault: Fault| match fault {
+        Fault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
+        Fault::TooLarge { got } => Refusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
+        Fault::Forbidden => Refusal::Forbidden { index: Some(index) },
+        Fault::Locked => Refusal::Locked { index: Some(index) },
+    };
+    if mode == Mode::Exact {
+        transaction.set_normal(false);
+    } else {
+        normalise(transaction).map_err(|message| refuse(0, message.into()))?;
+    }
+    let mut work = Work { transaction, mode, by, written: 0 };
+    let mut effective = OpsText::new(256);
+    for (index, line) in batch.lines().enumerate() {
+        let mark = work.transaction.mark();
+        let touched = work.line(&line).map_err(|fault| refuse(index, fault))?;
+        if let Some(notes) = back.as_deref_mut() {
+            notes.take(work.transaction.since(mark), work.transaction.document());
+        }
+        effective.push(&line, touched.page.as_deref(), touched.layer);
+    }
+    Ok(effective.finish())
+}
+
+/// A batch under way.
+struct Work<'a, 'd> {
+    transaction: &'a mut Transaction<'d>,
+    mode: Mode,
+    by: Authorship,
+    /// Bytes of objects that were written anew because something was merged into them.
+    written: usize,
+}
+
+/// What an operation turned out to be about.
+#[derive(Default)]
+struct Touched {
+    page: Option<Arc<str>>,
+    layer: Option<Layer>,
+}
+
+impl Work<'_, '_> {
+    /// Applies one operation and says what it was about.
+    fn line(&mut self, line: &Line<'_>) -> Result<Touched, Fault> {
+        if let Some(collection) = line.kind.collection() {
+            let (page, id) = self.target(line)?;
+            let layer = match line.action {
+                Action::Add => self.add_item(page, collection, line)?,
+                Action::Update => self.update_item(page, collection, line)?,
+                Action::Remove => self.remove_item(page, collection, line)?,
+            };
+            return Ok(Touched { page: Some(id), layer });
+        }
+        if self.mode == Mode::Client && self.by.is_confined() {
+            return Err(Fault::Forbidden);
+        }
+        match (line.kind, line.action) {
+            (Kind::Page, Action::Add) => {
+                return Ok(Touched { page: None, layer: self.add_page(line)? });
+            }
+            (Kind::Page, Action::Update) => self.update_page(line),
+            (Kind::Page, Action::Remove) => self.remove_page(line),
+            (Kind::Meta, Action::Add | Action::Update) => self.merge_meta(line),
+            (Kind::Meta, Action::Remove) => self.remove_meta(line),
+            (Kind::State, _) if self.mode != Mode::Exact => Err("`state` is not for clients".into()),
+            (Kind::State, Action::Add) => self.set_state(line),
+            (Kind::State, Action::Update) => self.merge_state(line),
+            (Kind::State, Action::Remove) => {
+                self.transaction.set_root(not_pages(required_id(line)?)?, None);
+                Ok(())
+            }
+            // Kinds with a collection returned above.
+            (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text, _) => Err(BROKEN),
+        }?;
+        Ok(Touched::default())
+    }
+
+    /// The page of an item's operation: the one it names, or its value names, or the active one, or the current one.
+    fn target(&self, line: &Line<'_>) -> Result<(u32, Arc<str>), Fault> {
+        let document = self.transaction.document();
+        let pages = document.pages().ok_or(BROKEN)?;
+        let named = match line.page_id.map(str::trim).filter(|id| !id.is_empty()) {
+            Some(id) => Some(Arc::from(id)),
+            None => line
+                .value
+                .and_then(|payload| read_id(payload.value.get("page_id")?))
+                .map(Arc::from)
+                .or_else(|| document.active_page()),
+        };
+        match named {
+            Some(id) => Ok((pages.find(&id).ok_or("there is no such page")?, id)),
+            None => {
+                let slot = document.current_page().ok_or("the board has no pages")?;
+                let id = pages.get(slot).and_then(Keyed::id).ok_or("the page has no usable id")?;
+                // Of pages with the same id the first one is meant, now and when the journal is read.
+                Ok((pages.find(id).unwrap_or(slot), id.clone()))
+            }
+        }
+    }
+
+    fn items(&self, page: u32, collection: &'static str) -> Result<Option<&Slots<Item>>, Fault> {
+        let page = self.transaction.document().page(page).and_then(Page::members).ok_or(BROKEN)?;
+        match page.get(collection) {
+            None => Ok(None),
+            Some(Part::List(items)) => Ok(Some(items)),
+            Some(Part::Raw(_)) => Err("the page's member of this kind is not a list".into()),
+        }
+    }
+
+    fn add_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+        let value = line.value.ok_or("a value is required")?;
+        let item = if self.mode == Mode::Exact {
+            Item::read(value.text).map_err(|_| BROKEN)?
+        } else {
+            Item::new(new_id(value)?, value.text)
+        };
+        match self.items(page, collection)? {
+            None => self.transaction.set_member(page, collection, Some(Part::List(Slots::default()))),
+            Some(items) => {
+                if self.mode != Mode::Exact && item.id().is_some_and(|id| items.find(id).is_some()) {
+                    return Err("an item with this id is there already".into());
+                }
+            }
+        }
+        let layer = self.layer(line);
+        self.check_lock(&item)?;
+        self.transaction.add_item(page, collection, item.on(layer));
+        Ok(layer)
+    }
+
+    /// The layer of what is added.
+    fn layer(&self, line: &Line<'_>) -> Option<Layer> {
+        line.layer.or(self.by.layer)
+    }
+
+    /// The item that an operation names, as far as its author knows of it.
+    fn find_item(&self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(u32, &Item), Fault> {
+        let id = required_id(line)?;
+        let items = self.items(page, collection)?;
+        let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
+        let eyes = self.by.eyes;
+        let (slot, item) = found.filter(|(_, item)| eyes.see(item.layer())).ok_or("there is no item with this id")?;
+        let apart = self.mode == Mode::Client && self.by.is_confined() && item.layer() != self.by.layer;
+        if apart || !eyes.may_change(item.layer()) {
+            return Err(Fault::Forbidden);
+        }
+        self.check_lock(item)?;
+        Ok((slot, item))
+    }
+
+    /// Nobody who does not lead touches what another one locked, or locks in another's name.
+    fn check_lock(&self, item: &Item) -> Result<(), Fault> {
+        let binds = self.mode == Mode::Client && self.by.bound.is_some_and(|user| locked::binds(item, user));
+        if binds { Err(Fault::Locked) } else { Ok(()) }
+    }
+
+    fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+        let patch = merged(line)?;
+        let (slot, item) = self.find_item(page, collection, line)?;
+        let mut text = match patch {
+            Some(patch) => item::merge(item.bytes(), patch.text, Some("id")).map_err(|_| BROKEN)?,
+            None => item.bytes().to_vec(),
+        };
+        for key in line.unset.iter().filter(|key| *key != "id") {
+            if let Some(rest) = item::without(&text, key).map_err(|_| BROKEN)? {
+                text = rest;
+            }
+        }
+        let item = item.with_bytes(&text);
+        let layer = item.layer();
+        self.check_lock(&item)?;
+        self.charge(text.len())?;
+        self.transaction.change_item(page, collection, slot, item);
+        Ok(layer)
+    }
+
+    fn remove_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+        let (slot, item) = self.find_item(page, collection, line)?;
+        let layer = item.layer();
+        self.transaction.remove_item(page, collection, slot);
+        Ok(layer)
+    }
+
+    fn find_page(&self, line: &Line<'_>) -> Result<u32, Fault> {
+        let id = required_id(line)?;
+        let pages = self.transaction.document().pages().ok_or(BROKEN)?;
+        Ok(pages.find(id).ok_or("there is no such page")?)
+    }
+
+    fn add_page(&mut self, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+        let value = line.value.ok_or("a value is required")?;
+        let pages = self.transaction.document().pages().ok_or(BROKEN)?;
+        let mut page = Page::read(value.text).map_err(|_| BROKEN)?;
+        if self.mode != Mode::Exact {
+            if pages.find(new_id(value)?).is_some() {
+                return Err("a page with this id is there already".into());
+            }
+            page.add_missing_lists();
+        }
+        let layer = self.layer(line);
+        if layer.is_some() {
+            layers::lay_page(&mut page, layer);
+        }
+        let layer = layer.filter(|_| page.layered() > 0);
+        self.transaction.add_page(page);
+        Ok(layer)
+    }
+
+    fn update_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+        let patch = merged(line)?;
+        let slot = self.find_page(line)?;
+        for key in line.unset.iter().filter(|key| *key != "id" && !COLLECTIONS.contains(&key.as_str())) {
+            self.transaction.set_member(slot, key, None);
+        }
+        let Some(patch) = patch else { return Ok(()) };
+        for member in json::members(patch.text).map_err(|_| BROKEN)? {
+            let (key, value) = member.map_err(|_| BROKEN)?;
+            if key == "id" {
+                continue;
+            }
+            if self.mode != Mode::Exact && COLLECTIONS.contains(&&*key) {
+                return Err("items are changed one by one, not as a member of their page".into());
+            }
+            let part = Members::part(&key, value, &COLLECTIONS).map_err(|_| BROKEN)?;
+            self.transaction.set_member(slot, &key, Some(part));
+        }
+        Ok(())
+    }
+
+    fn remove_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+        let slot = self.find_page(line)?;
+        let document = self.transaction.document();
+        if self.mode == Mode::Exact {
+            self.transaction.remove_page(slot);
+            return Ok(());
+        }
+        if document.pages().is_some_and(|pages| pages.len() <= 1) {
+            return Err("a board keeps its last page".into());
+        }
+        if document.page(slot).is_some_and(|page| layers::has_foreign(page, self.by.eyes)) {
+            return Err(Fault::Forbidden);
+        }
+        let bound = self.by.bound.filter(|_| self.mode == Mode::Client);
+        if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locked::bind_any(page, user))) {
+            return Err(Fault::Locked);
+        }
+        let was_active = document.active_page().as_deref() == line.id;
+        self.transaction.remove_page(slot);
+        if was_active {
+            let first = self
+                .transaction
+                .document()
+                .pages()
+                .and_then(|pages| pages.iter().find_map(|(_, page)| page.id().cloned()));
+            self.transaction.set_root("activePageId", first.map(|id| Part::text(&id)));
+        }
+        Ok(())
+    }
+
+    /// The text of `meta`; a missing one and `null` are empty.
+    fn meta(&self) -> Result<Arc<[u8]>, Fault> {
+        match self.transaction.document().root.get("meta").map(Part::raw) {
+            None => Ok(Arc::from(b"{}".as_slice())),
+            Some(Some(text)) if text.as_ref() == b"null" => Ok(Arc::from(b"{}".as_slice())),
+            Some(Some(text)) if text.first() == Some(&b'{') => Ok(text.clone()),
+            Some(_) => Err("the state's `meta` is not an object".into()),
+        }
+    }
+
+    fn merge_meta(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+        let merged = item::merge(&self.meta()?, object(line)?.text, None).map_err(|_| BROKEN)?;
+        self.charge(merged.len())?;
+        self.transaction.set_root("meta", Some(Part::Raw(merged.into())));
+        Ok(())
+    }
+
+    fn remove_meta(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+        let meta = self.meta()?;
+        self.charge(meta.len())?;
+        if let Some(rest) = item::without(&meta, required_id(line)?).map_err(|_| BROKEN)? {
+            self.transaction.set_root("meta", Some(Part::Raw(rest.into())));
+        }
+        Ok(())
+    }
+
+    fn set_state(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+        let value = line.value.ok_or("a value is required")?;
+        let mut document = Document::from_canonical(value.text).map_err(|_| BROKEN)?;
+        if let Some(layers) = line.layers {
+            layers::read(&mut document, layers).map_err(|_| BROKEN)?;
+        }
+        self.transaction.replace(document);
+        Ok(())
+    }
+
+    fn merge_state(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+        let patch = line.patch.ok_or("a patch is required")?;
+        for member in json::members(patch.text).map_err(|_| BROKEN)? {
+            let (key, value) = member.map_err(|_| BROKEN)?;
+            self.transaction.set_root(not_pages(&key)?, Some(Part::Raw(value.into())));
+        }
+        Ok(())
+    }
+
+    /// Merging writes a whole object anew, and a hundred merges into one large object would write a hundred of
+    /// them: one batch may write as much as a whole board.
+    fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.written += bytes;
+        if self.mode == Mode::Client && self.written > limits::BOARD_BYTES {
+            return Err(Fault::TooLarge { got: self.written });
+        }
+        Ok(())
+    }
+}
+
+fn required_id<'a>(line: &Line<'a>) -> Result<&'a str, Fault> {
+    Ok(line.id.ok_or("an id is required")?)
+}
+
+/// The id of what is added: text as operations will name it.
+fn new_id<'a>(value: Payload<'a>) -> Result<&'a str, Fault> {
+    let members = value.value.as_object().ok_or("the value must be an object")?;
+    let id = members.get("id").and_then(|id| id.as_str()).ok_or("the value needs an id")?;
+    let usable = !id.is_empty() && id.len() <= limits::ITEM_ID_BYTES && id.trim().len() == id.len();
+    Ok(usable.then_some(id).ok_or("the value needs an id of 1 to 256 bytes")?)
+}
+
+fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, Fault> {
+    let payload = line.payload().ok_or("a patch is required")?;
+    match payload.value.as_object() {
+        Some(members) if !members.is_empty() => Ok(payload),
+        _ => Err("the patch must be an object that is not empty".into()),
+    }
+}
+
+/// What an update merges in; one that only takes members out merges nothing.
+fn merged<'a>(line: &Line<'a>) -> Result<Option<Payload<'a>>, Fault> {
+    if line.unset.is_empty() || line.payload().is_some() { object(line).map(Some) } else { Ok(None) }
+}
+
+fn not_pages(key: &str) -> Result<&str, Fault> {
+    if key == "pages" { Err(BROKEN) } else { Ok(key) }
+}

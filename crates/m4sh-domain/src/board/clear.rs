@@ -1,0 +1,209 @@
+//! Clearing pages in one revision, and bringing back what a clear took (SPEC Z6). Called by the board actor.
+//! Never clears what its author may not change, and never forgets what it took: it goes into the journal with the batch.
+
+use std::{io::Read as _, sync::Arc};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{
+    Action, BatchKey, Board, Course, Entry, Kind, Op, Refusal,
+    apply::{Mode, apply},
+    check_bounds,
+    draft::{Draft, OpsText, RawOp},
+    item::{Item, Writer},
+    layers, locked,
+    members::Part,
+    page::COLLECTIONS,
+    slots::{Keyed as _, Measured as _, Slots},
+    stream,
+    transaction::Transaction,
+    undo::fingerprint,
+};
+use crate::limits;
+use crate::{
+    access::Authorship,
+    ids::Rev,
+    json::{Object, Value},
+};
+
+/// Fast, as checkpoints are.
+const ZSTD_LEVEL: i32 = 1;
+/// A board's items, each within an operation.
+const MOST_BYTES: u64 = 4 * limits::BOARD_BYTES as u64;
+/// The length of a page's id that stands for all pages.
+const ALL_PAGES: u16 = u16::MAX;
+
+/// What stands for a clear's content.
+#[must_use]
+pub fn clear_name(page: Option<&str>) -> String {
+    page.map_or_else(|| "clear".to_owned(), |page| format!("clear:{page}"))
+}
+
+/// What stands for an unclear's content.
+#[must_use]
+pub fn unclear_name(of: Rev) -> String {
+    format!("unclear:{of}")
+}
+
+impl Board {
+    /// Takes every item off a page, or off all pages, that its author may take. What it took is kept in the entry.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidOp`] for a page that is not there, [`Refusal::NothingToClear`]. The board is exactly as before.
+    pub fn clear(
+        &mut self,
+        key: BatchKey,
+        page: Option<&str>,
+        by: Authorship,
+        at: Timestamp,
+        want_digest: bool,
+    ) -> Result<Arc<Entry>, Refusal> {
+        let unknown = || Refusal::InvalidOp { index: 0, message: "there is no such page".to_owned() };
+        let pages = self.document.pages().ok_or_else(unknown)?;
+        let wanted = match page {
+            Some(id) => Some(pages.find(id).ok_or_else(unknown)?),
+            None => None,
+        };
+        let goes = |item: &Item| {
+            by.eyes.see(item.layer())
+                && by.eyes.may_change(item.layer())
+                && !(by.is_confined() && item.layer() != by.layer)
+                && !by.bound.is_some_and(|user| locked::binds(item, user))
+        };
+        let mut target = self.document.clone();
+        let mut taken = OpsText::new(1024);
+        let mut items = 0_u64;
+        let mut ops = OpsText::new(256);
+        ops.push_raw(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, Kind::State) });
+        let mut can_say = true;
+        for (slot, page) in pages.iter().filter(|(slot, _)| wanted.is_none_or(|wanted| wanted == *slot)) {
+            // What cannot be named cannot be brought back.
+            let Some(id) = page.id().filter(|id| pages.find(id) == Some(slot)) else { continue };
+            let mut patch = Writer::new(64);
+            for collection in COLLECTIONS {
+                let Some(list) = layers::list(page, collection) else { continue };
+                if !list.iter().any(|(_, item)| goes(item)) {
+                    continue;
+                }
+                for (_, item) in list.iter().filter(|(_, item)| goes(item)) {
+                    let Some(kind) = kind_of(collection) else { continue };
+                    let op = RawOp::new(Action::Add, kind);
+                    taken.push_raw(&RawOp { page_id: Some(id), value: Some(item.bytes()), layer: item.layer(), ..op });
+                    items += 1;
+                }
+                let left: Slots<Item> =
+                    list.iter().filter(|(_, item)| !goes(item)).map(|(_, item)| item.clone()).collect();
+                // A list that is written whole has no word for layers.
+                can_say &= left.layered() == 0;
+                patch.member(collection, &stream::items_text(&left));
+                target.root.edit("pages", |pages| {
+                    pages.edit(slot, |page| page.set(collection, Some(Part::List(left))));
+                });
+            }
+            if !patch.is_empty() {
+                let op = RawOp::new(Action::Update, Kind::Page);
+                ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op });
+            }
+        }
+        if items == 0 {
+            return Err(Refusal::NothingToClear);
+        }
+        let said = if can_say { self.exactly(ops.finish(), &target) } else { None };
+        let effective = match said.or_else(|| self.change_to(&target)) {
+            Some(effective) => effective,
+            None => self.overwrite(target),
+        };
+        let digest = want_digest.then(|| self.digest());
+        let turn = (Course::Clear(items), Some(keep(page, &taken.finish())));
+        Ok(self.accept(key, at, effective, digest, fingerprint(&clear_name(page)), turn))
+    }
+
+    /// Brings back what a clear took, on top of what is there. Of what is on the board again the board's stays; a page
+    /// that is gone comes back for its items.
+    ///
+    /// # Errors
+    /// [`Refusal::NothingToRestore`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
+    pub fn unclear(
+        &mut self,
+        key: BatchKey,
+        of: Rev,
+        taken: Vec<Op>,
+        at: Timestamp,
+        want_digest: bool,
+    ) -> Result<Arc<Entry>, Refusal> {
+        let mut ops =
+            vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, Kind::State) }];
+        let mut new_pages: Vec<String> = Vec::new();
+        for op in taken {
+            let (Some(page), Some(collection)) = (op.page_id.as_deref(), op.kind.collection()) else { continue };
+            let id = op.value.as_ref().and_then(|value| super::op::read_id(value.get("id")?));
+            if id.is_some_and(|id| self.document.item(page, collection, &id).is_some()) {
+                continue;
+            }
+            let is_there = self.document.pages().is_some_and(|pages| pages.find(page).is_some());
+            if !is_there && !new_pages.iter().any(|known| known == page) {
+                new_pages.push(page.to_owned());
+                let lists = ["strokes", "assets"].map(|list| (list.to_owned(), Value::Array(Vec::new())));
+                let members = std::iter::once(("id".to_owned(), page.into())).chain(lists);
+                ops.push(Op { value: Some(Value::Object(members.collect())), ..Op::new(Action::Add, Kind::Page) });
+            }
+            ops.push(op);
+        }
+        if ops.len() == 1 {
+            return Err(Refusal::NothingToRestore);
+        }
+        let before = (self.document.byte_len(), self.document.page_count());
+        let mut transaction = Transaction::new(&mut self.document);
+        let effective = apply(&Draft::new(ops), Mode::Exact, Authorship::FULL, &mut transaction)?;
+        check_bounds(before, transaction.document())?;
+        transaction.commit(&mut self.hashing);
+        let digest = want_digest.then(|| self.digest());
+        let turn = (Course::Unclear(of), Some(Bytes::new()));
+        Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_name(of)), turn))
+    }
+}
+
+fn kind_of(collection: &str) -> Option<Kind> {
+    [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
+}
+
+/// What a clear took, as it is kept: the page, then the operations that bring it back, compressed.
+fn keep(page: Option<&str>, ops: &[u8]) -> Bytes {
+    let page = page.unwrap_or_default();
+    // Ids are short; an empty one is none.
+    let len = if page.is_empty() { ALL_PAGES } else { u16::try_from(page.len()).unwrap_or(ALL_PAGES) };
+    let mut bytes = len.to_be_bytes().to_vec();
+    bytes.extend_from_slice(page.as_bytes());
+    // Cannot fail: it writes to memory, and the level is a valid one.
+    bytes.extend(zstd::bulk::compress(ops, ZSTD_LEVEL).unwrap_or_default());
+    bytes.into()
+}
+
+/// The page that was cleared (`None`: all), and what follows it. `None`: this is no such text.
+fn split(kept: &[u8]) -> Option<(Option<&str>, &[u8])> {
+    let (len, rest) = kept.split_first_chunk::<2>()?;
+    match u16::from_be_bytes(*len) {
+        ALL_PAGES => Some((None, rest)),
+        len => {
+            let (page, rest) = rest.split_at_checked(usize::from(len))?;
+            Some((Some(std::str::from_utf8(page).ok()?), rest))
+        }
+    }
+}
+
+/// The page that was cleared, from the first `limits::CLEAR_HEAD_BYTES` bytes of what is kept; `None`: all of them.
+#[must_use]
+pub fn cleared_page(kept: &[u8]) -> Option<String> {
+    split(kept)?.0.map(str::to_owned)
+}
+
+/// The operations that bring back what a clear took; `None` when what is kept cannot be read. Inflates and parses a
+/// whole page, so not on an actor's thread.
+#[must_use]
+pub fn cleared_items(kept: &[u8]) -> Option<Vec<Op>> {
+    let (_, packed) = split(kept)?;
+    let mut ops = Vec::new();
+    zstd::Decoder::with_buffer(packed).ok()?.take(MOST_BYTES).read_to_end(&mut ops).ok()?;
+    Op::parse_journal(Rev(0), &ops).ok()
+}

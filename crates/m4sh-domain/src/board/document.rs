@@ -1,0 +1,199 @@
+//! A board's state, kept as canonical bytes with an index, so that digest, frames and checkpoints are put
+//! together and not written anew. Called by `Board`; `transaction` is the only one that changes it.
+//! Never loses a member that it does not know.
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    Refusal,
+    item::usable_id,
+    layers,
+    members::Members,
+    page::Page,
+    slots::{Keyed as _, Measured, Slots},
+    stream::{self, Gather, Plain},
+};
+use crate::limits;
+use crate::{
+    access::Eyes,
+    json::{NotCanonical, Value},
+};
+
+/// A board's state. Equal documents have equal canonical texts.
+#[derive(Clone, Debug, Default)]
+pub struct Document {
+    pub(super) root: Members<Page>,
+    /// Known to have pages with ids and lists, and an active page: saves looking at every page for each batch.
+    pub(super) normal: bool,
+}
+
+impl Document {
+    /// A document of a whole state; a falsy one (`null`, `[]`, `0` …) is `{}`. Every object is accepted, and
+    /// what the server does not know is kept.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidState`] when it is not an object, [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`].
+    pub fn from_value(state: Value) -> Result<Self, Refusal> {
+        if state.is_falsy() {
+            return Ok(Self::default());
+        }
+        let invalid = || Refusal::InvalidState { message: "a state is an object".to_owned() };
+        if state.as_object().is_none() {
+            return Err(invalid());
+        }
+        let text = state.to_canonical();
+        drop(state);
+        let limit = limits::BOARD_BYTES;
+        if text.len() > limit {
+            return Err(Refusal::BoardTooLarge { got: text.len(), limit });
+        }
+        let document = Self::from_canonical(&text).map_err(|_| invalid())?;
+        match document.pages() {
+            Some(pages) if pages.len() > limits::BOARD_PAGES => {
+                Err(Refusal::TooManyPages { limit: limits::BOARD_PAGES })
+            }
+            _ => Ok(document),
+        }
+    }
+
+    /// A document of a canonical state, which is trusted to be canonical.
+    pub(super) fn from_canonical(text: &[u8]) -> Result<Self, NotCanonical> {
+        Ok(Self { root: Members::read(text, &["pages"])?, normal: false })
+    }
+
+    /// Pages, and 1 for a board without any.
+    #[must_use]
+    pub fn page_count(&self) -> u32 {
+        let pages = self.pages().map_or(0, Slots::len);
+        u32::try_from(pages).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Bytes of the canonical state.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.root.byte_len()
+    }
+
+    /// The text of an item; `None` when there is none of that id in that list of that page.
+    #[must_use]
+    pub fn item(&self, page: &str, collection: &str, id: &str) -> Option<Arc<[u8]>> {
+        let pages = self.pages()?;
+        let items = pages.get(pages.find(page)?)?.members()?.get(collection)?.list()?;
+        Some(items.get(items.find(id)?)?.bytes().clone())
+    }
+
+    /// The page that an item would be put on: the named one, else the one that operations mean when they name none.
+    /// `None`: the page that the first operation here makes.
+    ///
+    /// # Errors
+    /// There is no such page.
+    pub fn page_named(&self, named: Option<&str>) -> Result<Option<String>, &'static str> {
+        let active = self.active_page();
+        let wanted = named.map(Arc::from).or_else(|| active.clone());
+        let Some(pages) = self.pages().filter(|pages| pages.len() > 0) else {
+            let first = active.unwrap_or_else(|| "page-1".into());
+            return if named.is_none_or(|named| *named == *first) { Ok(None) } else { Err("there is no such page") };
+        };
+        let id = match wanted {
+            Some(id) => pages.find(&id).map(|_| id).ok_or("there is no such page")?,
+            None => match self.current_page().and_then(|slot| pages.get(slot)?.id()) {
+                Some(id) => id.clone(),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(id.as_ref().to_owned()))
+    }
+
+    /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
+    #[must_use]
+    pub fn seen_by(&self, eyes: Eyes) -> Cow<'_, Self> {
+        layers::seen(self, eyes).map_or(Cow::Borrowed(self), Cow::Owned)
+    }
+
+    /// Of all eyes that see the same of this document as these do, always the same ones: what is made for one of them
+    /// serves the others.
+    #[must_use]
+    pub fn narrow(&self, eyes: Eyes) -> Eyes {
+        if !self.has_layers() {
+            return Eyes::All;
+        }
+        let owns_some = |eyes: Eyes| {
+            layers::items_of(self).any(|(_, _, item)| !Eyes::Public.see(item.layer()) && eyes.see(item.layer()))
+        };
+        if owns_some(eyes) { eyes } else { Eyes::Public }
+    }
+
+    /// Whether any item lies on a layer.
+    #[must_use]
+    pub fn has_layers(&self) -> bool {
+        self.root.layered() > 0
+    }
+
+    /// Appends the canonical state to `out`.
+    pub fn write_state(&self, out: &mut Vec<u8>) {
+        out.reserve(self.byte_len());
+        stream::walk(self, None, &mut Plain(out));
+    }
+
+    /// The canonical state in pieces, of which the large ones are shared: cheap enough for an actor's turn.
+    #[must_use]
+    pub fn pieces(&self) -> Pieces {
+        let mut gather = Gather::default();
+        stream::walk(self, None, &mut gather);
+        gather.finish()
+    }
+
+    /// The pages; `None` when the state has no list of them.
+    pub(super) fn pages(&self) -> Option<&Slots<Page>> {
+        self.root.get("pages")?.list()
+    }
+
+    /// The page in a slot.
+    pub(super) fn page(&self, slot: u32) -> Option<&Page> {
+        self.pages()?.get(slot)
+    }
+
+    /// The id under `activePageId`, when it is a usable one.
+    pub(super) fn active_page(&self) -> Option<Arc<str>> {
+        usable_id(self.root.get("activePageId")?.raw()?)
+    }
+
+    /// The slot of the page that `currentPageIndex` names, else of the first page.
+    pub(super) fn current_page(&self) -> Option<u32> {
+        let pages = self.pages()?;
+        let index = self.root.get("currentPageIndex").and_then(|index| std::str::from_utf8(index.raw()?).ok());
+        let named = index.and_then(|index| pages.iter().nth(index.parse().ok()?));
+        named.or_else(|| pages.iter().next()).map(|(slot, _)| slot)
+    }
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.byte_len() == other.byte_len() && self.root == other.root
+    }
+}
+
+/// A state's canonical text in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces(pub(super) Vec<Bytes>);
+
+impl Pieces {
+    /// Bytes of the whole text.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Appends the whole text to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.byte_len());
+        self.iter().for_each(|piece| out.extend_from_slice(piece));
+    }
+
+    /// The pieces in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,212 @@
+//! Layers of a document's items: read and written as text, given to what is new, kept by what stays, left out for eyes.
+//! Called by `Board`, `apply`, `checkpoint` and `seen`. Never changes a byte of a document's text.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    Document, Refusal,
+    item::{Item, Writer},
+    members::{Canonical as _, Members, Part},
+    page::{COLLECTIONS, Page},
+    slots::{Keyed, Measured as _, Slots},
+    stream,
+};
+use crate::{
+    access::{Authorship, Eyes, Layer},
+    json::{self, NotCanonical},
+};
+
+/// The layers as canonical text: under each layer's name the places of its items, counted through the whole document
+/// in the order of its text. `None` when no item lies on one.
+pub(super) fn text_of(document: &Document) -> Option<Vec<u8>> {
+    if document.root.layered() == 0 {
+        return None;
+    }
+    let mut places: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for (place, (_, _, item)) in items_of(document).enumerate() {
+        let Some(layer) = item.layer() else { continue };
+        let list = places.entry(layer.name().into_owned()).or_default();
+        list.push(if list.is_empty() { b'[' } else { b',' });
+        list.extend_from_slice(place.to_string().as_bytes());
+    }
+    let mut out = Writer::new(places.values().map(|list| list.len() + 48).sum());
+    for (name, mut list) in places {
+        list.push(b']');
+        out.member(&name, &list);
+    }
+    Some(out.finish())
+}
+
+/// Lays the items of a document as [`text_of`] wrote it down.
+///
+/// # Errors
+/// The text is not such a text, or not of this document.
+pub(super) fn read(document: &mut Document, text: &[u8]) -> Result<(), NotCanonical> {
+    let mut layers: HashMap<usize, Layer> = HashMap::new();
+    for member in json::members(text)? {
+        let (name, places) = member?;
+        let layer = Layer::from_name(&name).ok_or(NotCanonical)?;
+        for place in json::elements(places)? {
+            let place = std::str::from_utf8(place?).ok().and_then(|place| place.parse().ok()).ok_or(NotCanonical)?;
+            layers.insert(place, layer);
+        }
+    }
+    let expected = layers.len();
+    let mut place = 0;
+    lay(document, |_, _, _| {
+        place += 1;
+        layers.remove(&(place - 1))
+    });
+    if document.root.layered() == expected { Ok(()) } else { Err(NotCanonical) }
+}
+
+/// Whether two documents of equal text have their items on the same layers.
+pub(super) fn are_equal(one: &Document, other: &Document) -> bool {
+    one.root.layered() == other.root.layered() && text_of(one) == text_of(other)
+}
+
+/// Lays every item of a page on a layer.
+pub(super) fn lay_page(page: &mut Page, layer: Option<Layer>) {
+    for collection in COLLECTIONS {
+        page.edit(collection, |items| items.edit_each(|item| item.set_layer(layer)));
+    }
+}
+
+/// Whether a page has items that somebody with these eyes may not change because of where they lie.
+pub(super) fn has_foreign(page: &Page, eyes: Eyes) -> bool {
+    page.layered() > 0 && items_on(page).any(|(_, item)| !eyes.may_change(item.layer()))
+}
+
+/// Lays the items of a state that is to replace another one: what is on the board keeps its layer, what is not keeps the
+/// one that it brings, and what is new gets its author's.
+///
+/// # Errors
+/// [`Refusal::Forbidden`] when the author may not replace a state here, or it lacks what is not theirs to take away.
+pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
+    let forbidden = || Refusal::Forbidden { index: None };
+    if by.is_confined() {
+        return Err(forbidden());
+    }
+    if old.root.layered() == 0 && target.root.layered() == 0 && by.layer.is_none() {
+        return Ok(());
+    }
+    let mut moved = HashMap::new();
+    for (page, collection, item) in items_of(old) {
+        if item.layer().is_none() {
+            continue;
+        }
+        if !by.eyes.may_change(item.layer()) && find(target, page, collection, item) != Some(item) {
+            return Err(forbidden());
+        }
+        // What is moved keeps its layer, but nobody puts anything onto a layer that is not theirs to change.
+        if let Some(id) = item.id().filter(|_| by.eyes.may_change(item.layer())) {
+            moved.insert((collection, id.clone()), item.layer());
+        }
+    }
+    let mut taken = HashSet::new();
+    lay(target, |page, collection, item| {
+        if let Some((page, own)) = page.and_then(|page| Some((page, find_on(old, page, collection, item)?))) {
+            // Of several with one id the first is the one that was there. Those who see all may have had several.
+            if by.eyes == Eyes::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned())) {
+                return own.layer();
+            }
+        }
+        let elsewhere = item.id().and_then(|id| moved.get(&(collection, id.clone())).copied()).flatten();
+        item.layer().or(elsewhere).or(by.layer)
+    });
+    Ok(())
+}
+
+/// The document as these eyes see it; `None` when it is all of it.
+pub(super) fn seen(document: &Document, eyes: Eyes) -> Option<Document> {
+    if eyes == Eyes::All || document.root.layered() == 0 {
+        return None;
+    }
+    if items_of(document).all(|(_, _, item)| eyes.see(item.layer())) {
+        return None;
+    }
+    let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| page_seen(page, eyes)).collect();
+    let mut seen = document.clone();
+    seen.root.set("pages", Some(Part::List(pages)));
+    Some(seen)
+}
+
+/// A page as these eyes see it.
+fn page_seen(page: &Page, eyes: Eyes) -> Page {
+    let mut seen = page.clone();
+    if page.layered() == 0 {
+        return seen;
+    }
+    for collection in COLLECTIONS {
+        let Some(items) = list(page, collection) else { continue };
+        if items.layered() > 0 {
+            let left = items.iter().filter(|(_, item)| eyes.see(item.layer())).map(|(_, item)| item.clone());
+            seen.set(collection, Some(Part::List(left.collect())));
+        }
+    }
+    seen
+}
+
+/// Every item with its page and list, in the order of the text.
+pub(super) fn items_of(document: &Document) -> impl Iterator<Item = (&Page, &'static str, &Item)> {
+    let pages = document.pages().into_iter().flat_map(Slots::iter);
+    pages.flat_map(|(_, page)| items_on(page).map(move |(collection, item)| (page, collection, item)))
+}
+
+/// Every item of a page with its list.
+pub(super) fn items_on(page: &Page) -> impl Iterator<Item = (&'static str, &Item)> {
+    let lists = COLLECTIONS.into_iter().filter_map(|collection| Some((collection, list(page, collection)?)));
+    lists.flat_map(|(collection, items)| items.iter().map(move |(_, item)| (collection, item)))
+}
+
+/// A list of a page's items.
+pub(super) fn list<'a>(page: &'a Page, collection: &str) -> Option<&'a Slots<Item>> {
+    page.members().and_then(|members: &Members<Item>| members.get(collection)).and_then(Part::list)
+}
+
+/// The item of a document that an item of another one is, by page, list and id.
+pub(super) fn find<'a>(document: &'a Document, page: &Page, collection: &str, item: &Item) -> Option<&'a Item> {
+    find_on(document, page.id()?, collection, item)
+}
+
+fn find_on<'a>(document: &'a Document, page: &str, collection: &str, item: &Item) -> Option<&'a Item> {
+    let pages = document.pages()?;
+    let items = list(pages.get(pages.find(page)?)?, collection)?;
+    items.get(items.find(item.id()?)?)
+}
+
+/// Asks for the layer of each item, in the order of the text.
+fn lay(document: &mut Document, mut layer: impl FnMut(Option<&str>, &'static str, &Item) -> Option<Layer>) {
+    document.root.edit("pages", |pages| {
+        pages.edit_each(|page| {
+            let id = page.id().cloned();
+            for collection in COLLECTIONS {
+                page.edit(collection, |items| {
+                    items.edit_each(|item| {
+                        let layer = layer(id.as_deref(), collection, item);
+                        item.set_layer(layer);
+                    });
+                });
+            }
+        });
+    });
+}
+
+/// The text of a page with its lists of items emptied.
+pub(super) fn without_items(page: &[u8]) -> Result<Vec<u8>, NotCanonical> {
+    let mut page = Page::read(page)?;
+    for collection in COLLECTIONS {
+        if list(&page, collection).is_some() {
+            page.set(collection, Some(Part::List(Slots::default())));
+        }
+    }
+    Ok(stream::page_text(&page))
+}
+
+/// Takes those items off their layers of which `which` is true.
+pub(super) fn take_off(document: &mut Document, which: impl Fn(&Item) -> bool) {
+    lay(document, |_, _, item| if which(item) { None } else { item.layer() });
+}

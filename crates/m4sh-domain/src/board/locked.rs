@@ -1,0 +1,76 @@
+//! Locked items: what somebody else locked is not for those who do not lead to change, over any way in (SPEC Z).
+//! Called by `apply`, `clear` and `Board::put`. Never looks at a lock on a board without a class: there its owner leads.
+
+use memchr::memmem;
+
+use super::{Document, Refusal, item::Item, layers, page::Page};
+use crate::{access::Authorship, ids::UserId, json};
+
+/// Whether an item's lock keeps somebody who does not lead from it: `locked` is `true` and `lockedBy` is not them.
+pub(super) fn binds(item: &Item, user: UserId) -> bool {
+    let text = item.bytes();
+    // Few items are locked, and what is not is found out by one pass over the bytes.
+    if text.first() != Some(&b'{') || memmem::find(text, br#""locked":true"#).is_none() {
+        return false;
+    }
+    let (mut locked, mut own) = (false, false);
+    let Ok(members) = json::members(text) else { return true };
+    for member in members {
+        match member {
+            Ok((key, value)) if key == "locked" => locked = value == b"true",
+            Ok((key, value)) if key == "lockedBy" => {
+                own = value.first() == Some(&b'"') && json::unquote(value).is_ok_and(|by| *by == user.to_string());
+            }
+            Ok(_) => {}
+            Err(_) => return true,
+        }
+    }
+    locked && !own
+}
+
+/// Whether any item of a page does.
+pub(super) fn bind_any(page: &Page, user: UserId) -> bool {
+    layers::items_on(page).any(|(_, item)| binds(item, user))
+}
+
+/// Whether a whole state leaves others' locked items as they are, and locks nothing in another's name.
+///
+/// # Errors
+/// [`Refusal::Locked`] when it does not.
+pub(super) fn keep(target: &Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
+    let Some(user) = by.bound else { return Ok(()) };
+    for (one, other) in [(old, target), (target, old)] {
+        let bound = layers::items_of(one).filter(|(_, _, item)| binds(item, user));
+        for (page, collection, item) in bound {
+            if layers::find(other, page, collection, item) != Some(item) {
+                return Err(Refusal::Locked { index: None });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
+
+    #[test]
+    fn z9_a_lock_is_a_member_of_the_item_itself_and_its_own_owner_is_free() {
+        let binds = |text: &str| binds(&Item::new("a", text.as_bytes()), ANNA);
+        assert!(binds(r#"{"id":"a","locked":true}"#));
+        assert!(binds(r#"{"id":"a","locked":true,"lockedBy":"somebody"}"#));
+        assert!(binds(r#"{"id":"a","locked":true,"lockedBy":7}"#));
+        assert!(!binds(&format!(r#"{{"id":"a","locked":true,"lockedBy":"{ANNA}"}}"#)));
+        for free in [
+            r#"{"id":"a"}"#,
+            r#"{"id":"a","locked":false}"#,
+            r#"{"id":"a","locked":1}"#,
+            r#"{"id":"a","meta":{"locked":true}}"#,
+            r#"{"id":"a","text":"\"locked\":true"}"#,
+        ] {
+            assert!(!binds(free), "{free}");
+        }
+    }
+}

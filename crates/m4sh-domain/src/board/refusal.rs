@@ -1,0 +1,167 @@
+//! Why a batch or a state is not taken: the caller's matter ([`Refusal`], [`OpsError`]) or ours ([`Corrupt`]).
+//! Called by `board` and turned into answers by `http` and `ws`. Never holds a status or a close code.
+
+use crate::ids::Rev;
+
+/// A batch or a state that is well formed and still not possible. The board is exactly as before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An operation does not fit the board.
+    #[error("operation {index}: {message}")]
+    InvalidOp {
+        /// Which operation of the batch, from 0.
+        index: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The board would pass its size.
+    #[error("the board would take {got} bytes, more than {limit}")]
+    BoardTooLarge {
+        /// Bytes that it would take.
+        got: usize,
+        /// Bytes that it may take.
+        limit: usize,
+    },
+    /// The board would have too many pages.
+    #[error("the board would have more than {limit} pages")]
+    TooManyPages {
+        /// Pages that it may have.
+        limit: usize,
+    },
+    /// A whole state that no board can be.
+    #[error("{message}")]
+    InvalidState {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// It touches what its author may see and not change.
+    #[error("this is not yours to change here")]
+    Forbidden {
+        /// Which operation of the batch, from 0; `None` for a whole state.
+        index: Option<usize>,
+    },
+    /// It touches an item that somebody else locked.
+    #[error("this item is locked")]
+    Locked {
+        /// Which operation of the batch, from 0; `None` for a whole state.
+        index: Option<usize>,
+    },
+    /// There is no batch of one's own left to take back.
+    #[error("there is nothing of yours to take back")]
+    NothingToUndo,
+    /// Nothing of the batch is as its author left it.
+    #[error("what this changed was changed since, so there is nothing of it to take back")]
+    UndoConflict,
+    /// The batch was too large for its way back to be kept.
+    #[error("this change was too large to be taken back by undo; what was cleared is brought back by `unclear`")]
+    UndoTooLarge,
+    /// There is nothing here that its author may clear.
+    #[error("there is nothing to clear")]
+    NothingToClear,
+    /// No clear of that revision is kept.
+    #[error("there is no such clear, or not any more")]
+    UnknownClear,
+    /// All of what a clear took is on the board.
+    #[error("everything of this clear is on the board already")]
+    NothingToRestore,
+    /// The key was used before, for another change.
+    #[error("this key was already used for a different change")]
+    KeyReused,
+}
+
+impl Refusal {
+    /// The name of this refusal on the wire and in metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidOp { .. } => "invalid_ops",
+            Self::BoardTooLarge { .. } => "board_too_large",
+            Self::TooManyPages { .. } => "too_many_pages",
+            Self::InvalidState { .. } => "invalid_state",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Locked { .. } => "locked",
+            Self::NothingToUndo => "nothing_to_undo",
+            Self::UndoConflict => "undo_conflict",
+            Self::UndoTooLarge => "undo_too_large",
+            Self::NothingToClear => "nothing_to_clear",
+            Self::UnknownClear => "unknown_clear",
+            Self::NothingToRestore => "nothing_to_restore",
+            Self::KeyReused => "key_reused",
+        }
+    }
+
+    /// The operation at fault, from 0.
+    #[must_use]
+    pub const fn index(&self) -> Option<usize> {
+        match self {
+            Self::InvalidOp { index, .. } => Some(*index),
+            Self::Forbidden { index } | Self::Locked { index } => *index,
+            Self::BoardTooLarge { .. }
+            | Self::TooManyPages { .. }
+            | Self::InvalidState { .. }
+            | Self::NothingToUndo
+            | Self::UndoConflict
+            | Self::UndoTooLarge
+            | Self::NothingToClear
+            | Self::UnknownClear
+            | Self::NothingToRestore
+            | Self::KeyReused => None,
+        }
+    }
+}
+
+/// Why a list of operations cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpsError {
+    /// Not a list.
+    #[error("operations must be a list")]
+    NotAList,
+    /// A list of nothing.
+    #[error("At least one operation is required")]
+    Empty,
+    /// More operations than a batch may have.
+    #[error("{got} operations, at most {max} are allowed")]
+    TooMany {
+        /// Operations that a batch may have.
+        max: usize,
+        /// Operations that came.
+        got: usize,
+    },
+    /// An operation without the shape of one.
+    #[error("operation {index}: {field}: {message}")]
+    Malformed {
+        /// Which operation, from 0.
+        index: usize,
+        /// The field at fault.
+        field: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// Stored bytes that are not what was stored, or do not fit each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Corrupt {
+    /// A checkpoint that cannot be read.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+    /// A checkpoint of a later program.
+    #[error("checkpoint of version {0}, which this program does not know")]
+    Version(u8),
+    /// A journal row that is not the next one.
+    #[error("journal row {got} where {expected} must follow")]
+    Gap {
+        /// The revision that must follow.
+        expected: Rev,
+        /// The revision that came.
+        got: Rev,
+    },
+    /// A journal row that cannot be applied.
+    #[error("journal row {rev}: {reason}")]
+    Row {
+        /// The row's revision.
+        rev: Rev,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

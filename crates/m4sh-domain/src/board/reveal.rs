@@ -1,0 +1,80 @@
+//! Revealing: what pupils drew apart becomes everybody's, as one batch. Called by the board actor.
+//! Never reorders anything for those who saw it: what is revealed lies on top, for everybody in the same order.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Action, BatchKey, Board, Course, Entry, Kind, Op, Refusal,
+    apply::{Mode, apply},
+    draft::{Draft, OpsText, RawOp, fingerprint_of},
+    item::Item,
+    layers,
+    slots::Keyed as _,
+    transaction::Transaction,
+};
+use crate::{
+    access::{Authorship, Layer},
+    ids::UserId,
+};
+
+/// Up to this size operations are told, even when they are longer than the whole state.
+const WORTH_OPS: usize = 64 * 1024;
+
+impl Board {
+    /// Takes the work of those of whom `whose` is true off their layers: each item is removed and added again, so that
+    /// those from whom it was hidden see it added. `None`: they have no hidden work, and nothing happened.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the board cannot take it; it is exactly as before.
+    pub fn reveal(
+        &mut self,
+        key: BatchKey,
+        whose: impl Fn(UserId) -> bool,
+        at: Timestamp,
+    ) -> Result<Option<Arc<Entry>>, Refusal> {
+        let is_revealed = |item: &Item| matches!(item.layer(), Some(Layer::Private(owner)) if whose(owner));
+        if !layers::items_of(&self.document).any(|(_, _, item)| is_revealed(item)) {
+            return Ok(None);
+        }
+        let ops = match self.as_operations(is_revealed) {
+            Some(ops) => ops,
+            None => {
+                let mut target = self.document.clone();
+                layers::take_off(&mut target, is_revealed);
+                self.overwrite(target)
+            }
+        };
+        let fingerprint = fingerprint_of(&Sha256::digest(&ops).into());
+        Ok(Some(self.accept(key, at, ops, None, fingerprint, (Course::Edit, None))))
+    }
+
+    /// Reveals by operations, if they are not much longer than the whole state and can name every item.
+    fn as_operations(&mut self, is_revealed: impl Fn(&Item) -> bool) -> Option<Vec<u8>> {
+        let mut ops = OpsText::new(1024);
+        for (page, collection, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
+            let kinds = [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text];
+            let kind = kinds.into_iter().find(|kind| kind.collection() == Some(collection))?;
+            // Of items with one id the first is meant, and only that one can be named.
+            let named = layers::find(&self.document, page, collection, item)?;
+            if !Arc::ptr_eq(named.bytes(), item.bytes()) {
+                return None;
+            }
+            let page = Some(&**page.id()?);
+            let remove = RawOp::new(Action::Remove, kind);
+            ops.push_raw(&RawOp { id: Some(item.id()?), page_id: page, layer: item.layer(), ..remove });
+            ops.push_raw(&RawOp { value: Some(item.bytes()), page_id: page, ..RawOp::new(Action::Add, kind) });
+            if ops.len() > WORTH_OPS && ops.len() > self.document.byte_len() {
+                return None;
+            }
+        }
+        let draft = Draft::new(Op::parse_journal(self.rev.next(), &ops.finish()).ok()?);
+        let mut transaction = Transaction::new(&mut self.document);
+        // As the journal will be read: the state is made normal, and nothing is refused for its size.
+        let effective = apply(&draft, Mode::Replay, Authorship::FULL, &mut transaction).ok()?;
+        transaction.commit(&mut self.hashing);
+        Some(effective)
+    }
+}

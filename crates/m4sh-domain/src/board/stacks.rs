@@ -1,0 +1,188 @@
+//! What each person may take back and do again: the ways back of their own last batches. Called by `Board`.
+//! Bounded for a person in batches and for the board in bytes: the oldest leave. Never holds another's batch.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::Course;
+use crate::ids::{Rev, UserId};
+use crate::limits;
+
+/// Which way to go.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Way {
+    /// Take the last batch back.
+    Undo,
+    /// Take the last undo back.
+    Redo,
+}
+
+impl Way {
+    /// The frame's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Undo => "undo",
+            Self::Redo => "redo",
+        }
+    }
+}
+
+/// A batch that may be taken back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Kept {
+    pub(super) rev: Rev,
+    /// Empty: it was too much to keep.
+    pub(super) back: Bytes,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Pair {
+    undo: VecDeque<Kept>,
+    redo: VecDeque<Kept>,
+}
+
+impl Pair {
+    fn of(&mut self, way: Way) -> &mut VecDeque<Kept> {
+        match way {
+            Way::Undo => &mut self.undo,
+            Way::Redo => &mut self.redo,
+        }
+    }
+
+    fn oldest(&self) -> Option<(Rev, Way)> {
+        let of = |list: &VecDeque<Kept>, way| list.front().map(|kept| (kept.rev, way));
+        [of(&self.undo, Way::Undo), of(&self.redo, Way::Redo)].into_iter().flatten().min_by_key(|(rev, _)| *rev)
+    }
+}
+
+/// Everybody's on one board.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Stacks {
+    people: HashMap<UserId, Pair>,
+    bytes: usize,
+}
+
+impl Stacks {
+    /// The batch that somebody would take back next.
+    pub(super) fn top(&self, user: UserId, way: Way) -> Option<&Kept> {
+        let pair = self.people.get(&user)?;
+        match way {
+            Way::Undo => pair.undo.back(),
+            Way::Redo => pair.redo.back(),
+        }
+    }
+
+    /// Forgets the batch that somebody would take back next.
+    pub(super) fn drop_top(&mut self, user: UserId, way: Way) {
+        if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_back()) {
+            self.bytes -= kept.back.len();
+        }
+    }
+
+    /// Takes note of a batch, new or from the journal.
+    pub(super) fn note(&mut self, user: UserId, rev: Rev, course: Course, back: Option<&Bytes>) {
+        // What a clear took is brought back by its revision, and it is large.
+        let back = match course {
+            Course::Clear(_) | Course::Unclear(_) => Some(Bytes::new()),
+            Course::Edit | Course::Undo(_) | Course::Redo(_) => back.cloned(),
+        };
+        let (way, from) = match course {
+            Course::Edit | Course::Clear(_) | Course::Unclear(_) => (Way::Undo, None),
+            Course::Undo(of) => (Way::Redo, Some((Way::Undo, of))),
+            Course::Redo(of) => (Way::Undo, Some((Way::Redo, of))),
+        };
+        let pair = self.people.entry(user).or_default();
+        let mut freed = 0;
+        let mut drop_from = |list: &mut VecDeque<Kept>, first: Rev| {
+            while list.back().is_some_and(|kept| kept.rev >= first)
+                && let Some(kept) = list.pop_back()
+            {
+                freed += kept.back.len();
+            }
+        };
+        match from {
+            Some((way, of)) => drop_from(pair.of(way), of),
+            // What was taken back is not done again over something newer.
+            None => drop_from(&mut pair.redo, Rev(0)),
+        }
+        if let Some(back) = back {
+            let list = pair.of(way);
+            self.bytes += back.len();
+            list.push_back(Kept { rev, back });
+            if list.len() > limits::UNDO_BATCHES
+                && let Some(oldest) = list.pop_front()
+            {
+                freed += oldest.back.len();
+            }
+        }
+        self.bytes -= freed;
+        self.make_room();
+    }
+
+    /// The oldest leave, whose ever they are.
+    fn make_room(&mut self) {
+        while self.bytes > limits::UNDO_BOARD_BYTES {
+            let oldest = self.people.iter().filter_map(|(user, pair)| Some((pair.oldest()?, *user)));
+            let Some(((_, way), user)) = oldest.min_by_key(|((rev, _), _)| *rev) else { return };
+            if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_front()) {
+                self.bytes -= kept.back.len();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
+    const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
+
+    fn edit(stacks: &mut Stacks, user: UserId, rev: u64, bytes: usize) {
+        stacks.note(user, Rev(rev), Course::Edit, Some(&vec![1; bytes].into()));
+    }
+
+    fn top(stacks: &Stacks, user: UserId, way: Way) -> Option<u64> {
+        stacks.top(user, way).map(|kept| kept.rev.0)
+    }
+
+    #[test]
+    fn z1_undo_and_redo_go_back_and_forth_and_an_edit_ends_redo() {
+        let mut stacks = Stacks::default();
+        (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 10));
+        let back = Bytes::from_static(b"x");
+        stacks.note(ANNA, Rev(4), Course::Undo(Rev(3)), Some(&back));
+        stacks.note(ANNA, Rev(5), Course::Undo(Rev(2)), Some(&back));
+        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(1), Some(5)));
+        stacks.note(ANNA, Rev(6), Course::Redo(Rev(5)), Some(&back));
+        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(6), Some(4)));
+        edit(&mut stacks, BEN, 7, 1);
+        assert_eq!(top(&stacks, ANNA, Way::Redo), Some(4), "another's edit is nothing to it");
+        edit(&mut stacks, ANNA, 8, 1);
+        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(8), None));
+        assert_eq!(stacks.bytes, 10 + 1 + 1 + 1);
+    }
+
+    #[test]
+    fn z1_what_was_dropped_before_an_undo_is_dropped_by_its_row_too() {
+        let mut stacks = Stacks::default();
+        (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
+        stacks.note(ANNA, Rev(4), Course::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
+        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(1), Some(4)));
+    }
+
+    #[test]
+    fn z5_a_person_keeps_so_many_batches_and_a_board_so_many_bytes() {
+        let mut stacks = Stacks::default();
+        (1..=limits::UNDO_BATCHES as u64 + 5).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
+        assert_eq!(stacks.people[&ANNA].undo.len(), limits::UNDO_BATCHES);
+        assert_eq!(stacks.bytes, limits::UNDO_BATCHES);
+        for rev in 200..300 {
+            edit(&mut stacks, BEN, rev, limits::UNDO_BATCH_BYTES);
+        }
+        assert!(stacks.bytes <= limits::UNDO_BOARD_BYTES);
+        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, BEN, Way::Undo)), (None, Some(299)));
+    }
+}

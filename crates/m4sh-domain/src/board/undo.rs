@@ -1,0 +1,474 @@
+//! Taking batches back: the way back of a batch, noted while it is applied, and what is left of it later (SPEC Z1 to Z5).
+//! Called by `apply`, `Board` and through it by the board actor. Never changes what is not as its author's batch left it:
+//! what somebody else changed, removed or put there stays.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Action, BatchKey, Board, Course, Document, Entry, Kind, Op, Receipt, Refusal, Way,
+    apply::{Mode, apply, apply_noting},
+    batch::Digest,
+    check_bounds,
+    draft::{Draft, fingerprint_of},
+    item::Item,
+    layers,
+    members::{Members, Part},
+    op::read_id,
+    page::{COLLECTIONS, Page},
+    repeat,
+    slots::{Keyed as _, Measured as _, Slots},
+    stacks::Kept,
+    stream,
+    transaction::{Step, Transaction},
+};
+use crate::limits;
+use crate::{
+    access::{Authorship, Layer},
+    ids::{Rev, UserId},
+    json::{self, Bounds, Object, Value},
+};
+
+/// How the stored form is written.
+const VERSION: u8 = 1;
+
+/// Tells one text from another: half of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Mark(u64, u64);
+
+impl Mark {
+    fn of(text: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let half = |at: usize| digest[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Self(half(0), half(8))
+    }
+}
+
+/// A member that a batch changed. Texts are canonical, and so they are ASCII.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Member {
+    key: String,
+    /// What was there; `None`: no such member.
+    old: Option<String>,
+    /// What the batch left there.
+    new: Option<Mark>,
+}
+
+/// One change, and what it takes to take it back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Back {
+    Added { page: String, kind: String, id: String, left: Mark },
+    Removed { page: String, kind: String, text: String, layer: Option<String> },
+    Changed { page: String, kind: String, id: String, members: Vec<Member> },
+    PageAdded { id: String, left: Mark },
+    PageRemoved { text: String, layers: Option<String> },
+    PageChanged { id: String, members: Vec<Member> },
+    Meta { members: Vec<Member> },
+}
+
+/// The way back of a batch that is being applied.
+#[derive(Default)]
+pub(super) struct Notes {
+    backs: Vec<Back>,
+    bytes: usize,
+}
+
+impl Notes {
+    /// Notes what one operation changed; the document is as it left it.
+    pub(super) fn take(&mut self, steps: &[Step], document: &Document) {
+        for step in steps {
+            if self.bytes > limits::UNDO_BATCH_BYTES {
+                return;
+            }
+            let Some(back) = back_of(step, document) else { continue };
+            self.bytes += back.len();
+            self.backs.push(back);
+        }
+    }
+
+    /// What is kept of it: nothing of a batch that changed nothing, an empty text of one that was too much.
+    pub(super) fn finish(self) -> Option<Bytes> {
+        if self.backs.is_empty() {
+            return None;
+        }
+        if self.bytes > limits::UNDO_BATCH_BYTES {
+            return Some(Bytes::new());
+        }
+        // Writing to memory cannot fail; were it to, the batch could not be taken back, and says so.
+        Some(rmp_serde::to_vec(&(VERSION, self.backs)).unwrap_or_default().into())
+    }
+}
+
+fn text_of(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn kind_of(collection: &str) -> Option<Kind> {
+    [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
+}
+
+fn item_in(document: &Document, page: u32, collection: &str, slot: u32) -> Option<Item> {
+    document.page(page)?.members()?.get(collection)?.list()?.get(slot).cloned()
+}
+
+fn back_of(step: &Step, document: &Document) -> Option<Back> {
+    let page_id = |slot: u32| document.page(slot)?.id().map(|id| id.as_ref().to_owned());
+    let kind_name = |collection| kind_of(collection).map(|kind| kind.name().to_owned());
+    Some(match step {
+        Step::ItemAdded { page, collection, slot } => {
+            let item = item_in(document, *page, collection, *slot)?;
+            let id = item.id()?.as_ref().to_owned();
+            Back::Added { page: page_id(*page)?, kind: kind_name(collection)?, id, left: Mark::of(item.bytes()) }
+        }
+        Step::ItemRemoved { page, collection, item, .. } => Back::Removed {
+            page: page_id(*page)?,
+            kind: kind_name(collection)?,
+            text: text_of(item.bytes())?,
+            layer: item.layer().map(|layer| layer.name().into_owned()),
+        },
+        Step::ItemChanged { page, collection, slot, item: old } => {
+            let new = item_in(document, *page, collection, *slot)?;
+            let members = differences(old.bytes(), new.bytes())?;
+            let id = new.id()?.as_ref().to_owned();
+            (!members.is_empty()).then_some(())?;
+            Back::Changed { page: page_id(*page)?, kind: kind_name(collection)?, id, members }
+        }
+        Step::PageAdded { slot } => {
+            let page = document.page(*slot)?;
+            Back::PageAdded { id: page_id(*slot)?, left: Mark::of(&stream::page_text(page)) }
+        }
+        Step::PageRemoved { page, .. } => Back::PageRemoved {
+            text: text_of(&stream::page_text(page))?,
+            layers: (page.layered() > 0)
+                .then(|| layers::text_of(&alone((**page).clone())))
+                .flatten()
+                .and_then(|text| text_of(&text)),
+        },
+        Step::Member { page, key, old } if !COLLECTIONS.contains(&&**key) => {
+            let new = document.page(*page)?.members()?.get(key).and_then(Part::raw);
+            let old = old.as_ref().and_then(Part::raw);
+            (new != old).then_some(())?;
+            let member = Member {
+                key: key.as_ref().to_owned(),
+                old: old.and_then(|text| text_of(text)),
+                new: new.map(|text| Mark::of(text)),
+            };
+            Back::PageChanged { id: page_id(*page)?, members: vec![member] }
+        }
+        Step::Root { key, old } if &**key == "meta" => {
+            let text = |part: Option<&Part<Page>>| {
+                part.and_then(Part::raw).cloned().unwrap_or_else(|| Arc::from(b"{}".as_slice()))
+            };
+            let old = text(old.as_ref()).to_vec();
+            let old = if old == b"null" { b"{}".to_vec() } else { old };
+            let members = differences(&old, &text(document.root.get("meta")))?;
+            (!members.is_empty()).then_some(())?;
+            Back::Meta { members }
+        }
+        // Which page is open follows from the others, and a list that was missing is no loss.
+        Step::Root { .. } | Step::Member { .. } | Step::Whole(_) | Step::PageNamed { .. } => return None,
+    })
+}
+
+/// A document of one page.
+fn alone(page: Page) -> Document {
+    let mut document = Document::default();
+    document.root.set("pages", Some(Part::List(std::iter::once(page).collect::<Slots<Page>>())));
+    document
+}
+
+/// The members in which two canonical objects differ.
+fn differences(old: &[u8], new: &[u8]) -> Option<Vec<Member>> {
+    let read = |text| json::members(text).ok()?.collect::<Result<Vec<_>, _>>().ok();
+    let (old, new) = (read(old)?, read(new)?);
+    let mut out = Vec::new();
+    let member = |key: &str, old: Option<&[u8]>, new: Option<&[u8]>| {
+        Some(Member {
+            key: key.to_owned(),
+            old: match old {
+                Some(text) => Some(text_of(text)?),
+                None => None,
+            },
+            new: new.map(Mark::of),
+        })
+    };
+    let (mut ours, mut theirs) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        match (ours.peek(), theirs.peek()) {
+            (Some((key, old)), Some((other, new))) if key == other => {
+                if old != new {
+                    out.push(member(key, Some(old), Some(new))?);
+                }
+                ours.next();
+                theirs.next();
+            }
+            (Some((key, old)), other) if other.is_none_or(|(other, _)| key < other) => {
+                out.push(member(key, Some(old), None)?);
+                ours.next();
+            }
+            (_, Some((key, new))) => {
+                out.push(member(key, None, Some(new))?);
+                theirs.next();
+            }
+            (_, None) => return Some(out),
+        }
+    }
+}
+
+impl Back {
+    /// Bytes that it takes to keep, roughly.
+    fn len(&self) -> usize {
+        let members = |members: &Vec<Member>| {
+            members.iter().map(|one| one.key.len() + one.old.as_ref().map_or(0, String::len) + 24).sum::<usize>()
+        };
+        16 + match self {
+            Self::Added { page, id, .. } => page.len() + id.len() + 24,
+            Self::Removed { page, text, .. } => page.len() + text.len() + 48,
+            Self::Changed { page, id, members: list, .. } => page.len() + id.len() + members(list),
+            Self::PageAdded { id, .. } => id.len() + 24,
+            Self::PageRemoved { text, layers } => text.len() + layers.as_ref().map_or(0, String::len),
+            Self::PageChanged { id, members: list } => id.len() + members(list),
+            Self::Meta { members: list } => members(list),
+        }
+    }
+
+    /// The operations that take it back, as far as it is as its author left it.
+    fn ops(&self, document: &Document) -> Vec<Op> {
+        self.try_ops(document).unwrap_or_default()
+    }
+
+    fn try_ops(&self, document: &Document) -> Option<Vec<Op>> {
+        let find_page = |id: &str| document.pages().and_then(|pages| pages.get(pages.find(id)?));
+        Some(match self {
+            Self::Added { page, kind, id, left } => {
+                let kind = Kind::from_name(kind)?;
+                let text = document.item(page, kind.collection()?, id)?;
+                (Mark::of(&text) == *left).then_some(())?;
+                vec![Op { id: Some(id.clone()), page_id: Some(page.clone()), ..Op::new(Action::Remove, kind) }]
+            }
+            Self::Removed { page, kind, text, layer } => {
+                let layer = match layer {
+                    Some(name) => Some(Layer::from_name(name)?),
+                    None => None,
+                };
+                vec![added(Kind::from_name(kind)?, page, text, layer)?]
+            }
+            Self::Changed { page, kind, id, members } => {
+                let kind = Kind::from_name(kind)?;
+                let text = document.item(page, kind.collection()?, id)?;
+                let (patch, unset) = restored(members, |key| member_of(&text, key))?;
+                let op = Op { id: Some(id.clone()), page_id: Some(page.clone()), ..Op::new(Action::Update, kind) };
+                vec![Op { patch, unset, ..op }]
+            }
+            Self::PageAdded { id, left } => {
+                (Mark::of(&stream::page_text(find_page(id)?)) == *left).then_some(())?;
+                vec![Op { id: Some(id.clone()), ..Op::new(Action::Remove, Kind::Page) }]
+            }
+            Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
+            Self::PageChanged { id, members } => {
+                let page: &Members<Item> = find_page(id)?.members()?;
+                let (patch, unset) =
+                    restored(members, |key| page.get(key).and_then(Part::raw).map(|text| text.to_vec()))?;
+                vec![Op { id: Some(id.clone()), patch, unset, ..Op::new(Action::Update, Kind::Page) }]
+            }
+            Self::Meta { members } => {
+                let meta = document.root.get("meta").and_then(Part::raw).cloned();
+                let (value, unset) = restored(members, |key| member_of(meta.as_ref()?, key))?;
+                let mut ops = Vec::new();
+                if value.is_some() {
+                    ops.push(Op { value, ..Op::new(Action::Add, Kind::Meta) });
+                }
+                ops.extend(unset.into_iter().map(|key| Op { id: Some(key), ..Op::new(Action::Remove, Kind::Meta) }));
+                ops
+            }
+        })
+    }
+}
+
+fn member_of(object: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    let mut members = json::members(object).ok()?.filter_map(Result::ok);
+    members.find(|(key, _)| key == wanted).map(|(_, value)| value.to_vec())
+}
+
+/// Those members that are as the batch left them, as they were before it: what to set, and what to take out.
+#[allow(clippy::type_complexity, reason = "two halves of one operation")]
+fn restored(members: &[Member], now: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(Option<Value>, Vec<String>)> {
+    let (mut patch, mut unset) = (Object::default(), Vec::new());
+    for member in members {
+        if now(&member.key).map(|text| Mark::of(&text)) != member.new {
+            continue;
+        }
+        match &member.old {
+            Some(text) => drop(patch.insert(member.key.clone(), parsed(text)?)),
+            None => unset.push(member.key.clone()),
+        }
+    }
+    let patch = (!patch.is_empty()).then_some(Value::Object(patch));
+    (patch.is_some() || !unset.is_empty()).then_some((patch, unset))
+}
+
+/// Our own canonical text; its bounds were kept when it came in.
+fn parsed(text: &str) -> Option<Value> {
+    Value::parse(text.as_bytes(), Bounds { depth: usize::MAX, nodes: usize::MAX }).ok()
+}
+
+/// What is added again is addressed as operations do, by a text.
+fn with_text_id(mut value: Value) -> Option<Value> {
+    if let Value::Object(members) = &mut value
+        && let Some(id) = members.get_mut("id")
+    {
+        *id = read_id(id)?.into();
+    }
+    Some(value)
+}
+
+fn added(kind: Kind, page: &str, text: &str, layer: Option<Layer>) -> Option<Op> {
+    let value = Some(with_text_id(parsed(text)?)?);
+    Some(Op { page_id: Some(page.to_owned()), value, layer, ..Op::new(Action::Add, kind) })
+}
+
+/// A removed page with its items, each on its layer.
+fn page_again(text: &str, on_layers: Option<&str>) -> Option<Vec<Op>> {
+    let Some(on_layers) = on_layers else {
+        return Some(vec![Op { value: Some(with_text_id(parsed(text)?)?), ..Op::new(Action::Add, Kind::Page) }]);
+    };
+    let mut document = Document::from_canonical(format!(r#"{{"pages":[{text}]}}"#).as_bytes()).ok()?;
+    layers::read(&mut document, on_layers.as_bytes()).ok()?;
+    let bare = layers::without_items(text.as_bytes()).ok()?;
+    let bare = parsed(std::str::from_utf8(&bare).ok()?)?;
+    let mut ops = vec![Op { value: Some(with_text_id(bare)?), ..Op::new(Action::Add, Kind::Page) }];
+    for (page, collection, item) in layers::items_of(&document) {
+        let text = std::str::from_utf8(item.bytes()).ok()?;
+        ops.extend(added(kind_of(collection)?, page.id()?, text, item.layer()));
+    }
+    Some(ops)
+}
+
+/// What a batch is to be taken back by, before anybody said yes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    way: Way,
+    /// The batch that it takes back.
+    pub of: Rev,
+    /// What it would do.
+    pub ops: Vec<Op>,
+    /// Bytes of the way back that it goes.
+    pub bytes: usize,
+}
+
+impl Board {
+    /// The receipt of a batch that is known under this key; `what` stands for its content.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyReused`] when it was something else.
+    pub fn known(&self, key: &BatchKey, what: &str) -> Result<Option<Receipt>, Refusal> {
+        match self.receipts.get(key) {
+            None => Ok(None),
+            Some(receipt) => repeat(receipt, fingerprint(what)).map(|_| Some(receipt.clone())),
+        }
+    }
+
+    /// What would take somebody's last batch, or their last undo, back as things are now. Nothing of it has happened.
+    ///
+    /// # Errors
+    /// [`Refusal::NothingToUndo`]; [`Refusal::UndoTooLarge`] and [`Refusal::UndoConflict`], after which the batch is not
+    /// tried again; [`Refusal::Forbidden`] and [`Refusal::Locked`] when it touches what is not theirs to change by now.
+    pub fn plan(&mut self, user: UserId, way: Way, by: Authorship) -> Result<Plan, Refusal> {
+        let Kept { rev, back } = self.stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
+        if back.is_empty() {
+            self.stacks.drop_top(user, way);
+            return Err(Refusal::UndoTooLarge);
+        }
+        let read = rmp_serde::from_slice::<(u8, Vec<Back>)>(&back).ok().filter(|(version, _)| *version == VERSION);
+        let Some((_, backs)) = read else {
+            self.stacks.drop_top(user, way);
+            return Err(Refusal::UndoTooLarge);
+        };
+        let ops = self.left_of(&backs, by)?;
+        if ops.is_empty() {
+            self.stacks.drop_top(user, way);
+            return Err(Refusal::UndoConflict);
+        }
+        Ok(Plan { way, of: rev, ops, bytes: back.len() })
+    }
+
+    /// Tries each step on the document, the last one first, and takes all of it back again.
+    fn left_of(&mut self, backs: &[Back], by: Authorship) -> Result<Vec<Op>, Refusal> {
+        let mut transaction = Transaction::new(&mut self.document);
+        let mut ops = Vec::new();
+        for back in backs.iter().rev() {
+            for mut op in back.ops(transaction.document()) {
+                if by.is_confined() && op.action == Action::Add {
+                    // While work is hidden, nothing of it appears before everybody.
+                    op.layer = by.layer;
+                }
+                match apply(&Draft::new(vec![op.clone()]), Mode::Client, hands(by), &mut transaction) {
+                    Ok(_) => ops.push(op),
+                    // A page that is there again is another one, with items of its own.
+                    Err(Refusal::InvalidOp { .. }) if op.kind == Kind::Page && op.action == Action::Add => break,
+                    Err(Refusal::InvalidOp { .. }) => {}
+                    Err(Refusal::Forbidden { .. }) => return Err(Refusal::Forbidden { index: None }),
+                    Err(Refusal::Locked { .. }) => return Err(Refusal::Locked { index: None }),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        Ok(ops)
+    }
+
+    /// Does what was planned, as a batch of its own. The board must be as it was when it was planned.
+    ///
+    /// # Errors
+    /// [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
+    pub fn take_back(
+        &mut self,
+        key: BatchKey,
+        plan: Plan,
+        by: Authorship,
+        at: Timestamp,
+        want_digest: bool,
+    ) -> Result<Arc<Entry>, Refusal> {
+        let before = (self.document.byte_len(), self.document.page_count());
+        let mut transaction = Transaction::new(&mut self.document);
+        let mut notes = Notes::default();
+        let draft = Draft::new(plan.ops);
+        let ops = apply_noting(&draft, Mode::Client, hands(by), &mut transaction, Some(&mut notes))?;
+        check_bounds(before, transaction.document())?;
+        transaction.commit(&mut self.hashing);
+        let digest: Option<Digest> = want_digest.then(|| self.digest());
+        let course = match plan.way {
+            Way::Undo => Course::Undo(plan.of),
+            Way::Redo => Course::Redo(plan.of),
+        };
+        // An undo that changed nothing is still there to be done again.
+        let back = notes.finish().unwrap_or_default();
+        Ok(self.accept(key, at, ops, digest, fingerprint(plan.way.name()), (course, Some(back))))
+    }
+
+    /// Takes over what is to be taken back from before this process, oldest first.
+    pub fn recall(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, Course, Option<Bytes>)>) {
+        for (user, rev, course, back) in rows {
+            self.stacks.note(user, rev, course, back.as_ref());
+        }
+    }
+
+    /// The batch that made a revision, while history has it.
+    #[must_use]
+    pub fn entry(&self, rev: Rev) -> Option<Arc<Entry>> {
+        self.history.since(Rev(rev.0.checked_sub(1)?))?.into_iter().next()
+    }
+}
+
+/// Stands for the content of a batch that has no operations of its own.
+pub(super) fn fingerprint(what: &str) -> u64 {
+    fingerprint_of(&Sha256::digest(what.as_bytes()).into())
+}
+
+/// Whose hands take something back: each item goes onto the layer on which it lay.
+fn hands(by: Authorship) -> Authorship {
+    if by.is_confined() { by } else { Authorship { layer: None, ..by } }
+}

@@ -1,0 +1,154 @@
+//! The rungs: how far an expense has climbed, from "passes" to "close". Called by the board actor with a look at each
+//! budget that the expense is a part of. Never takes from a budget: who asked does, once the whole expense passes.
+
+use std::time::Duration;
+
+use super::table::Size;
+use crate::rate::{Bucket, Debt, Scope, Verdict as Taken};
+
+/// The part of a budget from which on its user is told, once a spell …
+pub const WARN: f64 = 0.8;
+/// … from which on what may be lost is dropped, so that operations have the rest …
+pub(super) const SHED: f64 = 0.9;
+/// … and below which the spell is over.
+const CALM: f64 = 0.5;
+
+/// One budget, seen with an expense added to it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Look {
+    /// How much would be left, in units of cost.
+    pub left: u32,
+    /// The part that would be used, 0 to 1 (above 1 when it does not fit).
+    pub used: f64,
+    /// How long until the expense fits; `None` when it does now.
+    pub wait: Option<Duration>,
+    /// How long until so little is used that presence passes again; zero when it does now.
+    pub shed_for: Duration,
+}
+
+impl Look {
+    /// At a bucket with a cost.
+    #[must_use]
+    pub fn at(bucket: &Bucket, size: Size, cost: u32, now: Duration) -> Self {
+        let Debt { nanos, depth, interval } = bucket.debt(size.rate, size.burst, cost, now);
+        #[allow(clippy::cast_precision_loss, reason = "a share of a budget")]
+        let used = nanos as f64 / depth as f64;
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a budget"
+        )]
+        let presence = (depth as f64 * SHED) as u64;
+        Self {
+            left: u32::try_from(depth.saturating_sub(nanos) / interval).unwrap_or(u32::MAX),
+            used,
+            wait: (nanos > depth).then(|| Duration::from_nanos(nanos - depth)),
+            shed_for: Duration::from_nanos(nanos.saturating_sub(presence)),
+        }
+    }
+}
+
+/// What an expense is told.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Verdict {
+    /// It passes.
+    Pass {
+        /// What is left of the scarcest budget.
+        left: u32,
+    },
+    /// It passes, and its user should know how much is used: the first such of a spell.
+    Warn {
+        /// The scarcest budget.
+        scope: Scope,
+        /// What is left of it.
+        left: u32,
+        /// The part of it that is used.
+        used: f64,
+    },
+    /// It may be lost, and is.
+    DropPresence {
+        /// The budget that has no room for it.
+        scope: Scope,
+        /// When it would pass; never zero.
+        retry_after: Duration,
+    },
+    /// It is refused; nothing was taken.
+    Refuse {
+        /// The budget that it does not fit.
+        scope: Scope,
+        /// When it would pass; never zero.
+        retry_after: Duration,
+    },
+    /// It was refused too often.
+    Close,
+}
+
+/// How far one user has climbed.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Ladder {
+    /// Scopes whose spell was told, one bit each.
+    told: u64,
+    refusals: Bucket,
+}
+
+impl Ladder {
+    /// Judges an operation by every budget that it is a part of. It passes only when it fits all of them.
+    pub fn operation(&mut self, looks: &[(Scope, Look)]) -> Verdict {
+        let longest = looks.iter().filter_map(|(scope, look)| Some((*scope, look.wait?))).max_by_key(|(_, wait)| *wait);
+        if let Some((scope, wait)) = longest {
+            return Verdict::Refuse { scope, retry_after: wait };
+        }
+        let mut first = None;
+        for (scope, look) in looks {
+            let bit = 1 << (*scope as u32);
+            if look.used < CALM {
+                self.told &= !bit;
+            } else if look.used >= WARN && self.told & bit == 0 {
+                self.told |= bit;
+                first = first.max_by_used(*scope, *look);
+            }
+        }
+        match first {
+            Some((scope, look)) => Verdict::Warn { scope, left: look.left, used: look.used },
+            None => Verdict::Pass { left: looks.iter().map(|(_, look)| look.left).min().unwrap_or(u32::MAX) },
+        }
+    }
+
+    /// Judges what may be lost by the same budgets, looked at without a cost: it goes before any operation is refused.
+    #[must_use]
+    pub fn presence(looks: &[(Scope, Look)]) -> Verdict {
+        let worst = looks.iter().max_by_key(|(_, look)| look.shed_for).filter(|(_, look)| !look.shed_for.is_zero());
+        match worst {
+            Some((scope, look)) => Verdict::DropPresence { scope: *scope, retry_after: look.shed_for },
+            None => Verdict::Pass { left: looks.iter().map(|(_, look)| look.left).min().unwrap_or(u32::MAX) },
+        }
+    }
+
+    /// Counts a refusal. [`Verdict::Close`] when there were so many that nobody seems to listen.
+    pub fn refused(&mut self, patience: Size, scope: Scope, retry_after: Duration, now: Duration) -> Verdict {
+        match self.refusals.take(patience.rate, patience.burst, 1, now) {
+            Taken::Pass { .. } => Verdict::Refuse { scope, retry_after },
+            Taken::Wait(_) => Verdict::Close,
+        }
+    }
+
+    /// Whether forgetting it changes nothing.
+    #[must_use]
+    pub fn is_calm(&self, now: Duration) -> bool {
+        self.refusals.is_full(now)
+    }
+}
+
+trait Scarcest {
+    fn max_by_used(self, scope: Scope, look: Look) -> Self;
+}
+
+impl Scarcest for Option<(Scope, Look)> {
+    fn max_by_used(self, scope: Scope, look: Look) -> Self {
+        match self {
+            Some((_, worst)) if worst.used >= look.used => self,
+            Some(_) | None => Some((scope, look)),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A budget that many spend together. While there is room anybody may take it; when there is none, each has an equal share,
+//! so those who spent most are slowed and nobody else. Called by the board actor. Never keeps those who left.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::ladder::{Look, WARN};
+use super::table::Size;
+use crate::ids::UserId;
+use crate::rate::{Bucket, Rate};
+
+/// Who spent nothing for this long takes no share any more.
+const ACTIVE: Duration = Duration::from_secs(10);
+/// How often it is looked who that is.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// One budget of many.
+#[derive(Default, Debug)]
+pub struct Shared {
+    whole: Bucket,
+    shares: HashMap<UserId, Share>,
+    swept: Duration,
+}
+
+#[derive(Default, Debug)]
+struct Share {
+    bucket: Bucket,
+    spent_at: Duration,
+}
+
+impl Shared {
+    /// The budget with somebody's expense added. An expense fits when the whole has room for it, or its user's share has:
+    /// all shares together are the whole once more, so no more than twice the rate ever passes.
+    #[must_use]
+    pub fn look(&self, user: UserId, size: Size, cost: u32, now: Duration) -> Look {
+        let whole = Look::at(&self.whole, size, cost, now);
+        if whole.used < WARN {
+            return whole;
+        }
+        let known = self.shares.get(&user);
+        let others = self.shares.len() - usize::from(known.is_some());
+        let share =
+            Look::at(&known.map_or_else(Bucket::default, |share| share.bucket), part(size, others + 1), cost, now);
+        Look {
+            left: whole.left.max(share.left),
+            used: whole.used.min(share.used),
+            wait: whole.wait.min(share.wait),
+            shed_for: whole.shed_for.min(share.shed_for),
+        }
+    }
+
+    /// Takes the cost.
+    pub fn charge(&mut self, user: UserId, size: Size, cost: u32, now: Duration) {
+        if now.saturating_sub(self.swept) >= SWEEP {
+            self.swept = now;
+            self.shares.retain(|_, share| now.saturating_sub(share.spent_at) < ACTIVE);
+        }
+        self.whole.charge(size.rate, size.burst, cost, now);
+        self.shares.entry(user).or_default().spent_at = now;
+        let part = part(size, self.shares.len());
+        if let Some(share) = self.shares.get_mut(&user) {
+            share.bucket.charge(part.rate, part.burst, cost, now);
+        }
+    }
+
+    /// Whether forgetting it changes nothing.
+    #[must_use]
+    pub fn is_full(&self, now: Duration) -> bool {
+        self.whole.is_full(now) && self.shares.values().all(|share| share.bucket.is_full(now))
+    }
+}
+
+/// One of `people` equal shares.
+fn part(size: Size, people: usize) -> Size {
+    let people = u32::try_from(people).unwrap_or(u32::MAX).max(1);
+    let Size { rate, burst } = size;
+    Size {
+        rate: Rate { count: rate.count, period: rate.period.saturating_mul(people) },
+        burst: (burst / people).max(1),
+    }
+}

@@ -1,0 +1,263 @@
+//! Whether what somebody asks for happens: rights, modes, repeats. Called by the classroom actor with the state as it will
+//! be when everything before has been written. Never changes that state.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Ask, Chat, ChatMode, ClassState, Frame, Question, Refused, Said, Scene, Timer, TimerAsk, Vote, What, Who};
+use super::{poll, show};
+use crate::access::Role;
+use crate::ids::UserId;
+use crate::limits;
+
+/// What an ask comes to.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Verdict {
+    /// It happens; with the message that it changes, as that will be.
+    Happens(What, Option<Chat>),
+    /// It is so already: nothing happens, and whoever asked is told how it stands.
+    Already(Frame),
+}
+
+type Decision = Result<Verdict, Refused>;
+
+const NOT_YOURS: Refused = Refused::new("forbidden", "only those who lead this class may do this");
+const NO_MEMBER: Refused = Refused::new("unknown_user", "there is nobody like that in this class");
+const NO_POLL: Refused = Refused::new("unknown_poll", "there is no such poll in this lesson");
+const NO_CHAT: Refused = Refused::new("unknown_message", "there is no such message");
+const REUSED: Refused = Refused::new("key_reused", "this id stands for something else");
+
+fn happens(what: What) -> Decision {
+    Ok(Verdict::Happens(what, None))
+}
+
+impl ClassState {
+    /// Judges one ask.
+    ///
+    /// # Errors
+    /// Why nothing happens.
+    pub fn decide(&self, ask: &Ask, who: &Who, scene: &Scene<'_>) -> Decision {
+        // What was written in a lesson can be taken out when it is over, too.
+        if !scene.live && !matches!(ask, Ask::ChatDelete { .. } | Ask::Note(..)) {
+            return Err(Refused::new("session_ended", "this lesson is over"));
+        }
+        match ask {
+            Ask::Hand { user, up } => self.hand(*user, *up, who, scene),
+            Ask::React(emoji) => happens(What::React(emoji.clone())),
+            Ask::Chat { id, text, to } => {
+                let said = Said { id: id.clone(), name: who.name.clone(), text: text.clone(), to: *to };
+                self.say(said, who, scene)
+            }
+            Ask::ChatEdit { chat, text } => {
+                let mut chat = self.message(*chat, who, scene)?.clone();
+                if chat.author != who.user {
+                    return Err(Refused::new("forbidden", "a message is changed by who wrote it"));
+                }
+                if chat.removed {
+                    return Err(NO_CHAT);
+                }
+                in_time(&chat, scene.now)?;
+                self.may_write(who, chat.said.to, None)?;
+                (chat.said.text, chat.edited) = (text.clone(), true);
+                Ok(Verdict::Happens(What::ChatEdit { chat: chat.seq }, Some(chat)))
+            }
+            Ask::ChatDelete { chat } => {
+                let mut chat = self.message(*chat, who, scene)?.clone();
+                if chat.removed {
+                    return Ok(Verdict::Already(show::taken_out(&chat)));
+                }
+                if !who.leads {
+                    if chat.author != who.user {
+                        return Err(NOT_YOURS);
+                    }
+                    in_time(&chat, scene.now)?;
+                }
+                (chat.said.text, chat.said.name, chat.removed) = ("".into(), "".into(), true);
+                Ok(Verdict::Happens(What::ChatDelete { chat: chat.seq }, Some(chat)))
+            }
+            Ask::Vote { poll, choices } => self.vote(*poll, choices, who, scene),
+            Ask::Note(note, data) => happens(What::Note(*note, data.clone())),
+            led if who.leads => self.lead(led, who, scene),
+            _ => Err(NOT_YOURS),
+        }
+    }
+
+    /// What only those who lead may ask for.
+    fn lead(&self, ask: &Ask, who: &Who, scene: &Scene<'_>) -> Decision {
+        match ask {
+            Ask::ClearHands => happens(What::HandsCleared),
+            Ask::ChatMode(mode) => happens(What::ChatMode(*mode)),
+            Ask::Timer(ask) => self.timer(*ask, scene.now),
+            Ask::Poll(question) => self.open(question, who),
+            Ask::PollEnd { poll, reveal } => {
+                let known = self.poll(*poll).ok_or(NO_POLL)?;
+                if known.ended && known.revealed >= *reveal {
+                    return Ok(Verdict::Already(show::poll_over(known, true)));
+                }
+                happens(What::PollEnd { poll: *poll, reveal: *reveal })
+            }
+            Ask::Follow { on, user } => {
+                let user = user.unwrap_or(who.user);
+                known(user, scene)?;
+                happens(What::Follow(on.then_some(user)))
+            }
+            Ask::Bring { place, users } => {
+                users.iter().try_for_each(|user| known(*user, scene))?;
+                happens(What::Bring { place: place.clone(), users: users.clone() })
+            }
+            Ask::ViewLock(on) => happens(What::ViewLock(*on)),
+            Ask::Page(page) => happens(What::Page(page.clone())),
+            Ask::Present(board) if scene.boards.contains(board) => happens(What::Present(*board)),
+            Ask::Present(_) => Err(Refused::new("unknown_board", "this is no board of this lesson")),
+            // Judged before; named so that a new one is not forgotten here.
+            Ask::Hand { .. }
+            | Ask::React(_)
+            | Ask::Chat { .. }
+            | Ask::ChatEdit { .. }
+            | Ask::ChatDelete { .. }
+            | Ask::Vote { .. }
+            | Ask::Note(..) => Err(NOT_YOURS),
+        }
+    }
+
+    fn hand(&self, user: Option<UserId>, up: bool, who: &Who, scene: &Scene<'_>) -> Decision {
+        let whose = user.unwrap_or(who.user);
+        if whose != who.user && (!who.leads || up) {
+            return Err(Refused::new("forbidden", "a hand is raised by its owner, and lowered by those who lead, too"));
+        }
+        let raised = self.hands.iter().find(|raised| raised.user == whose);
+        let name = raised.map_or_else(|| who.name.clone(), |raised| raised.name.clone());
+        if whose != who.user {
+            known(whose, scene)?;
+        }
+        if raised.is_some() == up {
+            return Ok(Verdict::Already(show::hand_stands(whose, raised)));
+        }
+        happens(What::Hand { user: whose, name, up })
+    }
+
+    fn say(&self, said: Said, who: &Who, scene: &Scene<'_>) -> Decision {
+        let mine = |chat: &&std::sync::Arc<Chat>| chat.author == who.user && chat.said.id == said.id;
+        if let Some(known) = self.chat.iter().rev().find(mine) {
+            let same = known.edited || known.removed || (known.said.text == said.text && known.said.to == said.to);
+            return if same { Ok(Verdict::Already(show::chat(known))) } else { Err(REUSED) };
+        }
+        if let Some(to) = said.to {
+            known(to, scene)?;
+            if to == who.user {
+                return Err(Refused::new("unknown_user", "nobody writes to themselves"));
+            }
+        }
+        let to_tutor = said.to.is_some_and(|to| scene.members.get(&to).is_some_and(|role| role.sees_all()));
+        if said.to.is_some() && !to_tutor && !who.role.sees_all() {
+            return Err(Refused::new("forbidden", "pupils write to the class or to those who teach it"));
+        }
+        self.may_write(who, said.to, Some(scene.now))?;
+        happens(What::Chat(said))
+    }
+
+    /// Whether somebody may write now; `when` a new message is written, it may have to wait.
+    fn may_write(&self, who: &Who, to: Option<UserId>, when: Option<Timestamp>) -> Result<(), Refused> {
+        if matches!(who.role, Role::Viewer | Role::Guest) {
+            return Err(Refused::new("forbidden", "who watches does not write"));
+        }
+        if who.role.sees_all() {
+            return Ok(());
+        }
+        match (self.chat_mode, when) {
+            (ChatMode::Off, _) => Err(Refused::new("chat_off", "the chat is closed")),
+            (ChatMode::TutorOnly, _) if to.is_none() => {
+                Err(Refused::new("chat_off", "the chat is open for messages to a tutor only"))
+            }
+            (ChatMode::Slow(seconds), Some(now)) => {
+                let Some(last) = self.chat.iter().rev().find(|chat| chat.author == who.user) else { return Ok(()) };
+                let since = Duration::try_from(now.duration_since(last.at)).unwrap_or_default();
+                match Duration::from_secs(seconds).checked_sub(since) {
+                    Some(wait) if !wait.is_zero() => {
+                        Err(Refused::until("slow_mode", "the chat is slow: one message at a time", wait))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (ChatMode::On | ChatMode::TutorOnly | ChatMode::Slow(_), _) => Ok(()),
+        }
+    }
+
+    /// A message that somebody may read; to everybody else it does not exist.
+    fn message<'a>(&'a self, seq: u64, who: &Who, scene: &'a Scene<'_>) -> Result<&'a Chat, Refused> {
+        let near = self.chat(seq).map(|chat| &**chat);
+        let found = near.or_else(|| scene.older.filter(|chat| chat.seq == seq));
+        found.filter(|chat| chat.is_for(who.user)).ok_or(NO_CHAT)
+    }
+
+    fn timer(&self, ask: TimerAsk, now: Timestamp) -> Decision {
+        const NONE: Refused = Refused::new("no_timer", "no timer is in a state in which this can be done");
+        let ends = |ms: u64| {
+            let span = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+            now.checked_add(span).map_err(|_| NONE)
+        };
+        happens(What::Timer(match (ask, self.timer) {
+            (TimerAsk::Start(seconds), _) => Timer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
+            (TimerAsk::Stop, _) => Timer::Stopped,
+            (TimerAsk::Pause, Timer::Running { seconds, ends_at }) if ends_at > now => {
+                let left = ends_at.duration_since(now).as_millis();
+                Timer::Paused { seconds, left_ms: u64::try_from(left).unwrap_or_default() }
+            }
+            (TimerAsk::Resume, Timer::Paused { seconds, left_ms }) => {
+                Timer::Running { seconds, ends_at: ends(left_ms)? }
+            }
+            (TimerAsk::Pause | TimerAsk::Resume, _) => return Err(NONE),
+        }))
+    }
+
+    fn open(&self, question: &Question, who: &Who) -> Decision {
+        let mine = |poll: &&super::Poll| poll.author == Some(who.user) && poll.question.id == question.id;
+        if question.id.is_some()
+            && let Some(known) = self.polls().find(mine)
+        {
+            let same = known.question == *question;
+            return if same { Ok(Verdict::Already(show::poll(known))) } else { Err(REUSED) };
+        }
+        if self.polls.len() >= limits::POLLS || self.polls().filter(|poll| !poll.ended).count() >= limits::POLLS_OPEN {
+            return Err(Refused::new("too_many_polls", "end a poll first, or open another lesson"));
+        }
+        happens(What::Poll(question.clone()))
+    }
+
+    fn vote(&self, seq: u64, choices: &[u8], who: &Who, scene: &Scene<'_>) -> Decision {
+        if matches!(who.role, Role::Viewer | Role::Guest) {
+            return Err(Refused::new("forbidden", "who watches does not vote"));
+        }
+        let poll = self.poll(seq).ok_or(NO_POLL)?;
+        if poll.ended {
+            return Err(Refused::new("poll_over", "this poll is over"));
+        }
+        let mut choices = choices.to_vec();
+        choices.sort_unstable();
+        choices.dedup();
+        let unknown = choices.iter().any(|choice| usize::from(*choice) >= poll.question.options.len());
+        if unknown || (!poll.question.multiple && choices.len() > 1) {
+            return Err(Refused::new("bad_choice", "choices are places of options, one unless the poll takes several"));
+        }
+        let voter = poll::voter(scene.session, seq, poll.question.anonymous, who.user);
+        if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {
+            return Ok(Verdict::Already(show::my_vote(seq, &choices)));
+        }
+        happens(What::Vote(Vote { poll: seq, voter, choices }))
+    }
+}
+
+fn known(user: UserId, scene: &Scene<'_>) -> Result<(), Refused> {
+    if scene.members.contains_key(&user) { Ok(()) } else { Err(NO_MEMBER) }
+}
+
+/// Whether a message is young enough for its author to change it.
+fn in_time(chat: &Chat, now: Timestamp) -> Result<(), Refused> {
+    let age = Duration::try_from(now.duration_since(chat.at)).unwrap_or_default();
+    if age <= limits::CHAT_EDIT_WITHIN {
+        Ok(())
+    } else {
+        Err(Refused::new("too_late", "this message is too old for that"))
+    }
+}

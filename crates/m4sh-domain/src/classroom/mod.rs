@@ -1,0 +1,36 @@
+//! What is said and done in a lesson beside its boards: talk and leading, as ordered events. Called by `protocol` (what is
+//! asked for), `store` (rows) and the classroom actor, which decides when an event has happened.
+//! Never looks anything up: who asks, the time and the class go in; an event, a frame or a refusal comes out.
+
+mod ask;
+mod decide;
+mod emoji;
+mod poll;
+mod read;
+mod show;
+mod state;
+#[cfg(test)]
+mod tests;
+mod what;
+
+pub use ask::{Ask, Refused, Scene, TimerAsk, Who, is_phrase};
+pub use decide::Verdict;
+pub use emoji::is_one_picture;
+pub use poll::{Poll, Question, voter};
+pub use show::{Audience, Frame, chat_row, poll_row};
+pub use state::{Chat, ClassState};
+pub use what::{ChatMode, Note, Place, Recorded, Said, Timer, Vote, What};
+
+use crate::json::{Object, Value};
+
+/// Members of a frame or a row.
+pub fn fields<const N: usize>(members: [(&str, Value); N]) -> Object {
+    members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Sets a member that is there.
+fn put(fields: &mut Object, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        fields.insert(key, value);
+    }
+}

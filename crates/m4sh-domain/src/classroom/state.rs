@@ -1,0 +1,209 @@
+//! How a lesson stands, as the fold of its events: hands, chat, timer, polls, who leads where. Kept by the classroom actor;
+//! made again from rows after a restart, with the same result. Never changes but by `apply`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{ChatMode, Place, Poll, Recorded, Said, Timer, What};
+use crate::ids::{BoardId, UserId};
+use crate::limits;
+
+/// A message as it stands.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Chat {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// By whom.
+    pub author: UserId,
+    /// Its words, empty when it was taken out.
+    pub said: Said,
+    /// Whether it was changed.
+    pub edited: bool,
+    /// Whether it was taken out.
+    pub removed: bool,
+}
+
+impl Chat {
+    /// Whether somebody may read it.
+    #[must_use]
+    pub fn is_for(&self, user: UserId) -> bool {
+        self.said.to.is_none_or(|to| to == user || self.author == user)
+    }
+
+    /// What is left of its row's data.
+    #[must_use]
+    pub fn data(&self) -> crate::json::Object {
+        super::what::chat_data(&self.said, self.edited, self.removed)
+    }
+}
+
+/// A hand that is up.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Raised {
+    pub(super) user: UserId,
+    pub(super) name: Arc<str>,
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+}
+
+/// See the module's words. A clone is cheap: what is large in it is shared.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ClassState {
+    pub(super) seq: u64,
+    pub(super) at: Option<Timestamp>,
+    pub(super) hands: Vec<Raised>,
+    pub(super) chat: VecDeque<Arc<Chat>>,
+    pub(super) chat_mode: ChatMode,
+    pub(super) timer: Timer,
+    pub(super) polls: Vec<Arc<Poll>>,
+    pub(super) follow: Option<UserId>,
+    pub(super) bring: Option<(u64, Place, Vec<UserId>)>,
+    pub(super) view_lock: bool,
+    pub(super) page: Option<Box<str>>,
+    pub(super) present: Option<BoardId>,
+}
+
+impl ClassState {
+    /// The fold of rows in their order; `last` is the number of the last event, which may have left no trace here.
+    #[must_use]
+    pub fn fold<'a>(rows: impl IntoIterator<Item = &'a Recorded>, last: u64) -> Self {
+        let mut state = Self::default();
+        for row in rows {
+            state.apply(row);
+        }
+        state.reach(last);
+        state
+    }
+
+    /// Events up to this number have happened, whether or not they left a trace here.
+    pub fn reach(&mut self, last: u64) {
+        self.seq = self.seq.max(last);
+    }
+
+    /// The number of the last event.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// A moment for the next event: `now`, as exact as it is kept, and never before the last one.
+    #[must_use]
+    pub fn moment(&self, now: Timestamp) -> Timestamp {
+        let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+        self.at.map_or(now, |at| at.max(now))
+    }
+
+    /// Whose view everybody follows.
+    #[must_use]
+    pub fn leader(&self) -> Option<UserId> {
+        self.follow
+    }
+
+    /// A message that is near enough to be remembered.
+    #[must_use]
+    pub fn chat(&self, seq: u64) -> Option<&Arc<Chat>> {
+        self.chat.binary_search_by_key(&seq, |chat| chat.seq).ok().map(|at| &self.chat[at])
+    }
+
+    /// Whether somebody's hand is up.
+    #[must_use]
+    pub fn hand_is_up(&self, user: UserId) -> bool {
+        self.hands.iter().any(|raised| raised.user == user)
+    }
+
+    /// Whether a message of somebody with that id is remembered.
+    #[must_use]
+    pub fn knows(&self, author: UserId, id: &str) -> bool {
+        self.chat.iter().rev().any(|chat| chat.author == author && &*chat.said.id == id)
+    }
+
+    /// Whether a message with that number may lie before those that are remembered.
+    #[must_use]
+    pub fn may_be_older(&self, seq: u64) -> bool {
+        seq > 0 && self.chat.front().is_some_and(|first| seq < first.seq)
+    }
+
+    /// The polls, the oldest first.
+    pub fn polls(&self) -> impl DoubleEndedIterator<Item = &Poll> {
+        self.polls.iter().map(|poll| &**poll)
+    }
+
+    pub(super) fn poll(&self, seq: u64) -> Option<&Poll> {
+        self.polls().find(|poll| poll.seq == seq)
+    }
+
+    fn poll_mut(&mut self, seq: u64) -> Option<&mut Poll> {
+        self.polls.iter_mut().find(|poll| poll.seq == seq).map(Arc::make_mut)
+    }
+
+    /// Takes one event in.
+    pub fn apply(&mut self, event: &Recorded) {
+        let Recorded { seq, at, author, what, amended } = event;
+        self.seq = self.seq.max(*seq);
+        self.at = Some(self.moment(*at));
+        if let Some(chat) = amended
+            && let Ok(place) = self.chat.binary_search_by_key(&chat.seq, |chat| chat.seq)
+        {
+            self.chat[place] = Arc::new(chat.clone());
+        }
+        match what {
+            What::Hand { user, name, up } => {
+                self.hands.retain(|raised| raised.user != *user);
+                if *up {
+                    self.hands.push(Raised { user: *user, name: name.clone(), seq: *seq, at: *at });
+                }
+            }
+            What::HandsCleared => self.hands.clear(),
+            What::Chat(said) => {
+                let fresh = |author: &UserId| {
+                    let (edited, removed) = (false, false);
+                    Chat { seq: *seq, at: *at, author: *author, said: said.clone(), edited, removed }
+                };
+                // One that was read back may have been changed since.
+                if let Some(chat) = amended.clone().or_else(|| author.as_ref().map(fresh)) {
+                    self.keep(chat);
+                }
+            }
+            What::ChatMode(mode) => self.chat_mode = *mode,
+            What::Timer(timer) => self.timer = *timer,
+            What::Poll(question) => self.polls.push(Arc::new(Poll {
+                seq: *seq,
+                at: *at,
+                author: *author,
+                question: question.clone(),
+                ended: false,
+                revealed: false,
+                votes: std::collections::BTreeMap::new(),
+            })),
+            What::Vote(vote) => {
+                if let Some(poll) = self.poll_mut(vote.poll) {
+                    poll.vote(vote);
+                }
+            }
+            What::PollEnd { poll, reveal } => {
+                if let Some(poll) = self.poll_mut(*poll) {
+                    poll.ended = true;
+                    poll.revealed |= reveal;
+                }
+            }
+            What::Follow(user) => self.follow = *user,
+            What::Bring { place, users } => self.bring = Some((*seq, place.clone(), users.clone())),
+            What::ViewLock(on) => self.view_lock = *on,
+            What::Page(page) => self.page = Some(page.clone()),
+            What::Present(board) => self.present = Some(*board),
+            What::React(_) | What::ChatEdit { .. } | What::ChatDelete { .. } | What::Note(..) => {}
+        }
+    }
+
+    /// Keeps a message, of the last [`limits::CHAT_KEPT`].
+    fn keep(&mut self, chat: Chat) {
+        if self.chat.len() >= limits::CHAT_KEPT {
+            self.chat.pop_front();
+        }
+        self.chat.push_back(Arc::new(chat));
+    }
+}

@@ -1,0 +1,193 @@
+//! Who made which item and when, and who last changed it: a fold over the journal. Called by `http`.
+//! Never remembers more items than it was asked for, or than there are in the entries that it saw.
+
+use std::collections::{BTreeMap, HashSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    board::{Action, Entry, Kind, Op},
+    ids::{Rev, UserId},
+    json::Value,
+};
+
+/// Something that was done to an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deed {
+    /// In which revision.
+    pub rev: Rev,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: UserId,
+}
+
+/// What is known of an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// What it is.
+    pub kind: Kind,
+    /// Who made it; `None` when that was before the entries that were seen.
+    pub made: Option<Deed>,
+    /// Who last changed it.
+    pub changed: Option<Deed>,
+    /// Who took it away.
+    pub removed: Option<Deed>,
+}
+
+/// The fold.
+#[derive(Debug, Default)]
+pub struct Authors {
+    page: Option<String>,
+    ids: Option<HashSet<String>>,
+    known: BTreeMap<(String, String), Known>,
+}
+
+impl Authors {
+    /// Of one page, or of these items, or of all.
+    #[must_use]
+    pub fn of(page: Option<String>, ids: Option<HashSet<String>>) -> Self {
+        Self { page, ids, known: BTreeMap::new() }
+    }
+
+    /// The next entry, with its operations as whoever asks may see them.
+    pub fn take(&mut self, entry: &Entry, ops: &[Op]) {
+        let deed = Deed { rev: entry.rev, at: entry.at, by: entry.key.author };
+        for op in ops {
+            let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
+            match (op.kind, op.action) {
+                (Kind::State, Action::Add) => self.whole(op.value.as_ref(), deed),
+                (Kind::State | Kind::Meta, _) => {}
+                (Kind::Page, Action::Remove) => self.page_removed(id.unwrap_or_default(), deed),
+                (Kind::Page, _) => {
+                    let value = op.value.as_ref().or(op.patch.as_ref());
+                    self.lists(id.unwrap_or_default(), value, deed);
+                }
+                (kind, action) => self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, deed),
+            }
+        }
+    }
+
+    /// What is known, by page and id.
+    pub fn known(&self) -> impl Iterator<Item = (&str, &str, &Known)> {
+        self.known.iter().map(|((page, id), known)| (page.as_str(), id.as_str(), known))
+    }
+
+    fn item(&mut self, page: &str, kind: Kind, id: Option<&str>, action: Action, deed: Deed) {
+        let Some(id) = id.filter(|id| self.wants(page, id)) else { return };
+        let known = self.known.entry((page.to_owned(), id.to_owned())).or_insert(Known {
+            kind,
+            made: None,
+            changed: None,
+            removed: None,
+        });
+        match action {
+            // Put back after it was taken away, it is still whose it was.
+            Action::Add if known.made.is_some() || known.removed.is_some() => {
+                (known.changed, known.removed) = (Some(deed), None);
+            }
+            Action::Add => known.made = Some(deed),
+            Action::Update => known.changed = Some(deed),
+            Action::Remove => known.removed = Some(deed),
+        }
+    }
+
+    /// A save of a whole state: what was not known before is new.
+    fn whole(&mut self, state: Option<&Value>, deed: Deed) {
+        let pages = state.and_then(|state| state.get("pages")).and_then(Value::as_array).unwrap_or_default();
+        for page in pages {
+            if let Some(id) = page.get("id").and_then(Value::as_str) {
+                self.lists(id, Some(page), deed);
+            }
+        }
+    }
+
+    fn lists(&mut self, page: &str, value: Option<&Value>, deed: Deed) {
+        for kind in [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text] {
+            let list = kind.collection().and_then(|list| value?.get(list)).and_then(Value::as_array);
+            for item in list.unwrap_or_default() {
+                let Some(id) = item.get("id").and_then(Value::as_str) else { continue };
+                let is_known =
+                    self.known.get(&(page.to_owned(), id.to_owned())).is_some_and(|one| one.removed.is_none());
+                if !is_known {
+                    self.item(page, kind, Some(id), Action::Add, deed);
+                }
+            }
+        }
+    }
+
+    fn page_removed(&mut self, page: &str, deed: Deed) {
+        for ((own, _), known) in &mut self.known {
+            if own == page && known.removed.is_none() {
+                known.removed = Some(deed);
+            }
+        }
+    }
+
+    fn wants(&self, page: &str, id: &str) -> bool {
+        self.page.as_deref().is_none_or(|own| own == page) && self.ids.as_ref().is_none_or(|ids| ids.contains(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        board::{BatchKey, Course},
+        ids::ClientId,
+        json::Bounds,
+    };
+    use uuid::Uuid;
+
+    fn fold(authors: &mut Authors, rev: u64, by: u128, ops: &str) {
+        let entry = Entry {
+            rev: Rev(rev),
+            key: BatchKey { author: UserId(Uuid::from_u128(by)), client: ClientId(Uuid::nil()), id: "b".into() },
+            at: Timestamp::from_second(i64::try_from(rev).unwrap()).unwrap(),
+            ops: bytes::Bytes::new(),
+            digest: None,
+            page_count: 1,
+            fingerprint: 0,
+            course: Course::default(),
+            back: None,
+        };
+        let ops = Value::parse(ops.as_bytes(), Bounds::default()).unwrap().to_canonical();
+        authors.take(&entry, &Op::parse_journal(Rev(rev), &ops).unwrap());
+    }
+
+    fn told(authors: &Authors) -> Vec<String> {
+        let deed =
+            |deed: Option<Deed>| deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev));
+        let line = |(page, id, known): (&str, &str, &Known)| {
+            format!("{page}/{id} {} {} {}", deed(known.made), deed(known.changed), deed(known.removed))
+        };
+        authors.known().map(line).collect()
+    }
+
+    #[test]
+    fn q5_it_is_told_who_made_changed_and_removed_an_item_and_when() {
+        let mut all = Authors::default();
+        fold(&mut all, 1, 7, r#"[{"kind":"stroke","op":"add","page_id":"p1","value":{"id":"a"}}]"#);
+        fold(&mut all, 2, 8, r#"[{"id":"a","kind":"stroke","op":"update","page_id":"p1","patch":{"n":1}}]"#);
+        fold(&mut all, 3, 8, r#"[{"kind":"text","op":"add","page_id":"p2","value":{"id":"t"}}]"#);
+        fold(&mut all, 4, 7, r#"[{"id":"p2","kind":"page","op":"remove"}]"#);
+        assert_eq!(told(&all), ["p1/a 7@1 8@2 -", "p2/t 8@3 - 7@4"]);
+        fold(&mut all, 5, 8, r#"[{"kind":"text","op":"add","page_id":"p2","value":{"id":"t"}}]"#);
+        assert_eq!(told(&all)[1], "p2/t 8@3 8@5 -", "put back it is still whose it was");
+        let whole =
+            r#"[{"kind":"state","op":"add","value":{"pages":[{"id":"p1","strokes":[{"id":"a"},{"id":"new"}]}]}}]"#;
+        fold(&mut all, 6, 9, whole);
+        assert_eq!(told(&all)[..2], ["p1/a 7@1 8@2 -", "p1/new 9@6 - -"]);
+    }
+
+    #[test]
+    fn q5_only_what_was_asked_for_is_remembered() {
+        let ids = HashSet::from(["a".to_owned()]);
+        let mut some = Authors::of(Some("p1".to_owned()), Some(ids));
+        for (page, id) in [("p1", "a"), ("p1", "b"), ("p2", "a")] {
+            let op = format!(r#"[{{"kind":"stroke","op":"add","page_id":"{page}","value":{{"id":"{id}"}}}}]"#);
+            fold(&mut some, 1, 7, &op);
+        }
+        assert_eq!(told(&some), ["p1/a 7@1 - -"]);
+    }
+}

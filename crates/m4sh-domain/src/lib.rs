@@ -1,0 +1,14 @@
+//! The pure core: what boards, rights and rates are. No async, no I/O, no clock, no randomness.
+
+pub mod access;
+pub mod board;
+pub mod budget;
+pub mod classroom;
+pub mod history;
+pub mod hooks;
+pub mod ids;
+pub mod json;
+pub mod limits;
+pub mod rate;
+pub mod thumb;
+pub mod times;

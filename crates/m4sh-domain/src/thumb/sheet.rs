@@ -1,0 +1,341 @@
+//! One board's thumbnail: marks by page, with what changed since when. Called by the classroom actor.
+//! Never holds more than so many marks, and never tells a change twice to one who asks with the version that they have.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::Mark;
+use crate::limits;
+use crate::{
+    board::{Action, Kind, Op},
+    json::Value,
+};
+
+/// Which list of a page an item is in, and its id.
+type Name = (Kind, Box<str>);
+
+/// A page's marks.
+#[derive(Default, Debug)]
+struct Page {
+    marks: HashMap<Name, Placed>,
+    /// Keys by the version of their last change, for telling what is new.
+    changed: BTreeMap<u64, Name>,
+    /// Keys that went, with the version; bounded, since whoever is too far behind starts anew.
+    gone: VecDeque<(u64, u32)>,
+    /// Whoever has an older version than this starts anew.
+    starts: u64,
+    touched: u64,
+}
+
+#[derive(Debug)]
+struct Placed {
+    key: u32,
+    version: u64,
+    mark: Mark,
+}
+
+/// See the module's words.
+#[derive(Default, Debug)]
+pub struct Sheet {
+    pages: HashMap<Box<str>, Page>,
+    open: Box<str>,
+    version: u64,
+    next_key: u32,
+    marks: usize,
+}
+
+/// What somebody who has a version must be told to have the newest.
+#[derive(Debug, PartialEq)]
+pub struct Delta<'a> {
+    /// The page that is shown: the one where something was done last.
+    pub page: &'a str,
+    /// Whether everything that they have is to be forgotten first.
+    pub full: bool,
+    /// New and changed marks by their key, oldest change first.
+    pub marks: Vec<(u32, &'a Mark)>,
+    /// Keys that went.
+    pub gone: Vec<u32>,
+    /// What they have then.
+    pub version: u64,
+}
+
+impl Sheet {
+    /// The thumbnail of a whole state. Costs a look at each item: not for an actor's turn.
+    #[must_use]
+    pub fn of(state: &Value) -> Self {
+        let mut sheet = Self::default();
+        let pages = state.get("pages").and_then(Value::as_array).unwrap_or_default();
+        for page in pages {
+            let Some(id) = page.get("id").and_then(Value::as_str) else { continue };
+            sheet.pages.insert(id.into(), Page::default());
+            for kind in [Kind::Asset, Kind::Shape, Kind::Stroke, Kind::Text] {
+                let list = kind.collection().and_then(|list| page.get(list)).and_then(Value::as_array);
+                for item in list.unwrap_or_default() {
+                    if let Some(name) = item.get("id").and_then(Value::as_str) {
+                        sheet.put(id, kind, name, Mark::of(kind, item));
+                    }
+                }
+            }
+        }
+        let first = || pages.first()?.get("id")?.as_str();
+        let open = state.get("activePageId").and_then(Value::as_str).filter(|id| sheet.pages.contains_key(*id));
+        sheet.open = open.or_else(first).unwrap_or_default().into();
+        sheet
+    }
+
+    /// Applies the effective operations of one batch. An item that is added again takes the place of the old one; updates
+    /// are passed over, since they do not say what an item has become: whoever feeds the sheet adds it again. `false`: the
+    /// operations cannot be followed (a whole state, a page with items), and the sheet must be made anew.
+    pub fn apply(&mut self, ops: &[Op]) -> bool {
+        ops.iter().all(|op| self.apply_one(op))
+    }
+
+    fn apply_one(&mut self, op: &Op) -> bool {
+        match (op.kind, op.action) {
+            (Kind::State, _) => return false,
+            (Kind::Meta, _) => {}
+            (Kind::Page, Action::Add) => {
+                // A page that comes with items is read like a state.
+                let value = op.value.as_ref();
+                let lists = ["assets", "shapes", "strokes", "texts"];
+                let holds =
+                    |list| value.and_then(|page| page.get(list)?.as_array()).is_some_and(|list| !list.is_empty());
+                if lists.into_iter().any(holds) {
+                    return false;
+                }
+                if let Some(id) = value.and_then(|page| page.get("id")?.as_str()) {
+                    self.pages.entry(id.into()).or_default();
+                    self.show(id);
+                }
+            }
+            (Kind::Page, Action::Remove) => {
+                if let Some(page) = op.id.as_deref().and_then(|id| self.pages.remove(id)) {
+                    self.marks -= page.marks.len();
+                    self.version += 1;
+                }
+                if op.id.as_deref() == Some(&*self.open) {
+                    return false;
+                }
+            }
+            (Kind::Page, Action::Update) => {}
+            (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text, action) => {
+                let Some(page) = op.page_id.as_deref() else { return false };
+                self.show(page);
+                match action {
+                    Action::Add => {
+                        let Some(item) = &op.value else { return false };
+                        let Some(name) = item.get("id").and_then(Value::as_str) else { return true };
+                        self.put(page, op.kind, name, Mark::of(op.kind, item));
+                    }
+                    Action::Remove => {
+                        if let Some(name) = op.id.as_deref() {
+                            self.put(page, op.kind, name, None);
+                        }
+                    }
+                    Action::Update => {}
+                }
+            }
+        }
+        true
+    }
+
+    /// Shows the page where something happens.
+    fn show(&mut self, page: &str) {
+        self.pages.entry(page.into()).or_default();
+        if *self.open != *page {
+            self.version += 1;
+            self.open = page.into();
+        }
+    }
+
+    fn put(&mut self, page: &str, kind: Kind, name: &str, mark: Option<Mark>) {
+        self.version += 1;
+        let version = self.version;
+        let own = self.pages.entry(page.into()).or_default();
+        own.touched = version;
+        let name: Name = (kind, name.into());
+        let old = own.marks.remove(&name);
+        if let Some(old) = &old {
+            own.changed.remove(&old.version);
+            self.marks -= 1;
+        }
+        let Some(mark) = mark else {
+            if let Some(old) = old {
+                own.gone.push_back((version, old.key));
+                if own.gone.len() > limits::THUMB_MARKS
+                    && let Some((at, _)) = own.gone.pop_front()
+                {
+                    own.starts = at;
+                }
+            }
+            return;
+        };
+        let key = old.map_or_else(
+            || {
+                self.next_key = self.next_key.wrapping_add(1);
+                self.next_key
+            },
+            |old| old.key,
+        );
+        own.changed.insert(version, name.clone());
+        own.marks.insert(name, Placed { key, version, mark });
+        self.marks += 1;
+        self.make_room(page);
+    }
+
+    /// Past its bound a page loses its oldest mark, and a board the page that rested longest.
+    fn make_room(&mut self, page: &str) {
+        let own = self.pages.entry(page.into()).or_default();
+        if own.marks.len() > limits::THUMB_MARKS
+            && let Some((_, name)) = own.changed.pop_first()
+            && let Some(old) = own.marks.remove(&name)
+        {
+            self.marks -= 1;
+            self.version += 1;
+            own.gone.push_back((self.version, old.key));
+        }
+        if self.marks > limits::THUMB_BOARD_MARKS {
+            let others = self.pages.iter().filter(|(id, _)| ***id != *page && **id != self.open);
+            let oldest = others.min_by_key(|(_, page)| page.touched).map(|(id, _)| id.clone());
+            if let Some(gone) = oldest.and_then(|id| self.pages.remove(&id)) {
+                self.marks -= gone.marks.len();
+            }
+        }
+    }
+
+    /// The page that is shown.
+    #[must_use]
+    pub fn page(&self) -> &str {
+        &self.open
+    }
+
+    /// The newest version; rises with every change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What leads from what somebody `has` (page and version) to the newest, with at most `most` marks; `None` when they
+    /// have it. With fewer marks than there are, the delta's version is that of the last one told.
+    #[must_use]
+    pub fn since(&self, has: Option<(&str, u64)>, most: usize) -> Option<Delta<'_>> {
+        let page = self.pages.get(&self.open)?;
+        let from = has.filter(|(shown, version)| *shown == &*self.open && *version >= page.starts).map(|(_, at)| at);
+        if from == Some(self.version) {
+            return None;
+        }
+        let after = from.map_or(0, |from| from + 1);
+        let mut names = page.changed.range(after..);
+        let mut marks = Vec::new();
+        let mut version = self.version;
+        for (at, name) in names.by_ref().take(most) {
+            if let Some(placed) = page.marks.get(name) {
+                marks.push((placed.key, &placed.mark));
+            }
+            version = *at;
+        }
+        if names.next().is_none() {
+            version = self.version;
+        }
+        let gone = page.gone.iter().filter(|(at, _)| from.is_some() && *at >= after && *at <= version);
+        Some(Delta {
+            page: &self.open,
+            full: from.is_none(),
+            marks,
+            gone: gone.map(|(_, key)| *key).collect(),
+            version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ids::Rev, json::Bounds};
+
+    fn ops(text: &str) -> Vec<Op> {
+        Op::parse_journal(Rev(1), text.as_bytes()).unwrap()
+    }
+
+    fn add(page: &str, id: u32) -> Vec<Op> {
+        let points = format!("[[{id},0],[{id},100]]");
+        ops(&format!(
+            r#"[{{"id":null,"kind":"stroke","op":"add","page_id":"{page}","value":{{"id":"s{id}","points":{points}}}}}]"#
+        ))
+    }
+
+    fn remove(page: &str, id: u32) -> Vec<Op> {
+        ops(&format!(r#"[{{"id":"s{id}","kind":"stroke","op":"remove","page_id":"{page}"}}]"#))
+    }
+
+    /// A watcher who keeps what it is told.
+    #[derive(Default)]
+    struct Watcher {
+        has: Option<(String, u64)>,
+        marks: BTreeMap<u32, Mark>,
+    }
+
+    impl Watcher {
+        fn look(&mut self, sheet: &Sheet, most: usize) {
+            let has = self.has.as_ref().map(|(page, version)| (page.as_str(), *version));
+            let Some(delta) = sheet.since(has, most) else { return };
+            if delta.full {
+                self.marks.clear();
+            }
+            for key in &delta.gone {
+                self.marks.remove(key);
+            }
+            self.marks.extend(delta.marks.iter().map(|(key, mark)| (*key, (*mark).clone())));
+            self.has = Some((delta.page.to_owned(), delta.version));
+        }
+    }
+
+    #[test]
+    fn y21_a_whole_state_is_made_anew_and_an_item_added_again_takes_the_old_ones_place() {
+        let mut sheet = Sheet::of(&Value::parse(br#"{"pages":[{"id":"p","strokes":[]}]}"#, Bounds::default()).unwrap());
+        assert!(sheet.apply(&add("p", 1)));
+        assert!(!sheet.apply(&ops(r#"[{"kind":"state","op":"add","value":{}}]"#)));
+        assert!(sheet.apply(&add("p", 1)));
+        assert_eq!(sheet.since(None, usize::MAX).unwrap().marks.len(), 1);
+        assert_eq!(sheet.page(), "p");
+    }
+
+    proptest! {
+        #[test]
+        fn y21_whoever_follows_the_changes_has_what_a_newcomer_is_told(
+            steps in prop::collection::vec((any::<bool>(), 0_u32..2, 0_u32..12, any::<bool>(), 1_usize..4), 1..80)
+        ) {
+            let mut sheet = Sheet::default();
+            let mut watcher = Watcher::default();
+            for (is_add, page, id, looks, most) in steps {
+                let page = format!("p{page}");
+                let applied = sheet.apply(&if is_add { add(&page, id) } else { remove(&page, id) });
+                prop_assert!(applied);
+                if looks {
+                    watcher.look(&sheet, most);
+                }
+            }
+            for _ in 0..40 {
+                watcher.look(&sheet, 3);
+            }
+            let mut fresh = Watcher::default();
+            fresh.look(&sheet, usize::MAX);
+            prop_assert_eq!(&watcher.marks, &fresh.marks);
+            prop_assert_eq!(watcher.has.map(|(_, version)| version), Some(sheet.version()));
+        }
+    }
+
+    #[test]
+    fn y21_a_sheet_keeps_the_newest_marks_only() {
+        let mut sheet = Sheet::default();
+        for id in 0..limits::THUMB_MARKS as u32 + 50 {
+            sheet.apply(&add("p", id));
+        }
+        let mut watcher = Watcher::default();
+        watcher.look(&sheet, usize::MAX);
+        assert_eq!(watcher.marks.len(), limits::THUMB_MARKS);
+    }
+}

@@ -1,0 +1,306 @@
+//! All that a client may say, decoded and bounded, from either full dialect.
+//! Called by `ws` for each message. Never checks a right or a rate: it only says what was meant.
+
+use uuid::Uuid;
+
+use crate::class::ClassFrame;
+use crate::dialect::Dialect;
+use crate::people::Selection;
+use crate::work::WorkFrame;
+use crate::{msgpack, names, presence};
+use m4sh_domain::board::{Op, OpsError};
+use m4sh_domain::ids::{ClientId, Epoch, Rev};
+use m4sh_domain::json::{Bounds, Value};
+use m4sh_domain::limits;
+
+/// Where a client left a board.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// The ownership under which it saw `rev`.
+    pub epoch: Epoch,
+    /// The last revision that it applied.
+    pub rev: Rev,
+}
+
+/// A pointer on a board, in board units.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Cursor {
+    /// Horizontal place.
+    pub x: f64,
+    /// Vertical place.
+    pub y: f64,
+    /// The page it is on.
+    pub page: Option<Box<str>>,
+    /// The tool in hand.
+    pub tool: Option<Box<str>>,
+}
+
+/// What somebody looks at.
+#[derive(Clone, PartialEq, Debug)]
+pub struct View {
+    /// The page.
+    pub page: Option<Box<str>>,
+    /// The left edge, in board units.
+    pub x: f64,
+    /// The top edge, in board units.
+    pub y: f64,
+    /// The scale; 1 is natural size.
+    pub zoom: f64,
+}
+
+/// What somebody is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// At work.
+    Active,
+    /// Present, but nothing was done for a while.
+    Idle,
+    /// Typing a text.
+    Typing,
+    /// In another tab or window.
+    Away,
+}
+
+impl Status {
+    const ALL: [Self; 4] = [Self::Active, Self::Idle, Self::Typing, Self::Away];
+
+    /// The status' name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::Typing => "typing",
+            Self::Away => "away",
+        }
+    }
+}
+
+/// One message of a client.
+#[derive(Debug)]
+pub enum ClientFrame {
+    /// The greeting.
+    Hello {
+        /// This tab, kept across its reconnects.
+        client: ClientId,
+        /// Where it left, when it was here before.
+        resume: Option<Position>,
+        /// Whether it asks for the whole class's boards (`watch: "class"`).
+        watch: bool,
+    },
+    /// One batch.
+    Ops {
+        /// The batch's id, unique for its client.
+        id: Box<str>,
+        /// Its operations, or what is wrong with their shape.
+        ops: Result<Vec<Op>, OpsError>,
+    },
+    /// Where my pen is.
+    Cursor(Cursor),
+    /// What I look at.
+    View(View),
+    /// What I do.
+    Status(Status),
+    /// What I have selected.
+    Select(Selection),
+    /// Answered with the same `n`.
+    Ping(Value),
+    /// Something for the board besides a batch.
+    Work(WorkFrame),
+    /// Something for the class.
+    Class(ClassFrame),
+    /// My colour (presence dialect).
+    Join {
+        /// `#rrggbb`.
+        color: Option<Box<str>>,
+    },
+    /// Goodbye (presence dialect).
+    Leave,
+    /// Understood as a frame, but with a field missing or wrong.
+    Bad {
+        /// Which frame, and what is wrong with it.
+        detail: String,
+        /// The batch's id, when it had one.
+        id: Option<Box<str>>,
+    },
+    /// A frame of a name that nobody knows here.
+    Unknown(Box<str>),
+}
+
+/// The message is no frame at all: the conversation cannot go on (close 4400).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Undecodable;
+
+impl ClientFrame {
+    /// Decodes one message of a dialect.
+    ///
+    /// # Errors
+    /// [`Undecodable`] when it is not a map with a text under `t` (`type` in the presence dialect), is too deep, or
+    /// is longer than a frame of its kind may be.
+    pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Self, Undecodable> {
+        let value = match dialect {
+            Dialect::Json | Dialect::Presence => Value::parse(bytes, Bounds::default()).map_err(|_| Undecodable)?,
+            Dialect::MsgPack => msgpack::decode(bytes).ok_or(Undecodable)?,
+        };
+        if dialect == Dialect::Presence {
+            return if bytes.len() > limits::PRESENCE_FRAME { Err(Undecodable) } else { presence::read(value) };
+        }
+        let kind = value.get("t").and_then(Value::as_str).ok_or(Undecodable)?;
+        let most = match kind {
+            "ops" => usize::MAX,
+            "select" => limits::SELECT_FRAME,
+            // What carries people's words.
+            "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
+            "draw" => limits::DRAW_FRAME,
+            _ => limits::PRESENCE_FRAME,
+        };
+        if bytes.len() > most {
+            return Err(Undecodable);
+        }
+        if !names::is_known(kind) {
+            return Ok(Self::Unknown(kind.chars().take(64).collect::<String>().into()));
+        }
+        Ok(match kind {
+            "hello" => hello(&value)?,
+            "ops" => ops(value),
+            "cursor" => cursor(&value).map_or_else(|| bad("cursor needs x and y, finite numbers"), Self::Cursor),
+            "view" => view(&value).map_or_else(|| bad("view needs x, y and zoom, finite numbers"), Self::View),
+            "status" => {
+                status(&value).map_or_else(|| bad("status needs state: active, idle, typing or away"), Self::Status)
+            }
+            "select" => Selection::read(&value)
+                .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
+            "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
+            other => match WorkFrame::read(other, &value, batch_id(&value)) {
+                Some(Ok(frame)) => Self::Work(frame),
+                Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
+                None => class(other, &value),
+            },
+        })
+    }
+}
+
+fn class(name: &str, value: &Value) -> ClientFrame {
+    match ClassFrame::read(name, value) {
+        Some(Ok(frame)) => ClientFrame::Class(frame),
+        Some(Err(detail)) => ClientFrame::Bad { detail: detail.to_owned(), id: batch_id(value) },
+        None => ClientFrame::Unknown(name.chars().take(64).collect::<String>().into()),
+    }
+}
+
+fn bad(detail: &str) -> ClientFrame {
+    ClientFrame::Bad { detail: detail.to_owned(), id: None }
+}
+
+fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
+    let client =
+        value.get("client").and_then(Value::as_str).and_then(|text| text.parse::<Uuid>().ok()).ok_or(Undecodable)?;
+    let resume = match value.get("resume") {
+        None | Some(Value::Null) => None,
+        Some(position) => Some(Position {
+            epoch: Epoch(position.get("epoch").and_then(Value::as_u64).ok_or(Undecodable)?),
+            rev: Rev(position.get("rev").and_then(Value::as_u64).ok_or(Undecodable)?),
+        }),
+    };
+    let watch = value.get("watch").and_then(Value::as_str) == Some("class");
+    Ok(ClientFrame::Hello { client: ClientId(client), resume, watch })
+}
+
+fn ops(value: Value) -> ClientFrame {
+    let Some(id) = batch_id(&value) else { return bad("ops needs id, a text of 1 to 64 bytes") };
+    let Value::Object(mut fields) = value else { return bad("ops is a map") };
+    match fields.remove("ops") {
+        Some(list) => ClientFrame::Ops { id, ops: Op::parse_list(list) },
+        None => ClientFrame::Bad { detail: "ops needs ops, a list of operations".to_owned(), id: Some(id) },
+    }
+}
+
+/// The client's own id of what it says.
+fn batch_id(value: &Value) -> Option<Box<str>> {
+    let id = value.get("id").and_then(Value::as_str);
+    id.filter(|id| !id.is_empty() && id.len() <= limits::BATCH_ID_BYTES).map(Box::from)
+}
+
+/// A coordinate or scale: finite, and of a size that prints shortly; no board is a billion units wide.
+pub(super) fn number(value: &Value, key: &str) -> Option<f64> {
+    value.get(key).and_then(Value::as_f64).filter(|number| number.abs() <= 1e9)
+}
+
+/// A short text or number of a frame's field, as a text; page ids of some clients are numbers.
+pub(super) fn label(value: &Value, key: &str) -> Option<Box<str>> {
+    match value.get(key)? {
+        Value::String(text) if text.len() <= limits::ITEM_ID_BYTES => Some(text.as_str().into()),
+        other => other.as_i64().map(|number| number.to_string().into()),
+    }
+}
+
+fn cursor(value: &Value) -> Option<Cursor> {
+    Some(Cursor {
+        x: number(value, "x")?,
+        y: number(value, "y")?,
+        page: label(value, "page"),
+        tool: label(value, "tool"),
+    })
+}
+
+fn view(value: &Value) -> Option<View> {
+    Some(View {
+        page: label(value, "page"),
+        x: number(value, "x")?,
+        y: number(value, "y")?,
+        zoom: number(value, "zoom")?,
+    })
+}
+
+fn status(value: &Value) -> Option<Status> {
+    let name = value.get("state")?.as_str()?;
+    Status::ALL.into_iter().find(|status| status.name() == name)
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Array(_) | Value::Object(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Result<ClientFrame, Undecodable> {
+        ClientFrame::decode(text.as_bytes(), Dialect::Json)
+    }
+
+    #[test]
+    fn w4_a_frame_that_is_no_map_with_t_is_undecodable() {
+        for text in
+            ["", "{", "[]", "1", "null", "{}", r#"{"t":1}"#, r#"{"t":"hello"}"#, r#"{"t":"hello","client":"x"}"#]
+        {
+            assert!(json(text).is_err(), "{text}");
+        }
+        assert!(json(&format!(r#"{{"t":"cursor","x":1,"y":2,"pad":"{}"}}"#, "x".repeat(2048))).is_err());
+    }
+
+    #[test]
+    fn w5_a_known_frame_with_a_wrong_field_is_bad_and_an_unknown_one_is_named() {
+        for text in [
+            r#"{"t":"cursor","x":1}"#,
+            r#"{"t":"status","state":"asleep"}"#,
+            r#"{"t":"ops","ops":[]}"#,
+            r#"{"t":"view"}"#,
+        ] {
+            assert!(matches!(json(text), Ok(ClientFrame::Bad { .. })), "{text}");
+        }
+        assert!(matches!(json(r#"{"t":"dance"}"#), Ok(ClientFrame::Unknown(name)) if &*name == "dance"));
+    }
+
+    #[test]
+    fn w1_both_full_dialects_say_the_same() {
+        let text = r#"{"t":"hello","client":"018f3e2a-7b1c-7000-8000-000000000001","resume":{"epoch":3,"rev":17}}"#;
+        let value = Value::parse(text.as_bytes(), Bounds::default()).unwrap();
+        let packed = msgpack::encode(&value);
+        for frame in [json(text), ClientFrame::decode(&packed, Dialect::MsgPack)] {
+            let Ok(ClientFrame::Hello { resume: Some(at), .. }) = frame else { panic!("no hello") };
+            assert_eq!(at, Position { epoch: Epoch(3), rev: Rev(17) });
+        }
+        assert!(ClientFrame::decode(&packed[..packed.len() - 1], Dialect::MsgPack).is_err());
+    }
+}

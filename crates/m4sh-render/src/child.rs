@@ -1,0 +1,63 @@
+//! The rendering process: one order from standard input, one picture on standard output, progress on standard error.
+//! Called by `main` for `m4sh render`, before anything of the server is set up. It bounds itself first. Never talks to
+//! anybody else, and never survives its bounds.
+
+use std::{
+    io::{self, BufWriter, Write as _},
+    process::ExitCode,
+    thread,
+};
+
+use rlimit::Resource;
+
+use super::{draw, order::Received};
+use m4sh_domain::limits;
+
+/// The exit code of who says on standard error, after [`BROKEN`], why there is no picture.
+pub(super) const EXIT_BROKEN: u8 = 3;
+/// What that line begins with.
+pub(super) const BROKEN: &str = "broken ";
+/// What a line of progress begins with: `page 3/10`.
+pub(super) const PAGE: &str = "page ";
+/// Nested groups are drawn by recursion: room for the deepest that are accepted.
+const STACK: usize = 64 * 1024 * 1024;
+
+/// Draws one order and exits.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = bound().and_then(|()| {
+        let drawing = thread::Builder::new().stack_size(STACK).spawn(draw_order)?;
+        drawing.join().unwrap_or_else(|_| Err(io::Error::other("drawing panicked")))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{BROKEN}{}", error.to_string().replace('\n', " "));
+            ExitCode::from(EXIT_BROKEN)
+        }
+    }
+}
+
+/// Takes from this process what a picture does not need, for good.
+fn bound() -> io::Result<()> {
+    let cpu = limits::RENDER_CPU.as_secs();
+    for (resource, soft, hard) in [
+        (Resource::AS, limits::RENDER_MEMORY, limits::RENDER_MEMORY),
+        // One second apart: the first ends the process with a signal of its own, the second is the kernel's last word.
+        (Resource::CPU, cpu, cpu + 1),
+        (Resource::FSIZE, limits::RENDER_OUTPUT, limits::RENDER_OUTPUT),
+        (Resource::CORE, 0, 0),
+        (Resource::NOFILE, 16, 16),
+    ] {
+        resource.set(soft, hard)?;
+    }
+    Ok(())
+}
+
+fn draw_order() -> io::Result<()> {
+    let received = Received::read(io::stdin().lock())?;
+    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    let done = |page, pages| eprintln!("{PAGE}{page}/{pages}");
+    draw::draw(&received.task(), &mut out, done).map_err(io::Error::other)?;
+    out.flush()
+}

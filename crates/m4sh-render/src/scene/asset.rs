@@ -1,0 +1,64 @@
+//! Assets: pictures, notes, and what can only be hinted at. Called by `page`, and by `background` for its picture.
+//! Never fetches: what is not in the state or in the order is a frame with a name.
+
+use super::{Asset, Content, Source, field, writing};
+use crate::geometry::Point;
+use m4sh_domain::json::Value;
+
+/// A side of an asset, in board units.
+const SIDE: std::ops::RangeInclusive<f32> = 1.0..=65_536.0;
+
+/// Reads one asset.
+pub fn read(item: &Value) -> Option<Asset<'_>> {
+    let at = Point::new(field::number(item, "x")?, field::number(item, "y")?);
+    let kind = field::text(item, &["type"]).unwrap_or("image");
+    let content = match kind {
+        "sticky" | "note" | "text" => {
+            // Placed by the asset's own corner and turned with it.
+            let (writing, color) = writing::read(item, kind, Point::default())?;
+            Content::Note(writing, color)
+        }
+        _ => match field::text(item, &["src", "url", "image"]) {
+            Some(src) if !kind.ends_with("_player") => Content::Image(source(src)),
+            _ => Content::Frame,
+        },
+    };
+    let side = |keys: &[&str]| field::length(item, keys, SIDE);
+    Some(Asset {
+        at,
+        width: side(&["width", "w"]),
+        height: side(&["height", "h"]),
+        rotation: field::number(item, "rotation").unwrap_or(0.0) % 360.0,
+        opacity: field::opacity(item),
+        content,
+        label: label(item, kind),
+    })
+}
+
+/// Where the bytes of `src` are.
+pub fn source(src: &str) -> Source<'_> {
+    if src.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
+        Source::Data(src)
+    } else if let Some(hash) = src.strip_prefix("asset:") {
+        Source::Stored(hash)
+    } else {
+        Source::Elsewhere(file_name(src))
+    }
+}
+
+/// A name that people gave, else the kind of thing.
+fn label<'a>(item: &'a Value, kind: &'a str) -> &'a str {
+    let kind = match kind {
+        "audio_player" => "audio",
+        "video_player" => "video",
+        "youtube_player" => "YouTube",
+        kind => kind,
+    };
+    field::text(item, &["title", "name", "fileName", "filename"]).unwrap_or(kind)
+}
+
+/// The last part of an address' path, without its query.
+fn file_name(address: &str) -> Option<&str> {
+    let path = address.split(['?', '#']).next()?;
+    path.rsplit('/').next().filter(|name| !name.is_empty())
+}

@@ -1,0 +1,188 @@
+//! The append-only event log: activity, audit and share access are views of it.
+//! Written by the writer of `http::audit`, many events at a time, and by this layer where an event belongs to a change.
+//! Read by `event_pages`. Never read to decide anything.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Store, StoreError, rows::get};
+use m4sh_domain::ids::UserId;
+use m4sh_domain::limits::AGENT_CHARS;
+
+/// What an event is about (contract/drive.md 11.3).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Category {
+    /// Files and folders.
+    File,
+    /// Shares and public links.
+    Share,
+    /// Accounts and logins.
+    Account,
+    /// Boards.
+    Board,
+    /// Classrooms and their sessions.
+    Classroom,
+    /// Administration.
+    Admin,
+}
+
+/// Where a request came from.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// `User-Agent`; cut to `limits::AGENT_CHARS` when kept.
+    pub agent: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+/// Something that happened and is kept.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// A fresh UUIDv7; the same event recorded twice is recorded once.
+    pub id: Uuid,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who did it; kept by id after the account is gone.
+    pub actor: Option<UserId>,
+    /// What it is about.
+    pub category: Category,
+    /// What was done, such as `login_refused`; `snake_case`.
+    pub action: &'static str,
+    /// The node concerned.
+    pub node: Option<Uuid>,
+    /// The share link concerned.
+    pub link: Option<Uuid>,
+    /// Where from.
+    pub origin: Origin,
+    /// What else is worth keeping; never a secret.
+    pub data: serde_json::Value,
+}
+
+impl Category {
+    /// The category's name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Share => "share",
+            Self::Account => "account",
+            Self::Board => "board",
+            Self::Classroom => "classroom",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Origin {
+    pub(super) fn agent(&self) -> Option<String> {
+        self.agent.as_deref().map(|agent| storable(agent).take(AGENT_CHARS).collect())
+    }
+
+    fn request_id(&self) -> Option<String> {
+        self.request_id.as_deref().map(|id| storable(id).take(AGENT_CHARS).collect())
+    }
+}
+
+/// Postgres keeps every character but one.
+fn storable(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|c| *c != '\0')
+}
+
+/// `jsonb` knows no `\u0000`, so it goes wherever it stands; keys are this program's own.
+fn storable_json(data: &serde_json::Value) -> String {
+    let text = data.to_string();
+    if !text.contains("\\u0000") {
+        return text;
+    }
+    let mut data = data.clone();
+    clean(&mut data);
+    data.to_string()
+}
+
+fn clean(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => text.retain(|c| c != '\0'),
+        serde_json::Value::Array(list) => list.iter_mut().for_each(clean),
+        serde_json::Value::Object(members) => members.values_mut().for_each(clean),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
+}
+
+/// One statement is one transaction, which waits for the disk only when somebody waits for it.
+const RECORD: &str = "
+    WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', CASE WHEN $1 THEN 'on' ELSE 'off' END, true))
+    INSERT INTO event (id, at, actor, category, action, node, link, ip, agent, request_id, data)
+    SELECT e.id, e.at, e.actor, e.category, e.action, e.node, e.link, e.ip, e.agent, e.request_id, e.data::jsonb
+    FROM commit, unnest(
+        $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::inet[],
+        $10::text[], $11::text[], $12::text[]
+    ) AS e (id, at, actor, category, action, node, link, ip, agent, request_id, data)
+    ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING";
+
+/// A page of the log in the order of ids, which is that of time; what is old and of these actions goes.
+const PURGE: &str = "
+    WITH page AS MATERIALIZED (
+        SELECT id, at, action FROM event WHERE id > $1 ORDER BY id LIMIT 5000
+    ), gone AS (
+        DELETE FROM event e USING page p WHERE e.id = p.id AND p.at < $2 AND p.action = ANY($3) RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM gone) AS gone, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last,
+        coalesce((SELECT min(at) FROM page), $2) >= $2 AS is_young";
+
+impl Store {
+    /// Appends events. With `durably` they are on disk when this returns; without, a crash of the database may take
+    /// the last moments of them.
+    ///
+    /// # Errors
+    /// As every query; the same events may be recorded again.
+    pub async fn record_events(&self, events: &[Event], durably: bool) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        macro_rules! column {
+            ($of:expr) => {
+                events.iter().map($of).collect::<Vec<_>>()
+            };
+        }
+        let rows: super::pool::Params = &[
+            &durably,
+            &column!(|event| event.id),
+            &column!(|event| event.at),
+            &column!(|event| event.actor.map(|user| user.0)),
+            &column!(|event| event.category.name()),
+            &column!(|event| event.action),
+            &column!(|event| event.node),
+            &column!(|event| event.link),
+            &column!(|event| event.origin.address),
+            &column!(|event| event.origin.agent()),
+            &column!(|event| event.origin.request_id()),
+            &column!(|event| storable_json(&event.data)),
+        ];
+        self.pool.get().await?.execute(RECORD, rows).await.map(drop)
+    }
+
+    /// Removes the events of these actions that happened before `older_than`; how many.
+    ///
+    /// # Errors
+    /// As every query; what was removed until then stays removed.
+    pub async fn purge_events(&self, older_than: Timestamp, actions: &[&str]) -> Result<u64, StoreError> {
+        let conn = self.pool.get().await?;
+        let (mut after, mut gone) = (Uuid::nil(), 0);
+        loop {
+            let Some(page) = conn.query_opt(PURGE, &[&after, &older_than, &actions]).await? else { return Ok(gone) };
+            gone += u64::try_from(get::<i64>(&page, "gone")?).unwrap_or(0);
+            match get::<Option<Uuid>>(&page, "last")? {
+                Some(last) if !get::<bool>(&page, "is_young")? => after = last,
+                Some(_) | None => return Ok(gone),
+            }
+        }
+    }
+}
+
+/// What this file asks on a request's way, for the test that looks at the plans; a purge reads whole pages on purpose.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[RECORD];

@@ -1,0 +1,224 @@
+//! Appends to the journal: the moment at which a batch becomes saved. Called by the journal writers, one session each.
+//! Never says that a row is committed before Postgres has flushed it, and never writes for an owner who was replaced.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+use tokio_postgres::{Client, NoTls, Statement};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError,
+    pool::{self, Params},
+    rows::{get, signed, signed_pages},
+};
+use m4sh_domain::{
+    board::Entry,
+    ids::{BoardId, Epoch},
+};
+
+/// The format of `ops` that this program writes and reads: a canonical JSON array.
+pub(super) const FORMAT: i16 = 1;
+
+/// One batch to be kept.
+#[derive(Clone, Debug)]
+pub struct JournalRow {
+    /// Its board.
+    pub board: BoardId,
+    /// The owner who accepted it.
+    pub epoch: Epoch,
+    /// The batch.
+    pub entry: Arc<Entry>,
+}
+
+/// A connection of its own for one journal writer, outside the pool: its statement is prepared once and its settings
+/// are the journal's.
+#[derive(Debug)]
+pub struct JournalSession {
+    client: Client,
+    append: Statement,
+    /// An append has failed, so the server's end may be gone before the driver has noticed.
+    failed: AtomicBool,
+}
+
+/// `synchronous_commit`: a commit is answered when it is on disk, whatever the server's or the database's default is.
+/// The plan is made once, as a generic one: a plan for these very arrays would copy them, megabytes at times, to find
+/// the same. And it looks boards up by their index even on a server that has not yet counted them, since it may well
+/// be made while the table is empty and used when it is not.
+pub(super) const SETTINGS: &str = "
+    SET synchronous_commit = on;
+    SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET jit = off";
+
+/// The fence and the rows in one statement, thus one transaction and one round trip.
+///
+/// FOR SHARE is not decoration. Without it a takeover does not wait: it could raise the epoch and read the tail while
+/// this statement, which saw the old epoch, is about to write behind it. With it the takeover waits for this commit
+/// and sees the rows; and when the takeover came first, this statement waits, looks at the row again, finds another
+/// epoch and writes nothing.
+pub(super) const APPEND: &str = "
+    WITH fence AS MATERIALIZED (
+        SELECT b.id, b.epoch
+        FROM unnest($1::uuid[], $2::bigint[]) AS held (id, epoch)
+        JOIN board b ON b.id = held.id AND b.epoch = held.epoch
+        FOR SHARE OF b
+    ), written AS (
+        INSERT INTO journal (board, epoch, rev, at, fingerprint, page_count, author, client, batch, digest, ops, course,
+            regard, back, format)
+        SELECT batch.*, $17
+        FROM unnest(
+            $3::uuid[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::bigint[], $8::integer[], $9::uuid[],
+            $10::uuid[], $11::text[], $12::bytea[], $13::bytea[], $14::smallint[], $15::bigint[], $16::bytea[]
+        ) AS batch (board, epoch, rev, at, fingerprint, page_count, author, client, name, digest, ops, course, regard, back)
+        WHERE (batch.board, batch.epoch) IN (SELECT id, epoch FROM fence)
+        ON CONFLICT ON CONSTRAINT journal_pkey DO NOTHING
+    )
+    SELECT id, epoch FROM fence";
+
+impl JournalSession {
+    /// Connects and prepares. The connection is driven by a task on the caller's runtime.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer within 3 s.
+    pub async fn open(store: &Store) -> Result<Self, StoreError> {
+        pool::within_connect_time(async {
+            let (client, connection) = store.pool.config().connect(NoTls).await?;
+            tokio::spawn(async move {
+                // Whoever waits for an answer is told; the rest is for the log.
+                if let Err(error) = connection.await {
+                    tracing::warn!(error = %StoreError::from(error), "a journal connection ended");
+                }
+            });
+            client.batch_execute(SETTINGS).await?;
+            let append = Self::on(&client).await?;
+            Ok(Self { client, append, failed: AtomicBool::new(false) })
+        })
+        .await
+    }
+
+    /// Prepares the statement on a connection.
+    pub(super) async fn on(client: &Client) -> Result<Statement, StoreError> {
+        Ok(client.prepare(APPEND).await?)
+    }
+
+    /// Whether only a new session can append: the connection is gone, or the last append was `Unavailable`.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.client.is_closed()
+    }
+
+    /// Commits the rows of every board whose epoch still holds, in one round trip, and says which boards at which
+    /// epochs those are; rows of the others are not written. A repeat after a lost answer changes nothing.
+    ///
+    /// The epoch is part of the answer because one call may carry rows of two owners of a board, an old and a new one:
+    /// that the new one's are saved says nothing of the old one's.
+    ///
+    /// # Errors
+    /// `Unavailable`: whether the rows are committed is not known; the same rows may be appended again, on a new
+    /// session.
+    pub async fn append(&self, rows: &[JournalRow]) -> Result<HashSet<(BoardId, Epoch)>, StoreError> {
+        let answer = Self::append_on(&self.client, &self.append, rows).await;
+        if answer.as_ref().is_err_and(StoreError::is_unavailable) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// The append itself, apart from the session so that tests can hold its transaction open.
+    pub(super) async fn append_on(
+        client: &Client,
+        append: &Statement,
+        rows: &[JournalRow],
+    ) -> Result<HashSet<(BoardId, Epoch)>, StoreError> {
+        // In the order of ids, which is the order in which whoever locks several boards locks them.
+        let held: BTreeSet<_> = rows.iter().map(|row| (row.board, row.epoch)).collect();
+        let held_ids: Vec<Uuid> = held.iter().map(|(board, _)| board.0).collect();
+        let held_epochs: Vec<i64> = held.iter().map(|(_, epoch)| signed(epoch.0)).collect();
+        let columns = Columns::of(rows);
+        let with: Params = &[
+            &held_ids,
+            &held_epochs,
+            &columns.boards,
+            &columns.epochs,
+            &columns.revs,
+            &columns.ats,
+            &columns.fingerprints,
+            &columns.page_counts,
+            &columns.authors,
+            &columns.clients,
+            &columns.batches,
+            &columns.digests,
+            &columns.ops,
+            &columns.courses,
+            &columns.regards,
+            &columns.backs,
+            &FORMAT,
+        ];
+        let fenced = client.query(append, with).await?;
+        fenced.iter().map(|row| Ok((BoardId(get(row, "id")?), super::rows::epoch(row)?))).collect()
+    }
+}
+
+#[cfg(test)]
+impl JournalSession {
+    /// A setting as this session has it.
+    pub(super) async fn setting(&self, name: &str) -> String {
+        self.client.query_one("SELECT current_setting($1)", &[&name]).await.unwrap().get(0)
+    }
+
+    /// The number of the server's process behind this session.
+    pub(super) async fn server_process(&self) -> i32 {
+        self.client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
+    }
+}
+
+/// The rows turned on their side, as UNNEST wants them.
+#[derive(Default)]
+struct Columns<'a> {
+    boards: Vec<Uuid>,
+    epochs: Vec<i64>,
+    revs: Vec<i64>,
+    ats: Vec<Timestamp>,
+    fingerprints: Vec<i64>,
+    page_counts: Vec<i32>,
+    authors: Vec<Uuid>,
+    clients: Vec<Uuid>,
+    batches: Vec<&'a str>,
+    digests: Vec<Option<&'a [u8]>>,
+    ops: Vec<&'a [u8]>,
+    courses: Vec<Option<i16>>,
+    regards: Vec<Option<i64>>,
+    backs: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(rows: &'a [JournalRow]) -> Self {
+        let mut columns = Self::default();
+        for row in rows {
+            let entry = &*row.entry;
+            columns.boards.push(row.board.0);
+            columns.epochs.push(signed(row.epoch.0));
+            columns.revs.push(signed(entry.rev.0));
+            columns.ats.push(entry.at);
+            columns.fingerprints.push(entry.fingerprint.cast_signed());
+            columns.page_counts.push(signed_pages(entry.page_count));
+            columns.authors.push(entry.key.author.0);
+            columns.clients.push(entry.key.client.0);
+            columns.batches.push(&entry.key.id);
+            columns.digests.push(entry.digest.as_ref().map(|digest| digest.0.as_slice()));
+            columns.ops.push(&entry.ops);
+            let course = entry.course.kept();
+            columns.courses.push(course.map(|(course, _)| course));
+            columns.regards.push(course.map(|(_, regard)| signed(regard)));
+            columns.backs.push(entry.back.as_deref());
+        }
+        columns
+    }
+}

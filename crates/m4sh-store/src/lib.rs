@@ -1,0 +1,131 @@
+//! Everything that Postgres keeps: boards and their journal, accounts, classrooms, and the managed local cluster.
+//! Called by `identity`, the actors, `http` and `app`. Never decides who may do what (that is `domain::access` and the
+//! callers), never reads a board's document to answer a list, and never retries: a caller knows what a repeat means.
+
+mod accounts;
+mod assets;
+mod blobs;
+mod boards;
+mod boards_cold;
+mod census;
+mod class_events;
+mod class_rules;
+mod class_sessions;
+mod classes;
+mod client_events;
+mod erasure;
+mod error;
+mod event_pages;
+mod events;
+mod exports;
+mod history;
+mod hook_deliveries;
+mod hook_feed;
+mod hooks;
+mod idempotency;
+mod isolation;
+mod jobs;
+mod journal;
+mod lesson_events;
+mod links;
+mod logins;
+pub mod migrate;
+mod old_lessons;
+mod overviews;
+mod pool;
+mod renditions;
+mod retention;
+mod revisions;
+mod rooms;
+mod rows;
+mod session_boards;
+mod sweeps;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod undo;
+
+use m4sh_domain::limits;
+
+pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
+pub use assets::{AssetRow, Copied, NewAsset};
+pub use blobs::{BlobCard, Deposited, LedgerKind, NewBlob, Opened, Usage};
+pub use boards::{BoardAccess, BoardSession, CheckpointRow, Claim};
+pub use boards_cold::{BoardCard, BoardPatch, NewBoard};
+pub use class_events::{CLASS_EVENT, ChatPage};
+pub use class_sessions::{EndedSession, NewSession, SessionAccess, SessionBoard, SessionRow, SessionStatus};
+pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow, NewClassroom};
+pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Percentiles};
+pub use erasure::{Erased, ErasureError, ErasureScope, Rewritten};
+pub use error::{Cause, StoreError};
+pub use event_pages::{EventRow, EventsOf};
+pub use events::{Category, Event, Origin};
+pub use exports::{BoardImage, ExportRow, ExportSubject};
+pub use history::{Activity, JournalSpan, LookBack, Place};
+pub use hook_deliveries::{DeliveryRow, Missed, NumberedEvent, TakenHook};
+pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
+pub use idempotency::{AskedOnce, Turn};
+pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
+pub use journal::{JournalRow, JournalSession};
+pub use lesson_events::{LessonEvent, LessonEvents, Said};
+pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
+pub use logins::{NewLogin, Rotation, TokenHash};
+pub use overviews::{LessonBoard, LessonPerson};
+pub use renditions::Thumbnail;
+pub use retention::{Aged, Trimmed};
+pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
+pub use rooms::{RoomCard, RoomKind, RoomPhase, RoomPlan};
+pub use session_boards::{Blank, Team};
+pub use sweeps::{Mended, StoredBlob};
+pub use undo::{ClearRow, Turned};
+
+/// The door to Postgres. A clone shares the same pool of connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: pool::Pool,
+}
+
+impl Store {
+    /// Makes a store of at most `pool_size` connections to `url` (at least 1) and proves with one of them that the
+    /// database answers.
+    ///
+    /// # Errors
+    /// `Query` when `url` is no Postgres URL or the server refuses it (user, password, database), `Unavailable` when
+    /// nothing answers within 3 s.
+    pub async fn connect(url: &str, pool_size: u32) -> Result<Self, StoreError> {
+        let pool = pool::Pool::new(url, pool_size)?;
+        pool.prove().await?;
+        Ok(Self { pool })
+    }
+
+    /// Asks the database for an answer; what readiness is made of.
+    ///
+    /// # Errors
+    /// `Unavailable` when it gives none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.pool.get().await?.execute("SELECT 1", &[]).await.map(drop)
+    }
+}
+
+/// Which rows of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// Rows at most; values above `limits::PAGE_MAX` count as that.
+    pub limit: u32,
+    /// Rows to leave out before the first.
+    pub offset: u32,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { limit: limits::PAGE_DEFAULT, offset: 0 }
+    }
+}
+
+impl Page {
+    /// As the parameters of `LIMIT` and `OFFSET`.
+    fn bounds(self) -> (i64, i64) {
+        (i64::from(self.limit.min(limits::PAGE_MAX)), i64::from(self.offset))
+    }
+}

@@ -1,0 +1,275 @@
+//! Lessons as the old room client knows them: with a plan, a phase, settings, and people by whole numbers
+//! (contract/boards.md 2.10). Called by `http::room`. Never decides who may see one.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    Page, SessionStatus, Store, StoreError,
+    rows::{self, get, word},
+};
+use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum $name { $($(#[$of])* $variant),+ }
+
+        impl $name {
+            /// The word on the wire and in the database.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// What has that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                [$(Self::$variant),+].into_iter().find(|known| known.name() == name)
+            }
+        }
+    };
+}
+
+names! {
+    /// What sort of lesson it is, as its client said.
+    RoomKind {
+        /// An ordinary one.
+        Lesson = "lesson",
+        /// Of one person.
+        Solo = "solo",
+        /// Of a group.
+        Group = "group",
+        /// To show something.
+        Demo = "demo",
+    }
+}
+
+names! {
+    /// Where a lesson that has not ended stands, when it does not simply go on.
+    RoomPhase {
+        /// It is to come.
+        Scheduled = "scheduled",
+        /// Some are there already.
+        Waiting = "waiting",
+        /// It rests.
+        Paused = "paused",
+    }
+}
+
+/// What a client plans of a lesson.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RoomPlan {
+    /// What sort it is.
+    pub kind: RoomKind,
+    /// Where it stands.
+    pub phase: Option<RoomPhase>,
+    /// When it is to begin.
+    pub start: Option<Timestamp>,
+    /// When it is to end.
+    pub end: Option<Timestamp>,
+    /// Whatever the client wants to read again: a small JSON object.
+    pub settings: String,
+}
+
+/// No plan: an ordinary lesson that simply goes on.
+impl Default for RoomPlan {
+    fn default() -> Self {
+        Self { kind: RoomKind::Lesson, phase: None, start: None, end: None, settings: "{}".to_owned() }
+    }
+}
+
+/// A lesson as the room client reads it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RoomCard {
+    /// The lesson.
+    pub id: SessionId,
+    /// Its class.
+    pub classroom: ClassroomId,
+    /// Its shared board.
+    pub board: BoardId,
+    /// The board's last saved revision.
+    pub rev: Rev,
+    /// Its name.
+    pub name: String,
+    /// Whose class it is.
+    pub host: UserId,
+    /// Whether it goes on.
+    pub status: SessionStatus,
+    /// Whether it was ended by `terminate`.
+    pub terminated: bool,
+    /// What was planned.
+    pub plan: RoomPlan,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+macro_rules! card {
+    () => {
+        "s.id, s.classroom, s.board, s.name, g.owner, s.status, s.terminated, s.kind, s.phase, s.scheduled_start,
+            s.scheduled_end, s.settings::text AS settings, s.created_at, s.started_at, s.ended_at,
+            coalesce((SELECT rev FROM journal WHERE board = s.board ORDER BY rev DESC LIMIT 1), 0) AS rev"
+    };
+}
+
+const ONE: &str =
+    concat!("SELECT ", card!(), " FROM class_session s JOIN \"group\" g ON g.id = s.classroom WHERE s.id = $1");
+
+const MINE: &str = concat!(
+    "WITH mine AS (
+        SELECT s.* FROM member m JOIN class_session s ON s.classroom = m.\"group\"
+        WHERE m.account = $1
+            AND ($2::text IS NULL OR $2 = CASE
+                WHEN s.status = 'ended' THEN CASE WHEN s.terminated THEN 'terminated' ELSE 'completed' END
+                ELSE coalesce(s.phase, 'active')
+            END)
+        ORDER BY s.created_at DESC, s.id DESC
+        LIMIT $3 OFFSET $4
+    )
+    SELECT ",
+    card!(),
+    " FROM mine s JOIN \"group\" g ON g.id = s.classroom ORDER BY s.created_at DESC, s.id DESC"
+);
+
+/// It begins once; a lesson that is over has no phase.
+const PHASE: &str = "
+    UPDATE class_session
+    SET phase = $2::text,
+        started_at = CASE WHEN $2::text IS NULL OR $2::text = 'paused' THEN coalesce(started_at, now()) ELSE started_at END
+    WHERE id = $1 AND status = 'active'";
+
+const TERMINATED: &str = "UPDATE class_session SET terminated = true, phase = NULL WHERE id = $1";
+
+const NUMBERS: &str = "SELECT id, number FROM account WHERE id = ANY($1)";
+
+const BY_NUMBER: &str = "SELECT id FROM account WHERE number = $1";
+
+const HAS_CODE: &str = "SELECT EXISTS (SELECT FROM \"group\" WHERE id = $1 AND invite_code = $2) AS has";
+
+const MEDIA: &str = "
+    SELECT DISTINCT ON (author) author, data
+    FROM class_event
+    WHERE session = $1 AND kind = 'media_toggle' AND author IS NOT NULL
+    ORDER BY author, seq DESC";
+
+impl RoomCard {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let phase = get::<Option<&str>>(row, "phase")?;
+        let unknown = || StoreError::query("a phase of a lesson that this program does not know");
+        Ok(Self {
+            id: SessionId(get(row, "id")?),
+            classroom: ClassroomId(get(row, "classroom")?),
+            board: BoardId(get(row, "board")?),
+            rev: rows::rev(row)?,
+            name: get(row, "name")?,
+            host: UserId(get(row, "owner")?),
+            status: word(row, "status", SessionStatus::from_name)?,
+            terminated: get(row, "terminated")?,
+            plan: RoomPlan {
+                kind: word(row, "kind", RoomKind::from_name)?,
+                phase: phase.map(|phase| RoomPhase::from_name(phase).ok_or_else(unknown)).transpose()?,
+                start: get(row, "scheduled_start")?,
+                end: get(row, "scheduled_end")?,
+                settings: get(row, "settings")?,
+            },
+            created_at: get(row, "created_at")?,
+            started_at: get(row, "started_at")?,
+            ended_at: get(row, "ended_at")?,
+        })
+    }
+
+    /// The status as the old client names it.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match (self.status, self.terminated, self.plan.phase) {
+            (SessionStatus::Ended, true, _) => "terminated",
+            (SessionStatus::Ended, false, _) => "completed",
+            (SessionStatus::Active, _, Some(phase)) => phase.name(),
+            (SessionStatus::Active, _, None) => "active",
+        }
+    }
+}
+
+impl Store {
+    /// A lesson by its id alone.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn room(&self, id: SessionId) -> Result<Option<RoomCard>, StoreError> {
+        let row = self.pool.get().await?.query_opt(ONE, &[&id.0]).await?;
+        row.as_ref().map(RoomCard::from_row).transpose()
+    }
+
+    /// The lessons of somebody's classes, newest first; only those of a status (as [`RoomCard::state`] names it), when
+    /// told so.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn rooms_of(&self, user: UserId, state: Option<&str>, page: Page) -> Result<Vec<RoomCard>, StoreError> {
+        let (limit, offset) = page.bounds();
+        let rows = self.pool.get().await?.query(MINE, &[&user.0, &state, &limit, &offset]).await?;
+        rows.iter().map(RoomCard::from_row).collect()
+    }
+    /// Moves a lesson to a phase, or into its course. `false`: it is over.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn set_room_phase(&self, id: SessionId, phase: Option<RoomPhase>) -> Result<bool, StoreError> {
+        let phase = phase.map(RoomPhase::name);
+        Ok(self.pool.get().await?.execute(PHASE, &[&id.0, &phase]).await? == 1)
+    }
+
+    /// Notes that a lesson was ended by `terminate`.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn room_terminated(&self, id: SessionId) -> Result<(), StoreError> {
+        self.pool.get().await?.execute(TERMINATED, &[&id.0]).await.map(drop)
+    }
+
+    /// Whether a class is joined by that code.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn has_code(&self, classroom: ClassroomId, code: &str) -> Result<bool, StoreError> {
+        get(&self.pool.get().await?.query_one(HAS_CODE, &[&classroom.0, &code]).await?, "has")
+    }
+
+    /// What people of a lesson last said of their cameras and microphones, as JSON.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn media_states(&self, id: SessionId) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
+        let rows = self.pool.get().await?.query(MEDIA, &[&id.0]).await?;
+        rows.iter().map(|row| Ok((UserId(get(row, "author")?), get(row, "data")?))).collect()
+    }
+
+    /// The numbers by which the old client knows people.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn account_numbers(&self, people: &[UserId]) -> Result<Vec<(UserId, i64)>, StoreError> {
+        let people: Vec<Uuid> = people.iter().map(|user| user.0).collect();
+        let rows = self.pool.get().await?.query(NUMBERS, &[&people]).await?;
+        rows.iter().map(|row| Ok((UserId(get(row, "id")?), get(row, "number")?))).collect()
+    }
+
+    /// Who has that number.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn account_by_number(&self, number: i64) -> Result<Option<UserId>, StoreError> {
+        let row = self.pool.get().await?.query_opt(BY_NUMBER, &[&number]).await?;
+        row.map(|row| get(&row, "id").map(UserId)).transpose()
+    }
+}
+
+/// What this file asks, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[ONE, MINE, PHASE, TERMINATED, HAS_CODE, MEDIA, NUMBERS, BY_NUMBER];

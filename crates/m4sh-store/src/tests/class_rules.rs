@@ -1,0 +1,92 @@
+//! Rules about rights.
+
+use super::*;
+use crate::{Aged, NewClassroom, NewSession, Page, testing::TestDatabase};
+use m4sh_domain::{
+    access::{Change, Flag, Role, Rule, RuleEdit, What, Whom},
+    ids::{ClassroomId, SessionId},
+};
+
+async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, SessionId) {
+    let (tutor, pupil) = (somebody(store).await, somebody(store).await);
+    let (classroom, session) = (ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+    let code = classroom.to_string();
+    let new = NewClassroom { id: classroom, owner: tutor, name: "7b".into(), invite_code: code.clone() };
+    store.create_classroom(&new).await.unwrap();
+    store.join_by_code(&code, pupil).await.unwrap().unwrap();
+    let new = NewSession {
+        id: session,
+        classroom,
+        name: "Monday".into(),
+        board: BoardId(Uuid::now_v7()),
+        page_count: 1,
+        checkpoint: b"zero".to_vec(),
+        plan: None,
+    };
+    store.create_session(new).await.unwrap().unwrap();
+    (tutor, pupil, classroom, session)
+}
+
+fn lock(whom: Whom, locked: bool, seconds: Option<u32>) -> Vec<RuleEdit> {
+    Change::Lock { whom, locked, session: true, seconds }.edits(Timestamp::now())
+}
+
+#[tokio::test]
+async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_beside_one_without() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (tutor, pupil, classroom, session) = lesson(&store).await;
+    let at = (classroom, Some(session));
+    let locked = async || {
+        let access = store.session_access(classroom, session).await.unwrap().unwrap();
+        access.rights.standing(pupil, Timestamp::now()).unwrap().locked
+    };
+    assert!(!locked().await);
+    store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
+    store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
+    assert!(locked().await);
+    store.edit_rules(at, tutor, &lock(Whom::One(pupil), false, Some(120))).await.unwrap().unwrap();
+    assert!(!locked().await);
+    let (count, rules) = store.rules(classroom, Some(session), Page::default()).await.unwrap();
+    assert_eq!((count, rules.len()), (2, 2), "{rules:?}");
+    assert_eq!((rules[0].rule.who, rules[1].rule.who, rules[1].by), (None, Some(pupil), tutor));
+    assert_eq!(store.rules(classroom, None, Page::default()).await.unwrap().0, 0, "the class has none of its own");
+    store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
+    assert!(locked().await, "the last word about every pen");
+    assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap().0, 1);
+    let clear = [RuleEdit::Clear { session: true, who: None, what: What::Pen }];
+    assert_eq!(store.edit_rules(at, tutor, &clear).await.unwrap(), Some(1));
+    assert_eq!(store.edit_rules(at, tutor, &clear).await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (tutor, pupil, classroom, _) = lesson(&store).await;
+    let (_, _, _, elsewhere) = lesson(&store).await;
+    let edits = lock(Whom::One(pupil), true, None);
+    assert_eq!(store.edit_rules((classroom, Some(elsewhere)), tutor, &edits).await.unwrap(), None);
+    assert_eq!(store.edit_rules((classroom, None), tutor, &edits).await.unwrap(), None);
+    assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
+    let everywhere = Rule { session: false, who: None, what: What::Flag(Flag::Export), allowed: false, until: None };
+    assert_eq!(store.edit_rules((classroom, None), tutor, &[RuleEdit::Set(everywhere)]).await.unwrap(), Some(1));
+    assert_eq!(store.rules(classroom, Some(elsewhere), Page::default()).await.unwrap().0, 1, "a class's holds in all");
+    store.set_member_role(classroom, pupil, Role::Viewer).await.unwrap();
+    assert_eq!(store.rules(classroom, None, Page::default()).await.unwrap().0, 1);
+}
+
+#[tokio::test]
+async fn p10_rules_that_have_ended_are_shown_to_nobody_and_removed() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (tutor, pupil, classroom, session) = lesson(&store).await;
+    let over = Timestamp::now() - jiff::SignedDuration::from_secs(60);
+    let rule = Rule { session: true, who: Some(pupil), what: What::Pen, allowed: false, until: Some(over) };
+    store.edit_rules((classroom, Some(session)), tutor, &[RuleEdit::Set(rule)]).await.unwrap().unwrap();
+    assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap(), (0, vec![]));
+    let access = store.session_access(classroom, session).await.unwrap().unwrap();
+    assert!(access.rights.rules.is_empty());
+    assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 1);
+    assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 0);
+}

@@ -1,0 +1,166 @@
+//! Plans: among many rows, every query of the store finds its own by an index.
+
+use crate::{
+    accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
+    erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
+    lesson_events, links, logins, old_lessons, overviews, renditions, retention, revisions, rooms, session_boards,
+    sweeps, testing::TestDatabase, undo,
+};
+
+/// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
+/// an object that all kinds of things refer to.
+const CROWD: &str = "
+    CREATE FUNCTION pg_temp.id(kind text, i integer) RETURNS uuid LANGUAGE sql AS 'SELECT md5(kind || i)::uuid';
+    CREATE TEMP TABLE n AS SELECT i FROM generate_series(0, 19999) i;
+    INSERT INTO account (id, email, password_hash, role, quota_bytes)
+        SELECT pg_temp.id('account', i), i || '@example.org', 'x', 'tutor', 0 FROM n;
+    INSERT INTO auth_session (id, account, created_at, expires_at, ended_at)
+        SELECT pg_temp.id('login', i), pg_temp.id('account', i), now(), now(), CASE i % 100 WHEN 0 THEN now() END FROM n;
+    INSERT INTO refresh_token (hash, auth_session, expires_at)
+        SELECT sha256(i::text::bytea), pg_temp.id('login', i), now() FROM n;
+    INSERT INTO node (id, kind, owner, name, purpose)
+        SELECT pg_temp.id('folder', i), 'folder', pg_temp.id('account', i), 'Boards', 'boards' FROM n;
+    INSERT INTO node (id, kind, owner, parent, name)
+        SELECT pg_temp.id('board', i), 'board', pg_temp.id('account', i), pg_temp.id('folder', i), 'b' FROM n;
+    INSERT INTO board (id) SELECT pg_temp.id('board', i) FROM n;
+    INSERT INTO checkpoint (board, rev, epoch, bytes) SELECT pg_temp.id('board', i), 0, 0, '' FROM n;
+    INSERT INTO journal SELECT 1, 1, now(), 0, 1, 1, pg_temp.id('board', i), pg_temp.id('account', i),
+        pg_temp.id('client', i), 'b', NULL, '' FROM n;
+    INSERT INTO \"group\" (id, kind, name, owner, invite_code, folder)
+        SELECT pg_temp.id('class', i), 'classroom', 'c', pg_temp.id('account', i), i, pg_temp.id('folder', i)
+        FROM n;
+    INSERT INTO member (\"group\", account, role)
+        SELECT pg_temp.id('class', i / 4), pg_temp.id('account', i), 'student' FROM n;
+    INSERT INTO class_session (id, classroom, board, name)
+        SELECT pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('board', i), 's' FROM n;
+    INSERT INTO class_rule (classroom, session, account, what, allowed, until, made_by)
+        SELECT pg_temp.id('class', i), pg_temp.id('session', i), pg_temp.id('account', i), 'pen', false,
+            CASE i % 100 WHEN 0 THEN now() END, pg_temp.id('account', i) FROM n;
+    INSERT INTO class_event (session, seq, at, kind, author, person, about, data)
+        SELECT pg_temp.id('session', i / 4), i % 4 + 1, now(), (ARRAY['chat', 'hand', 'poll', 'vote'])[i % 4 + 1],
+            pg_temp.id('account', i), pg_temp.id('account', i), 1, '{}' FROM n;
+    INSERT INTO event (id, at, category, action, actor, node, link)
+        SELECT pg_temp.id('event', i), now(), 'share', 'share_viewed', pg_temp.id('account', i / 4),
+            pg_temp.id('board', i / 4), pg_temp.id('link', i / 4) FROM n;
+    INSERT INTO share_link (id, token_hash, node, created_by, expires_at, revoked_at)
+        SELECT pg_temp.id('link', i), sha256(i::text::bytea), pg_temp.id('board', i), pg_temp.id('account', i),
+            now() + i * interval '1 minute', CASE i % 4 WHEN 0 THEN now() + i * interval '1 minute' END FROM n;
+    INSERT INTO blob (id, key, sha256, size, media_type, stored_at)
+        SELECT pg_temp.id('blob', i), 'solo/' || i, sha256(i::text::bytea), i, 'image/png',
+            CASE i % 100 WHEN 0 THEN NULL ELSE now() END FROM n;
+    INSERT INTO asset (id, node, sha256, blob, name)
+        SELECT pg_temp.id('asset', i), pg_temp.id('board', i), sha256(i::text::bytea), pg_temp.id('blob', i), 'a' FROM n;
+    INSERT INTO revision (id, node, number, blob, origin)
+        SELECT pg_temp.id('revision', i), pg_temp.id('board', i), i, pg_temp.id('blob', i), 'manual' FROM n;
+    INSERT INTO rendition (id, node, kind, number, blob)
+        SELECT pg_temp.id('rendition', i), pg_temp.id('board', i), 'thumbnail', i, pg_temp.id('blob', i) FROM n;
+    INSERT INTO job (id, kind, account, node, idempotency_key, blob, status, finished_at)
+        SELECT pg_temp.id('job', i), 'export', pg_temp.id('account', i), pg_temp.id('board', i), 'k',
+            pg_temp.id('blob', i), 'completed', now() FROM n;
+    INSERT INTO job (id, kind, idempotency_key, status, finished_at)
+        SELECT pg_temp.id('own', i), 'chore' || i, 'k', 'completed', now() FROM n;
+    INSERT INTO idempotency (account, scope, key, fingerprint, expires_at)
+        SELECT pg_temp.id('account', i), 's', 'k', '', now() FROM n;
+    INSERT INTO ledger (ref, account, kind, bytes, reserved_until)
+        SELECT pg_temp.id('asset', i), pg_temp.id('account', i), 'asset', i, CASE i % 100 WHEN 0 THEN now() END FROM n;
+    INSERT INTO loose_blob (blob) SELECT pg_temp.id('blob', i) FROM n;
+    INSERT INTO doomed_object (key) SELECT 'gone/' || i FROM n;
+    INSERT INTO session_board (board, session, classroom, pupil)
+        SELECT pg_temp.id('board', i), pg_temp.id('session', i), pg_temp.id('class', i), pg_temp.id('account', i) FROM n;
+    INSERT INTO hook_feed (classroom) SELECT pg_temp.id('class', i) FROM n;
+    INSERT INTO hook_session (session, classroom) SELECT pg_temp.id('session', i), pg_temp.id('class', i) FROM n;
+    INSERT INTO hook_board (board, session, rev, told_at)
+        SELECT pg_temp.id('board', i), pg_temp.id('session', i), 1, now() FROM n;
+    INSERT INTO hook_event (classroom, seq, id, type, at, data)
+        SELECT pg_temp.id('class', i), 1, pg_temp.id('told', i), 'board.saved', now() + i * interval '1 minute', '{}' FROM n;
+    INSERT INTO hook (id, classroom, url, events, secret, cursor, head, due, created_by)
+        SELECT pg_temp.id('hook', i), pg_temp.id('class', i), 'u', '{board.saved}', 's', 0, 1,
+            CASE i % 100 WHEN 0 THEN now() END, pg_temp.id('account', i) FROM n;
+    INSERT INTO hook_delivery (hook, seq, type, attempts, tried_at)
+        SELECT pg_temp.id('hook', i), 1, 'board.saved', 1, now() + i * interval '1 minute' FROM n;
+    ANALYZE";
+
+/// What the planner thinks of a plan, in pages read one after another. Reading any of the tables above whole, or the
+/// whole of one of their indexes, costs more than this; a dozen look-ups in an index cost less.
+const DEAR: f64 = 250.0;
+/// The same for a list of ids, of which the planner expects ten.
+const DEAR_LIST: f64 = 500.0;
+/// The same for a walk down the tree, of which the planner expects a hundred times more than there is.
+const DEAR_TREE: f64 = 2_000.0;
+
+#[tokio::test]
+async fn every_query_finds_its_rows_by_an_index() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client.batch_execute(CROWD).await.unwrap();
+    client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    let files = [
+        accounts::QUERIES,
+        logins::QUERIES,
+        boards::QUERIES,
+        boards_cold::QUERIES,
+        classes::QUERIES,
+        class_rules::QUERIES,
+        class_sessions::QUERIES,
+        overviews::QUERIES,
+        session_boards::QUERIES,
+        client_events::QUERIES,
+        class_events::QUERIES,
+        events::QUERIES,
+        isolation::QUERIES,
+        event_pages::QUERIES,
+        links::QUERIES,
+        exports::QUERIES,
+        renditions::QUERIES,
+        blobs::QUERIES,
+        sweeps::QUERIES,
+        assets::QUERIES,
+        hooks::QUERIES,
+        hook_feed::QUERIES,
+        hook_deliveries::QUERIES,
+        idempotency::QUERIES,
+        jobs::QUERIES,
+        retention::QUERIES,
+        revisions::QUERIES,
+        undo::QUERIES,
+        history::QUERIES,
+        lesson_events::QUERIES,
+        erasure::QUERIES,
+        rooms::QUERIES,
+    ];
+    for query in files.concat() {
+        let plan = plan(&client, query).await;
+        // "… (cost=0.42..8.44 rows=…"
+        let total = plan.split_once("..").unwrap().1.split(' ').next().unwrap().parse::<f64>().unwrap();
+        let dear = match () {
+            // Every board of a class's lessons that go on: once, when the class gets its first webhook.
+            () if plan.contains("Recursive Union") || query.contains("INSERT INTO hook_board") => DEAR_TREE,
+            () if query.contains("= ANY($") => DEAR_LIST,
+            () => DEAR,
+        };
+        assert!(total < dear, "{query}\n{plan}");
+    }
+    // What works on many rows at once may cost as much as many look-ups, each of them by an index.
+    for query in
+        [sweeps::BATCHES, old_lessons::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat()
+    {
+        let plan = plan(&client, query).await;
+        assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");
+    }
+}
+
+async fn plan(client: &tokio_postgres::Client, query: &str) -> String {
+    let parameters = client.prepare(query).await.unwrap().params().len();
+    let nulls = match parameters {
+        0 => String::new(),
+        some => format!("({})", vec!["NULL"; some].join(", ")),
+    };
+    client.batch_execute(&format!("PREPARE asked AS {query}")).await.unwrap();
+    let plan = client.simple_query(&format!("EXPLAIN EXECUTE asked {nulls}")).await.unwrap();
+    client.batch_execute("DEALLOCATE asked").await.unwrap();
+    let lines = plan.iter().filter_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
