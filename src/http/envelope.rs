@@ -18,7 +18,7 @@ use actix_web::{
 use tracing::Instrument;
 
 use super::{
-    audit::{self, Trail},
+    audit::{self, AuditContext},
     problem::Problem,
     request_id::RequestId,
     route::{Meter, Route},
@@ -80,7 +80,7 @@ where
             path = &*without_token(request.path())
         );
         request.extensions_mut().insert(id.clone());
-        request.extensions_mut().insert(Trail::default());
+        request.extensions_mut().insert(AuditContext::default());
         let changes = audit::changes(request.method());
         let unmatched = Rc::clone(&self.unmatched);
         let answer = span.in_scope(|| self.service.call(request));

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use self::shapes::Shown;
 use super::{
     Services,
-    audit::Trail,
+    audit::AuditContext,
     extract::{Paging, PublicBase, Signed},
     eyes::Pictures,
     problem::Problem,
@@ -55,7 +55,7 @@ struct Upload {
 pub async fn upload(
     services: web::Data<Services>,
     path: Id,
-    trail: Trail,
+    trail: AuditContext,
     base: PublicBase,
     Signed(who): Signed,
     request: HttpRequest,
@@ -120,7 +120,7 @@ pub async fn read(
 pub async fn delete(
     services: web::Data<Services>,
     path: OneOf,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;

@@ -1,9 +1,9 @@
 //! One event for every request that changed something: who, what, when, from where, under which request id.
-//! The route table names the action, `envelope` calls [`settle`] after the handler, and handlers add to the [`Trail`].
+//! The route table names the action, `envelope` calls [`settle`] after the handler, and handlers add to the [`AuditContext`].
 //! Never refuses a request: the change is done by then, and saying otherwise would be a lie.
 
 mod log;
-mod trail;
+mod context;
 
 use actix_web::{
     HttpRequest,
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use log::EventLog;
-pub use trail::Trail;
+pub use context::AuditContext;
 
 use super::{Services, extract::ClientOrigin};
 use m4sh_domain::limits::EVENT_DATA_BYTES;
@@ -72,7 +72,7 @@ pub fn changes(method: &Method) -> bool {
 pub async fn settle(request: &HttpRequest, status: StatusCode, traces: &Traces) {
     let Some(Trace::Event { category, action, pace }) = traces.of(request.method().as_str()) else { return };
     let Some(services) = request.app_data::<web::Data<Services>>() else { return };
-    let notes = Trail::of(request).take();
+    let notes = AuditContext::of(request).take();
     let (action, pace) = if status.is_success() {
         (notes.action.unwrap_or(action), pace)
     } else if let Some(refusal) = notes.refusal {

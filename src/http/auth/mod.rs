@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Registration, Services,
-    audit::Trail,
+    audit::AuditContext,
     extract::{Body, ClientOrigin, Signed, SmallBody},
     fields::{Faults, Fields},
     problem::Problem,
@@ -27,7 +27,7 @@ use m4sh_store::{Account, CreateAccountError, NewAccount, NewLogin, Rotation};
 pub async fn register(
     services: web::Data<Services>,
     from: ClientOrigin,
-    trail: Trail,
+    trail: AuditContext,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::Register, from.address)?;
@@ -61,7 +61,7 @@ pub async fn register(
 pub async fn login(
     services: web::Data<Services>,
     from: ClientOrigin,
-    trail: Trail,
+    trail: AuditContext,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::LoginAddress, from.address)?;
@@ -89,7 +89,7 @@ pub async fn refresh(
     services: web::Data<Services>,
     request: HttpRequest,
     from: ClientOrigin,
-    trail: Trail,
+    trail: AuditContext,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::Refresh, from.address)?;
@@ -110,7 +110,7 @@ pub async fn refresh(
 pub async fn logout(
     services: web::Data<Services>,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     body: Body<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let signed = Signed::of(&request);
@@ -168,7 +168,7 @@ fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<String>, Probl
 /// `None` when the token is good for nothing. One that was used before ends its login at once, here and in the store.
 async fn rotate(
     services: &Services,
-    trail: &Trail,
+    trail: &AuditContext,
     old: &str,
     new: &RefreshToken,
 ) -> Result<Option<(LoginId, Account)>, Problem> {
@@ -187,7 +187,7 @@ async fn rotate(
 }
 
 /// Whose login it was: no access token says so here.
-fn note(trail: &Trail, user: UserId, login: LoginId) {
+fn note(trail: &AuditContext, user: UserId, login: LoginId) {
     trail.actor(user);
     trail.note("login", login.to_string());
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::http::{
     Services,
-    audit::Trail,
+    audit::AuditContext,
     extract::{SignedBody, SmallBody},
     fields::Fields,
     problem::Problem,
@@ -26,7 +26,7 @@ pub struct Call {
     /// What every handler may use.
     pub services: web::Data<Services>,
     /// What the request leaves in the event log.
-    pub trail: Trail,
+    pub trail: AuditContext,
     /// Who.
     pub user: UserId,
     body: Bytes,
@@ -69,7 +69,7 @@ impl FromRequest for Call {
             let body = body.await?;
             let services = crate::http::extract::services(&request)?.clone();
             services.limiter.check(Scope::ApiUser, body.who.user)?;
-            Ok(Self { services, trail: Trail::of(&request), user: body.who.user, body: body.bytes })
+            Ok(Self { services, trail: AuditContext::of(&request), user: body.who.user, body: body.bytes })
         })
     }
 }

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use super::{
     Services,
-    audit::Trail,
+    audit::AuditContext,
     extract::{Paging, SignedBody, SmallBody},
     fields::{Faults, Fields},
     problem::Problem,
@@ -77,7 +77,7 @@ async fn with_a_free_code(services: &Services, owner: UserId, name: String) -> R
 /// `POST /classrooms/join/`: who is in it already stays what they are. Its rate is its own: a code must not be guessed.
 pub async fn join(
     services: web::Data<Services>,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let user = body.who.user;

@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 use crate::{
-    http::{audit::Trail, problem::Problem},
+    http::{audit::AuditContext, problem::Problem},
     identity::Principal,
 };
 
@@ -26,7 +26,7 @@ impl Signed {
     pub fn of(request: &HttpRequest) -> Result<Principal, Problem> {
         let token = bearer(request.headers()).ok_or_else(Problem::no_credentials)?;
         let who = super::services(request)?.authenticator.verify(token)?;
-        Trail::of(request).actor(who.user);
+        AuditContext::of(request).actor(who.user);
         Ok(who)
     }
 }

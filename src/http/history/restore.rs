@@ -8,7 +8,7 @@ use crate::{
     actors::messages::{Base, Saved, StateSave},
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{Signed, base_when_given, idempotency_key},
         problem::Problem,
         solo::{detail, state},
@@ -24,7 +24,7 @@ pub async fn restore(
     services: web::Data<Services>,
     path: web::Path<(BoardId, u64)>,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
@@ -38,7 +38,7 @@ pub async fn restore(
 /// Puts a board back to how it was, as a new revision.
 pub(in crate::http) async fn to(
     services: &Services,
-    trail: &Trail,
+    trail: &AuditContext,
     board: BoardId,
     rev: Rev,
     who: UserId,

@@ -9,7 +9,7 @@ use crate::{
     actors::messages::{Base, StateSave},
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         classrooms::call::Call,
         extract::{SessionBody, SignedBody},
         fields::{Fields, whole},
@@ -75,7 +75,7 @@ pub async fn terminate(call: Call, path: Id) -> Result<HttpResponse, Problem> {
 pub async fn autosave(
     services: web::Data<Services>,
     path: Id,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SessionBody>,
 ) -> Result<HttpResponse, Problem> {
     let who = body.who.user;

@@ -12,7 +12,7 @@ use super::{Id, spliced};
 use crate::{
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         classrooms::call::Call,
         extract::{PublicBase, Signed, base_when_given, idempotency_key},
         fields::Faults,
@@ -213,7 +213,7 @@ pub async fn restore_version(
     services: web::Data<Services>,
     path: VersionId,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;

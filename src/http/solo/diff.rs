@@ -10,7 +10,7 @@ use crate::{
     actors::messages::DiffSave,
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{DiffBody, SignedBody, base_required, idempotency_key},
         fields::{Fields, whole},
         problem::Problem,
@@ -28,7 +28,7 @@ pub async fn save(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<DiffBody>,
 ) -> Result<HttpResponse, Problem> {
     let who = body.who.user;

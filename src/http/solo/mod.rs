@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     Services,
-    audit::Trail,
+    audit::AuditContext,
     extract::{Paging, PublicBase, SessionBody, Signed, SignedBody, base_when_given, idempotency_key},
     fields::{Fields, whole},
     problem::Problem,
@@ -59,7 +59,7 @@ pub async fn list(
 /// `POST /solo/sessions/`: a new board at revision 0.
 pub async fn create(
     services: web::Data<Services>,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SessionBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, body.who.user)?;
@@ -91,7 +91,7 @@ pub async fn change(
     path: Id,
     request: HttpRequest,
     address: PublicBase,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SessionBody>,
 ) -> Result<HttpResponse, Problem> {
     trail.node(path.0.0);
@@ -129,7 +129,7 @@ pub async fn change(
 pub async fn delete(
     services: web::Data<Services>,
     path: Id,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
@@ -149,7 +149,7 @@ pub async fn delete(
 pub async fn duplicate(
     services: web::Data<Services>,
     path: Id,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
@@ -174,7 +174,7 @@ async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardCar
 
 async fn make(
     services: &Services,
-    trail: &Trail,
+    trail: &AuditContext,
     owner: UserId,
     name: String,
     thumbnail_url: Option<String>,

@@ -11,7 +11,7 @@ use super::Id;
 use crate::{
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{Signed, SignedBody, SmallBody},
         fields::{Fields, whole},
         problem::Problem,
@@ -73,7 +73,7 @@ pub async fn status(services: web::Data<Services>, path: Id, Signed(who): Signed
 pub async fn make(
     services: web::Data<Services>,
     path: Id,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let (board, by) = (path.0, body.who.user);
@@ -97,7 +97,7 @@ pub async fn make(
 pub async fn end(
     services: web::Data<Services>,
     path: Id,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;

@@ -11,7 +11,7 @@ use crate::{
     actors::messages::StateSave,
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, base_when_given, idempotency_key},
         fields::Fields,
         once::once,
@@ -51,7 +51,7 @@ pub async fn create(
     path: Id,
     request: HttpRequest,
     base: PublicBase,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let (board, who) = (path.0, body.who.user);
@@ -128,7 +128,7 @@ pub async fn change(
     services: web::Data<Services>,
     path: OfBoard,
     base: PublicBase,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, body.who.user)?;
@@ -152,7 +152,7 @@ pub async fn change(
 pub async fn delete(
     services: web::Data<Services>,
     path: OfBoard,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
@@ -170,7 +170,7 @@ pub async fn restore(
     services: web::Data<Services>,
     path: OfBoard,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
@@ -185,7 +185,7 @@ pub async fn restore(
 }
 
 /// The snapshot that a path names, noted for the event log.
-fn noted(trail: &Trail, path: &OfBoard) -> (BoardId, Rev) {
+fn noted(trail: &AuditContext, path: &OfBoard) -> (BoardId, Rev) {
     let (board, rev) = (path.0, Rev(path.1));
     trail.node(board.0);
     trail.note("rev", rev.0);

@@ -9,7 +9,7 @@ use crate::{
     actors::messages::StateSave,
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{SignedBody, StreamBody, base_required, idempotency_key, key_of_text},
         fields::{Faults, Fields},
         problem::Problem,
@@ -22,7 +22,7 @@ pub async fn save(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<StreamBody>,
 ) -> Result<HttpResponse, Problem> {
     let who = body.who.user;

@@ -11,7 +11,7 @@ use super::Id;
 use crate::{
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{PublicBase, Signed},
         problem::Problem,
     },
@@ -27,7 +27,7 @@ pub async fn refresh(
     services: web::Data<Services>,
     path: Id,
     base: PublicBase,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;

@@ -11,7 +11,7 @@ use crate::{
     actors::messages::{ClearSave, Saved, TurnSave, UnclearSave},
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{Paging, Signed, SignedBody, SmallBody, base_when_given, idempotency_key},
         fields::Fields,
         problem::Problem,
@@ -64,7 +64,7 @@ pub async fn undo(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     turn(&services, path.0, &request, &trail, who.user, Way::Undo).await
@@ -75,7 +75,7 @@ pub async fn redo(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     turn(&services, path.0, &request, &trail, who.user, Way::Redo).await
@@ -85,7 +85,7 @@ async fn turn(
     services: &Services,
     board: BoardId,
     request: &HttpRequest,
-    trail: &Trail,
+    trail: &AuditContext,
     who: UserId,
     way: Way,
 ) -> Result<HttpResponse, Problem> {
@@ -103,7 +103,7 @@ pub async fn clear(
     services: web::Data<Services>,
     path: Id,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let (board, who) = (path.0, body.who.user);
@@ -141,7 +141,7 @@ pub async fn restore(
     services: web::Data<Services>,
     path: OfBoard,
     request: HttpRequest,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     let (board, of, who) = (path.0, Rev(path.1), who.user);

@@ -14,7 +14,7 @@ use super::Id;
 use crate::{
     http::{
         Services,
-        audit::Trail,
+        audit::AuditContext,
         extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, idempotency_key},
         problem::Problem,
     },
@@ -41,7 +41,7 @@ pub async fn create(
     path: Id,
     request: HttpRequest,
     base: PublicBase,
-    trail: Trail,
+    trail: AuditContext,
     body: SignedBody<SmallBody>,
 ) -> Result<HttpResponse, Problem> {
     let (board, who) = (path.0, body.who.user);
@@ -102,7 +102,7 @@ pub async fn list(
 pub async fn delete(
     services: web::Data<Services>,
     path: ExportId,
-    trail: Trail,
+    trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;

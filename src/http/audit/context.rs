@@ -16,11 +16,11 @@ use m4sh_domain::ids::UserId;
 
 /// The notes of one request; a clone writes on the same page. An argument of handlers, and cheap.
 #[derive(Clone, Default, Debug)]
-pub struct Trail(Rc<RefCell<Notes>>);
+pub struct AuditContext(Rc<RefCell<AuditNotes>>);
 
 /// What was noted.
 #[derive(Default, Debug)]
-pub(super) struct Notes {
+pub(super) struct AuditNotes {
     pub actor: Option<UserId>,
     pub node: Option<Uuid>,
     pub link: Option<Uuid>,
@@ -29,7 +29,7 @@ pub(super) struct Notes {
     pub data: Map<String, Value>,
 }
 
-impl Trail {
+impl AuditContext {
     /// The trail of a request.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
@@ -79,12 +79,12 @@ impl Trail {
         self.0.borrow_mut().refusal = Some(action);
     }
 
-    pub(super) fn take(&self) -> Notes {
+    pub(super) fn take(&self) -> AuditNotes {
         self.0.take()
     }
 }
 
-impl FromRequest for Trail {
+impl FromRequest for AuditContext {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
