@@ -26,7 +26,7 @@ pub(super) type LessonId = web::Path<(ClassroomId, SessionId)>;
 pub async fn make(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     let wanted = Wanted::read(call.fields()?)?;
-    call.led(lesson.0).await?;
+    call.require_tutor(lesson.0).await?;
     call.open_lesson(lesson).await?;
     if let Some(template) = wanted.template {
         call.services.rights(template, call.user).await?;
@@ -52,7 +52,7 @@ pub async fn make(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 /// `GET /classrooms/{id}/sessions/{sid}/boards/`: all of them, the shared one first; for those who lead or assist.
 pub async fn list(call: Call, path: LessonId, paging: Paging) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    let (_, role) = call.seen(id).await?;
+    let (_, role) = call.require_member(id).await?;
     if !role.sees_all() {
         return Err(Problem::Forbidden("Only those who lead or assist see every board of a lesson."));
     }
@@ -67,7 +67,7 @@ pub async fn list(call: Call, path: LessonId, paging: Paging) -> Result<HttpResp
 /// every pupil has one, gets it now.
 pub async fn mine(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let lesson = *path;
-    call.seen(lesson.0).await?;
+    call.require_member(lesson.0).await?;
     let row = call.services.store.session(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;
     let access = call.services.store.session_access(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;
     let mut board = call.services.store.pupil_board(lesson.1, call.user).await?;

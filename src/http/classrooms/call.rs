@@ -47,14 +47,14 @@ impl Call {
     }
 
     /// The classroom, if the caller is in it, and as what; a stranger learns nothing.
-    pub async fn seen(&self, id: ClassroomId) -> Result<(ClassroomRow, Role), Problem> {
+    pub async fn require_member(&self, id: ClassroomId) -> Result<(ClassroomRow, Role), Problem> {
         self.trail.note("classroom", id.to_string());
         self.services.store.classroom(id, self.user).await?.ok_or(Problem::NotFound)
     }
 
     /// The classroom, if the caller leads it; a member who does not is told so.
-    pub async fn led(&self, id: ClassroomId) -> Result<ClassroomRow, Problem> {
-        let (row, role) = self.seen(id).await?;
+    pub async fn require_tutor(&self, id: ClassroomId) -> Result<ClassroomRow, Problem> {
+        let (row, role) = self.require_member(id).await?;
         if role.leads() { Ok(row) } else { Err(Problem::Forbidden("Only a tutor of this classroom may do this.")) }
     }
 }

@@ -40,7 +40,7 @@ pub async fn create(call: Call, path: LessonId, request: HttpRequest) -> Result<
     });
     let page = fields.name("page", ITEM_ID_BYTES);
     fields.finish()?;
-    call.led(lesson.0).await?;
+    call.require_tutor(lesson.0).await?;
     let shared = call.open_lesson(lesson).await?.board;
     // Whoever has no value had a fault, and was told.
     let from = from.unwrap_or(From::Everybody);
@@ -89,7 +89,7 @@ pub async fn create(call: Call, path: LessonId, request: HttpRequest) -> Result<
 /// `POST …/collects/{collect}/undo/`: takes those pages away again, all in one revision.
 pub async fn undo(call: Call, path: CollectId) -> Result<HttpResponse, Problem> {
     let (id, session, collect) = *path;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     let shared = call.open_lesson((id, session)).await?.board;
     let key: Box<str> = format!("collect-undo:{collect}").into();
     for _ in 0..8 {

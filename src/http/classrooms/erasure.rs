@@ -45,7 +45,7 @@ impl<'a> From<&'a JobRow> for Shown<'a> {
 /// `POST /classrooms/{id}/members/{user}/erase/`: also for somebody who is no member any more.
 pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<HttpResponse, Problem> {
     let (classroom, user) = *path;
-    let class = call.led(classroom).await?;
+    let class = call.require_tutor(classroom).await?;
     call.services.people.card(user).await?.ok_or(Problem::NotFound)?;
     let member = call.services.store.classroom(classroom, user).await?;
     if user == class.owner || member.is_some_and(|(_, role)| role.leads()) {
@@ -70,7 +70,7 @@ pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<H
 /// `GET /classrooms/{id}/erasures/{job}/`: by any tutor of the class.
 pub async fn look(call: Call, path: web::Path<(ClassroomId, Uuid)>) -> Result<HttpResponse, Problem> {
     let (classroom, job) = *path;
-    call.led(classroom).await?;
+    call.require_tutor(classroom).await?;
     let row = call.services.store.job(job).await?.filter(|row| row.kind == ErasePerson::KIND);
     let row = row.ok_or(Problem::NotFound)?;
     let params: Option<EraseParams> = serde_json::from_value(row.params.clone()).ok();

@@ -28,7 +28,7 @@ const GROUPS: usize = 100;
 /// `GET /classrooms/{id}/sessions/{sid}/groups/`.
 pub async fn list(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    call.seen(id).await?;
+    call.require_member(id).await?;
     call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
     let teams = call.services.store.teams(session).await?;
     Ok(HttpResponse::Ok().json(json!({"groups": teams.iter().map(shown).collect::<Vec<_>>()})))
@@ -38,7 +38,7 @@ pub async fn list(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 pub async fn divide(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     let Wanted { how, template } = Wanted::read(call.fields()?)?;
-    call.led(lesson.0).await?;
+    call.require_tutor(lesson.0).await?;
     call.open_lesson(lesson).await?;
     if let Some(template) = template {
         call.services.rights(template, call.user).await?;
@@ -75,7 +75,7 @@ pub async fn divide(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
 /// `DELETE …/groups/`: nobody is in a group any more; boards of groups stay for those who lead.
 pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
     call.services.store.clear_teams(session).await?;
     call.services.directory.session_changed(id, session, "groups").await;

@@ -33,7 +33,7 @@ type OneId = web::Path<(ClassroomId, HookId)>;
 
 /// `GET /classrooms/{id}/hooks/`: oldest first.
 pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
-    call.led(path.0).await?;
+    call.require_tutor(path.0).await?;
     let page = paging.page();
     let (count, rows) = call.services.store.hooks(path.0, page).await?;
     Ok(paging.answer(page, count, rows.iter().map(shown).collect()))
@@ -42,7 +42,7 @@ pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, 
 /// `POST /classrooms/{id}/hooks/`: `{url, events}`. The answer has the secret, and no other does.
 pub async fn create(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (url, events) = wanted(call.fields()?, &call.services.courier)?;
-    call.led(path.0).await?;
+    call.require_tutor(path.0).await?;
     let (id, secret) = (HookId(Uuid::now_v7()), new_secret()?);
     let new = NewHook { id, classroom: path.0, url, events, secret: secret.clone(), by: call.user };
     let too_many = || Faults::one("non_field_errors", "A classroom has at most 20 webhooks.");
@@ -63,7 +63,7 @@ pub async fn read(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
 pub async fn change(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     let (id, hook) = *path;
     let (mut patch, rotate) = changes(call.fields()?, &call.services.courier)?;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     patch.secret = if rotate { Some(new_secret()?) } else { None };
     let row = call.services.store.change_hook(id, hook, &patch).await?.ok_or(Problem::NotFound)?;
     call.trail.data(json!({"hook": hook, "classroom": id, "rotated": rotate}));
@@ -77,7 +77,7 @@ pub async fn change(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
 /// `DELETE /classrooms/{id}/hooks/{hook}/`.
 pub async fn delete(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     let (id, hook) = *path;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     if !call.services.store.delete_hook(id, hook).await? {
         return Err(Problem::NotFound);
     }
@@ -119,7 +119,7 @@ pub async fn attempt(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
 pub async fn replay(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     let (id, hook) = *path;
     let from = replay_from(call.fields()?)?;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     let row = call.services.store.replay_hook(id, hook, from).await?.ok_or(Problem::NotFound)?;
     call.trail.data(json!({"hook": hook, "classroom": id, "cursor": row.cursor}));
     Ok(HttpResponse::Ok().json(shown(&row)))
@@ -137,7 +137,7 @@ pub async fn deliveries(call: Call, path: OneId, paging: Paging) -> Result<HttpR
 impl Call {
     /// A webhook of a class that the caller leads.
     async fn hook(&self, (id, hook): (ClassroomId, HookId)) -> Result<HookRow, Problem> {
-        self.led(id).await?;
+        self.require_tutor(id).await?;
         self.services.store.hook(id, hook).await?.ok_or(Problem::NotFound)
     }
 }

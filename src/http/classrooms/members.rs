@@ -17,7 +17,7 @@ type MemberId = web::Path<(ClassroomId, UserId)>;
 
 /// `GET /classrooms/{id}/members/`: tutors first, then by name.
 pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
-    let (_, role) = call.seen(path.0).await?;
+    let (_, role) = call.require_member(path.0).await?;
     let page = paging.page();
     let (count, rows) = call.services.store.members(path.0, page).await?;
     Ok(paging.answer(page, count, rows.iter().map(|row| shapes::Member::of(row, role)).collect()))
@@ -27,7 +27,7 @@ pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, 
 pub async fn set_role(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
     let (id, member) = *path;
     let role = role_of(call.fields()?)?;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     done(call.services.store.set_member_role(id, member, role).await?)?;
     call.services.directory.members_changed(id).await;
     call.trail.data(json!({"member": member, "role": role.name()}));
@@ -43,10 +43,10 @@ pub async fn set_role(call: Call, path: MemberId) -> Result<HttpResponse, Proble
 pub async fn remove(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
     let (id, member) = *path;
     if member == call.user {
-        call.seen(id).await?;
+        call.require_member(id).await?;
         call.trail.action("classroom_left");
     } else {
-        call.led(id).await?;
+        call.require_tutor(id).await?;
     }
     let edit = call.services.store.remove_member(id, member).await?;
     // Told again when somebody is a member no more: the request that removed them may have died before it told.

@@ -98,25 +98,25 @@ pub async fn join(
 
 /// `GET /classrooms/{id}/`.
 pub async fn read(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let (row, role) = call.seen(path.0).await?;
+    let (row, role) = call.require_member(path.0).await?;
     Ok(HttpResponse::Ok().json(Classroom::of(&row, role)))
 }
 
 /// `PATCH /classrooms/{id}/`: `{name}`, by its tutors.
 pub async fn rename(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let name = call.name()?;
-    call.led(path.0).await?;
+    call.require_tutor(path.0).await?;
     if !call.services.store.rename_classroom(path.0, &name).await? {
         return Err(Problem::NotFound);
     }
     call.trail.note("name", name);
-    let (row, role) = call.seen(path.0).await?;
+    let (row, role) = call.require_member(path.0).await?;
     Ok(HttpResponse::Ok().json(Classroom::of(&row, role)))
 }
 
 /// `DELETE /classrooms/{id}/`: by the tutor who made it; its sessions and boards go with it.
 pub async fn delete(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let (row, _) = call.seen(path.0).await?;
+    let (row, _) = call.require_member(path.0).await?;
     if row.owner != call.user {
         return Err(Problem::Forbidden("Only the tutor who made this classroom may delete it."));
     }

@@ -69,7 +69,7 @@ struct Counts {
 /// `GET /classrooms/{id}/sessions/{sid}/overview/`: for those who lead or assist.
 pub async fn read(call: Call, path: web::Path<(ClassroomId, SessionId)>) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    let (_, role) = call.seen(id).await?;
+    let (_, role) = call.require_member(id).await?;
     if !role.sees_all() {
         return Err(Problem::Forbidden("Only those who lead or assist see the whole class."));
     }

@@ -58,7 +58,7 @@ pub async fn create(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
     let page = fields.name("page", ITEM_ID_BYTES);
     let from = super::boards::board(&mut fields, "from_board");
     fields.finish()?;
-    call.led(lesson.0).await?;
+    call.require_tutor(lesson.0).await?;
     let row = call.open_lesson(lesson).await?;
     let from = from.unwrap_or(row.board);
     // What a tutor may read, and as it is by now: the push is of one revision, however long it takes.
@@ -90,7 +90,7 @@ pub async fn create(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
 /// `GET …/pushes/{push}/`: how far it is; for those who lead.
 pub async fn read(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
     let (id, session, push) = *path;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     let (row, params) = call.services.push_of(session, push).await?;
     Ok(HttpResponse::Ok().json(json!({
         "push": push,
@@ -106,7 +106,7 @@ pub async fn read(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
 /// `POST …/pushes/{push}/undo/`: takes it back from every board, but for what pupils have worked on since. Answers 202.
 pub async fn undo(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
     let (id, session, push) = *path;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     let (row, params) = call.services.push_of(session, push).await?;
     if params.undoes.is_some() || !row.status.is_final() {
         return Err(Problem::Forbidden("Only a push that is done can be taken back."));

@@ -29,7 +29,7 @@ type MemberId = web::Path<(ClassroomId, SessionId, UserId)>;
 /// `GET …/sessions/{sid}/members/{user}/rights/`: of oneself, or of anybody by those who see all.
 pub async fn read(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
     let (id, session, member) = *path;
-    let (_, role) = call.seen(id).await?;
+    let (_, role) = call.require_member(id).await?;
     if member != call.user && !role.sees_all() {
         return Err(Problem::Forbidden("Others' rights are shown to those who lead or assist."));
     }
@@ -51,7 +51,7 @@ pub async fn set(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
     let flags = (!flags.is_empty()).then_some(Change::Flags { whom, flags, session: true, seconds });
     let lock = locked.map(|locked| Change::Lock { whom, locked, session: true, seconds });
     let changes: Vec<Change> = flags.into_iter().chain(lock).collect();
-    call.seen(id).await?;
+    call.require_member(id).await?;
     if !call.lesson(id, session).await?.rights.members.contains_key(&member) {
         return Err(Problem::NotFound);
     }
@@ -63,7 +63,7 @@ pub async fn set(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
 /// `GET …/sessions/{sid}/lock/`: whose pens are taken.
 pub async fn locks(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    call.seen(id).await?;
+    call.require_member(id).await?;
     pens(&call.lesson(id, session).await?.rights.locks(Timestamp::now()))
 }
 
@@ -73,7 +73,7 @@ pub async fn lock(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let mut fields = call.fields()?;
     let (whom, locked, seconds) = (fields.whom(), fields.required_flag("locked"), fields.seconds());
     fields.finish()?;
-    call.seen(id).await?;
+    call.require_member(id).await?;
     call.change(id, session, &[Change::Lock { whom, locked, session: true, seconds }]).await?;
     call.trail.data(json!({"session": session, "member": whom.one(), "locked": locked}));
     pens(&call.lesson(id, session).await?.rights.locks(Timestamp::now()))
@@ -85,7 +85,7 @@ pub async fn kick(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let mut fields = call.fields()?;
     let (user, on) = (fields.member(), fields.flag("on").unwrap_or(true));
     fields.finish()?;
-    call.seen(id).await?;
+    call.require_member(id).await?;
     call.change(id, session, &[Change::Kick { user, on }]).await?;
     call.trail.data(json!({"session": session, "member": user, "on": on}));
     Ok(HttpResponse::Ok().json(json!({"user_id": user, "on": on})))
@@ -97,7 +97,7 @@ pub async fn role(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let mut fields = call.fields()?;
     let user = fields.member();
     let role = super::members::role_of(fields)?;
-    call.seen(id).await?;
+    call.require_member(id).await?;
     call.change(id, session, &[Change::Role { user, role }]).await?;
     call.trail.data(json!({"session": session, "member": user, "role": role.name()}));
     let card = call.services.people.card(user).await?;
@@ -139,7 +139,7 @@ impl Call {
 
     /// Passes for members who have a flag in a lesson.
     pub(super) async fn may(&self, id: ClassroomId, session: SessionId, flag: Flag) -> Result<(), Problem> {
-        self.seen(id).await?;
+        self.require_member(id).await?;
         let standing = self.lesson(id, session).await?.rights.standing(self.user, Timestamp::now());
         let may = standing.is_some_and(|standing| standing.can.has(flag));
         may.then_some(()).ok_or(Problem::Forbidden("Only a tutor of this classroom may do this."))

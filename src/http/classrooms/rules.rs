@@ -63,7 +63,7 @@ pub async fn clear_in_lesson(call: Call, path: LessonRuleId) -> Result<HttpRespo
 }
 
 async fn list(call: &Call, at: Place, paging: &Paging) -> Result<HttpResponse, Problem> {
-    let (_, role) = call.seen(at.classroom).await?;
+    let (_, role) = call.require_member(at.classroom).await?;
     if !role.sees_all() {
         return Err(Problem::Forbidden("Rules are shown to those who lead or assist."));
     }
@@ -133,7 +133,7 @@ async fn clear(call: &Call, at: Place, user: &str, what: &str) -> Result<HttpRes
 impl Call {
     /// The rights in a lesson, or in a class as a whole, to its members.
     async fn rights_at(&self, at: Place) -> Result<Rights, Problem> {
-        self.seen(at.classroom).await?;
+        self.require_member(at.classroom).await?;
         match at.session {
             Some(session) => Ok(self.lesson(at.classroom, session).await?.rights),
             None => self.services.store.class_rights(at.classroom).await?.ok_or(Problem::NotFound),

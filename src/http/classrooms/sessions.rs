@@ -29,7 +29,7 @@ const UNNAMED: &str = "Lesson";
 
 /// `GET /classrooms/{id}/sessions/`: newest first.
 pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
-    call.seen(path.0).await?;
+    call.require_member(path.0).await?;
     let page = paging.page();
     let (count, rows) = call.services.store.sessions(path.0, page).await?;
     Ok(paging.answer(page, count, rows.iter().map(shapes::Session::from).collect()))
@@ -38,7 +38,7 @@ pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, 
 /// `POST /classrooms/{id}/sessions/`: `{name?, template_board_id?}`, by a tutor.
 pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let wanted = Opening::read(call.fields()?)?;
-    let class = call.led(path.0).await?;
+    let class = call.require_tutor(path.0).await?;
     if let Some(from) = wanted.template {
         call.services.holds_assets(from, class.owner).await?;
     }
@@ -65,7 +65,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
 /// `GET /classrooms/{id}/sessions/{sid}/`.
 pub async fn read(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    call.seen(id).await?;
+    call.require_member(id).await?;
     let row = call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
     Ok(HttpResponse::Ok().json(shapes::Session::from(&row)))
 }
@@ -74,7 +74,7 @@ pub async fn read(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 pub async fn rename(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let name = call.name()?;
-    call.led(id).await?;
+    call.require_tutor(id).await?;
     let row = call.services.store.rename_session(id, session, &name).await?.ok_or(Problem::NotFound)?;
     call.trail.node(row.board.0);
     call.trail.data(json!({"session": session, "name": name}));

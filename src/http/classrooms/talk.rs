@@ -73,7 +73,7 @@ pub async fn polls(call: Call, path: LessonId) -> Result<HttpResponse, Problem> 
 
 /// Who the caller is in a lesson; for those who are not in it, it does not exist.
 async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Who, Problem> {
-    call.seen(id).await?;
+    call.require_member(id).await?;
     let access = call.services.store.session_access(id, session).await?.ok_or(Problem::NotFound)?;
     let standing = access.rights.standing(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
     Ok(Who::new(call.user, "".into(), standing))

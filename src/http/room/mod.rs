@@ -118,7 +118,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
     });
     fields.finish()?;
     let classroom = match classroom {
-        Some(id) => call.led(id).await?.id,
+        Some(id) => call.require_tutor(id).await?.id,
         None => own_class(&call, name.clone()).await?,
     };
     let fresh = state::fresh(json::Object::default().into()).await?;
