@@ -189,7 +189,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         directory: directory.clone(),
         snapshots: Snapshots::new(store.clone(), vault.clone()),
         jobs: jobs.clone(),
-        courier: courier.clone(),
+        webhooks: courier.clone(),
         authenticator,
         people,
         links,
@@ -200,7 +200,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         visits: Visits::default(),
         proxies,
         readiness: Readiness::default(),
-        vault: vault.clone(),
+        objects: vault.clone(),
         public_url: settings.public_url.clone(),
         policy: policy(settings),
     });

@@ -59,7 +59,7 @@ pub struct Services {
     /// Work that outlives a request.
     pub jobs: Jobs,
     /// Brings events to webhooks.
-    pub courier: Arc<Courier>,
+    pub webhooks: Arc<Courier>,
     /// Boards kept as objects.
     pub snapshots: Snapshots,
     /// Access tokens.
@@ -83,7 +83,7 @@ pub struct Services {
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// Objects with their rows and costs.
-    pub vault: Vault,
+    pub objects: Vault,
     /// The address under which people reach this server; `None`: as each request says.
     pub public_url: Option<String>,
     /// What the operator decided.

@@ -187,18 +187,18 @@ async fn keep(
         charge: Some((place.owner, LedgerKind::Asset)),
         metadata: vec![("session_id", board.to_string())],
     };
-    let deposited = services.vault.deposit(deposit, Content::Bytes(bytes)).await?;
+    let deposited = services.objects.deposit(deposit, Content::Bytes(bytes)).await?;
     let new = NewAsset { board, name, pixels: checked.pixels, pages: checked.pages, author: who };
     match services.store.add_asset(&new, &deposited).await {
         Ok(Some(row)) => Ok(Kept { row, is_new: true }),
         // Somebody was faster with the same bytes.
         Ok(None) => {
-            services.vault.abandon(&deposited).await;
+            services.objects.abandon(&deposited).await;
             let row = services.store.asset(board, &sha256).await?.ok_or(Problem::NotFound)?;
             Ok(Kept { row, is_new: false })
         }
         Err(error) => {
-            services.vault.abandon(&deposited).await;
+            services.objects.abandon(&deposited).await;
             Err(error.into())
         }
     }

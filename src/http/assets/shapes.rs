@@ -29,7 +29,7 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     pub(super) async fn of(services: &Services, row: &'a AssetRow, base: &PublicBase) -> Result<Self, Problem> {
-        let url = services.vault.blobs().signed_url(&row.key, ASSET_URL_LIFE, &base.0).await;
+        let url = services.objects.blobs().signed_url(&row.key, ASSET_URL_LIFE, &base.0).await;
         let id = hex(&row.sha256);
         Ok(Self {
             r#ref: format!("asset:{id}"),

@@ -33,7 +33,7 @@ static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resou
 
 /// `GET` and `HEAD /blobs/{key}`.
 pub async fn serve(services: web::Data<Services>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let blobs = services.vault.blobs();
+    let blobs = services.objects.blobs();
     if !blobs.is_local() {
         return Err(Problem::NotFound);
     }

@@ -41,7 +41,7 @@ pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, 
 
 /// `POST /classrooms/{id}/hooks/`: `{url, events}`. The answer has the secret, and no other does.
 pub async fn create(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let (url, events) = wanted(call.fields()?, &call.services.courier)?;
+    let (url, events) = wanted(call.fields()?, &call.services.webhooks)?;
     call.require_tutor(path.0).await?;
     let (id, secret) = (HookId(Uuid::now_v7()), new_secret()?);
     let new = NewHook { id, classroom: path.0, url, events, secret: secret.clone(), by: call.user };
@@ -62,7 +62,7 @@ pub async fn read(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
 /// `PATCH /classrooms/{id}/hooks/{hook}/`: `{url?, events?, paused?, rotate?}`. A rotation answers the new secret.
 pub async fn change(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     let (id, hook) = *path;
-    let (mut patch, rotate) = changes(call.fields()?, &call.services.courier)?;
+    let (mut patch, rotate) = changes(call.fields()?, &call.services.webhooks)?;
     call.require_tutor(id).await?;
     patch.secret = if rotate { Some(new_secret()?) } else { None };
     let row = call.services.store.change_hook(id, hook, &patch).await?.ok_or(Problem::NotFound)?;
@@ -104,7 +104,7 @@ pub async fn attempt(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
         data: &json!({"hook": hook}),
     };
     let began = Instant::now();
-    let (answered, error) = match call.services.courier.send(&letter).await {
+    let (answered, error) = match call.services.webhooks.send(&letter).await {
         Outcome::Arrived { answered } => (Some(answered), None),
         Outcome::Missed { answered, error } => (answered, Some(error)),
     };

@@ -214,7 +214,7 @@ impl Services {
 
     async fn snapshot_url(&self, base: &PublicBase, row: &SnapshotRow) -> Result<String, Problem> {
         Ok(self
-            .vault
+            .objects
             .blobs()
             .signed_url(&row.key, limits::SNAPSHOT_URL_LIFE, &base.0)
             .await

@@ -80,7 +80,7 @@ impl Services {
 
     async fn thumbnail_url(&self, picture: &Thumbnail, base: &PublicBase) -> Result<String, Problem> {
         let life = steady_life(Timestamp::now());
-        Ok(self.vault.blobs().signed_url(&picture.key, life, &base.0).await.map_err(VaultError::from)?)
+        Ok(self.objects.blobs().signed_url(&picture.key, life, &base.0).await.map_err(VaultError::from)?)
     }
 
     async fn draw_thumbnail(&self, card: &BoardCard) -> Result<Thumbnail, Problem> {

@@ -74,6 +74,6 @@ pub(super) async fn address(
     };
     let life = left.min(limits::EXPORT_LINK_LIFE);
     let name = format!("{}.{}", row.name, row.format);
-    let url = services.vault.blobs().signed_download(key, life, &base.0, &name).await;
+    let url = services.objects.blobs().signed_download(key, life, &base.0, &name).await;
     Ok(Some(url.map_err(VaultError::from)?))
 }
