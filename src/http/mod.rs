@@ -13,7 +13,7 @@ pub mod cors;
 mod diagnostics;
 mod envelope;
 pub mod extract;
-mod eyes;
+mod visible_pictures;
 mod fields;
 mod health;
 mod history;

@@ -24,7 +24,7 @@ use super::{
     Services,
     audit::AuditContext,
     extract::{Paging, PublicBase, Signed},
-    eyes::Pictures,
+    visible_pictures::VisiblePictures,
     problem::Problem,
 };
 use crate::{blobs::Content, vault::Deposit};
@@ -89,8 +89,8 @@ pub async fn list(
     let place = Place::of(&services, path.0, who.user).await?;
     let page = paging.page();
     let (count, rows) = match services.pictures_for(path.0, who.user, place.eyes).await? {
-        Pictures::All => services.store.list_assets(path.0, page).await?,
-        Pictures::Named(named, _) => {
+        VisiblePictures::All => services.store.list_assets(path.0, page).await?,
+        VisiblePictures::Named(named, _) => {
             let named: Vec<_> = named.into_iter().collect();
             services.store.list_named_assets(path.0, page, &named, who.user).await?
         }

@@ -15,14 +15,14 @@ use m4sh_domain::{
 type Hash = [u8; 32];
 
 /// Which pictures of a board somebody may have.
-pub(super) enum Pictures {
+pub(super) enum VisiblePictures {
     /// All of them.
     All,
     /// Those that the state names that they see, and those that they uploaded.
     Named(HashSet<Hash>, Option<UserId>),
 }
 
-impl Pictures {
+impl VisiblePictures {
     /// Whether they may have this one.
     pub(super) fn has(&self, sha256: &Hash, author: Option<UserId>) -> bool {
         match self {
@@ -48,24 +48,24 @@ impl Services {
     ///
     /// # Errors
     /// As a read of the board.
-    pub(super) async fn pictures_for(&self, board: BoardId, who: UserId, eyes: Eyes) -> Result<Pictures, Problem> {
+    pub(super) async fn pictures_for(&self, board: BoardId, who: UserId, eyes: Eyes) -> Result<VisiblePictures, Problem> {
         if eyes == Eyes::All || !self.store.was_isolated(board).await? {
-            return Ok(Pictures::All);
+            return Ok(VisiblePictures::All);
         }
         let state = self.directory.read(board, who).await?.state;
-        Ok(Pictures::Named(named_in(state).await?, Some(who)))
+        Ok(VisiblePictures::Named(named_in(state).await?, Some(who)))
     }
 
     /// The same for a visitor with a link.
     ///
     /// # Errors
     /// As a read of the board.
-    pub(super) async fn pictures_for_guests(&self, board: BoardId) -> Result<Pictures, Problem> {
+    pub(super) async fn pictures_for_guests(&self, board: BoardId) -> Result<VisiblePictures, Problem> {
         if !self.store.was_isolated(board).await? {
-            return Ok(Pictures::All);
+            return Ok(VisiblePictures::All);
         }
         let state = self.directory.read_shared(board).await?.state;
-        Ok(Pictures::Named(named_in(state).await?, None))
+        Ok(VisiblePictures::Named(named_in(state).await?, None))
     }
 
     /// Takes from a fresh copy of a board the pictures that its state does not name, when they may be hidden in the
