@@ -24,7 +24,7 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
 
 /// Under which scheme and host the client asked, for links that lead back here.
 #[must_use]
-pub fn asked_for(request: &HttpRequest) -> Option<Asked<'_>> {
+pub fn requested_host(request: &HttpRequest) -> Option<Asked<'_>> {
     super::services(request).ok()?.proxies.asked(peer(request), request.headers())
 }
 
@@ -78,7 +78,7 @@ impl FromRequest for PublicBase {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(super::services(request).map(|services| match &services.public_url {
             Some(url) => Self(url.clone()),
-            None => Self(base(asked_for(request))),
+            None => Self(base(requested_host(request))),
         }))
     }
 }
