@@ -25,7 +25,7 @@ use crate::actors::shard::{JournalHealth, Shard};
 use crate::blobs::Blobs;
 use crate::cluster::LocalLeases;
 use crate::config::Settings;
-use crate::http::Push;
+use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
@@ -206,7 +206,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     });
     let listener = listener::bind(settings.bind)?;
     let address = listener.local_addr()?;
-    let push = Push { directory: directory.clone(), store: store.clone() };
+    let push = PagePushJob { directory: directory.clone(), store: store.clone() };
     let runner = upkeep::runner(settings, &store, &vault, jobs)?.with(push);
     let hooks = Dispatcher::new(store.clone(), courier, settings.upkeep.hooks.give_up);
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());

@@ -41,7 +41,7 @@ use m4sh_domain::times;
 use m4sh_store::{Category, Store};
 
 pub use audit::EventLog;
-pub use classrooms::{invite_code, push::Push};
+pub use classrooms::{invite_code, push::PagePushJob};
 pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;

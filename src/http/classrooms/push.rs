@@ -124,7 +124,7 @@ impl Services {
         let params = serde_json::to_value(params).map_err(|error| Problem::Internal(error.to_string()))?;
         // Taking back twice is taking back once.
         let key = params["undoes"].as_str().map(|undone| format!("undo/{undone}"));
-        let (kind, account, node) = (Push::KIND, None, None);
+        let (kind, account, node) = (PagePushJob::KIND, None, None);
         let asked = self
             .jobs
             .enqueue(NewJob { id, kind, account, node, key, fingerprint: None, params, expires_at: None })
@@ -133,21 +133,21 @@ impl Services {
     }
 
     async fn push_of(&self, session: SessionId, push: Uuid) -> Result<(JobRow, Params), Problem> {
-        let row = self.store.job(push).await?.filter(|row| row.kind == Push::KIND).ok_or(Problem::NotFound)?;
+        let row = self.store.job(push).await?.filter(|row| row.kind == PagePushJob::KIND).ok_or(Problem::NotFound)?;
         let params: Params = serde_json::from_value(row.params.clone()).map_err(|_| Problem::NotFound)?;
         if params.session == session { Ok((row, params)) } else { Err(Problem::NotFound) }
     }
 }
 
 /// The work: boards one after the other, a few at a time.
-pub struct Push {
+pub struct PagePushJob {
     /// Where boards are awake.
     pub directory: Directory,
     /// Where the page is read.
     pub store: Store,
 }
 
-impl Work for Push {
+impl Work for PagePushJob {
     const KIND: &'static str = "push";
     // A class waits for its page: whoever takes over after a crash does so soon.
     const LEASE: Duration = Duration::from_secs(8);
@@ -194,7 +194,7 @@ impl Work for Push {
     }
 }
 
-impl Push {
+impl PagePushJob {
     async fn give(&self, board: BoardId, by: UserId, push: Uuid, op: Op) -> Result<Option<Rev>, BoardError> {
         let save = DiffSave { who: by, base: Base::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
         self.directory.save_diff(board, save).await.map(|saved| Some(saved.rev))
