@@ -11,7 +11,7 @@
 //! | [`vault`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
 //! | [`m4sh_render`] | pictures of boards, drawn in a process of their own |
-//! | [`past`] | a board at a revision, from Postgres alone |
+//! | [`board_history`] | a board at a revision, from Postgres alone |
 //! | [`identity`] | tokens, passwords, who somebody is |
 //! | [`actors`] | boards, classrooms, the journal writer, the directory |
 //! | [`jobs`] | work that outlives a request: the queue, its runner, the schedule |
@@ -28,7 +28,7 @@ pub mod demo;
 pub mod http;
 pub mod identity;
 pub mod jobs;
-pub mod past;
+pub mod board_history;
 pub mod telemetry;
 pub mod vault;
 pub mod ws;

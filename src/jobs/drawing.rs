@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{JobError, Progress};
 use crate::{
     blobs::{BlobError, Blobs},
-    past::{Past, PastError},
+    board_history::{BoardAtRevision, BoardHistoryError},
     vault::VaultError,
 };
 use m4sh_domain::limits;
@@ -84,7 +84,7 @@ impl Studio {
 }
 
 /// The canonical state of a document as these eyes see it, written off the reactor: a large one takes tens of milliseconds.
-pub(super) async fn state_of(past: Past, eyes: Eyes) -> Result<Bytes, JobError> {
+pub(super) async fn state_of(past: BoardAtRevision, eyes: Eyes) -> Result<Bytes, JobError> {
     let write = move || {
         let mut state = Vec::new();
         past.document.seen_by(eyes).write_state(&mut state);
@@ -124,11 +124,11 @@ impl From<StoreError> for JobError {
     }
 }
 
-impl From<PastError> for JobError {
-    fn from(error: PastError) -> Self {
+impl From<BoardHistoryError> for JobError {
+    fn from(error: BoardHistoryError) -> Self {
         match error {
-            PastError::Store(error) => error.into(),
-            PastError::NoGoodCheckpoint => Self::Fail("The board's history cannot be read.".to_owned()),
+            BoardHistoryError::Store(error) => error.into(),
+            BoardHistoryError::NoGoodCheckpoint => Self::Fail("The board's history cannot be read.".to_owned()),
         }
     }
 }

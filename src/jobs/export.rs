@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     blobs::Content,
-    past,
+    board_history,
     vault::{Deposit, Vault},
 };
 use m4sh_domain::{
@@ -110,7 +110,7 @@ impl Work for Export {
         let wanted: ExportParams = serde_json::from_value(job.params.clone())
             .map_err(|error| JobError::Fail(format!("The job cannot be read: {error}.")))?;
         let rev = Rev(wanted.rev);
-        let past = past::document_at(&self.studio.store, board, Some(rev)).await?.ok_or_else(gone)?;
+        let past = board_history::document_at(&self.studio.store, board, Some(rev)).await?.ok_or_else(gone)?;
         let subject = self.studio.store.export_subject(board, rev).await?.ok_or_else(gone)?;
         let eyes = self.eyes(board, job, wanted).await?.ok_or_else(gone)?;
         let owner = subject.owner;
@@ -158,7 +158,7 @@ impl Export {
 }
 
 /// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
-fn write_json(board: BoardId, subject: &ExportSubject, past: &past::Past, eyes: Eyes) -> std::io::Result<Picture> {
+fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Eyes) -> std::io::Result<Picture> {
     let mut state = Vec::new();
     past.document.seen_by(eyes).write_state(&mut state);
     let state = json::to_utf8(&state);

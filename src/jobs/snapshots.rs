@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Done, JobError, JobRow, Progress, Work};
 use crate::{
     blobs::Content,
-    past::{self, PastError},
+    board_history::{self, BoardHistoryError},
     vault::{Deposit, Deposited, Vault, VaultError},
 };
 use m4sh_domain::{
@@ -129,9 +129,9 @@ impl AutomaticSnapshot {
     async fn take(&self, board: BoardId) -> Result<Value, JobError> {
         let again = |error: &dyn std::fmt::Display| JobError::Retry(error.to_string());
         let access = self.store.board_access(board).await.map_err(|e| again(&e))?;
-        let past = past::document_at(&self.store, board, None).await.map_err(|error| match error {
-            PastError::Store(error) => again(&error),
-            PastError::NoGoodCheckpoint => JobError::Fail(error.to_string()),
+        let past = board_history::document_at(&self.store, board, None).await.map_err(|error| match error {
+            BoardHistoryError::Store(error) => again(&error),
+            BoardHistoryError::NoGoodCheckpoint => JobError::Fail(error.to_string()),
         })?;
         let (Some(access), Some(past)) = (access, past) else { return Ok(skipped("gone")) };
         let newest = self.store.newest_snapshot(board).await.map_err(|e| again(&e))?;

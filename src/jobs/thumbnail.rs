@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     blobs::Content,
-    past,
+    board_history,
     vault::{Deposit, Vault},
 };
 use m4sh_domain::access::Eyes;
@@ -34,7 +34,7 @@ impl Work for Thumbnail {
         let gone = || JobError::Fail("The board is gone.".to_owned());
         let store = &self.studio.store;
         let board = job.node.ok_or_else(gone)?;
-        let past = past::document_at(store, board, None).await?.ok_or_else(gone)?;
+        let past = board_history::document_at(store, board, None).await?.ok_or_else(gone)?;
         let rev = past.rev;
         let result = json!({ "rev": rev.0 });
         if store.thumbnail(board).await?.is_some_and(|made| made.rev >= rev) {

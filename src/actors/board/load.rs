@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
 use crate::cluster::Lease;
-use crate::past::{self, PastError, Rebuilt};
+use crate::board_history::{self, BoardHistoryError, RebuiltBoard};
 use m4sh_domain::board::Board;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
 use m4sh_domain::limits;
@@ -59,11 +59,11 @@ impl From<StoreError> for Trouble {
 async fn read(id: BoardId, store: &Store) -> Result<Option<Found>, Trouble> {
     // From this commit on, the former owner's appends are fenced out, so what is read below is all there is.
     let Some(claim) = store.claim_board(id).await? else { return Ok(None) };
-    let rebuilt = past::rebuild(store, id, None, limits::RECEIPTS).await.map_err(|error| match error {
-        PastError::Store(error) => Trouble::Store(error),
-        PastError::NoGoodCheckpoint => Trouble::NoGoodCheckpoint,
+    let rebuilt = board_history::rebuild(store, id, None, limits::RECEIPTS).await.map_err(|error| match error {
+        BoardHistoryError::Store(error) => Trouble::Store(error),
+        BoardHistoryError::NoGoodCheckpoint => Trouble::NoGoodCheckpoint,
     })?;
-    let Rebuilt { mut board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
+    let RebuiltBoard { mut board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
     board.recall(store.recall(id).await?);
     Ok(Some(Found { board, epoch: claim.epoch, checkpoint, access: claim.access }))
 }

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
 use crate::identity::display_name;
-use crate::past;
+use crate::board_history;
 use m4sh_domain::access::{Eyes, Role};
 use m4sh_domain::board::{Board, Document};
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
@@ -27,7 +27,7 @@ impl Directory {
         let document = match template {
             None => Document::default(),
             Some(board) => {
-                let past = past::document_at(self.store(), board, rev).await.map_err(|error| {
+                let past = board_history::document_at(self.store(), board, rev).await.map_err(|error| {
                     tracing::warn!(%board, %error, "a template could not be read");
                     BoardError::Unavailable { retry_after: RETRY }
                 })?;

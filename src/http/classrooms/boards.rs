@@ -112,7 +112,7 @@ impl super::Services {
         if self.store.assets_size(from).await? == 0 {
             return Ok(());
         }
-        let Some(past) = crate::past::document_at(&self.store, to, None).await.map_err(Problem::from)? else {
+        let Some(past) = crate::board_history::document_at(&self.store, to, None).await.map_err(Problem::from)? else {
             return Ok(());
         };
         let mut state = Vec::new();

@@ -18,7 +18,7 @@ use crate::{
     actors::directory::{Base, BoardError, DiffSave, Directory},
     http::{Services, problem::Problem},
     jobs::{Done, JobError, JobRow, NewJob, Progress, Work},
-    past,
+    board_history,
 };
 use m4sh_domain::limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE};
 use m4sh_domain::{
@@ -156,7 +156,7 @@ impl Work for PagePushJob {
         let params: Params =
             serde_json::from_value(job.params.clone()).map_err(|error| JobError::Fail(error.to_string()))?;
         let again = |error: &dyn std::fmt::Display| JobError::Retry(error.to_string());
-        let past = past::document_at(&self.store, params.from, Some(Rev(params.rev))).await.map_err(|e| again(&e))?;
+        let past = board_history::document_at(&self.store, params.from, Some(Rev(params.rev))).await.map_err(|e| again(&e))?;
         let past = past.ok_or_else(|| JobError::Fail("the board is gone".to_owned()))?;
         let mut text = Vec::new();
         // What some pupils draw apart is not for the others' boards.

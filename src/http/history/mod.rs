@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::{Services, problem::Problem};
-use crate::past::{self, Past};
+use crate::board_history::{self, BoardAtRevision};
 use asked::Moment;
 use m4sh_domain::limits;
 use m4sh_domain::{
@@ -71,13 +71,13 @@ impl Services {
     }
 
     /// A board's state at a revision, or the newest, as a reader sees it.
-    pub(super) async fn past_seen(&self, reader: &Reader, rev: Option<Rev>) -> Result<Past, Problem> {
+    pub(super) async fn past_seen(&self, reader: &Reader, rev: Option<Rev>) -> Result<BoardAtRevision, Problem> {
         let _turn = REBUILDS.acquire().await.map_err(|error| Problem::Internal(error.to_string()))?;
-        let past = past::document_at(&self.store, reader.board, rev).await?.ok_or(Problem::UnknownRev)?;
+        let past = board_history::document_at(&self.store, reader.board, rev).await?.ok_or(Problem::UnknownRev)?;
         let eyes = reader.eyes;
         off_thread(move || {
             let document: Document = past.document.seen_by(eyes).into_owned();
-            Past { rev: past.rev, page_count: document.page_count(), document }
+            BoardAtRevision { rev: past.rev, page_count: document.page_count(), document }
         })
         .await
     }

@@ -11,7 +11,7 @@ use crate::{
     http::fields::Faults,
     identity::{Limited, PasswordError, TokenError},
     jobs::snapshots::SnapshotError,
-    past::PastError,
+    board_history::BoardHistoryError,
     vault::VaultError,
 };
 use m4sh_domain::{
@@ -75,11 +75,11 @@ impl From<VaultError> for Problem {
     }
 }
 
-impl From<PastError> for Problem {
-    fn from(error: PastError) -> Self {
+impl From<BoardHistoryError> for Problem {
+    fn from(error: BoardHistoryError) -> Self {
         match error {
-            PastError::Store(error) => error.into(),
-            PastError::NoGoodCheckpoint => Self::Internal(error.to_string()),
+            BoardHistoryError::Store(error) => error.into(),
+            BoardHistoryError::NoGoodCheckpoint => Self::Internal(error.to_string()),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         times,
     },
     jobs::ExportFormat,
-    past::Past,
+    board_history::BoardAtRevision,
 };
 use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
 use m4sh_domain::{
@@ -226,7 +226,7 @@ pub async fn restore_version(
     Ok(spliced(&json!({"version": saved.rev.0, "restored": path.1}), "board_state", &written(past).await?))
 }
 
-async fn written(past: Past) -> Result<Vec<u8>, Problem> {
+async fn written(past: BoardAtRevision) -> Result<Vec<u8>, Problem> {
     off_thread(move || {
         let mut state = Vec::new();
         past.document.write_state(&mut state);

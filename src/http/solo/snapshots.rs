@@ -19,7 +19,7 @@ use crate::{
         times,
     },
     jobs::snapshots::Picture,
-    past,
+    board_history,
     vault::VaultError,
 };
 use m4sh_domain::limits;
@@ -178,7 +178,7 @@ pub async fn restore(
     let key = idempotency_key(request.headers())?;
     services.led_board(board, who).await?;
     services.store.snapshot(board, rev).await?.ok_or(Problem::NotFound)?;
-    let past = past::document_at(&services.store, board, Some(rev)).await?.ok_or(Problem::NotFound)?;
+    let past = board_history::document_at(&services.store, board, Some(rev)).await?.ok_or(Problem::NotFound)?;
     let save = StateSave { who, base: base_when_given(request.headers()), key, document: past.document };
     let saved = services.directory.save_state(board, save).await?;
     Ok(detail::whole(&saved, Some(rev)))

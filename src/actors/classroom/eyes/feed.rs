@@ -9,7 +9,7 @@ use super::super::ClassroomActor;
 use super::object;
 use crate::actors::clock;
 use crate::actors::messages::{News, Peek, Peeked, Pulse};
-use crate::past;
+use crate::board_history;
 use m4sh_domain::board::{Document, Op};
 use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
 use m4sh_domain::json::{Bounds, Value};
@@ -73,7 +73,7 @@ impl ClassroomActor {
                     self.eyes.reads += 1;
                     let store = self.directory.store().clone();
                     let reading = async move {
-                        let past = past::document_at(&store, board, None).await.ok().flatten()?;
+                        let past = board_history::document_at(&store, board, None).await.ok().flatten()?;
                         let (rev, pages) = (past.rev, past.page_count);
                         Some((rev, pages, drawn(past.document).await))
                     };

@@ -19,7 +19,7 @@ use crate::{
         problem::Problem,
     },
     jobs::{Enqueued, ExportParams, NewJob, Work, export::Export},
-    past,
+    board_history,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
@@ -144,7 +144,7 @@ impl Services {
 
     /// Checks that the revision and the page exist and are small enough, so that the asker is told at once.
     async fn export_params(&self, board: BoardId, wanted: Wanted) -> Result<ExportParams, Problem> {
-        let past = past::document_at(&self.store, board, wanted.rev.map(Rev)).await?.ok_or(Problem::UnknownRev)?;
+        let past = board_history::document_at(&self.store, board, wanted.rev.map(Rev)).await?.ok_or(Problem::UnknownRev)?;
         let bytes = past.document.byte_len();
         if bytes > limits::EXPORT_STATE {
             return Err(Problem::SessionTooLarge { bytes });

@@ -13,7 +13,7 @@ use m4sh_store::{CheckpointRow, Store, StoreError};
 
 /// A board's document as it was at a revision.
 #[derive(Clone, Debug)]
-pub struct Past {
+pub struct BoardAtRevision {
     /// The revision.
     pub rev: Rev,
     /// The state.
@@ -24,7 +24,7 @@ pub struct Past {
 
 /// A board with its history and receipts, as it wakes.
 #[derive(Debug)]
-pub struct Rebuilt {
+pub struct RebuiltBoard {
     /// The board.
     pub board: Board,
     /// The revision of the checkpoint that it was read from.
@@ -33,7 +33,7 @@ pub struct Rebuilt {
 
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
-pub enum PastError {
+pub enum BoardHistoryError {
     /// Postgres has no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,11 +46,11 @@ pub enum PastError {
 /// that revision. Whoever asks has checked the right to see it; a board in the trash is answered too.
 ///
 /// # Errors
-/// [`PastError`]; `Store(Unavailable)` may pass.
-pub async fn document_at(store: &Store, board: BoardId, rev: Option<Rev>) -> Result<Option<Past>, PastError> {
+/// [`BoardHistoryError`]; `Store(Unavailable)` may pass.
+pub async fn document_at(store: &Store, board: BoardId, rev: Option<Rev>) -> Result<Option<BoardAtRevision>, BoardHistoryError> {
     let Some(rebuilt) = rebuild(store, board, rev, 0).await? else { return Ok(None) };
     let document = rebuilt.board.document();
-    let past = Past { rev: rebuilt.board.rev(), page_count: document.page_count(), document: document.clone() };
+    let past = BoardAtRevision { rev: rebuilt.board.rev(), page_count: document.page_count(), document: document.clone() };
     Ok((rev.is_none() || rev == Some(past.rev)).then_some(past))
 }
 
@@ -64,7 +64,7 @@ pub async fn rebuild(
     id: BoardId,
     rev: Option<Rev>,
     receipts: usize,
-) -> Result<Option<Rebuilt>, PastError> {
+) -> Result<Option<RebuiltBoard>, BoardHistoryError> {
     let mut below = rev.map(|rev| Rev(rev.0.saturating_add(1)));
     let mut found_any = false;
     while let Some(row) = store.checkpoint_below(id, below).await? {
@@ -76,11 +76,11 @@ pub async fn rebuild(
         if let Some(board) = off_thread(move || begin(&row, known)).await
             && let Some(board) = replay(store, id, board, rev).await?
         {
-            return Ok(Some(Rebuilt { board, checkpoint: at }));
+            return Ok(Some(RebuiltBoard { board, checkpoint: at }));
         }
         tracing::error!(board = %id, rev = %at, "checkpoint is not usable, walking back");
     }
-    if found_any { Err(PastError::NoGoodCheckpoint) } else { Ok(None) }
+    if found_any { Err(BoardHistoryError::NoGoodCheckpoint) } else { Ok(None) }
 }
 
 /// Applies the journal after the board's revision, a page at a time: a history of any length in bounded memory.

@@ -109,7 +109,7 @@ async fn s5_a_bad_checkpoint_is_passed_over_for_the_one_before_it_and_without_a_
     let sixth = document_at(&store, id, Some(Rev(6))).await.unwrap().unwrap();
     assert_eq!(text(&sixth.document), texts[6]);
     client.execute("UPDATE checkpoint SET bytes = '\\x00'", &[]).await.unwrap();
-    assert!(matches!(document_at(&store, id, None).await, Err(PastError::NoGoodCheckpoint)));
+    assert!(matches!(document_at(&store, id, None).await, Err(BoardHistoryError::NoGoodCheckpoint)));
 }
 
 #[tokio::test]
