@@ -75,7 +75,7 @@ pub use overviews::{LessonBoard, LessonPerson};
 pub use renditions::Thumbnail;
 pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
-pub use rooms::{RoomCard, RoomKind, RoomPhase, RoomPlan};
+pub use rooms::{RoomLesson, RoomKind, RoomPhase, RoomPlan};
 pub use session_boards::{Blank, Team};
 pub use sweeps::{Mended, StoredBlob};
 pub use undo::{ClearRow, Turned};

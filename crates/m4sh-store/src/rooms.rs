@@ -1,5 +1,5 @@
 //! Lessons as the old room client knows them: with a plan, a phase, settings, and people by whole numbers
-//! (contract/boards.md 2.10). Called by `http::room`. Never decides who may see one.
+//! (contract/boards.md 2.10). Called by `http::room_lesson`. Never decides who may see one.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -83,7 +83,7 @@ impl Default for RoomPlan {
 
 /// A lesson as the room client reads it.
 #[derive(Clone, PartialEq, Debug)]
-pub struct RoomCard {
+pub struct RoomLesson {
     /// The lesson.
     pub id: SessionId,
     /// Its class.
@@ -158,7 +158,7 @@ const MEDIA: &str = "
     WHERE session = $1 AND kind = 'media_toggle' AND author IS NOT NULL
     ORDER BY author, seq DESC";
 
-impl RoomCard {
+impl RoomLesson {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let phase = get::<Option<&str>>(row, "phase")?;
         let unknown = || StoreError::query("a phase of a lesson that this program does not know");
@@ -186,7 +186,7 @@ impl RoomCard {
 
     /// The status as the old client names it.
     #[must_use]
-    pub fn state(&self) -> &'static str {
+    pub fn status_name(&self) -> &'static str {
         match (self.status, self.terminated, self.plan.phase) {
             (SessionStatus::Ended, true, _) => "terminated",
             (SessionStatus::Ended, false, _) => "completed",
@@ -201,20 +201,20 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn room(&self, id: SessionId) -> Result<Option<RoomCard>, StoreError> {
+    pub async fn room_lesson(&self, id: SessionId) -> Result<Option<RoomLesson>, StoreError> {
         let row = self.pool.get().await?.query_opt(ONE, &[&id.0]).await?;
-        row.as_ref().map(RoomCard::from_row).transpose()
+        row.as_ref().map(RoomLesson::from_row).transpose()
     }
 
-    /// The lessons of somebody's classes, newest first; only those of a status (as [`RoomCard::state`] names it), when
+    /// The lessons of somebody's classes, newest first; only those of a status (as [`RoomLesson::status_name`] names it), when
     /// told so.
     ///
     /// # Errors
     /// As every query.
-    pub async fn rooms_of(&self, user: UserId, state: Option<&str>, page: Page) -> Result<Vec<RoomCard>, StoreError> {
+    pub async fn room_lessons_of(&self, user: UserId, state: Option<&str>, page: Page) -> Result<Vec<RoomLesson>, StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(MINE, &[&user.0, &state, &limit, &offset]).await?;
-        rows.iter().map(RoomCard::from_row).collect()
+        rows.iter().map(RoomLesson::from_row).collect()
     }
     /// Moves a lesson to a phase, or into its course. `false`: it is over.
     ///
@@ -229,7 +229,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn room_terminated(&self, id: SessionId) -> Result<(), StoreError> {
+    pub async fn mark_room_terminated(&self, id: SessionId) -> Result<(), StoreError> {
         self.pool.get().await?.execute(TERMINATED, &[&id.0]).await.map(drop)
     }
 
@@ -237,7 +237,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn has_code(&self, classroom: ClassroomId, code: &str) -> Result<bool, StoreError> {
+    pub async fn has_invite_code(&self, classroom: ClassroomId, code: &str) -> Result<bool, StoreError> {
         get(&self.pool.get().await?.query_one(HAS_CODE, &[&classroom.0, &code]).await?, "has")
     }
 

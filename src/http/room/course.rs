@@ -62,7 +62,7 @@ pub async fn terminate(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (card, _) = call.services.led_room(path.0, call.user).await?;
     let ended = call.services.store.end_session(card.classroom, card.id).await?.ok_or(Problem::NotFound)?;
     if ended.fresh {
-        call.services.store.room_terminated(card.id).await?;
+        call.services.store.mark_room_terminated(card.id).await?;
     }
     call.services.directory.session_ended(card.classroom, card.id).await;
     call.trail.node(card.board.0);

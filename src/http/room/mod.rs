@@ -32,7 +32,7 @@ use m4sh_domain::{
     json,
     rate::Scope,
 };
-use m4sh_store::{AccountRole, Category, NewClassroom, NewSession, Page, RoomCard, RoomKind, RoomPhase, RoomPlan};
+use m4sh_store::{AccountRole, Category, NewClassroom, NewSession, Page, RoomLesson, RoomKind, RoomPhase, RoomPlan};
 
 type Id = web::Path<(SessionId,)>;
 
@@ -78,14 +78,14 @@ const UNNAMED: &str = "Lesson";
 
 impl Services {
     /// A lesson by its id, for somebody of its class.
-    async fn room(&self, id: SessionId, who: UserId) -> Result<(RoomCard, Lesson), Problem> {
-        let card = self.store.room(id).await?.ok_or(Problem::NotFound)?;
+    async fn room(&self, id: SessionId, who: UserId) -> Result<(RoomLesson, Lesson), Problem> {
+        let card = self.store.room_lesson(id).await?.ok_or(Problem::NotFound)?;
         let lesson = self.lesson(card.classroom, id, who).await?;
         Ok((card, lesson))
     }
 
     /// The same for who leads it.
-    async fn led_room(&self, id: SessionId, who: UserId) -> Result<(RoomCard, Lesson), Problem> {
+    async fn led_room(&self, id: SessionId, who: UserId) -> Result<(RoomLesson, Lesson), Problem> {
         let (card, lesson) = self.room(id, who).await?;
         let may = lesson.role.leads();
         if may { Ok((card, lesson)) } else { Err(Problem::Forbidden("Only a tutor of this class may do this.")) }
@@ -169,7 +169,7 @@ pub async fn mine(call: Call, request: HttpRequest) -> Result<HttpResponse, Prob
     let mut asked = Asked::of(&request);
     let status = asked.text("status", 32);
     let page = Page { limit: PAGE_MAX, offset: 0 };
-    let cards = call.services.store.rooms_of(call.user, status.as_deref(), page).await?;
+    let cards = call.services.store.room_lessons_of(call.user, status.as_deref(), page).await?;
     let hosts = call.services.people_by(cards.iter().map(|card| card.host).collect(), true).await?;
     let shown: Vec<_> = cards.iter().map(|card| shapes::session(card, &hosts, Vec::new())).collect();
     Ok(HttpResponse::Ok().json(shown))
@@ -180,11 +180,11 @@ pub async fn join(call: Call, path: Id, request: HttpRequest) -> Result<HttpResp
     let mut fields = call.fields()?;
     let code = fields.nullable_text("access_code", 64).flatten();
     fields.finish()?;
-    let card = call.services.store.room(path.0).await?.ok_or(Problem::NotFound)?;
+    let card = call.services.store.room_lesson(path.0).await?.ok_or(Problem::NotFound)?;
     if call.services.store.classroom(card.classroom, call.user).await?.is_none() {
         call.services.limiter.check(Scope::JoinClass, call.user)?;
         let code = code.as_deref().and_then(invite_as_typed).ok_or(Problem::NotFound)?;
-        if !call.services.store.has_code(card.classroom, &code).await? {
+        if !call.services.store.has_invite_code(card.classroom, &code).await? {
             return Err(Problem::NotFound);
         }
         call.services.must_exist(call.user).await?;
@@ -231,7 +231,7 @@ pub async fn rights(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(permissions(&call.services, &card, call.user).await?))
 }
 
-async fn permissions(services: &Services, card: &RoomCard, who: UserId) -> Result<Value, Problem> {
+async fn permissions(services: &Services, card: &RoomLesson, who: UserId) -> Result<Value, Problem> {
     Ok(shapes::permissions(services.rights(card.board, who).await?))
 }
 
@@ -256,7 +256,7 @@ fn spliced(head: &Value, key: &str, state: &[u8]) -> HttpResponse {
 
 impl Services {
     /// A lesson with everybody of its class.
-    async fn room_shown(&self, card: &RoomCard) -> Result<Value, Problem> {
+    async fn room_shown(&self, card: &RoomLesson) -> Result<Value, Problem> {
         let page = Page { limit: PAGE_MAX, offset: 0 };
         let (_, members) = self.store.members(card.classroom, page).await?;
         let ids = members.iter().map(|member| member.user).chain([card.host]).collect();
@@ -271,7 +271,7 @@ impl Services {
     }
 
     /// Somebody of a lesson, named by number or by id.
-    async fn somebody(&self, card: &RoomCard, mut fields: Fields) -> Result<(UserId, Fields), Problem> {
+    async fn somebody(&self, card: &RoomLesson, mut fields: Fields) -> Result<(UserId, Fields), Problem> {
         let named = match fields.required_value("user_id") {
             Some(json::Value::String(text)) => text.parse().ok(),
             Some(number) => match number.as_i64() {

@@ -30,7 +30,7 @@ use m4sh_domain::{
     ids::{Rev, SessionId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, Page, RoomCard};
+use m4sh_store::{LessonEvents, Page, RoomLesson};
 
 type VersionId = web::Path<(SessionId, u64)>;
 
@@ -92,7 +92,7 @@ pub async fn file_of_now(
 /// JSON is given here; a picture is made of the newest revision, for those from whom nothing is hidden.
 async fn file(
     call: &Call,
-    card: &RoomCard,
+    card: &RoomLesson,
     rev: Option<Rev>,
     request: &HttpRequest,
     base: &PublicBase,

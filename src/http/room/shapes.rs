@@ -8,15 +8,15 @@ pub use m4sh_protocol::room::role;
 use crate::http::{history::lesson::People, times};
 use m4sh_domain::access::{Can, Role};
 use m4sh_protocol::room::PERMISSIONS;
-use m4sh_store::{MemberRow, RoomCard};
+use m4sh_store::{MemberRow, RoomLesson};
 
 /// A lesson.
-pub fn session(card: &RoomCard, people: &People, participants: Vec<Value>) -> Value {
+pub fn session(card: &RoomLesson, people: &People, participants: Vec<Value>) -> Value {
     let settings = serde_json::from_str::<Value>(&card.plan.settings).unwrap_or_else(|_| json!({}));
     json!({
         "uuid": card.id,
         "session_type": card.plan.kind.name(),
-        "status": card.state(),
+        "status": card.status_name(),
         "host": {"id": people.id(card.host), "name": people.name(card.host), "avatar": null},
         "participants": participants,
         "scheduled_start": card.plan.start.map_or_else(|| times::field(card.created_at), times::field),

@@ -46,7 +46,7 @@ impl Room {
         conn: ConnId,
         sockets: Arc<Sockets>,
     ) -> Result<Self, Close> {
-        let card = sockets.store.room(session).await.map_err(|error| {
+        let card = sockets.store.room_lesson(session).await.map_err(|error| {
             tracing::warn!(%error, "a lesson could not be read");
             Close::Moved
         })?;
