@@ -3,7 +3,7 @@
 use crate::{
     accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
     erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
-    lesson_events, links, logins, old_lessons, overviews, renditions, retention, revisions, rooms, session_boards,
+    lesson_events, links, logins, old_lessons, overviews, renditions, retention, revisions, room_client, session_boards,
     sweeps, testing::TestDatabase, undo,
 };
 
@@ -126,7 +126,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         history::QUERIES,
         lesson_events::QUERIES,
         erasure::QUERIES,
-        rooms::QUERIES,
+        room_client::QUERIES,
     ];
     for query in files.concat() {
         let plan = plan(&client, query).await;
