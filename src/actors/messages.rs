@@ -18,7 +18,7 @@ use m4sh_domain::board::{Course, Digest, Document, Op, Refusal};
 use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::class::IsolationFrame;
-use m4sh_protocol::client::{Cursor, Position, Status, View};
+use m4sh_protocol::client::{Cursor, Position, ActivityStatus, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::people::{Quality, Selection};
@@ -128,7 +128,7 @@ pub enum Shown {
     /// What is looked at.
     View(View),
     /// What is being done.
-    Status(Status),
+    Status(ActivityStatus),
     /// What is selected.
     Select(Selection),
     /// Whether nothing but pings came for a while.

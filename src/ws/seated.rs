@@ -19,7 +19,7 @@ use m4sh_domain::board::OpsError;
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::limits;
 use m4sh_protocol::class::ClassFrame;
-use m4sh_protocol::client::{ClientFrame, Status, View};
+use m4sh_protocol::client::{ClientFrame, ActivityStatus, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::people::Quality;
@@ -53,12 +53,12 @@ pub(super) struct Seated {
 pub(super) struct Pulse {
     last: Duration,
     idle: bool,
-    said: Status,
+    said: ActivityStatus,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { last: clock::now(), idle: false, said: Status::Active }
+        Self { last: clock::now(), idle: false, said: ActivityStatus::Active }
     }
 }
 
@@ -141,8 +141,8 @@ impl Seated {
             return Some(left);
         }
         if !std::mem::replace(&mut self.pulse.idle, true) {
-            if self.pulse.said != Status::Away {
-                self.notice(Status::Idle);
+            if self.pulse.said != ActivityStatus::Away {
+                self.notice(ActivityStatus::Idle);
             }
             self.note(Shown::Idle(true));
         }
@@ -160,7 +160,7 @@ impl Seated {
     }
 
     /// The class sees who works, too. May be lost, as everything of this kind.
-    fn notice(&self, status: Status) {
+    fn notice(&self, status: ActivityStatus) {
         if let Some(class) = &self.class {
             let _ = class.try_send(Noticed { conn: self.conn, status });
         }

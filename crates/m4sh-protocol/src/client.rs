@@ -50,7 +50,7 @@ pub struct View {
 
 /// What somebody is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Status {
+pub enum ActivityStatus {
     /// At work.
     Active,
     /// Present, but nothing was done for a while.
@@ -61,7 +61,7 @@ pub enum Status {
     Away,
 }
 
-impl Status {
+impl ActivityStatus {
     const ALL: [Self; 4] = [Self::Active, Self::Idle, Self::Typing, Self::Away];
 
     /// The status' name on the wire.
@@ -100,7 +100,7 @@ pub enum ClientFrame {
     /// What I look at.
     View(View),
     /// What I do.
-    Status(Status),
+    Status(ActivityStatus),
     /// What I have selected.
     Select(Selection),
     /// Answered with the same `n`.
@@ -252,9 +252,9 @@ fn view(value: &Value) -> Option<View> {
     })
 }
 
-fn status(value: &Value) -> Option<Status> {
+fn status(value: &Value) -> Option<ActivityStatus> {
     let name = value.get("state")?.as_str()?;
-    Status::ALL.into_iter().find(|status| status.name() == name)
+    ActivityStatus::ALL.into_iter().find(|status| status.name() == name)
 }
 
 fn is_scalar(value: &Value) -> bool {

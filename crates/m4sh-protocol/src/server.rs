@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::CatchUp;
-use crate::client::{Status, View};
+use crate::client::{ActivityStatus, View};
 use crate::close::{Advice, Close};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
@@ -32,7 +32,7 @@ pub struct Person {
     /// `#rrggbb`.
     pub color: Arc<str>,
     /// What they are doing.
-    pub status: Status,
+    pub status: ActivityStatus,
     /// How well they are connected, once it is known.
     pub quality: Option<Quality>,
 }

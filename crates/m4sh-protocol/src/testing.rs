@@ -1,7 +1,7 @@
 //! What the tests of this folder share: somebody to show, and a look into a frame.
 //! Compiled for tests only.
 
-use crate::client::Status;
+use crate::client::ActivityStatus;
 use crate::payload::Payload;
 use crate::server::Person;
 use m4sh_domain::access::Role;
@@ -14,7 +14,7 @@ pub(super) fn person() -> Person {
         name: "Анна".into(),
         role: Role::Tutor,
         color: "#112233".into(),
-        status: Status::Active,
+        status: ActivityStatus::Active,
         quality: None,
     }
 }

@@ -12,14 +12,14 @@ use crate::actors::clock;
 use m4sh_domain::access::Eyes;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::limits;
-use m4sh_protocol::client::Status;
+use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::people::{Present, Quality};
 use m4sh_protocol::server::{Person, ServerFrame};
 
 /// How one connection's client is.
 pub(super) struct Mood {
     /// What it says.
-    pub(super) said: Status,
+    pub(super) said: ActivityStatus,
     /// Whether nothing but pings came for a while.
     pub(super) idle: bool,
     /// What its pings say.
@@ -28,24 +28,24 @@ pub(super) struct Mood {
 
 impl Mood {
     pub(super) const fn new() -> Self {
-        Self { said: Status::Active, idle: false, quality: None }
+        Self { said: ActivityStatus::Active, idle: false, quality: None }
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> ActivityStatus {
         match self.said {
-            Status::Active | Status::Typing if self.idle => Status::Idle,
+            ActivityStatus::Active | ActivityStatus::Typing if self.idle => ActivityStatus::Idle,
             said => said,
         }
     }
 }
 
 /// Of several tabs the liveliest is the person.
-const fn liveliness(status: Status) -> u8 {
+const fn liveliness(status: ActivityStatus) -> u8 {
     match status {
-        Status::Typing => 3,
-        Status::Active => 2,
-        Status::Idle => 1,
-        Status::Away => 0,
+        ActivityStatus::Typing => 3,
+        ActivityStatus::Active => 2,
+        ActivityStatus::Idle => 1,
+        ActivityStatus::Away => 0,
     }
 }
 
@@ -190,10 +190,10 @@ mod tests {
     #[test]
     fn j12_who_does_nothing_is_idle_unless_away_anyway() {
         let mood = |said, idle| Mood { said, idle, quality: None }.status();
-        assert_eq!(mood(Status::Active, true), Status::Idle);
-        assert_eq!(mood(Status::Typing, true), Status::Idle);
-        assert_eq!(mood(Status::Away, true), Status::Away);
-        assert_eq!(mood(Status::Typing, false), Status::Typing);
-        assert!(liveliness(Status::Active) > liveliness(Status::Away));
+        assert_eq!(mood(ActivityStatus::Active, true), ActivityStatus::Idle);
+        assert_eq!(mood(ActivityStatus::Typing, true), ActivityStatus::Idle);
+        assert_eq!(mood(ActivityStatus::Away, true), ActivityStatus::Away);
+        assert_eq!(mood(ActivityStatus::Typing, false), ActivityStatus::Typing);
+        assert!(liveliness(ActivityStatus::Active) > liveliness(ActivityStatus::Away));
     }
 }

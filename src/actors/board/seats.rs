@@ -17,7 +17,7 @@ use m4sh_domain::access::{Eyes, Standing};
 use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
-use m4sh_protocol::client::{Cursor, Status, View};
+use m4sh_protocol::client::{Cursor, ActivityStatus, View};
 use m4sh_protocol::close::{Advice, Close};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::people::Selection;
@@ -99,7 +99,7 @@ impl Awake {
         let is_new = !self.people.contains_key(&user);
         let member = self.people.entry(user).or_insert_with(|| {
             let (role, color) = (standing.role, color_of(user));
-            Member::new(Person { user, name, role, color, status: Status::Active, quality: None }, is_guest)
+            Member::new(Person { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
         });
         member.seats += 1;
         member.leaves = None;

@@ -48,7 +48,7 @@ use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_protocol::class::ClassFrame;
-use m4sh_protocol::client::Status;
+use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_store::{BoardSession, SessionAccess, StoreError};
@@ -119,7 +119,7 @@ pub struct Noticed {
     /// The socket.
     pub conn: ConnId,
     /// What they do.
-    pub status: Status,
+    pub status: ActivityStatus,
 }
 
 /// Leave class.

@@ -8,7 +8,7 @@ use super::object;
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::Value;
-use m4sh_protocol::client::Status;
+use m4sh_protocol::client::ActivityStatus;
 
 /// One pupil, as a tutor sees how they are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,12 +46,12 @@ impl ClassroomActor {
             "gone"
         } else if !here.is_empty()
             && statuses().count() == here.len()
-            && statuses().all(|status| *status == Status::Away)
+            && statuses().all(|status| *status == ActivityStatus::Away)
         {
             "away"
         } else if u64::try_from(quiet).unwrap_or(0) >= self.eyes.stuck_after.as_secs() {
             "stuck"
-        } else if statuses().any(|status| *status == Status::Idle) {
+        } else if statuses().any(|status| *status == ActivityStatus::Idle) {
             "idle"
         } else {
             "active"

@@ -20,7 +20,7 @@ use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_protocol::class::EyesFrame;
-use m4sh_protocol::client::Status;
+use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::server::ServerFrame;
 
 /// What the eyes know of the lesson.
@@ -28,7 +28,7 @@ pub(super) struct Eyes {
     watchers: HashMap<ConnId, Watcher>,
     boards: HashMap<BoardId, Watched>,
     done: HashSet<UserId>,
-    statuses: HashMap<ConnId, Status>,
+    statuses: HashMap<ConnId, ActivityStatus>,
     stuck_after: Duration,
     /// What watchers were last told of each.
     told: HashMap<UserId, Row>,
