@@ -100,7 +100,7 @@ impl Seated {
                     return ControlFlow::Break(Ended::Close(Close::Moved));
                 }
             }
-            ClientFrame::Work(frame) => {
+            ClientFrame::Command(frame) => {
                 let span = tracing::debug_span!("work", conn = %self.conn);
                 // As with a batch, waiting for the turn is the back-pressure.
                 let work = Work { conn: self.conn, frame, bytes: bytes.len(), span };

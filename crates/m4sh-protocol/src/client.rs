@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::class::ClassFrame;
 use crate::dialect::Dialect;
 use crate::people::Selection;
-use crate::work::WorkFrame;
+use crate::board_command::CommandFrame;
 use crate::{msgpack, names, presence};
 use m4sh_domain::board::{Op, OpsError};
 use m4sh_domain::ids::{ClientId, Epoch, Rev};
@@ -106,7 +106,7 @@ pub enum ClientFrame {
     /// Answered with the same `n`.
     Ping(Value),
     /// Something for the board besides a batch.
-    Work(WorkFrame),
+    Command(CommandFrame),
     /// Something for the class.
     Class(ClassFrame),
     /// My colour (presence dialect).
@@ -171,8 +171,8 @@ impl ClientFrame {
             "select" => Selection::read(&value)
                 .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
-            other => match WorkFrame::read(other, &value, batch_id(&value)) {
-                Some(Ok(frame)) => Self::Work(frame),
+            other => match CommandFrame::read(other, &value, batch_id(&value)) {
+                Some(Ok(frame)) => Self::Command(frame),
                 Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
                 None => class(other, &value),
             },

@@ -16,6 +16,6 @@ pub mod server;
 #[cfg(test)]
 mod testing;
 pub mod tick;
-pub mod work;
+pub mod board_command;
 
 pub use catch_up::CatchUp;

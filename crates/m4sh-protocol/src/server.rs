@@ -13,7 +13,7 @@ use crate::close::{Advice, Close};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
 use crate::people::{Present, Quality, Selection, present, put_standing, roster_entry};
-use crate::work::Done;
+use crate::board_command::AcceptedCommand;
 use crate::{msgpack, presence};
 use m4sh_domain::access::{Role, Standing};
 use m4sh_domain::board::Entry;
@@ -111,7 +111,7 @@ pub enum ServerFrame<'a> {
     /// My batch is ordered.
     Accepted { id: &'a str, rev: Rev },
     /// The same of a batch that I did not write out: what it did.
-    Done(Done<'a>),
+    AcceptedCommand(AcceptedCommand<'a>),
     /// Everything up to `rev` is committed.
     Saved(Rev),
     /// Nothing changed; the socket lives.
@@ -200,7 +200,7 @@ impl ServerFrame<'_> {
                 frame("ops", [("rev", rev(entry.rev)), ("by", id(entry.key.author)), ("id", (&*entry.key.id).into())])
             }
             Self::Accepted { id, rev: at } => frame("accepted", [("id", (*id).into()), ("rev", rev(*at))]),
-            Self::Done(done) => {
+            Self::AcceptedCommand(done) => {
                 raw.extend(done.ops.iter().map(|ops| ("ops", ops.clone())));
                 let mut fields = frame("accepted", [("id", done.id.into()), ("rev", rev(done.rev))]);
                 if let Some((key, about)) = done.about() {
@@ -285,7 +285,7 @@ impl ServerFrame<'_> {
             Self::CatchUp(_)
             | Self::Ops(_)
             | Self::Accepted { .. }
-            | Self::Done(_)
+            | Self::AcceptedCommand(_)
             | Self::Saved(_)
             | Self::Status(_)
             | Self::Selection(..)

@@ -12,7 +12,7 @@ use crate::payload::Payload;
 use crate::people::Selection;
 use crate::presence;
 use crate::server::{Person, ServerFrame};
-use crate::work::Growing;
+use crate::board_command::Growing;
 use m4sh_domain::json::{Object, Value};
 
 /// What moved in one tick, as frames of a dialect: one `cursors` frame, one `drawing` frame, and a `view` and a

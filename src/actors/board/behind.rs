@@ -16,7 +16,7 @@ pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
     match frame {
         ServerFrame::Ops(entry) => Kind::Ops(entry.rev),
         ServerFrame::Accepted { rev, .. } => Kind::Answer(Some(*rev)),
-        ServerFrame::Done(done) => Kind::Answer(Some(done.rev)),
+        ServerFrame::AcceptedCommand(done) => Kind::Answer(Some(done.rev)),
         ServerFrame::Refused { .. } => Kind::Answer(None),
         ServerFrame::Saved(_)
         | ServerFrame::Joined(_)

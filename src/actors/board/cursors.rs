@@ -21,7 +21,7 @@ use m4sh_protocol::payload::Payload;
 use m4sh_protocol::people::Selection;
 use m4sh_protocol::server::{Person, ServerFrame};
 use m4sh_protocol::tick::encode_tick;
-use m4sh_protocol::work::Growing;
+use m4sh_protocol::board_command::Growing;
 
 /// What moved since the last tick.
 #[derive(Default)]

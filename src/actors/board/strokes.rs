@@ -15,7 +15,7 @@ use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_protocol::work::{Draw, End, Growing, Point};
+use m4sh_protocol::board_command::{Draw, End, Growing, Point};
 use m4sh_store::BoardSession;
 
 /// How often it is looked whose pen is gone.

@@ -21,7 +21,7 @@ use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::times;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_protocol::work::{Done, WorkFrame};
+use m4sh_protocol::board_command::{AcceptedCommand, CommandFrame};
 
 /// Why something is not done: what the board says, or what comes before it.
 enum No {
@@ -81,8 +81,8 @@ impl Awake {
         let (user, client) = (seat.user, seat.client);
         let key = |id: Box<str>| BatchKey { author: user, client, id };
         let (key, done) = match frame {
-            WorkFrame::Draw(draw) => return self.draw(conn, draw, bytes, ctx),
-            WorkFrame::Turn { id, way } => {
+            CommandFrame::Draw(draw) => return self.draw(conn, draw, bytes, ctx),
+            CommandFrame::UndoRedo { id, way } => {
                 let key = key(id);
                 let done = self.repeat_or(conn, &key, way.name(), |awake| {
                     let by = awake.access.authorship(user);
@@ -95,7 +95,7 @@ impl Awake {
                 });
                 (key, done)
             }
-            WorkFrame::Clear { id, page } => {
+            CommandFrame::Clear { id, page } => {
                 let key = key(id);
                 let done = self.repeat_or(conn, &key, &clear_name(page.as_deref()), |awake| {
                     awake.may_clear(user, bytes)?;
@@ -109,7 +109,7 @@ impl Awake {
                 }
                 (key, done)
             }
-            WorkFrame::Unclear { id, of } => return self.read_cleared(conn, key(id), of, bytes, ctx),
+            CommandFrame::Unclear { id, of } => return self.read_cleared(conn, key(id), of, bytes, ctx),
         };
         self.answer_work(conn, &key, done, span, ctx);
     }
@@ -156,14 +156,14 @@ impl Awake {
         meters().repeats.increment(1);
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_seen_by(eyes));
-        self.tell(conn, &ServerFrame::Done(Done { id, rev: receipt.rev, course: receipt.course, ops }));
+        self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }));
     }
 
     /// What a batch did, to its author.
     pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &Entry) {
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = Some(entry.ops_seen_by(eyes));
-        self.tell(conn, &ServerFrame::Done(Done { id, rev: entry.rev, course: entry.course, ops }));
+        self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.course, ops }));
     }
 
     fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), No> {

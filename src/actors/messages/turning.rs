@@ -6,7 +6,7 @@ use actix::Message;
 use super::Base;
 use m4sh_domain::board::{Op, Way};
 use m4sh_domain::ids::{ConnId, Rev, UserId};
-use m4sh_protocol::work::WorkFrame;
+use m4sh_protocol::board_command::CommandFrame;
 
 /// Take back, clear, or go on with a stroke; the answer goes through the outbox.
 #[derive(Message)]
@@ -15,7 +15,7 @@ pub struct Work {
     /// The socket.
     pub conn: ConnId,
     /// What to do.
-    pub frame: WorkFrame,
+    pub frame: CommandFrame,
     /// The frame's length, for the byte budget.
     pub bytes: usize,
     /// The connection's span.

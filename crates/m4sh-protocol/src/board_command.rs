@@ -11,9 +11,9 @@ use m4sh_domain::limits;
 
 /// One such frame.
 #[derive(Clone, PartialEq, Debug)]
-pub enum WorkFrame {
+pub enum CommandFrame {
     /// `undo` and `redo`.
-    Turn { id: Box<str>, way: Way },
+    UndoRedo { id: Box<str>, way: Way },
     /// `clear`.
     Clear { id: Box<str>, page: Option<Box<str>> },
     /// `unclear`.
@@ -99,14 +99,14 @@ fn plain(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() <= 1e9 { Value::from(number as i64) } else { Value::from(number) }
 }
 
-impl WorkFrame {
+impl CommandFrame {
     /// The frame with that name; `None` when none of these has it, `Some(Err)` with what it lacks.
     pub(super) fn read(kind: &str, value: &Value, id: Option<Box<str>>) -> Option<Result<Self, &'static str>> {
         const NEEDS_ID: &str = "this needs id, a text of 1 to 64 bytes";
         Some(match kind {
             "undo" | "redo" => {
                 let way = if kind == "undo" { Way::Undo } else { Way::Redo };
-                id.map(|id| Self::Turn { id, way }).ok_or(NEEDS_ID)
+                id.map(|id| Self::UndoRedo { id, way }).ok_or(NEEDS_ID)
             }
             "clear" => match (id, page(value)) {
                 (Some(id), Ok(page)) => Ok(Self::Clear { id, page }),
@@ -190,7 +190,7 @@ impl Growing<'_> {
 }
 
 /// A batch that its author did not write out: what it did, as this author sees it.
-pub struct Done<'a> {
+pub struct AcceptedCommand<'a> {
     /// The batch's id.
     pub id: &'a str,
     /// The revision that it made.
@@ -201,7 +201,7 @@ pub struct Done<'a> {
     pub ops: Option<Bytes>,
 }
 
-impl Done<'_> {
+impl AcceptedCommand<'_> {
     /// The frame's own field, if any: what was done, and what it was about.
     pub(super) const fn about(&self) -> Option<(&'static str, u64)> {
         match self.course {
@@ -232,14 +232,14 @@ mod tests {
     #[test]
     fn z4_what_takes_back_and_clears_is_read_whole_or_bad_with_its_id() {
         let frames = [
-            (r#"{"t":"undo","id":"u"}"#, WorkFrame::Turn { id: "u".into(), way: Way::Undo }),
-            (r#"{"t":"redo","id":"u"}"#, WorkFrame::Turn { id: "u".into(), way: Way::Redo }),
-            (r#"{"t":"clear","id":"u"}"#, WorkFrame::Clear { id: "u".into(), page: None }),
-            (r#"{"t":"clear","id":"u","page":"p"}"#, WorkFrame::Clear { id: "u".into(), page: Some("p".into()) }),
-            (r#"{"t":"unclear","id":"u","rev":7}"#, WorkFrame::Unclear { id: "u".into(), of: Rev(7) }),
+            (r#"{"t":"undo","id":"u"}"#, CommandFrame::UndoRedo { id: "u".into(), way: Way::Undo }),
+            (r#"{"t":"redo","id":"u"}"#, CommandFrame::UndoRedo { id: "u".into(), way: Way::Redo }),
+            (r#"{"t":"clear","id":"u"}"#, CommandFrame::Clear { id: "u".into(), page: None }),
+            (r#"{"t":"clear","id":"u","page":"p"}"#, CommandFrame::Clear { id: "u".into(), page: Some("p".into()) }),
+            (r#"{"t":"unclear","id":"u","rev":7}"#, CommandFrame::Unclear { id: "u".into(), of: Rev(7) }),
         ];
         for (text, expected) in frames {
-            assert!(matches!(both(text), ClientFrame::Work(frame) if frame == expected), "{text}");
+            assert!(matches!(both(text), ClientFrame::Command(frame) if frame == expected), "{text}");
         }
         for text in [
             r#"{"t":"undo"}"#,
@@ -258,7 +258,7 @@ mod tests {
     fn z7_a_stroke_is_read_in_parts_and_its_points_are_numbers() {
         let text =
             r#"{"t":"draw","id":"s","page":"p","head":{"tool":"pen"},"points":[[1,2],[1.5,-2,0.5],[3,4,null,16]]}"#;
-        let ClientFrame::Work(WorkFrame::Draw(draw)) = both(text) else { panic!("{text}") };
+        let ClientFrame::Command(CommandFrame::Draw(draw)) = both(text) else { panic!("{text}") };
         let items: Vec<_> =
             draw.points.iter().map(|point| String::from_utf8(point.in_item().to_canonical()).unwrap()).collect();
         assert_eq!(items, [r#"{"x":1,"y":2}"#, r#"{"pressure":0.5,"x":1.5,"y":-2}"#, r#"{"t":16,"x":3,"y":4}"#]);
@@ -274,7 +274,7 @@ mod tests {
         let told = String::from_utf8(growing.told().to_canonical()).unwrap();
         assert!(told.ends_with(r#","s","p",{"tool":"pen"},0,[[1,2],[1.5,-2,0.5],[3,4,null,16]]]"#), "{told}");
         assert!(
-            matches!(both(r#"{"t":"draw","id":"s","done":true}"#), ClientFrame::Work(WorkFrame::Draw(draw)) if draw.end == Some(End::Done))
+            matches!(both(r#"{"t":"draw","id":"s","done":true}"#), ClientFrame::Command(CommandFrame::Draw(draw)) if draw.end == Some(End::Done))
         );
         for text in [
             r#"{"t":"draw","id":"s"}"#,
