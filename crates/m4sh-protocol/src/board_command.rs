@@ -28,16 +28,16 @@ pub struct Draw {
     /// The stroke's id, and its item's when it is sealed.
     pub id: Box<str>,
     /// How it begins, in its first frame.
-    pub begin: Option<Begin>,
+    pub begin: Option<StrokeStart>,
     /// What comes next.
-    pub points: Vec<Point>,
+    pub points: Vec<StrokePoint>,
     /// Whether the pen was lifted, or the stroke given up.
-    pub end: Option<End>,
+    pub end: Option<StrokeEnd>,
 }
 
 /// How a stroke begins.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Begin {
+pub struct StrokeStart {
     /// Its page; the active one unless it says.
     pub page: Option<Box<str>>,
     /// Its item's members besides its id and points.
@@ -46,7 +46,7 @@ pub struct Begin {
 
 /// How a stroke ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
+pub enum StrokeEnd {
     /// The pen was lifted.
     Done,
     /// It is to be forgotten.
@@ -55,14 +55,14 @@ pub enum End {
 
 /// A point of a stroke.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Point {
+pub struct StrokePoint {
     x: f64,
     y: f64,
     pressure: Option<f64>,
     t: Option<f64>,
 }
 
-impl Point {
+impl StrokePoint {
     fn read(value: &Value) -> Option<Self> {
         let numbers = value.as_array().filter(|numbers| (2..=4).contains(&numbers.len()))?;
         let number = |value: &Value| value.as_f64().filter(|number| number.abs() <= 1e9);
@@ -75,14 +75,14 @@ impl Point {
 
     /// As strokes have it.
     #[must_use]
-    pub fn in_item(self) -> Value {
+    pub fn to_item(self) -> Value {
         let members = [("x", Some(self.x)), ("y", Some(self.y)), ("pressure", self.pressure), ("t", self.t)];
         let present = members.into_iter().filter_map(|(key, number)| Some((key.to_owned(), plain(number?))));
         Value::Object(present.collect())
     }
 
     /// As the wire has it.
-    fn in_frame(self) -> Value {
+    fn to_frame(self) -> Value {
         let mut numbers = vec![plain(self.x), plain(self.y)];
         match (self.pressure, self.t) {
             (None, None) => {}
@@ -140,17 +140,17 @@ fn draw(value: &Value) -> Result<Draw, &'static str> {
     let begin = match value.get("head") {
         None | Some(Value::Null) => None,
         Some(Value::Object(head)) if !["id", "points", "page_id"].iter().any(|key| head.get(key).is_some()) => {
-            Some(Begin { page: page(value)?, head: head.clone() })
+            Some(StrokeStart { page: page(value)?, head: head.clone() })
         }
         Some(_) => return Err("head is a map, without id, points and page_id"),
     };
     let points = match value.get("points") {
         None | Some(Value::Null) => Some(Vec::new()),
-        Some(points) => points.as_array().and_then(|points| points.iter().map(Point::read).collect()),
+        Some(points) => points.as_array().and_then(|points| points.iter().map(StrokePoint::read).collect()),
     };
     let points = points.ok_or("points is a list of [x, y, pressure?, t?], finite numbers")?;
     let is = |key: &str| value.get(key).and_then(Value::as_bool) == Some(true);
-    let end = if is("cancel") { Some(End::Cancel) } else { is("done").then_some(End::Done) };
+    let end = if is("cancel") { Some(StrokeEnd::Cancel) } else { is("done").then_some(StrokeEnd::Done) };
     if begin.is_none() && points.is_empty() && end.is_none() {
         return Err("draw begins with head, goes on with points and ends with done or cancel");
     }
@@ -158,7 +158,7 @@ fn draw(value: &Value) -> Result<Draw, &'static str> {
 }
 
 /// A stroke under way, from its `from`th point on.
-pub struct Growing<'a> {
+pub struct StrokeProgress<'a> {
     /// Who draws.
     pub user: UserId,
     /// The stroke.
@@ -170,13 +170,13 @@ pub struct Growing<'a> {
     /// The place of the first of these points.
     pub from: usize,
     /// The points from there on.
-    pub points: &'a [Point],
+    pub points: &'a [StrokePoint],
 }
 
-impl Growing<'_> {
+impl StrokeProgress<'_> {
     /// `[user, stroke, page, head, from, points]`.
     #[must_use]
-    pub fn told(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         let head = if self.from == 0 { Value::Object(self.head.clone()) } else { Value::Null };
         Value::Array(vec![
             self.user.to_string().into(),
@@ -184,7 +184,7 @@ impl Growing<'_> {
             self.page.map_or(Value::Null, Value::from),
             head,
             (self.from as u64).into(),
-            Value::Array(self.points.iter().map(|point| point.in_frame()).collect()),
+            Value::Array(self.points.iter().map(|point| point.to_frame()).collect()),
         ])
     }
 }
@@ -260,10 +260,10 @@ mod tests {
             r#"{"t":"draw","id":"s","page":"p","head":{"tool":"pen"},"points":[[1,2],[1.5,-2,0.5],[3,4,null,16]]}"#;
         let ClientFrame::Command(CommandFrame::Draw(draw)) = both(text) else { panic!("{text}") };
         let items: Vec<_> =
-            draw.points.iter().map(|point| String::from_utf8(point.in_item().to_canonical()).unwrap()).collect();
+            draw.points.iter().map(|point| String::from_utf8(point.to_item().to_canonical()).unwrap()).collect();
         assert_eq!(items, [r#"{"x":1,"y":2}"#, r#"{"pressure":0.5,"x":1.5,"y":-2}"#, r#"{"t":16,"x":3,"y":4}"#]);
         let begin = draw.begin.as_ref().unwrap();
-        let growing = Growing {
+        let growing = StrokeProgress {
             user: UserId(uuid::Uuid::nil()),
             id: &draw.id,
             page: begin.page.as_deref(),
@@ -271,10 +271,10 @@ mod tests {
             from: 0,
             points: &draw.points,
         };
-        let told = String::from_utf8(growing.told().to_canonical()).unwrap();
+        let told = String::from_utf8(growing.to_value().to_canonical()).unwrap();
         assert!(told.ends_with(r#","s","p",{"tool":"pen"},0,[[1,2],[1.5,-2,0.5],[3,4,null,16]]]"#), "{told}");
         assert!(
-            matches!(both(r#"{"t":"draw","id":"s","done":true}"#), ClientFrame::Command(CommandFrame::Draw(draw)) if draw.end == Some(End::Done))
+            matches!(both(r#"{"t":"draw","id":"s","done":true}"#), ClientFrame::Command(CommandFrame::Draw(draw)) if draw.end == Some(StrokeEnd::Done))
         );
         for text in [
             r#"{"t":"draw","id":"s"}"#,

@@ -12,7 +12,7 @@ use crate::payload::Payload;
 use crate::people::Selection;
 use crate::presence;
 use crate::server::{Person, ServerFrame};
-use crate::board_command::Growing;
+use crate::board_command::StrokeProgress;
 use m4sh_domain::json::{Object, Value};
 
 /// What moved in one tick, as frames of a dialect: one `cursors` frame, one `drawing` frame, and a `view` and a
@@ -22,7 +22,7 @@ pub fn encode_tick(
     cursors: &[(&Person, &Cursor)],
     views: &[(&Person, &View)],
     selections: &[(&Person, &Selection)],
-    drawing: &[Growing<'_>],
+    drawing: &[StrokeProgress<'_>],
     dialect: Dialect,
 ) -> Arc<[Payload]> {
     let mut frames = Vec::with_capacity(views.len() + selections.len() + 2);
@@ -36,7 +36,7 @@ pub fn encode_tick(
         }
     }
     if !drawing.is_empty() {
-        let strokes = Value::Array(drawing.iter().map(Growing::told).collect());
+        let strokes = Value::Array(drawing.iter().map(StrokeProgress::to_value).collect());
         let fields: Object =
             [("t", "drawing".into()), ("d", strokes)].map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
         frames.extend(ServerFrame::Ready(&fields).encode(dialect));

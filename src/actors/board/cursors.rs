@@ -21,7 +21,7 @@ use m4sh_protocol::payload::Payload;
 use m4sh_protocol::people::Selection;
 use m4sh_protocol::server::{Person, ServerFrame};
 use m4sh_protocol::tick::encode_tick;
-use m4sh_protocol::board_command::Growing;
+use m4sh_protocol::board_command::StrokeProgress;
 
 /// What moved since the last tick.
 #[derive(Default)]
@@ -231,13 +231,13 @@ fn note_page(known: &mut Option<Box<str>>, page: Option<&str>) {
 struct Encodings<'a> {
     cursors: Vec<(&'a Person, &'a Cursor)>,
     views: Vec<(&'a Person, &'a View)>,
-    drawing: Vec<Growing<'a>>,
+    drawing: Vec<StrokeProgress<'a>>,
     selections: Vec<(&'a Person, &'a Selection)>,
     encoded: [Option<Arc<[Payload]>>; 3],
 }
 
 impl<'a> Encodings<'a> {
-    fn new(moved: &[&'a Member], looked: &[&'a Member], selected: &[&'a Member], drawing: Vec<Growing<'a>>) -> Self {
+    fn new(moved: &[&'a Member], looked: &[&'a Member], selected: &[&'a Member], drawing: Vec<StrokeProgress<'a>>) -> Self {
         let selection = |member: &&'a Member| Some((&member.person, member.selection.as_ref()?));
         Self {
             cursors: moved.iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),

@@ -15,7 +15,7 @@ use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_protocol::board_command::{Draw, End, Growing, Point};
+use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokeProgress, StrokePoint};
 use m4sh_store::BoardSession;
 
 /// How often it is looked whose pen is gone.
@@ -35,7 +35,7 @@ struct Live {
     id: Box<str>,
     page: Option<String>,
     head: Object,
-    points: Vec<Point>,
+    points: Vec<StrokePoint>,
     /// So many of them were told.
     told: usize,
     /// When it was last heard of.
@@ -47,9 +47,9 @@ struct Live {
 }
 
 impl Live {
-    fn growing(&self, from: usize) -> Growing<'_> {
+    fn growing(&self, from: usize) -> StrokeProgress<'_> {
         let points = self.points.get(from..).unwrap_or_default();
-        Growing { user: self.user, id: &self.id, page: self.page.as_deref(), head: &self.head, from, points }
+        StrokeProgress { user: self.user, id: &self.id, page: self.page.as_deref(), head: &self.head, from, points }
     }
 
     fn is_seen(&self, apart: bool) -> bool {
@@ -59,13 +59,13 @@ impl Live {
 
 impl Strokes {
     /// What grew since the last tick, for those from whom others' work is hidden (`apart`) or for all others.
-    pub(super) fn news(&self, apart: bool) -> Vec<Growing<'_>> {
+    pub(super) fn news(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
         let grown = self.under_way.iter().filter(|live| live.is_seen(apart) && live.told < live.points.len());
         grown.map(|live| live.growing(live.told)).collect()
     }
 
     /// Every stroke under way, from its first point.
-    pub(super) fn whole(&self, apart: bool) -> Vec<Growing<'_>> {
+    pub(super) fn whole(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
         let begun = self.under_way.iter().filter(|live| live.is_seen(apart) && !live.points.is_empty());
         begun.map(|live| live.growing(0)).collect()
     }
@@ -89,7 +89,7 @@ impl Awake {
     /// Strokes under way, for a welcome.
     pub(super) fn drawing_for(&self, eyes: Eyes) -> Vec<Value> {
         let apart = self.access.is_isolated() && eyes != Eyes::All;
-        self.strokes.whole(apart).iter().map(Growing::told).collect()
+        self.strokes.whole(apart).iter().map(StrokeProgress::to_value).collect()
     }
 
     pub(super) fn draw(&mut self, conn: ConnId, draw: Draw, bytes: usize, ctx: &mut Context<BoardActor>) {
@@ -123,16 +123,16 @@ impl Awake {
         let over = draw.points.len() > room;
         live.points.extend(draw.points.into_iter().take(room));
         match draw.end {
-            Some(End::Cancel) => {
+            Some(StrokeEnd::Cancel) => {
                 self.strokes.under_way.swap_remove(at);
                 self.tell_undrawn(user, &draw.id);
             }
-            Some(End::Done) | None if over => {
+            Some(StrokeEnd::Done) | None if over => {
                 self.seal(at, ctx);
                 let detail = "a live stroke has at most 10,000 points; the rest is the next one's";
                 self.refuse(conn, &key.id, "too_large", detail, None, None);
             }
-            Some(End::Done) => self.seal(at, ctx),
+            Some(StrokeEnd::Done) => self.seal(at, ctx),
             None => {
                 self.arm(conn, ctx);
                 self.look_after_strokes(ctx);
@@ -201,7 +201,7 @@ impl Awake {
         }
         let mut value = live.head;
         value.insert("id", &*live.id);
-        value.insert("points", live.points.iter().map(|point| point.in_item()).collect::<Vec<_>>());
+        value.insert("points", live.points.iter().map(|point| point.to_item()).collect::<Vec<_>>());
         let op = Op::stroke(live.page, Value::Object(value));
         // The pen may have been taken meanwhile; what it drew before is sealed all the same.
         let by = self.access.authorship(live.user);
