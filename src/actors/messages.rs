@@ -21,7 +21,7 @@ use m4sh_protocol::class::IsolationFrame;
 use m4sh_protocol::client::{Cursor, Position, ActivityStatus, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
-use m4sh_protocol::people::{Quality, Selection};
+use m4sh_protocol::roster::{Quality, Selection};
 use m4sh_store::BoardSession;
 
 pub use peeks::{News, Peek, Peeked, Pulse};

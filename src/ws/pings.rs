@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use m4sh_domain::limits;
-use m4sh_protocol::people::Quality;
+use m4sh_protocol::roster::Quality;
 
 /// See the module's words.
 pub(super) struct Pings {

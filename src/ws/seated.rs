@@ -22,7 +22,7 @@ use m4sh_protocol::class::ClassFrame;
 use m4sh_protocol::client::{ClientFrame, ActivityStatus, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
-use m4sh_protocol::people::Quality;
+use m4sh_protocol::roster::Quality;
 use m4sh_protocol::server::ServerFrame;
 
 /// How a conversation ends.

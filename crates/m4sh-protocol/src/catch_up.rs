@@ -1,7 +1,7 @@
 //! What brings a reader back that fell behind: everything that it was not told, in one frame.
 //! Made by the board actor, encoded by `server`. Never a part of it: `tail` or `snapshot`, whole.
 
-use super::people::{Present, present};
+use super::roster::{RosterEntry, entry_fields};
 use super::server::{Content, frame, rev, tail};
 use bytes::Bytes;
 use m4sh_domain::ids::{Epoch, Rev};
@@ -16,7 +16,7 @@ pub struct CatchUp<'a> {
     /// Everything up to here is committed.
     pub saved: Rev,
     /// Everybody who is there.
-    pub roster: Vec<Present<'a>>,
+    pub roster: Vec<RosterEntry<'a>>,
     /// The batches after the reader's revision, or the whole document.
     pub content: Content,
 }
@@ -36,7 +36,7 @@ impl CatchUp<'_> {
                 ("epoch", Value::from(self.epoch.0)),
                 ("rev", rev(self.rev)),
                 ("saved", rev(self.saved)),
-                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(present(one))).collect())),
+                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(entry_fields(one))).collect())),
             ],
         )
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::class::ClassFrame;
 use crate::dialect::Dialect;
-use crate::people::Selection;
+use crate::roster::Selection;
 use crate::board_command::CommandFrame;
 use crate::{msgpack, names, presence};
 use m4sh_domain::board::{Op, OpsError};

@@ -9,7 +9,7 @@ pub mod dialect;
 pub mod msgpack;
 pub mod names;
 pub mod payload;
-pub mod people;
+pub mod roster;
 pub mod presence;
 pub mod room;
 pub mod server;

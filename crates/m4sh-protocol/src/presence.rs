@@ -2,7 +2,7 @@
 //! Called by `client` and `server`. Never carries operations.
 
 use crate::client::{ClientFrame, Cursor, Undecodable, View, label, number};
-use crate::server::Person;
+use crate::server::ConnectedUser;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 
@@ -45,7 +45,7 @@ fn color(text: &str) -> Option<Box<str>> {
     (hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.into())
 }
 
-fn message(kind: &str, person: Option<&Person>) -> Object {
+fn message(kind: &str, person: Option<&ConnectedUser>) -> Object {
     let mut fields: Object = [("type".to_owned(), Value::from(kind))].into_iter().collect();
     if let Some(person) = person {
         fields.insert("user_id".to_owned(), Value::from(person.user.to_string()));
@@ -56,7 +56,7 @@ fn message(kind: &str, person: Option<&Person>) -> Object {
 }
 
 /// Everybody who is here: the first message that a joiner hears.
-pub(super) fn sync<'a>(people: impl Iterator<Item = &'a Person>) -> Object {
+pub(super) fn sync<'a>(people: impl Iterator<Item = &'a ConnectedUser>) -> Object {
     let users = people
         .map(|person| {
             let mut user = message("", Some(person));
@@ -70,15 +70,15 @@ pub(super) fn sync<'a>(people: impl Iterator<Item = &'a Person>) -> Object {
     fields
 }
 
-pub(super) fn join(person: &Person) -> Object {
+pub(super) fn join(person: &ConnectedUser) -> Object {
     message("presence.join", Some(person))
 }
 
-pub(super) fn leave(person: &Person) -> Object {
+pub(super) fn leave(person: &ConnectedUser) -> Object {
     message("presence.leave", Some(person))
 }
 
-pub(super) fn cursor(person: &Person, cursor: &Cursor) -> Object {
+pub(super) fn cursor(person: &ConnectedUser, cursor: &Cursor) -> Object {
     let mut fields = message("cursor.update", Some(person));
     fields.insert("x".to_owned(), Value::from(cursor.x));
     fields.insert("y".to_owned(), Value::from(cursor.y));
@@ -87,7 +87,7 @@ pub(super) fn cursor(person: &Person, cursor: &Cursor) -> Object {
     fields
 }
 
-pub(super) fn view(person: &Person, view: &View) -> Object {
+pub(super) fn view(person: &ConnectedUser, view: &View) -> Object {
     let mut fields = message("viewport.update", Some(person));
     fields.insert("scroll_x".to_owned(), Value::from(view.x));
     fields.insert("scroll_y".to_owned(), Value::from(view.y));

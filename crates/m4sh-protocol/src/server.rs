@@ -12,7 +12,7 @@ use crate::client::{ActivityStatus, View};
 use crate::close::{Advice, Close};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
-use crate::people::{Present, Quality, Selection, present, put_standing, roster_entry};
+use crate::roster::{RosterEntry, Quality, Selection, entry_fields, put_standing, user_fields};
 use crate::board_command::AcceptedCommand;
 use crate::{msgpack, presence};
 use m4sh_domain::access::{Role, Standing};
@@ -22,7 +22,7 @@ use m4sh_domain::json::{Bounds, Object, Value};
 
 /// Somebody at a board, as others see them.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct ConnectedUser {
     /// The account.
     pub user: UserId,
     /// The name that others see.
@@ -40,7 +40,7 @@ pub struct Person {
 /// The answer to a hello.
 pub struct Welcome<'a> {
     /// The one who is welcomed.
-    pub me: &'a Person,
+    pub me: &'a ConnectedUser,
     /// Their socket.
     pub conn: ConnId,
     /// What they are and may do here.
@@ -52,7 +52,7 @@ pub struct Welcome<'a> {
     /// Everything up to here is committed.
     pub saved: Rev,
     /// Everybody who is here, the welcomed one included.
-    pub roster: Vec<Present<'a>>,
+    pub roster: Vec<RosterEntry<'a>>,
     /// The budgets, by name.
     pub budgets: &'a Object,
     /// The class that this board belongs to, and how it stands for those who came in by its door.
@@ -117,15 +117,15 @@ pub enum ServerFrame<'a> {
     /// Nothing changed; the socket lives.
     Refused { id: Option<&'a str>, code: &'a str, detail: &'a str, index: Option<usize>, retry_after_ms: Option<u64> },
     /// Somebody came.
-    Joined(&'a Person),
+    Joined(&'a ConnectedUser),
     /// Somebody left.
-    Left(&'a Person),
+    Left(&'a ConnectedUser),
     /// Somebody's status changed.
-    Status(&'a Person),
+    Status(&'a ConnectedUser),
     /// Somebody looks elsewhere.
-    View(&'a Person, &'a View),
+    View(&'a ConnectedUser, &'a View),
     /// Somebody has selected something else.
-    Selection(&'a Person, &'a Selection),
+    Selection(&'a ConnectedUser, &'a Selection),
     /// My rights changed, or until when they hold.
     Can { standing: Standing, why: &'a str },
     /// I am near or over a budget.
@@ -217,7 +217,7 @@ impl ServerFrame<'_> {
                 fields
             }
             Self::Joined(person) => {
-                let mut fields = roster_entry(person);
+                let mut fields = user_fields(person);
                 put(&mut fields, "t", Some("joined".into()));
                 fields
             }
@@ -313,7 +313,7 @@ impl Welcome<'_> {
                 ("epoch", Value::from(self.epoch.0)),
                 ("rev", rev(self.rev)),
                 ("saved", rev(self.saved)),
-                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(present(one))).collect())),
+                ("roster", Value::Array(self.roster.iter().map(|one| Value::Object(entry_fields(one))).collect())),
                 ("budgets", Value::Object(self.budgets.clone())),
             ],
         );
@@ -454,7 +454,7 @@ mod tests {
             epoch: Epoch(1),
             rev: Rev(2),
             saved: Rev(2),
-            roster: vec![Present { person: &me, view: None, selection: None, page: None }],
+            roster: vec![RosterEntry { person: &me, view: None, selection: None, page: None }],
             budgets: &budgets,
             class: None,
             drawing: Vec::new(),

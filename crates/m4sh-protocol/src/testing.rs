@@ -3,13 +3,13 @@
 
 use crate::client::ActivityStatus;
 use crate::payload::Payload;
-use crate::server::Person;
+use crate::server::ConnectedUser;
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::UserId;
 
 /// A tutor with a name in Cyrillic.
-pub(super) fn person() -> Person {
-    Person {
+pub(super) fn person() -> ConnectedUser {
+    ConnectedUser {
         user: UserId(uuid::Uuid::nil()),
         name: "Анна".into(),
         role: Role::Tutor,

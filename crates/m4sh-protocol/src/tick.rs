@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::client::{Cursor, View};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
-use crate::people::Selection;
+use crate::roster::Selection;
 use crate::presence;
-use crate::server::{Person, ServerFrame};
+use crate::server::{ConnectedUser, ServerFrame};
 use crate::board_command::StrokeProgress;
 use m4sh_domain::json::{Object, Value};
 
@@ -19,9 +19,9 @@ use m4sh_domain::json::{Object, Value};
 /// `selection` each.
 #[must_use]
 pub fn encode_tick(
-    cursors: &[(&Person, &Cursor)],
-    views: &[(&Person, &View)],
-    selections: &[(&Person, &Selection)],
+    cursors: &[(&ConnectedUser, &Cursor)],
+    views: &[(&ConnectedUser, &View)],
+    selections: &[(&ConnectedUser, &Selection)],
     drawing: &[StrokeProgress<'_>],
     dialect: Dialect,
 ) -> Arc<[Payload]> {
@@ -47,7 +47,7 @@ pub fn encode_tick(
 }
 
 /// The hottest frame of all, so it is written without a tree of values.
-fn cursors_json(cursors: &[(&Person, &Cursor)]) -> Vec<u8> {
+fn cursors_json(cursors: &[(&ConnectedUser, &Cursor)]) -> Vec<u8> {
     let mut json = String::with_capacity(24 + cursors.len() * 72);
     json.push_str(r#"{"t":"cursors","c":["#);
     for (place, (who, at)) in cursors.iter().enumerate() {
@@ -79,7 +79,7 @@ struct Cursors<'a> {
 /// User, x, y, page, tool.
 type Pointer<'a> = (String, f64, f64, Option<&'a str>, Option<&'a str>);
 
-fn cursors_msgpack(cursors: &[(&Person, &Cursor)]) -> Vec<u8> {
+fn cursors_msgpack(cursors: &[(&ConnectedUser, &Cursor)]) -> Vec<u8> {
     let c = cursors
         .iter()
         .map(|(who, at)| (who.user.to_string(), at.x, at.y, at.page.as_deref(), at.tool.as_deref()))

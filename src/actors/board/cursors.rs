@@ -18,8 +18,8 @@ use m4sh_domain::rate::Scope;
 use m4sh_protocol::client::{Cursor, View};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
-use m4sh_protocol::people::Selection;
-use m4sh_protocol::server::{Person, ServerFrame};
+use m4sh_protocol::roster::Selection;
+use m4sh_protocol::server::{ConnectedUser, ServerFrame};
 use m4sh_protocol::tick::encode_tick;
 use m4sh_protocol::board_command::StrokeProgress;
 
@@ -229,10 +229,10 @@ fn note_page(known: &mut Option<Box<str>>, page: Option<&str>) {
 
 /// Some people's positions, encoded for each dialect at most once.
 struct Encodings<'a> {
-    cursors: Vec<(&'a Person, &'a Cursor)>,
-    views: Vec<(&'a Person, &'a View)>,
+    cursors: Vec<(&'a ConnectedUser, &'a Cursor)>,
+    views: Vec<(&'a ConnectedUser, &'a View)>,
     drawing: Vec<StrokeProgress<'a>>,
-    selections: Vec<(&'a Person, &'a Selection)>,
+    selections: Vec<(&'a ConnectedUser, &'a Selection)>,
     encoded: [Option<Arc<[Payload]>>; 3],
 }
 

@@ -13,8 +13,8 @@ use m4sh_domain::access::Eyes;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::client::ActivityStatus;
-use m4sh_protocol::people::{Present, Quality};
-use m4sh_protocol::server::{Person, ServerFrame};
+use m4sh_protocol::roster::{RosterEntry, Quality};
+use m4sh_protocol::server::{ConnectedUser, ServerFrame};
 
 /// How one connection's client is.
 pub(super) struct Mood {
@@ -80,12 +80,12 @@ impl Awake {
     }
 
     /// Whom somebody sees at the board, and where. A guest sees nobody but themselves: a link shows a board, not a class.
-    pub(super) fn roster_for(&self, user: UserId, is_guest: bool, apart: bool) -> Vec<Present<'_>> {
+    pub(super) fn roster_for(&self, user: UserId, is_guest: bool, apart: bool) -> Vec<RosterEntry<'_>> {
         let people = self.people.values().filter(|member| !is_guest || member.person.user == user);
-        let mut roster: Vec<Present<'_>> = people
+        let mut roster: Vec<RosterEntry<'_>> = people
             .map(|member| {
                 let places = shows_places(member, apart) || member.person.user == user;
-                Present {
+                RosterEntry {
                     person: &member.person,
                     view: member.view.as_ref().filter(|_| places),
                     selection: member.selection.as_ref().filter(|_| places),
@@ -177,7 +177,7 @@ pub(super) fn shows_places(member: &Member, apart: bool) -> bool {
 }
 
 impl Member {
-    pub(super) fn new(person: Person, is_guest: bool) -> Self {
+    pub(super) fn new(person: ConnectedUser, is_guest: bool) -> Self {
         let (cursor, view, selection, page, leaves) = (None, None, None, None, None);
         Self { person, is_guest, seats: 0, cursor, view, selection, page, leaves }
     }

@@ -20,8 +20,8 @@ use m4sh_domain::limits;
 use m4sh_protocol::client::{Cursor, ActivityStatus, View};
 use m4sh_protocol::close::{Advice, Close};
 use m4sh_protocol::dialect::Dialect;
-use m4sh_protocol::people::Selection;
-use m4sh_protocol::server::{Content, Once, Person, ServerFrame, Welcome};
+use m4sh_protocol::roster::Selection;
+use m4sh_protocol::server::{Content, Once, ConnectedUser, ServerFrame, Welcome};
 
 /// One connection at the board.
 pub(super) struct Seat {
@@ -59,7 +59,7 @@ impl Seat {
 
 /// One person at the board, with one seat or several, or with none for a moment.
 pub(super) struct Member {
-    pub(super) person: Person,
+    pub(super) person: ConnectedUser,
     pub(super) is_guest: bool,
     pub(super) seats: u32,
     pub(super) cursor: Option<Cursor>,
@@ -99,7 +99,7 @@ impl Awake {
         let is_new = !self.people.contains_key(&user);
         let member = self.people.entry(user).or_insert_with(|| {
             let (role, color) = (standing.role, color_of(user));
-            Member::new(Person { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
+            Member::new(ConnectedUser { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
         });
         member.seats += 1;
         member.leaves = None;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::client::{View, label};
-use crate::server::{Person, id, put};
+use crate::server::{ConnectedUser, id, put};
 use m4sh_domain::access::Standing;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -73,9 +73,9 @@ impl Selection {
 }
 
 /// Somebody who is there, with as much of where they are as the reader may know.
-pub struct Present<'a> {
+pub struct RosterEntry<'a> {
     /// Who.
-    pub person: &'a Person,
+    pub person: &'a ConnectedUser,
     /// What they look at.
     pub view: Option<&'a View>,
     /// What they have selected.
@@ -84,9 +84,9 @@ pub struct Present<'a> {
     pub page: Option<&'a str>,
 }
 
-impl Present<'_> {
+impl RosterEntry<'_> {
     /// Adds where they are to their entry of a roster.
-    pub(super) fn put_places(&self, entry: &mut Object) {
+    pub(super) fn write_places(&self, entry: &mut Object) {
         if let Some(view) = self.view {
             let mut fields = Object::default();
             for (key, number) in [("x", view.x), ("y", view.y), ("zoom", view.zoom)] {
@@ -106,7 +106,7 @@ impl Present<'_> {
     }
 }
 
-pub(super) fn roster_entry(person: &Person) -> Object {
+pub(super) fn user_fields(person: &ConnectedUser) -> Object {
     let mut fields = Object::default();
     put(&mut fields, "user", Some(id(person.user)));
     put(&mut fields, "name", Some((&*person.name).into()));
@@ -118,9 +118,9 @@ pub(super) fn roster_entry(person: &Person) -> Object {
 }
 
 /// A roster's entry: who is there, and where.
-pub(super) fn present(one: &Present<'_>) -> Object {
-    let mut fields = roster_entry(one.person);
-    one.put_places(&mut fields);
+pub(super) fn entry_fields(one: &RosterEntry<'_>) -> Object {
+    let mut fields = user_fields(one.person);
+    one.write_places(&mut fields);
     fields
 }
 
