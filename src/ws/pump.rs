@@ -386,7 +386,7 @@ impl Wire {
 
     /// Ends the connection from this side: whatever the outbox still holds goes first.
     async fn farewell(&mut self, close: Close) -> Result<Close, Gone> {
-        let bye = self.wait.map_or(ServerFrame::Bye(close), |wait| ServerFrame::ByeUntil(close, wait));
+        let bye = self.wait.map_or(ServerFrame::Bye(close), |wait| ServerFrame::ByeRetryAfter(close, wait));
         self.outbox.close(close, bye.encode(self.dialect));
         let saying = async {
             loop {

@@ -135,13 +135,13 @@ pub enum ServerFrame<'a> {
     /// The session has ended.
     Ended(SessionId),
     /// A frame that was put together elsewhere: its `t` and whatever it carries.
-    Ready(&'a Object),
+    Prepared(&'a Object),
     /// The answer to a ping.
     Pong(&'a Value),
     /// The last frame before a close.
     Bye(Close),
     /// The same, with a time to wait that is not the code's usual one.
-    ByeUntil(Close, Duration),
+    ByeRetryAfter(Close, Duration),
 }
 
 impl ServerFrame<'_> {
@@ -259,13 +259,13 @@ impl ServerFrame<'_> {
                 frame("journal", [("state", if *flowing { "flowing" } else { "waiting" }.into())])
             }
             Self::Ended(session) => frame("ended", [("session", session.to_string().into())]),
-            Self::Ready(fields) => (*fields).clone(),
+            Self::Prepared(fields) => (*fields).clone(),
             Self::Pong(n) => frame("pong", [("n", (*n).clone())]),
             Self::Bye(close) => match close.advice() {
                 Advice::ComeBack(after) => bye(*close, Some(after)),
                 Advice::Refresh | Advice::StayAway => bye(*close, None),
             },
-            Self::ByeUntil(close, after) => bye(*close, Some(*after)),
+            Self::ByeRetryAfter(close, after) => bye(*close, Some(*after)),
         };
         (fields, raw)
     }
@@ -278,7 +278,7 @@ impl ServerFrame<'_> {
             Self::View(person, view) => presence::view(person, view),
             Self::Refused { code, detail, retry_after_ms, .. } => presence::error(code, detail, *retry_after_ms),
             Self::Budget { class, retry_after_ms, .. } => presence::error("rate_limited", class, Some(*retry_after_ms)),
-            Self::ByeUntil(close, after) => {
+            Self::ByeRetryAfter(close, after) => {
                 presence::error(close.reason(), "the connection is closing", Some(millis(*after)))
             }
             Self::Bye(close) => presence::error(close.reason(), "the connection is closing", None),
@@ -292,7 +292,7 @@ impl ServerFrame<'_> {
             | Self::Can { .. }
             | Self::Journal { .. }
             | Self::Ended(_)
-            | Self::Ready(_)
+            | Self::Prepared(_)
             | Self::Pong(_) => return None,
         })
     }
@@ -394,12 +394,12 @@ fn bye(close: Close, after: Option<Duration>) -> Object {
 }
 
 /// A frame and its encodings, each made when the first reader of its dialect asks.
-pub struct Once<'a, 'f> {
+pub struct EncodedFrame<'a, 'f> {
     frame: &'a ServerFrame<'f>,
     encoded: [OnceCell<Option<Payload>>; 3],
 }
 
-impl<'a, 'f> Once<'a, 'f> {
+impl<'a, 'f> EncodedFrame<'a, 'f> {
     /// Nothing is encoded yet.
     #[must_use]
     pub fn new(frame: &'a ServerFrame<'f>) -> Self {

@@ -39,7 +39,7 @@ pub fn encode_tick(
         let strokes = Value::Array(drawing.iter().map(StrokeProgress::to_value).collect());
         let fields: Object =
             [("t", "drawing".into()), ("d", strokes)].map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-        frames.extend(ServerFrame::Ready(&fields).encode(dialect));
+        frames.extend(ServerFrame::Prepared(&fields).encode(dialect));
     }
     frames.extend(views.iter().filter_map(|(who, view)| ServerFrame::View(who, view).encode(dialect)));
     frames.extend(selections.iter().filter_map(|(who, what)| ServerFrame::Selection(who, what).encode(dialect)));

@@ -10,7 +10,7 @@ use m4sh_domain::access::Eyes;
 use m4sh_domain::board::Entry;
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::limits;
-use m4sh_protocol::server::{Once, ServerFrame, SharedState};
+use m4sh_protocol::server::{EncodedFrame, ServerFrame, SharedState};
 
 /// Through which eyes somebody looked last, and from which revision on.
 pub(super) struct Looked {
@@ -87,7 +87,7 @@ impl Awake {
             });
         }
         let frames: Vec<ServerFrame<'_>> = views.iter().map(|view| ServerFrame::Ops(view)).collect();
-        let frames: Vec<Once<'_, '_>> = frames.iter().map(Once::new).collect();
+        let frames: Vec<EncodedFrame<'_, '_>> = frames.iter().map(EncodedFrame::new).collect();
         let others = self.seats.iter().filter(|(conn, _)| Some(**conn) != author);
         let slow =
             others.filter(|(_, seat)| !seat.say(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();

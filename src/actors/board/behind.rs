@@ -9,7 +9,7 @@ use crate::actors::meters::slow_reader;
 use crate::actors::outbox::Kind;
 use m4sh_domain::ids::ConnId;
 use m4sh_protocol::CatchUp;
-use m4sh_protocol::server::{Content, Once, ServerFrame};
+use m4sh_protocol::server::{Content, EncodedFrame, ServerFrame};
 
 /// What a frame is to a reader that falls behind.
 pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
@@ -30,10 +30,10 @@ pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
         | ServerFrame::Budget { .. }
         | ServerFrame::Journal { .. }
         | ServerFrame::Ended(_)
-        | ServerFrame::Ready(_)
+        | ServerFrame::Prepared(_)
         | ServerFrame::Pong(_)
         | ServerFrame::Bye(_)
-        | ServerFrame::ByeUntil(..) => Kind::Plain,
+        | ServerFrame::ByeRetryAfter(..) => Kind::Plain,
     }
 }
 
@@ -52,7 +52,7 @@ impl Awake {
         let roster = self.roster_for(user, is_guest, apart);
         let saved = self.durability.durable;
         let missed = ServerFrame::CatchUp(Box::new(CatchUp { epoch: self.epoch, rev, saved, roster, content }));
-        let payload = Once::new(&missed).get(dialect).cloned();
+        let payload = EncodedFrame::new(&missed).get(dialect).cloned();
         drop(missed);
         if let Some(payload) = payload {
             outbox.caught_up(rev, payload);

@@ -21,7 +21,7 @@ use m4sh_protocol::client::{Cursor, ActivityStatus, View};
 use m4sh_protocol::close::{Advice, Close};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::Selection;
-use m4sh_protocol::server::{Content, Once, ConnectedUser, ServerFrame, Welcome};
+use m4sh_protocol::server::{Content, EncodedFrame, ConnectedUser, ServerFrame, Welcome};
 
 /// One connection at the board.
 pub(super) struct Seat {
@@ -40,7 +40,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn say(&self, frame: &Once<'_, '_>) -> bool {
+    pub(super) fn say(&self, frame: &EncodedFrame<'_, '_>) -> bool {
         let kind = kind_of(frame.frame());
         frame.get(self.dialect).is_none_or(|payload| self.outbox.push_as(payload.clone(), kind).is_ok())
     }
@@ -53,7 +53,7 @@ impl Seat {
 
     /// Closes it for at least so long.
     fn close_for(&self, close: Close, wait: Duration) {
-        self.outbox.close(close, ServerFrame::ByeUntil(close, wait).encode(self.dialect));
+        self.outbox.close(close, ServerFrame::ByeRetryAfter(close, wait).encode(self.dialect));
     }
 }
 
@@ -118,7 +118,7 @@ impl Awake {
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
         let apart = self.keeps_apart(&seat);
         let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, eyes, content);
-        seat.say(&Once::new(&welcome));
+        seat.say(&EncodedFrame::new(&welcome));
         drop(welcome);
         if dialect.is_full() {
             seat.outbox.follow(self.board.rev());
@@ -126,7 +126,7 @@ impl Awake {
         self.spends_from(user, address);
         if !self.shard.health.flows() {
             self.durability.waiting_told = true;
-            seat.say(&Once::new(&ServerFrame::Journal { flowing: false }));
+            seat.say(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));
         }
         meters().seats.increment(1);
         self.seats.insert(conn, seat);
@@ -218,7 +218,7 @@ impl Awake {
     /// told to guests: a link shows a board, not a class.
     fn push(&self, except: Option<ConnId>, frame: &ServerFrame<'_>) -> Vec<ConnId> {
         let personal = matches!(frame, ServerFrame::Joined(_) | ServerFrame::Left(_) | ServerFrame::Status(_));
-        let frame = Once::new(frame);
+        let frame = EncodedFrame::new(frame);
         let seats = self.seats.iter().filter(|(conn, seat)| Some(**conn) != except && !(personal && seat.is_guest));
         seats.filter(|(_, seat)| !seat.say(&frame)).map(|(conn, _)| *conn).collect()
     }
@@ -231,7 +231,7 @@ impl Awake {
 
     /// Says a frame to one seat.
     pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
-        if self.seats.get(&conn).is_some_and(|seat| !seat.say(&Once::new(frame))) {
+        if self.seats.get(&conn).is_some_and(|seat| !seat.say(&EncodedFrame::new(frame))) {
             self.unseat(conn, false);
         }
     }

@@ -292,7 +292,7 @@ impl Awake {
         let readers = self.seats.iter().filter(|(_, seat)| !apart || sees_all || seat.eyes == Eyes::All);
         let readers: Vec<ConnId> = readers.map(|(conn, _)| *conn).collect();
         for conn in readers {
-            self.tell(conn, &ServerFrame::Ready(&fields));
+            self.tell(conn, &ServerFrame::Prepared(&fields));
         }
     }
 

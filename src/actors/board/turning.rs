@@ -105,7 +105,7 @@ impl Awake {
                 if done.is_ok()
                     && let Some(receipt) = self.board.receipt(&key).cloned()
                 {
-                    self.tell(conn, &ServerFrame::Ready(&cleared(&key.id, &receipt, page.as_deref())));
+                    self.tell(conn, &ServerFrame::Prepared(&cleared(&key.id, &receipt, page.as_deref())));
                 }
                 (key, done)
             }

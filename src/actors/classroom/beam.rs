@@ -156,7 +156,7 @@ impl Encodings {
 
     fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {
         let frames = &self.frames;
-        let encode = || frames.iter().filter_map(|frame| ServerFrame::Ready(frame).encode(dialect)).collect();
+        let encode = || frames.iter().filter_map(|frame| ServerFrame::Prepared(frame).encode(dialect)).collect();
         self.encoded[dialect as usize].get_or_insert_with(encode).clone()
     }
 }

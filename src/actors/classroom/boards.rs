@@ -37,7 +37,7 @@ impl Handler<Tell> for ClassroomActor {
     fn handle(&mut self, tell: Tell, _: &mut Context<Self>) {
         let read = Value::parse(tell.frame.to_string().as_bytes(), Bounds::default());
         if let Ok(Value::Object(frame)) = read {
-            self.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+            self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
         }
     }
 }
@@ -132,7 +132,7 @@ impl ClassroomActor {
                 ]
                 .map(|(key, value)| (key.to_owned(), value)),
             );
-            self.room.tell_all(&ServerFrame::Ready(&frame), |seat| users.contains(&seat.user));
+            self.room.tell_all(&ServerFrame::Prepared(&frame), |seat| users.contains(&seat.user));
         }
     }
 

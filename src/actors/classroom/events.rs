@@ -279,7 +279,7 @@ impl ClassroomActor {
             }
             Outcome::Already(frame) => {
                 if let From::Socket(conn) = intent.from {
-                    self.room.tell(conn, &ServerFrame::Ready(&frame));
+                    self.room.tell(conn, &ServerFrame::Prepared(&frame));
                 }
                 Ok(Answer { fresh: false, frame })
             }
@@ -317,7 +317,7 @@ impl ClassroomActor {
             Audience::Only(users) => users.contains(&user),
             Audience::WithLeaders(users) => users.contains(&user) || leaders.contains(&user),
         };
-        self.room.tell_all(&ServerFrame::Ready(frame), |seat| hears(seat.user));
+        self.room.tell_all(&ServerFrame::Prepared(frame), |seat| hears(seat.user));
     }
 
     /// Those in class who lead at this moment.

@@ -59,7 +59,7 @@ impl ClassroomActor {
     /// The boards know: from here on nobody draws openly who thinks that they are hidden, so the class may hear of it.
     pub(super) fn isolation_applied(&mut self, on: bool) {
         let frame = Object::from_iter([("t", "isolated".into()), ("on", on.into())].map(named));
-        self.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+        self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
     }
 
     fn reveal(&self, reveal: RevealLayers) -> ResponseActFuture<Self, Result<Rev, BoardError>> {
@@ -74,7 +74,7 @@ impl ClassroomActor {
             if let Ok(rev) = revealed {
                 let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
                 let frame = Object::from_iter(frame.map(named));
-                act.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+                act.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
                 act.record(Note::Reveal, Some(by), fields([("users", users(&whose)), ("rev", rev.0.into())]), ctx);
             }
             revealed

@@ -88,7 +88,7 @@ impl ClassroomActor {
             Ok(()) => {
                 if let Some(id) = id {
                     let kept = Object::from_iter([("t", "kept"), ("id", id)].map(|(key, word)| named(key, word)));
-                    self.room.tell(conn, &ServerFrame::Ready(&kept));
+                    self.room.tell(conn, &ServerFrame::Prepared(&kept));
                 }
             }
             Err(NotMade::Denied(denied)) => self.turn_down(conn, id, denied.code(), denied.detail(), None),
@@ -127,7 +127,7 @@ impl ClassroomActor {
         if locks != self.desk.told {
             let mut frame = shown(&locks);
             frame.insert("t", "locks");
-            self.room.tell_all(&ServerFrame::Ready(&frame), |_| true);
+            self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
             self.desk.told = locks;
         }
         if let Some(timer) = self.desk.timer.take() {

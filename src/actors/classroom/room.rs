@@ -13,7 +13,7 @@ use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
-use m4sh_protocol::server::{Once, ServerFrame};
+use m4sh_protocol::server::{EncodedFrame, ServerFrame};
 
 /// One socket in class.
 pub(super) struct Seat {
@@ -41,7 +41,7 @@ impl Seat {
         self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
     }
 
-    fn say(&mut self, frame: &Once<'_, '_>) {
+    fn say(&mut self, frame: &EncodedFrame<'_, '_>) {
         let Some(payload) = frame.get(self.dialect) else { return };
         match &mut self.waiting {
             Some(waiting) => waiting.push(payload.clone()),
@@ -105,13 +105,13 @@ impl Room {
     /// Says a frame to one socket.
     pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
         if let Some(seat) = self.seats.get_mut(&conn) {
-            seat.say(&Once::new(frame));
+            seat.say(&EncodedFrame::new(frame));
         }
     }
 
     /// Says a frame to everybody of whom `whom` is true; it is encoded once for each dialect.
     pub(super) fn tell_all(&mut self, frame: &ServerFrame<'_>, whom: impl Fn(&Seat) -> bool) {
-        let frame = Once::new(frame);
+        let frame = EncodedFrame::new(frame);
         self.seats.values_mut().filter(|seat| whom(seat)).for_each(|seat| seat.say(&frame));
     }
 

@@ -161,7 +161,7 @@ impl ClassroomActor {
             }
             if !rows.is_empty() {
                 let frame = object([("t", Value::from("thumbs")), ("b", Value::Array(rows))]);
-                self.room.tell(conn, &ServerFrame::Ready(&frame));
+                self.room.tell(conn, &ServerFrame::Prepared(&frame));
             }
         }
     }

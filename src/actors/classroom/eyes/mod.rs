@@ -152,7 +152,7 @@ impl ClassroomActor {
             None => self.eyes.watchers.keys().copied().collect(),
         };
         for conn in conns {
-            self.room.tell(conn, &ServerFrame::Ready(frame));
+            self.room.tell(conn, &ServerFrame::Prepared(frame));
         }
     }
 
@@ -161,7 +161,7 @@ impl ClassroomActor {
         let Ok(access) = &self.known else { return };
         let now = jiff::Timestamp::now();
         let sees = |user| access.rights.standing(user, now).is_some_and(|standing| standing.role.sees_all());
-        self.room.tell_all(&ServerFrame::Ready(frame), |seat| Some(seat.user) == besides || sees(seat.user));
+        self.room.tell_all(&ServerFrame::Prepared(frame), |seat| Some(seat.user) == besides || sees(seat.user));
     }
 
     fn sees_all(&self, user: UserId) -> bool {
