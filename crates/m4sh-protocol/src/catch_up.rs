@@ -2,7 +2,7 @@
 //! Made by the board actor, encoded by `server`. Never a part of it: `tail` or `snapshot`, whole.
 
 use super::roster::{RosterEntry, entry_fields};
-use super::server::{Content, frame, rev, tail};
+use super::server::{SyncContent, frame, rev, tail};
 use bytes::Bytes;
 use m4sh_domain::ids::{Epoch, Rev};
 use m4sh_domain::json::{Object, Value};
@@ -18,14 +18,14 @@ pub struct CatchUp<'a> {
     /// Everybody who is there.
     pub roster: Vec<RosterEntry<'a>>,
     /// The batches after the reader's revision, or the whole document.
-    pub content: Content,
+    pub content: SyncContent,
 }
 
 impl CatchUp<'_> {
     pub(super) fn parts(&self, raw: &mut Vec<(&'static str, Bytes)>) -> Object {
         let kind = match &self.content {
-            Content::State(_) => "snapshot",
-            Content::Tail(entries) => {
+            SyncContent::State(_) => "snapshot",
+            SyncContent::Tail(entries) => {
                 raw.push(("ops", tail(entries)));
                 "tail"
             }

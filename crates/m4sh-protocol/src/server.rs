@@ -60,11 +60,11 @@ pub struct Welcome<'a> {
     /// Strokes under way, as a tick tells them.
     pub drawing: Vec<Value>,
     /// The document, or what was missed.
-    pub content: Content,
+    pub content: SyncContent,
 }
 
 /// What a welcome brings.
-pub enum Content {
+pub enum SyncContent {
     /// The whole document.
     State(Arc<SharedState>),
     /// The tail after the client's position.
@@ -153,7 +153,7 @@ impl ServerFrame<'_> {
             Self::CatchUp(missed) => Some(&missed.content),
             _ => None,
         };
-        if let Some(Content::State(state)) = content
+        if let Some(SyncContent::State(state)) = content
             && dialect.is_full()
         {
             return Some(self.with_state(state, dialect));
@@ -320,8 +320,8 @@ impl Welcome<'_> {
         put(&mut fields, "class", self.class.as_deref().map(|class| Value::Object(class.clone())));
         put(&mut fields, "drawing", (!self.drawing.is_empty()).then(|| Value::Array(self.drawing.clone())));
         match &self.content {
-            Content::State(_) => {}
-            Content::Tail(entries) => {
+            SyncContent::State(_) => {}
+            SyncContent::Tail(entries) => {
                 fields.insert("resumed".to_owned(), Value::from(true));
                 raw.push(("ops", tail(entries)));
             }
@@ -458,7 +458,7 @@ mod tests {
             budgets: &budgets,
             class: None,
             drawing: Vec::new(),
-            content: Content::State(state.clone()),
+            content: SyncContent::State(state.clone()),
         }));
         let bytes = |dialect| match welcome.encode(dialect) {
             Some(Payload::Rope { parts, .. }) => parts,

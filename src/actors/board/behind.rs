@@ -9,7 +9,7 @@ use crate::actors::meters::slow_reader;
 use crate::actors::outbox::Kind;
 use m4sh_domain::ids::ConnId;
 use m4sh_protocol::CatchUp;
-use m4sh_protocol::server::{Content, EncodedFrame, ServerFrame};
+use m4sh_protocol::server::{SyncContent, EncodedFrame, ServerFrame};
 
 /// What a frame is to a reader that falls behind.
 pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
@@ -47,7 +47,7 @@ impl Awake {
         let (outbox, apart) = (seat.outbox.clone(), self.keeps_apart(seat));
         let most = self.board.document().byte_len();
         let content = self.content(Some(from), most, dialect, eyes);
-        slow_reader(if matches!(content, Content::Tail(_)) { "tail" } else { "snapshot" });
+        slow_reader(if matches!(content, SyncContent::Tail(_)) { "tail" } else { "snapshot" });
         let rev = self.board.rev();
         let roster = self.roster_for(user, is_guest, apart);
         let saved = self.durability.durable;

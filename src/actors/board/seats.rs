@@ -21,7 +21,7 @@ use m4sh_protocol::client::{Cursor, ActivityStatus, View};
 use m4sh_protocol::close::{Advice, Close};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::Selection;
-use m4sh_protocol::server::{Content, EncodedFrame, ConnectedUser, ServerFrame, Welcome};
+use m4sh_protocol::server::{SyncContent, EncodedFrame, ConnectedUser, ServerFrame, Welcome};
 
 /// One connection at the board.
 pub(super) struct Seat {
@@ -147,7 +147,7 @@ impl Awake {
         standing: Standing,
         class: Option<Arc<Object>>,
         eyes: Eyes,
-        content: Content,
+        content: SyncContent,
     ) -> ServerFrame<'_> {
         let roster = self.roster_for(user, is_guest, apart);
         ServerFrame::Welcome(Box::new(Welcome {
@@ -167,14 +167,14 @@ impl Awake {
 
     /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
     /// bytes, or the whole document. The presence dialect has no word for either.
-    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Eyes) -> Content {
+    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Eyes) -> SyncContent {
         if !dialect.is_full() {
-            return Content::Tail(Vec::new());
+            return SyncContent::Tail(Vec::new());
         }
         let tail = from.and_then(|rev| self.board.since(rev)).filter(|tail| tail_bytes(tail) <= most);
         match tail {
-            Some(tail) => Content::Tail(tail.iter().map(|entry| entry.seen_by(eyes)).collect()),
-            None => Content::State(self.shared_state(eyes)),
+            Some(tail) => SyncContent::Tail(tail.iter().map(|entry| entry.seen_by(eyes)).collect()),
+            None => SyncContent::State(self.shared_state(eyes)),
         }
     }
 
