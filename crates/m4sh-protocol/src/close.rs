@@ -32,13 +32,13 @@ pub enum Close {
 
 /// What a client does after a close.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Advice {
+pub enum ReconnectAdvice {
     /// Reconnect after about this long (plus jitter) and resume.
-    ComeBack(Duration),
+    RetryAfter(Duration),
     /// Get a new access token, then reconnect.
-    Refresh,
+    RefreshToken,
     /// Do not reconnect by itself.
-    StayAway,
+    DoNotReconnect,
 }
 
 impl Close {
@@ -95,18 +95,18 @@ impl Close {
 
     /// Whether and when to come back.
     #[must_use]
-    pub const fn advice(self) -> Advice {
+    pub const fn advice(self) -> ReconnectAdvice {
         match self {
-            Self::Unauthorized => Advice::Refresh,
-            Self::Timeout | Self::Moved => Advice::ComeBack(Duration::from_millis(500)),
-            Self::SlowReader => Advice::ComeBack(Duration::from_secs(1)),
-            Self::RateLimited => Advice::ComeBack(Duration::from_secs(5)),
+            Self::Unauthorized => ReconnectAdvice::RefreshToken,
+            Self::Timeout | Self::Moved => ReconnectAdvice::RetryAfter(Duration::from_millis(500)),
+            Self::SlowReader => ReconnectAdvice::RetryAfter(Duration::from_secs(1)),
+            Self::RateLimited => ReconnectAdvice::RetryAfter(Duration::from_secs(5)),
             Self::BadRequest
             | Self::Forbidden
             | Self::NotFound
             | Self::Replaced
             | Self::SessionEnded
-            | Self::ClientTooOld => Advice::StayAway,
+            | Self::ClientTooOld => ReconnectAdvice::DoNotReconnect,
         }
     }
 }

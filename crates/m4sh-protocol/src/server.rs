@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::CatchUp;
 use crate::client::{ActivityStatus, View};
-use crate::close::{Advice, Close};
+use crate::close::{ReconnectAdvice, Close};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
 use crate::roster::{RosterEntry, Quality, Selection, entry_fields, put_standing, user_fields};
@@ -262,8 +262,8 @@ impl ServerFrame<'_> {
             Self::Prepared(fields) => (*fields).clone(),
             Self::Pong(n) => frame("pong", [("n", (*n).clone())]),
             Self::Bye(close) => match close.advice() {
-                Advice::ComeBack(after) => bye(*close, Some(after)),
-                Advice::Refresh | Advice::StayAway => bye(*close, None),
+                ReconnectAdvice::RetryAfter(after) => bye(*close, Some(after)),
+                ReconnectAdvice::RefreshToken | ReconnectAdvice::DoNotReconnect => bye(*close, None),
             },
             Self::ByeRetryAfter(close, after) => bye(*close, Some(*after)),
         };

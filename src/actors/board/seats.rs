@@ -18,7 +18,7 @@ use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
 use m4sh_protocol::client::{Cursor, ActivityStatus, View};
-use m4sh_protocol::close::{Advice, Close};
+use m4sh_protocol::close::{ReconnectAdvice, Close};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::Selection;
 use m4sh_protocol::server::{SyncContent, EncodedFrame, ConnectedUser, ServerFrame, Welcome};
@@ -255,7 +255,7 @@ impl Awake {
                 Some(wait) => seat.close_for(close, wait),
                 None => seat.close(close),
             }
-            self.unseat(conn, !matches!(close.advice(), Advice::ComeBack(_)));
+            self.unseat(conn, !matches!(close.advice(), ReconnectAdvice::RetryAfter(_)));
         }
     }
 
