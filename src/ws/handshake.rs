@@ -18,7 +18,7 @@ use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::close::Close;
-use m4sh_protocol::dialect::{Dialect, LinkProof, Offer};
+use m4sh_protocol::dialect::{Dialect, LinkCredential, SubprotocolOffer};
 use m4sh_protocol::room::Channel;
 use m4sh_store::Origin;
 
@@ -65,7 +65,7 @@ fn accept(
     sockets: web::Data<Sockets>,
 ) -> actix_web::Result<HttpResponse> {
     let lists = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
-    let offer = Offer::read(lists);
+    let offer = SubprotocolOffer::read(lists);
     // A room's words are their own, whatever is offered.
     let dialect = match door {
         Some(Door::Room(..)) => default,
@@ -91,7 +91,7 @@ fn accept(
 /// Who comes, and to what door; or the code to close with.
 fn introduce(
     request: &HttpRequest,
-    offer: Offer,
+    offer: SubprotocolOffer,
     door: Option<Door>,
     dialect: Dialect,
     address: IpAddr,
@@ -155,7 +155,7 @@ fn may_come(scope: Scope, caller: Caller, sockets: &Sockets) -> Result<(), Turne
 /// What somebody shows: an account's token, or something of a share link's.
 enum Credential {
     Bearer(String),
-    Link(LinkProof),
+    Link(LinkCredential),
 }
 
 /// An account's token in the query; nothing else is read there.
@@ -166,13 +166,13 @@ fn token_in_url(request: &HttpRequest) -> Option<Credential> {
 }
 
 /// The header's word comes before the list's, and an account's before a link's.
-fn credential(request: &HttpRequest, offer: Offer) -> Option<Credential> {
+fn credential(request: &HttpRequest, offer: SubprotocolOffer) -> Option<Credential> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let named = header.and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
         let token = token.trim().to_owned();
         match scheme {
             scheme if scheme.eq_ignore_ascii_case("bearer") => Some(Credential::Bearer(token)),
-            scheme if scheme.eq_ignore_ascii_case("share") => Some(Credential::Link(LinkProof::Token(token))),
+            scheme if scheme.eq_ignore_ascii_case("share") => Some(Credential::Link(LinkCredential::Token(token))),
             _ => None,
         }
     });
@@ -181,10 +181,10 @@ fn credential(request: &HttpRequest, offer: Offer) -> Option<Credential> {
 
 /// A text that can be no token opens nothing, as one of a link that ended; a ticket that is not good (any more) is
 /// replaced by asking for the public page again.
-fn checked(proof: LinkProof, sockets: &Sockets) -> Result<Proof, Close> {
+fn checked(proof: LinkCredential, sockets: &Sockets) -> Result<Proof, Close> {
     match proof {
-        LinkProof::Token(token) => ShareToken::parse(&token).map(Proof::Token).ok_or(Close::Forbidden),
-        LinkProof::Ticket(ticket) => {
+        LinkCredential::Token(token) => ShareToken::parse(&token).map(Proof::Token).ok_or(Close::Forbidden),
+        LinkCredential::Ticket(ticket) => {
             let pass = sockets.links.read(&ticket, Timestamp::now());
             pass.map(Proof::Pass).map_err(|_| Close::Unauthorized)
         }

@@ -35,7 +35,7 @@ impl Dialect {
 
 /// What a visitor without an account shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LinkProof {
+pub enum LinkCredential {
     /// The share link's token: `share.<token>`.
     Token(String),
     /// The ticket of its public page: `view.<ticket>`.
@@ -44,18 +44,18 @@ pub enum LinkProof {
 
 /// What a `Sec-WebSocket-Protocol` header asked for.
 #[derive(PartialEq, Eq, Debug, Default)]
-pub struct Offer {
+pub struct SubprotocolOffer {
     /// The first dialect named, if any.
     pub dialect: Option<Dialect>,
     /// The token that rode in the list, in any of the accepted forms (contract/boards.md 3.1).
     pub token: Option<String>,
     /// The token of a share link, or a ticket for one, that rode in the list.
-    pub link: Option<LinkProof>,
+    pub link: Option<LinkCredential>,
     /// What the answer must echo: a browser fails the connection when it offered names and none comes back.
     pub echo: Option<String>,
 }
 
-impl Offer {
+impl SubprotocolOffer {
     /// Reads the list: `m4sh.json`, `bearer.<jwt>`, `share.<token>`, `view.<ticket>`; the pairs `access_token, <jwt>`, `jwt, <jwt>`, `bearer, <jwt>`;
     /// or a lone three-part JWT.
     #[must_use]
@@ -71,9 +71,9 @@ impl Offer {
             } else if let Some(token) = name.strip_prefix("bearer.") {
                 offer.token.get_or_insert_with(|| token.to_owned());
             } else if let Some(token) = name.strip_prefix("share.") {
-                offer.link.get_or_insert_with(|| LinkProof::Token(token.to_owned()));
+                offer.link.get_or_insert_with(|| LinkCredential::Token(token.to_owned()));
             } else if let Some(ticket) = name.strip_prefix("view.") {
-                offer.link.get_or_insert_with(|| LinkProof::Ticket(ticket.to_owned()));
+                offer.link.get_or_insert_with(|| LinkCredential::Ticket(ticket.to_owned()));
             } else if matches!(name, "access_token" | "jwt" | "bearer") {
                 marker.get_or_insert(name);
                 if let Some(token) = names_left.next_if(|next| is_jwt(next)) {
@@ -109,21 +109,21 @@ mod tests {
     const JWT: &str = "eyJhbGciOi.eyJzdWIiOiIx.c2lnbmF0dXJl";
 
     fn read(list: &str) -> (Option<Dialect>, Option<String>, Option<String>) {
-        let offer = Offer::read([list].into_iter());
+        let offer = SubprotocolOffer::read([list].into_iter());
         (offer.dialect, offer.token, offer.echo)
     }
 
     #[test]
     fn l7_a_share_links_token_or_ticket_may_ride_there_and_is_not_echoed_beside_a_name() {
         let of = |list: &str| {
-            let offer = Offer::read([list].into_iter());
+            let offer = SubprotocolOffer::read([list].into_iter());
             (offer.link, offer.token, offer.echo)
         };
-        let token = Some(LinkProof::Token("abc".to_owned()));
+        let token = Some(LinkCredential::Token("abc".to_owned()));
         assert_eq!(of("m4sh.json, share.abc"), (token.clone(), None, Some("m4sh.json".to_owned())));
         assert_eq!(of("share.abc, other"), (token.clone(), None, Some("other".to_owned())));
         assert_eq!(of("share.abc"), (token, None, Some("share.abc".to_owned())));
-        let ticket = Some(LinkProof::Ticket("x-y".to_owned()));
+        let ticket = Some(LinkCredential::Ticket("x-y".to_owned()));
         assert_eq!(of("view.x-y, m4sh.msgpack"), (ticket, None, Some("m4sh.msgpack".to_owned())));
     }
 
@@ -143,6 +143,6 @@ mod tests {
         assert_eq!(read(&format!("bearer.{JWT}")), (None, token, echo(&format!("bearer.{JWT}"))));
         assert_eq!(read("m4sh.presence"), (Some(Dialect::Presence), None, echo("m4sh.presence")));
         assert_eq!(read("graphql-ws"), (None, None, echo("graphql-ws")));
-        assert_eq!(Offer::read([].into_iter()), Offer::default());
+        assert_eq!(SubprotocolOffer::read([].into_iter()), SubprotocolOffer::default());
     }
 }
