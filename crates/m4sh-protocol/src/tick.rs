@@ -71,20 +71,20 @@ fn cursors_json(cursors: &[(&ConnectedUser, &Cursor)]) -> Vec<u8> {
 }
 
 #[derive(Serialize)]
-struct Cursors<'a> {
+struct CursorsFrame<'a> {
     t: &'static str,
-    c: Vec<Pointer<'a>>,
+    c: Vec<CursorRow<'a>>,
 }
 
 /// User, x, y, page, tool.
-type Pointer<'a> = (String, f64, f64, Option<&'a str>, Option<&'a str>);
+type CursorRow<'a> = (String, f64, f64, Option<&'a str>, Option<&'a str>);
 
 fn cursors_msgpack(cursors: &[(&ConnectedUser, &Cursor)]) -> Vec<u8> {
     let c = cursors
         .iter()
         .map(|(who, at)| (who.user.to_string(), at.x, at.y, at.page.as_deref(), at.tool.as_deref()))
         .collect();
-    rmp_serde::to_vec_named(&Cursors { t: "cursors", c }).unwrap_or_default()
+    rmp_serde::to_vec_named(&CursorsFrame { t: "cursors", c }).unwrap_or_default()
 }
 
 #[cfg(test)]
