@@ -25,7 +25,7 @@ use crate::actors::rooms::Rooms;
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use m4sh_domain::budget::{self, Sizes};
-use m4sh_domain::classroom::{Ask, Refused};
+use m4sh_domain::classroom::{ClassCommand, Refused};
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
@@ -444,7 +444,7 @@ impl Directory {
         &self,
         (classroom, session): (ClassroomId, SessionId),
         (user, name): (UserId, Arc<str>),
-        ask: Ask,
+        ask: ClassCommand,
     ) -> Result<Answer, Refused> {
         let unavailable = Refused::until("unavailable", "this cannot be kept right now", RETRY);
         let actor = self.locate_session(classroom, session).ok_or(unavailable)?;

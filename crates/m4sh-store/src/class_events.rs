@@ -14,7 +14,7 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    classroom::{Chat, ClassState, Recorded, What},
+    classroom::{Chat, ClassState, RecordedEvent, ClassEvent},
     ids::{SessionId, UserId},
     json::{Bounds, Object, Value},
 };
@@ -111,17 +111,17 @@ impl Store {
     /// # Errors
     /// `Conflict(CLASS_EVENT)` when somebody else has written one of these numbers; nothing was written then. `Unavailable`
     /// may have written all of them.
-    pub async fn append_class_events(&self, session: SessionId, events: &[Recorded]) -> Result<(), StoreError> {
+    pub async fn append_class_events(&self, session: SessionId, events: &[RecordedEvent]) -> Result<(), StoreError> {
         macro_rules! column {
             ($of:expr) => {
                 events.iter().map($of).collect::<Vec<_>>()
             };
         }
         // One row is changed once: the last state of a message holds.
-        let amended: BTreeMap<u64, (&Chat, &Recorded)> =
+        let amended: BTreeMap<u64, (&Chat, &RecordedEvent)> =
             events.iter().filter_map(|event| event.amended.as_ref().map(|chat| (chat.seq, (chat, event)))).collect();
         let amended: Vec<_> = amended.into_values().collect();
-        let removal = |(chat, event): &(&Chat, &Recorded)| chat.removed.then_some((event.at, event.author));
+        let removal = |(chat, event): &(&Chat, &RecordedEvent)| chat.removed.then_some((event.at, event.author));
         let columns: Params = &[
             &session.0,
             &column!(|event| signed(event.seq)),
@@ -160,13 +160,13 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn class_events_after(&self, session: SessionId, seq: u64) -> Result<(Vec<Recorded>, u64), StoreError> {
+    pub async fn class_events_after(&self, session: SessionId, seq: u64) -> Result<(Vec<RecordedEvent>, u64), StoreError> {
         let most = i64::try_from(limits::CLASS_FLUSH).unwrap_or(i64::MAX);
         let found = self.pool.get().await?.query(AFTER, &[&session.0, &signed(seq), &most]).await?;
         let last = found.last().map_or(Ok(seq), |row| rows::count(row, "seq"))?;
         let mut events = found.iter().filter_map(|row| recorded(row).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let changes = |event: &Recorded| match event.what {
-            What::ChatEdit { chat } | What::ChatDelete { chat } => Some(chat),
+        let changes = |event: &RecordedEvent| match event.what {
+            ClassEvent::ChatEdit { chat } | ClassEvent::ChatDelete { chat } => Some(chat),
             _ => None,
         };
         let changed: Vec<u64> = events.iter().filter_map(changes).collect();
@@ -218,13 +218,13 @@ impl Store {
 }
 
 /// The event of a row; `None` for a kind that another version of this program wrote.
-fn recorded(row: &Row) -> Result<Option<Recorded>, StoreError> {
+fn recorded(row: &Row) -> Result<Option<RecordedEvent>, StoreError> {
     let bytes = get::<&[u8]>(row, "data")?;
     let data = Value::parse(bytes, Bounds::default()).map_err(|error| StoreError::query(error.to_string()))?;
     let Value::Object(data) = data else { return Err(StoreError::query("a class event's data is no object")) };
     let about = get::<Option<i64>>(row, "about")?.and_then(|seq| u64::try_from(seq).ok());
-    let Some(what) = What::read(get(row, "kind")?, get(row, "person")?, about, &data) else { return Ok(None) };
-    let mut event = Recorded {
+    let Some(what) = ClassEvent::read(get(row, "kind")?, get(row, "person")?, about, &data) else { return Ok(None) };
+    let mut event = RecordedEvent {
         seq: rows::count(row, "seq")?,
         at: get(row, "at")?,
         author: get::<Option<Uuid>>(row, "author")?.map(UserId),
@@ -236,8 +236,8 @@ fn recorded(row: &Row) -> Result<Option<Recorded>, StoreError> {
 }
 
 /// A message's row with what became of it.
-fn as_it_is(row: &Row, event: &Recorded, data: &Object) -> Result<Option<Chat>, StoreError> {
-    let (What::Chat(said), Some(author)) = (&event.what, event.author) else { return Ok(None) };
+fn as_it_is(row: &Row, event: &RecordedEvent, data: &Object) -> Result<Option<Chat>, StoreError> {
+    let (ClassEvent::Chat(said), Some(author)) = (&event.what, event.author) else { return Ok(None) };
     let removed = get::<Option<Timestamp>>(row, "removed_at")?.is_some();
     let edited = data.get("edited").and_then(Value::as_bool).unwrap_or_default();
     Ok(Some(Chat { seq: event.seq, at: event.at, author, said: said.clone(), edited, removed }))

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    Ask, Audience, Chat, ClassState, Frame, Note, Recorded, Refused, Scene, Verdict, What, Who,
+    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, Refused, Scene, Verdict, ClassEvent, Who,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -41,7 +41,7 @@ pub(super) struct Intent {
     pub(super) from: From,
     pub(super) user: UserId,
     pub(super) name: Arc<str>,
-    pub(super) ask: Ask,
+    pub(super) ask: ClassCommand,
     /// The message it is about, when that is no longer remembered.
     pub(super) older: Option<Chat>,
 }
@@ -55,7 +55,7 @@ pub(super) enum From {
 }
 
 enum Outcome {
-    Happened(Box<Recorded>, Vec<(Audience, Frame)>),
+    Happened(Box<RecordedEvent>, Vec<(Audience, Frame)>),
     Already(Frame),
     Refused(Refused),
 }
@@ -99,7 +99,7 @@ impl ClassroomActor {
 
     /// Keeps, in the lesson's order, something that was done and told elsewhere in this actor: a lock, a reveal.
     pub(super) fn record(&mut self, note: Note, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
-        let ask = Ask::Note(note, data);
+        let ask = ClassCommand::Note(note, data);
         let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
         self.ask(Intent { from: From::Class(author), user, name: "".into(), ask, older: None }, ctx);
     }
@@ -118,7 +118,7 @@ impl ClassroomActor {
                 Outcome::Happened(event, _) => Some((**event).clone()),
                 Outcome::Already(_) | Outcome::Refused(_) => None,
             };
-            let events: Vec<Recorded> = settled.iter().filter_map(happened).collect();
+            let events: Vec<RecordedEvent> = settled.iter().filter_map(happened).collect();
             if events.is_empty() {
                 self.settle_all(settled);
                 continue;
@@ -158,8 +158,8 @@ impl ClassroomActor {
     ) -> Result<Outcome, Refused> {
         let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
         let at = draft.moment(now);
-        let (what, amended) = if let Ask::Note(note, data) = &intent.ask {
-            (What::Note(*note, data.clone()), None)
+        let (what, amended) = if let ClassCommand::Note(note, data) = &intent.ask {
+            (ClassEvent::Note(*note, data.clone()), None)
         } else {
             let standing = access.rights.standing(intent.user, now).ok_or(STRANGER)?;
             let who = Who::new(intent.user, intent.name.clone(), standing);
@@ -179,10 +179,10 @@ impl ClassroomActor {
         let author = match (&what, &intent.from) {
             (_, From::Class(author)) => *author,
             // Whose vote it is, is nobody's to know.
-            (What::Vote(vote), _) if vote.voter != intent.user.0 => None,
+            (ClassEvent::Vote(vote), _) if vote.voter != intent.user.0 => None,
             _ => Some(intent.user),
         };
-        let event = Recorded { seq: draft.seq() + 1, at, author, what, amended };
+        let event = RecordedEvent { seq: draft.seq() + 1, at, author, what, amended };
         draft.apply(&event);
         let frames = draft.frames(&event, Some(intent.user));
         Ok(Outcome::Happened(Box::new(event), frames))
@@ -297,10 +297,10 @@ impl ClassroomActor {
         }
     }
 
-    pub(super) fn refuse(&mut self, conn: ConnId, ask: &Ask, refused: Refused) {
+    pub(super) fn refuse(&mut self, conn: ConnId, ask: &ClassCommand, refused: Refused) {
         let id = match ask {
-            Ask::Chat { id, .. } => Some(&**id),
-            Ask::Poll(question) => question.id.as_deref(),
+            ClassCommand::Chat { id, .. } => Some(&**id),
+            ClassCommand::Poll(question) => question.id.as_deref(),
             _ => None,
         };
         let wait = refused.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));

@@ -5,7 +5,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use m4sh_domain::classroom::{Ask, Refused, Who};
+use m4sh_domain::classroom::{ClassCommand, Refused, Who};
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::class::{Laser, LeadFrame};
@@ -36,7 +36,7 @@ impl ClassroomActor {
         let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
         if !standing.is_some_and(|standing| Who::new(user, "".into(), standing).leads) {
             // Any ask will do: it has no id to name.
-            return self.refuse(conn, &Ask::ClearHands, NOT_YOURS);
+            return self.refuse(conn, &ClassCommand::ClearHands, NOT_YOURS);
         }
         // Where it points may be lost; that it went out may not.
         if laser.on && self.budgets.take(user, Scope::WsCursor, self.directory.sizes()).is_err() {

@@ -13,7 +13,7 @@ use super::events::{Answer, From, Intent, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
 use m4sh_domain::budget::Sizes;
-use m4sh_domain::classroom::{Ask, Chat, Refused};
+use m4sh_domain::classroom::{ClassCommand, Chat, Refused};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, Verdict};
 use m4sh_protocol::class::TalkFrame;
@@ -27,7 +27,7 @@ pub struct Asked {
     /// The name that others see.
     pub name: Arc<str>,
     /// What.
-    pub ask: Ask,
+    pub ask: ClassCommand,
     /// Hears what it came to.
     pub reply: oneshot::Sender<Result<Answer, Refused>>,
 }
@@ -60,7 +60,7 @@ impl ClassroomActor {
     }
 
     /// An ask of a socket.
-    pub(super) fn hear(&mut self, conn: ConnId, ask: Ask, ctx: &mut Context<Self>) {
+    pub(super) fn hear(&mut self, conn: ConnId, ask: ClassCommand, ctx: &mut Context<Self>) {
         let Some(seat) = self.room.seat(conn) else { return };
         let (user, name) = (seat.user, seat.name.clone());
         self.take(Intent { from: From::Socket(conn), user, name, ask, older: None }, ctx);
@@ -73,7 +73,7 @@ impl ClassroomActor {
             return self.turn_away(intent, refused);
         }
         let about = match intent.ask {
-            Ask::ChatEdit { chat, .. } | Ask::ChatDelete { chat } if self.events.state.may_be_older(chat) => chat,
+            ClassCommand::ChatEdit { chat, .. } | ClassCommand::ChatDelete { chat } if self.events.state.may_be_older(chat) => chat,
             _ => return self.ask(intent, ctx),
         };
         let (store, session) = (self.directory.store().clone(), self.session);
@@ -99,11 +99,11 @@ impl ClassroomActor {
     }
 
     /// A repeat of what is known costs nothing.
-    fn afford(&mut self, user: UserId, ask: &Ask) -> Result<(), Duration> {
+    fn afford(&mut self, user: UserId, ask: &ClassCommand) -> Result<(), Duration> {
         let scope = match ask {
-            Ask::Chat { id, .. } if self.events.state.knows(user, id) => return Ok(()),
-            Ask::Chat { .. } | Ask::ChatEdit { .. } | Ask::ChatDelete { .. } => Scope::WsChat,
-            Ask::Hand { .. } | Ask::React(_) | Ask::Vote { .. } => Scope::WsReact,
+            ClassCommand::Chat { id, .. } if self.events.state.knows(user, id) => return Ok(()),
+            ClassCommand::Chat { .. } | ClassCommand::ChatEdit { .. } | ClassCommand::ChatDelete { .. } => Scope::WsChat,
+            ClassCommand::Hand { .. } | ClassCommand::React(_) | ClassCommand::Vote { .. } => Scope::WsReact,
             _ => Scope::WsTalk,
         };
         self.budgets.take(user, scope, self.directory.sizes())

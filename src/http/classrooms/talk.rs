@@ -16,7 +16,7 @@ use crate::http::{
 };
 use m4sh_domain::limits::{BATCH_ID_BYTES, CHAT_CHARS, PAGE_DEFAULT, PAGE_MAX};
 use m4sh_domain::{
-    classroom::{Ask, Who, chat_row, is_phrase, poll_row},
+    classroom::{ClassCommand, Who, chat_row, is_phrase, poll_row},
     ids::{ClassroomId, SessionId, UserId},
     json::{Object, Value},
     rate::Scope,
@@ -40,7 +40,7 @@ pub async fn say(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let NewMessage { id: word, text, to } = NewMessage::read(call.fields()?)?;
     stands(&call, id, session).await?;
-    let said = ask(&call, id, session, Ask::Chat { id: word, text, to }).await?;
+    let said = ask(&call, id, session, ClassCommand::Chat { id: word, text, to }).await?;
     call.trail.data(json!({"classroom": id, "session": session, "fresh": said.fresh}));
     let mut status = if said.fresh { HttpResponse::Created() } else { HttpResponse::Ok() };
     let bytes = Value::Object(message(said.frame)).to_canonical();
@@ -51,7 +51,7 @@ pub async fn say(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 pub async fn take_out(call: Call, path: MessageId) -> Result<HttpResponse, Problem> {
     let (id, session, chat) = *path;
     stands(&call, id, session).await?;
-    ask(&call, id, session, Ask::ChatDelete { chat }).await?;
+    ask(&call, id, session, ClassCommand::ChatDelete { chat }).await?;
     call.trail.data(json!({"classroom": id, "session": session, "chat": chat}));
     Ok(HttpResponse::NoContent().finish())
 }
@@ -83,7 +83,7 @@ async fn ask(
     call: &Call,
     id: ClassroomId,
     session: SessionId,
-    ask: Ask,
+    ask: ClassCommand,
 ) -> Result<crate::actors::classroom::Answer, Problem> {
     let name = call.services.must_exist(call.user).await?.name;
     let directory = &call.services.directory;

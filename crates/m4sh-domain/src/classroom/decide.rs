@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Ask, Chat, ChatMode, ClassState, Frame, Question, Refused, Said, Scene, Timer, TimerAsk, Vote, What, Who};
+use super::{ClassCommand, Chat, ChatMode, ClassState, Frame, Question, Refused, Said, Scene, Timer, TimerCommand, Vote, ClassEvent, Who};
 use super::{poll, show};
 use crate::access::Role;
 use crate::ids::UserId;
@@ -15,7 +15,7 @@ use crate::limits;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Verdict {
     /// It happens; with the message that it changes, as that will be.
-    Happens(What, Option<Chat>),
+    Happens(ClassEvent, Option<Chat>),
     /// It is so already: nothing happens, and whoever asked is told how it stands.
     Already(Frame),
 }
@@ -28,7 +28,7 @@ const NO_POLL: Refused = Refused::new("unknown_poll", "there is no such poll in 
 const NO_CHAT: Refused = Refused::new("unknown_message", "there is no such message");
 const REUSED: Refused = Refused::new("key_reused", "this id stands for something else");
 
-fn happens(what: What) -> Decision {
+fn happens(what: ClassEvent) -> Decision {
     Ok(Verdict::Happens(what, None))
 }
 
@@ -37,19 +37,19 @@ impl ClassState {
     ///
     /// # Errors
     /// Why nothing happens.
-    pub fn decide(&self, ask: &Ask, who: &Who, scene: &Scene<'_>) -> Decision {
+    pub fn decide(&self, ask: &ClassCommand, who: &Who, scene: &Scene<'_>) -> Decision {
         // What was written in a lesson can be taken out when it is over, too.
-        if !scene.live && !matches!(ask, Ask::ChatDelete { .. } | Ask::Note(..)) {
+        if !scene.live && !matches!(ask, ClassCommand::ChatDelete { .. } | ClassCommand::Note(..)) {
             return Err(Refused::new("session_ended", "this lesson is over"));
         }
         match ask {
-            Ask::Hand { user, up } => self.hand(*user, *up, who, scene),
-            Ask::React(emoji) => happens(What::React(emoji.clone())),
-            Ask::Chat { id, text, to } => {
+            ClassCommand::Hand { user, up } => self.hand(*user, *up, who, scene),
+            ClassCommand::React(emoji) => happens(ClassEvent::React(emoji.clone())),
+            ClassCommand::Chat { id, text, to } => {
                 let said = Said { id: id.clone(), name: who.name.clone(), text: text.clone(), to: *to };
                 self.say(said, who, scene)
             }
-            Ask::ChatEdit { chat, text } => {
+            ClassCommand::ChatEdit { chat, text } => {
                 let mut chat = self.message(*chat, who, scene)?.clone();
                 if chat.author != who.user {
                     return Err(Refused::new("forbidden", "a message is changed by who wrote it"));
@@ -60,9 +60,9 @@ impl ClassState {
                 in_time(&chat, scene.now)?;
                 self.may_write(who, chat.said.to, None)?;
                 (chat.said.text, chat.edited) = (text.clone(), true);
-                Ok(Verdict::Happens(What::ChatEdit { chat: chat.seq }, Some(chat)))
+                Ok(Verdict::Happens(ClassEvent::ChatEdit { chat: chat.seq }, Some(chat)))
             }
-            Ask::ChatDelete { chat } => {
+            ClassCommand::ChatDelete { chat } => {
                 let mut chat = self.message(*chat, who, scene)?.clone();
                 if chat.removed {
                     return Ok(Verdict::Already(show::taken_out(&chat)));
@@ -74,50 +74,50 @@ impl ClassState {
                     in_time(&chat, scene.now)?;
                 }
                 (chat.said.text, chat.said.name, chat.removed) = ("".into(), "".into(), true);
-                Ok(Verdict::Happens(What::ChatDelete { chat: chat.seq }, Some(chat)))
+                Ok(Verdict::Happens(ClassEvent::ChatDelete { chat: chat.seq }, Some(chat)))
             }
-            Ask::Vote { poll, choices } => self.vote(*poll, choices, who, scene),
-            Ask::Note(note, data) => happens(What::Note(*note, data.clone())),
+            ClassCommand::Vote { poll, choices } => self.vote(*poll, choices, who, scene),
+            ClassCommand::Note(note, data) => happens(ClassEvent::Note(*note, data.clone())),
             led if who.leads => self.lead(led, who, scene),
             _ => Err(NOT_YOURS),
         }
     }
 
     /// What only those who lead may ask for.
-    fn lead(&self, ask: &Ask, who: &Who, scene: &Scene<'_>) -> Decision {
+    fn lead(&self, ask: &ClassCommand, who: &Who, scene: &Scene<'_>) -> Decision {
         match ask {
-            Ask::ClearHands => happens(What::HandsCleared),
-            Ask::ChatMode(mode) => happens(What::ChatMode(*mode)),
-            Ask::Timer(ask) => self.timer(*ask, scene.now),
-            Ask::Poll(question) => self.open(question, who),
-            Ask::PollEnd { poll, reveal } => {
+            ClassCommand::ClearHands => happens(ClassEvent::HandsCleared),
+            ClassCommand::ChatMode(mode) => happens(ClassEvent::ChatMode(*mode)),
+            ClassCommand::Timer(ask) => self.timer(*ask, scene.now),
+            ClassCommand::Poll(question) => self.open(question, who),
+            ClassCommand::PollEnd { poll, reveal } => {
                 let known = self.poll(*poll).ok_or(NO_POLL)?;
                 if known.ended && known.revealed >= *reveal {
                     return Ok(Verdict::Already(show::poll_over(known, true)));
                 }
-                happens(What::PollEnd { poll: *poll, reveal: *reveal })
+                happens(ClassEvent::PollEnd { poll: *poll, reveal: *reveal })
             }
-            Ask::Follow { on, user } => {
+            ClassCommand::Follow { on, user } => {
                 let user = user.unwrap_or(who.user);
                 known(user, scene)?;
-                happens(What::Follow(on.then_some(user)))
+                happens(ClassEvent::Follow(on.then_some(user)))
             }
-            Ask::Bring { place, users } => {
+            ClassCommand::Bring { place, users } => {
                 users.iter().try_for_each(|user| known(*user, scene))?;
-                happens(What::Bring { place: place.clone(), users: users.clone() })
+                happens(ClassEvent::Bring { place: place.clone(), users: users.clone() })
             }
-            Ask::ViewLock(on) => happens(What::ViewLock(*on)),
-            Ask::Page(page) => happens(What::Page(page.clone())),
-            Ask::Present(board) if scene.boards.contains(board) => happens(What::Present(*board)),
-            Ask::Present(_) => Err(Refused::new("unknown_board", "this is no board of this lesson")),
+            ClassCommand::ViewLock(on) => happens(ClassEvent::ViewLock(*on)),
+            ClassCommand::Page(page) => happens(ClassEvent::Page(page.clone())),
+            ClassCommand::Present(board) if scene.boards.contains(board) => happens(ClassEvent::Present(*board)),
+            ClassCommand::Present(_) => Err(Refused::new("unknown_board", "this is no board of this lesson")),
             // Judged before; named so that a new one is not forgotten here.
-            Ask::Hand { .. }
-            | Ask::React(_)
-            | Ask::Chat { .. }
-            | Ask::ChatEdit { .. }
-            | Ask::ChatDelete { .. }
-            | Ask::Vote { .. }
-            | Ask::Note(..) => Err(NOT_YOURS),
+            ClassCommand::Hand { .. }
+            | ClassCommand::React(_)
+            | ClassCommand::Chat { .. }
+            | ClassCommand::ChatEdit { .. }
+            | ClassCommand::ChatDelete { .. }
+            | ClassCommand::Vote { .. }
+            | ClassCommand::Note(..) => Err(NOT_YOURS),
         }
     }
 
@@ -134,7 +134,7 @@ impl ClassState {
         if raised.is_some() == up {
             return Ok(Verdict::Already(show::hand_stands(whose, raised)));
         }
-        happens(What::Hand { user: whose, name, up })
+        happens(ClassEvent::Hand { user: whose, name, up })
     }
 
     fn say(&self, said: Said, who: &Who, scene: &Scene<'_>) -> Decision {
@@ -154,7 +154,7 @@ impl ClassState {
             return Err(Refused::new("forbidden", "pupils write to the class or to those who teach it"));
         }
         self.may_write(who, said.to, Some(scene.now))?;
-        happens(What::Chat(said))
+        happens(ClassEvent::Chat(said))
     }
 
     /// Whether somebody may write now; `when` a new message is written, it may have to wait.
@@ -191,23 +191,23 @@ impl ClassState {
         found.filter(|chat| chat.is_for(who.user)).ok_or(NO_CHAT)
     }
 
-    fn timer(&self, ask: TimerAsk, now: Timestamp) -> Decision {
+    fn timer(&self, ask: TimerCommand, now: Timestamp) -> Decision {
         const NONE: Refused = Refused::new("no_timer", "no timer is in a state in which this can be done");
         let ends = |ms: u64| {
             let span = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
             now.checked_add(span).map_err(|_| NONE)
         };
-        happens(What::Timer(match (ask, self.timer) {
-            (TimerAsk::Start(seconds), _) => Timer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
-            (TimerAsk::Stop, _) => Timer::Stopped,
-            (TimerAsk::Pause, Timer::Running { seconds, ends_at }) if ends_at > now => {
+        happens(ClassEvent::Timer(match (ask, self.timer) {
+            (TimerCommand::Start(seconds), _) => Timer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
+            (TimerCommand::Stop, _) => Timer::Stopped,
+            (TimerCommand::Pause, Timer::Running { seconds, ends_at }) if ends_at > now => {
                 let left = ends_at.duration_since(now).as_millis();
                 Timer::Paused { seconds, left_ms: u64::try_from(left).unwrap_or_default() }
             }
-            (TimerAsk::Resume, Timer::Paused { seconds, left_ms }) => {
+            (TimerCommand::Resume, Timer::Paused { seconds, left_ms }) => {
                 Timer::Running { seconds, ends_at: ends(left_ms)? }
             }
-            (TimerAsk::Pause | TimerAsk::Resume, _) => return Err(NONE),
+            (TimerCommand::Pause | TimerCommand::Resume, _) => return Err(NONE),
         }))
     }
 
@@ -222,7 +222,7 @@ impl ClassState {
         if self.polls.len() >= limits::POLLS || self.polls().filter(|poll| !poll.ended).count() >= limits::POLLS_OPEN {
             return Err(Refused::new("too_many_polls", "end a poll first, or open another lesson"));
         }
-        happens(What::Poll(question.clone()))
+        happens(ClassEvent::Poll(question.clone()))
     }
 
     fn vote(&self, seq: u64, choices: &[u8], who: &Who, scene: &Scene<'_>) -> Decision {
@@ -244,7 +244,7 @@ impl ClassState {
         if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {
             return Ok(Verdict::Already(show::my_vote(seq, &choices)));
         }
-        happens(What::Vote(Vote { poll: seq, voter, choices }))
+        happens(ClassEvent::Vote(Vote { poll: seq, voter, choices }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! asked for), `store` (rows) and the classroom actor, which decides when an event has happened.
 //! Never looks anything up: who asks, the time and the class go in; an event, a frame or a refusal comes out.
 
-mod ask;
+mod command;
 mod decide;
 mod emoji;
 mod poll;
@@ -11,15 +11,15 @@ mod show;
 mod state;
 #[cfg(test)]
 mod tests;
-mod what;
+mod event;
 
-pub use ask::{Ask, Refused, Scene, TimerAsk, Who, is_phrase};
+pub use command::{ClassCommand, Refused, Scene, TimerCommand, Who, is_phrase};
 pub use decide::Verdict;
 pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};
 pub use show::{Audience, Frame, chat_row, poll_row};
 pub use state::{Chat, ClassState};
-pub use what::{ChatMode, Note, Place, Recorded, Said, Timer, Vote, What};
+pub use event::{ChatMode, Note, Place, RecordedEvent, Said, Timer, Vote, ClassEvent};
 
 use crate::json::{Object, Value};
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ChatMode, Note, Place, Question, Said, Timer, Vote, What};
+use super::{ChatMode, Note, Place, Question, Said, Timer, Vote, ClassEvent};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},
 };
 
-impl What {
+impl ClassEvent {
     /// The event of a row; `None` for one that another version of this program wrote.
     #[must_use]
     pub fn read(kind: &str, person: Option<Uuid>, about: Option<u64>, data: &Object) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::state::Raised;
-use super::{Chat, ClassState, Poll, Recorded, What, fields, put};
+use super::{Chat, ClassState, Poll, RecordedEvent, ClassEvent, fields, put};
 use crate::limits;
 use crate::{
     ids::{SessionId, UserId},
@@ -47,51 +47,51 @@ fn choices(choices: &[u8]) -> Value {
 impl ClassState {
     /// What an event is told as; `self` is how the lesson stands right after it, `by` whoever asked for it.
     #[must_use]
-    pub fn frames(&self, event: &Recorded, by: Option<UserId>) -> Vec<(Audience, Frame)> {
+    pub fn frames(&self, event: &RecordedEvent, by: Option<UserId>) -> Vec<(Audience, Frame)> {
         let mut frame = fields([("t", event.what.kind().into()), ("seq", event.seq.into()), ("at", moment(event.at))]);
         put(&mut frame, "user", event.author.map(text));
         let mut with = |members: Object| members.into_iter().for_each(|(key, value)| drop(frame.insert(key, value)));
         match &event.what {
-            What::Hand { user, name, up } => {
+            ClassEvent::Hand { user, name, up } => {
                 with(fields([("user", text(*user)), ("name", (&**name).into()), ("up", (*up).into())]));
                 put(&mut frame, "by", event.author.filter(|by| by != user).map(text));
             }
-            What::HandsCleared => with(fields([("t", "hands".into()), ("clear", true.into())])),
-            What::Chat(said) => {
+            ClassEvent::HandsCleared => with(fields([("t", "hands".into()), ("clear", true.into())])),
+            ClassEvent::Chat(said) => {
                 with(event.what.data());
                 put(&mut frame, "to", said.to.map(text));
             }
-            What::ChatEdit { chat } => {
+            ClassEvent::ChatEdit { chat } => {
                 with(fields([("chat", (*chat).into())]));
                 put(&mut frame, "text", event.amended.as_ref().map(|chat| (&*chat.said.text).into()));
             }
-            What::ChatDelete { chat } => with(fields([("chat", (*chat).into())])),
-            What::Poll(_) => {
+            ClassEvent::ChatDelete { chat } => with(fields([("chat", (*chat).into())])),
+            ClassEvent::Poll(_) => {
                 with(event.what.data());
                 frame.insert("poll", event.seq);
             }
-            What::Vote(vote) => return self.vote_frames(vote, &frame, by),
-            What::PollEnd { poll, .. } => return self.end_frames(*poll, frame),
-            What::Follow(leader) => {
+            ClassEvent::Vote(vote) => return self.vote_frames(vote, &frame, by),
+            ClassEvent::PollEnd { poll, .. } => return self.end_frames(*poll, frame),
+            ClassEvent::Follow(leader) => {
                 with(fields([("on", leader.is_some().into())]));
                 put(&mut frame, "leader", leader.map(text));
             }
-            What::Note(..) => return Vec::new(),
-            What::React(_)
-            | What::ChatMode(_)
-            | What::Timer(_)
-            | What::Bring { .. }
-            | What::ViewLock(_)
-            | What::Page(_)
-            | What::Present(_) => with(event.what.data()),
+            ClassEvent::Note(..) => return Vec::new(),
+            ClassEvent::React(_)
+            | ClassEvent::ChatMode(_)
+            | ClassEvent::Timer(_)
+            | ClassEvent::Bring { .. }
+            | ClassEvent::ViewLock(_)
+            | ClassEvent::Page(_)
+            | ClassEvent::Present(_) => with(event.what.data()),
         }
         let audience = match (&event.what, &event.amended) {
-            (What::Chat(said), _) => private(event.author, said.to),
-            (What::ChatEdit { .. } | What::ChatDelete { .. }, chat) => {
+            (ClassEvent::Chat(said), _) => private(event.author, said.to),
+            (ClassEvent::ChatEdit { .. } | ClassEvent::ChatDelete { .. }, chat) => {
                 // A change of something that is not known is told to nobody.
                 chat.as_ref().map_or(Audience::Only(Vec::new()), |chat| private(Some(chat.author), chat.said.to))
             }
-            (What::Bring { users, .. }, _) if !users.is_empty() => Audience::WithLeaders(users.clone()),
+            (ClassEvent::Bring { users, .. }, _) if !users.is_empty() => Audience::WithLeaders(users.clone()),
             _ => Audience::All,
         };
         vec![(audience, frame)]

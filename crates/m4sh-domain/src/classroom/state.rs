@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ChatMode, Place, Poll, Recorded, Said, Timer, What};
+use super::{ChatMode, Place, Poll, RecordedEvent, Said, Timer, ClassEvent};
 use crate::ids::{BoardId, UserId};
 use crate::limits;
 
@@ -37,7 +37,7 @@ impl Chat {
     /// What is left of its row's data.
     #[must_use]
     pub fn data(&self) -> crate::json::Object {
-        super::what::chat_data(&self.said, self.edited, self.removed)
+        super::event::chat_data(&self.said, self.edited, self.removed)
     }
 }
 
@@ -70,7 +70,7 @@ pub struct ClassState {
 impl ClassState {
     /// The fold of rows in their order; `last` is the number of the last event, which may have left no trace here.
     #[must_use]
-    pub fn fold<'a>(rows: impl IntoIterator<Item = &'a Recorded>, last: u64) -> Self {
+    pub fn fold<'a>(rows: impl IntoIterator<Item = &'a RecordedEvent>, last: u64) -> Self {
         let mut state = Self::default();
         for row in rows {
             state.apply(row);
@@ -141,8 +141,8 @@ impl ClassState {
     }
 
     /// Takes one event in.
-    pub fn apply(&mut self, event: &Recorded) {
-        let Recorded { seq, at, author, what, amended } = event;
+    pub fn apply(&mut self, event: &RecordedEvent) {
+        let RecordedEvent { seq, at, author, what, amended } = event;
         self.seq = self.seq.max(*seq);
         self.at = Some(self.moment(*at));
         if let Some(chat) = amended
@@ -151,14 +151,14 @@ impl ClassState {
             self.chat[place] = Arc::new(chat.clone());
         }
         match what {
-            What::Hand { user, name, up } => {
+            ClassEvent::Hand { user, name, up } => {
                 self.hands.retain(|raised| raised.user != *user);
                 if *up {
                     self.hands.push(Raised { user: *user, name: name.clone(), seq: *seq, at: *at });
                 }
             }
-            What::HandsCleared => self.hands.clear(),
-            What::Chat(said) => {
+            ClassEvent::HandsCleared => self.hands.clear(),
+            ClassEvent::Chat(said) => {
                 let fresh = |author: &UserId| {
                     let (edited, removed) = (false, false);
                     Chat { seq: *seq, at: *at, author: *author, said: said.clone(), edited, removed }
@@ -168,9 +168,9 @@ impl ClassState {
                     self.keep(chat);
                 }
             }
-            What::ChatMode(mode) => self.chat_mode = *mode,
-            What::Timer(timer) => self.timer = *timer,
-            What::Poll(question) => self.polls.push(Arc::new(Poll {
+            ClassEvent::ChatMode(mode) => self.chat_mode = *mode,
+            ClassEvent::Timer(timer) => self.timer = *timer,
+            ClassEvent::Poll(question) => self.polls.push(Arc::new(Poll {
                 seq: *seq,
                 at: *at,
                 author: *author,
@@ -179,23 +179,23 @@ impl ClassState {
                 revealed: false,
                 votes: std::collections::BTreeMap::new(),
             })),
-            What::Vote(vote) => {
+            ClassEvent::Vote(vote) => {
                 if let Some(poll) = self.poll_mut(vote.poll) {
                     poll.vote(vote);
                 }
             }
-            What::PollEnd { poll, reveal } => {
+            ClassEvent::PollEnd { poll, reveal } => {
                 if let Some(poll) = self.poll_mut(*poll) {
                     poll.ended = true;
                     poll.revealed |= reveal;
                 }
             }
-            What::Follow(user) => self.follow = *user,
-            What::Bring { place, users } => self.bring = Some((*seq, place.clone(), users.clone())),
-            What::ViewLock(on) => self.view_lock = *on,
-            What::Page(page) => self.page = Some(page.clone()),
-            What::Present(board) => self.present = Some(*board),
-            What::React(_) | What::ChatEdit { .. } | What::ChatDelete { .. } | What::Note(..) => {}
+            ClassEvent::Follow(user) => self.follow = *user,
+            ClassEvent::Bring { place, users } => self.bring = Some((*seq, place.clone(), users.clone())),
+            ClassEvent::ViewLock(on) => self.view_lock = *on,
+            ClassEvent::Page(page) => self.page = Some(page.clone()),
+            ClassEvent::Present(board) => self.present = Some(*board),
+            ClassEvent::React(_) | ClassEvent::ChatEdit { .. } | ClassEvent::ChatDelete { .. } | ClassEvent::Note(..) => {}
         }
     }
 

@@ -20,7 +20,7 @@ const BOARD: BoardId = BoardId(Uuid::from_u128(6));
 /// A lesson that is asked things, one after the other.
 struct Lesson {
     state: ClassState,
-    events: Vec<Recorded>,
+    events: Vec<RecordedEvent>,
     members: HashMap<UserId, Role>,
     now: Timestamp,
     live: bool,
@@ -40,7 +40,7 @@ impl Lesson {
     }
 
     /// Asks; what happens is applied as the actor does it.
-    fn ask(&mut self, user: UserId, ask: Ask) -> Result<Verdict, Refused> {
+    fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<Verdict, Refused> {
         let role = self.members[&user];
         let who = Who { user, name: format!("{user:.4}").into(), role, leads: role.leads() };
         let scene = Scene {
@@ -53,8 +53,8 @@ impl Lesson {
         };
         let verdict = self.state.decide(&ask, &who, &scene)?;
         if let Verdict::Happens(what, amended) = &verdict {
-            let hidden = matches!(what, What::Vote(vote) if vote.voter != user.0);
-            let event = Recorded {
+            let hidden = matches!(what, ClassEvent::Vote(vote) if vote.voter != user.0);
+            let event = RecordedEvent {
                 seq: self.state.seq() + 1,
                 at: self.state.moment(self.now),
                 author: (!hidden).then_some(user),
@@ -67,18 +67,18 @@ impl Lesson {
         Ok(verdict)
     }
 
-    fn happens(&mut self, user: UserId, ask: Ask) -> u64 {
+    fn happens(&mut self, user: UserId, ask: ClassCommand) -> u64 {
         let verdict = self.ask(user, ask.clone()).unwrap();
         assert!(matches!(verdict, Verdict::Happens(..)), "{ask:?}: {verdict:?}");
         self.state.seq()
     }
 
-    fn refused(&mut self, user: UserId, ask: Ask) -> &'static str {
+    fn refused(&mut self, user: UserId, ask: ClassCommand) -> &'static str {
         self.ask(user, ask.clone()).expect_err(&format!("{ask:?}")).code
     }
 
     fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<Verdict, Refused> {
-        self.ask(user, Ask::Chat { id: id.into(), text: text.into(), to: None })
+        self.ask(user, ClassCommand::Chat { id: id.into(), text: text.into(), to: None })
     }
 
     fn shown_to(&self, user: UserId) -> String {
@@ -92,13 +92,13 @@ fn shown(state: &ClassState, user: UserId, leads: bool) -> String {
     String::from_utf8(Value::Object(shown).to_canonical()).unwrap()
 }
 
-fn up() -> Ask {
-    Ask::Hand { user: None, up: true }
+fn up() -> ClassCommand {
+    ClassCommand::Hand { user: None, up: true }
 }
 
-fn question(anonymous: bool) -> Ask {
+fn question(anonymous: bool) -> ClassCommand {
     let options = vec!["yes".into(), "no".into(), "perhaps".into()];
-    Ask::Poll(Question { id: None, question: "Ready?".into(), options, multiple: false, anonymous })
+    ClassCommand::Poll(Question { id: None, question: "Ready?".into(), options, multiple: false, anonymous })
 }
 
 #[test]
@@ -110,13 +110,13 @@ fn f2_hands_are_a_queue_in_the_order_in_which_they_went_up() {
     assert!(matches!(lesson.ask(BOB, up()), Ok(Verdict::Already(_))), "a hand is raised once");
     let queue = |lesson: &Lesson| lesson.state.hands.iter().map(|raised| raised.user).collect::<Vec<_>>();
     assert_eq!(queue(&lesson), [BOB, VERA, ANN]);
-    assert_eq!(lesson.refused(ANN, Ask::Hand { user: Some(BOB), up: false }), "forbidden");
-    assert_eq!(lesson.refused(TUTOR, Ask::Hand { user: Some(BOB), up: true }), "forbidden");
-    lesson.happens(TUTOR, Ask::Hand { user: Some(BOB), up: false });
+    assert_eq!(lesson.refused(ANN, ClassCommand::Hand { user: Some(BOB), up: false }), "forbidden");
+    assert_eq!(lesson.refused(TUTOR, ClassCommand::Hand { user: Some(BOB), up: true }), "forbidden");
+    lesson.happens(TUTOR, ClassCommand::Hand { user: Some(BOB), up: false });
     lesson.happens(BOB, up());
     assert_eq!(queue(&lesson), [VERA, ANN, BOB]);
-    assert_eq!(lesson.refused(BOB, Ask::ClearHands), "forbidden");
-    lesson.happens(TUTOR, Ask::ClearHands);
+    assert_eq!(lesson.refused(BOB, ClassCommand::ClearHands), "forbidden");
+    lesson.happens(TUTOR, ClassCommand::ClearHands);
     assert!(queue(&lesson).is_empty());
 }
 
@@ -128,26 +128,26 @@ fn f3_a_message_is_kept_once_by_its_id_and_changed_only_by_its_author_and_in_tim
     assert_eq!(lesson.chat(ANN, "1", "other").unwrap_err().code, "key_reused");
     assert!(matches!(lesson.chat(BOB, "1", "mine"), Ok(Verdict::Happens(..))), "ids are their author's");
     assert_eq!(lesson.chat(VERA, "1", "x").unwrap_err().code, "forbidden");
-    let edit = |chat, text: &str| Ask::ChatEdit { chat, text: text.into() };
+    let edit = |chat, text: &str| ClassCommand::ChatEdit { chat, text: text.into() };
     assert_eq!(lesson.refused(BOB, edit(1, "x")), "forbidden");
     assert_eq!(lesson.refused(TUTOR, edit(1, "x")), "forbidden");
     lesson.happens(ANN, edit(1, "hello all"));
     assert!(lesson.shown_to(BOB).contains("hello all"));
-    assert_eq!(lesson.refused(BOB, Ask::ChatDelete { chat: 1 }), "forbidden");
-    assert_eq!(lesson.refused(BOB, Ask::ChatDelete { chat: 99 }), "unknown_message");
+    assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: 1 }), "forbidden");
+    assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: 99 }), "unknown_message");
     lesson.pass(601);
     assert_eq!(lesson.refused(ANN, edit(1, "late")), "too_late");
-    assert_eq!(lesson.refused(ANN, Ask::ChatDelete { chat: 1 }), "too_late");
-    lesson.happens(TUTOR, Ask::ChatDelete { chat: 1 });
+    assert_eq!(lesson.refused(ANN, ClassCommand::ChatDelete { chat: 1 }), "too_late");
+    lesson.happens(TUTOR, ClassCommand::ChatDelete { chat: 1 });
     assert!(!lesson.shown_to(BOB).contains("hello"));
-    assert!(matches!(lesson.ask(TUTOR, Ask::ChatDelete { chat: 1 }), Ok(Verdict::Already(_))));
+    assert!(matches!(lesson.ask(TUTOR, ClassCommand::ChatDelete { chat: 1 }), Ok(Verdict::Already(_))));
     assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(Verdict::Already(_))), "a repeat does not bring it back");
 }
 
 #[test]
 fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_it() {
     let mut lesson = Lesson::new();
-    let to = |to| Ask::Chat { id: format!("{to}").into(), text: "secret".into(), to: Some(to) };
+    let to = |to| ClassCommand::Chat { id: format!("{to}").into(), text: "secret".into(), to: Some(to) };
     assert_eq!(lesson.refused(ANN, to(BOB)), "forbidden");
     assert_eq!(lesson.refused(ANN, to(UserId(Uuid::from_u128(77)))), "unknown_user");
     lesson.happens(ANN, to(TUTOR));
@@ -155,7 +155,7 @@ fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_
     assert!(lesson.shown_to(ANN).contains("secret") && lesson.shown_to(TUTOR).contains("secret"));
     assert!(!lesson.shown_to(BOB).contains("secret"));
     for seq in [1, 2] {
-        assert_eq!(lesson.refused(BOB, Ask::ChatDelete { chat: seq }), "unknown_message");
+        assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: seq }), "unknown_message");
         let event = &lesson.events[usize::try_from(seq).unwrap() - 1];
         let [(Audience::Only(hear), _)] = &lesson.state.frames(event, None)[..] else { panic!("for all") };
         assert!(hear.contains(&ANN) && hear.contains(&TUTOR) && hear.len() == 2);
@@ -165,14 +165,14 @@ fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_
 #[test]
 fn f5_the_mode_of_the_chat_holds_for_pupils_and_not_for_those_who_teach() {
     let mut lesson = Lesson::new();
-    let mode = |mode| Ask::ChatMode(mode);
+    let mode = |mode| ClassCommand::ChatMode(mode);
     assert_eq!(lesson.refused(ANN, mode(ChatMode::Off)), "forbidden");
     lesson.happens(TUTOR, mode(ChatMode::Off));
     assert_eq!(lesson.chat(ANN, "1", "x").unwrap_err().code, "chat_off");
     assert!(lesson.chat(TUTOR, "1", "quiet please").is_ok());
     lesson.happens(TUTOR, mode(ChatMode::TutorOnly));
     assert_eq!(lesson.chat(ANN, "2", "x").unwrap_err().code, "chat_off");
-    lesson.happens(ANN, Ask::Chat { id: "3".into(), text: "please".into(), to: Some(TUTOR) });
+    lesson.happens(ANN, ClassCommand::Chat { id: "3".into(), text: "please".into(), to: Some(TUTOR) });
     lesson.happens(TUTOR, mode(ChatMode::Slow(30)));
     lesson.pass(10);
     let wait = lesson.chat(ANN, "4", "x").unwrap_err();
@@ -185,20 +185,20 @@ fn f5_the_mode_of_the_chat_holds_for_pupils_and_not_for_those_who_teach() {
 #[test]
 fn f6_the_timer_is_the_servers_and_stands_still_when_it_is_told_to() {
     let mut lesson = Lesson::new();
-    let timer = Ask::Timer;
-    assert_eq!(lesson.refused(ANN, timer(TimerAsk::Start(60))), "forbidden");
-    assert_eq!(lesson.refused(TUTOR, timer(TimerAsk::Pause)), "no_timer");
-    lesson.happens(TUTOR, timer(TimerAsk::Start(60)));
+    let timer = ClassCommand::Timer;
+    assert_eq!(lesson.refused(ANN, timer(TimerCommand::Start(60))), "forbidden");
+    assert_eq!(lesson.refused(TUTOR, timer(TimerCommand::Pause)), "no_timer");
+    lesson.happens(TUTOR, timer(TimerCommand::Start(60)));
     lesson.pass(20);
-    lesson.happens(TUTOR, timer(TimerAsk::Pause));
+    lesson.happens(TUTOR, timer(TimerCommand::Pause));
     assert_eq!(lesson.state.timer, Timer::Paused { seconds: 60, left_ms: 40_000 });
     lesson.pass(500);
-    lesson.happens(TUTOR, timer(TimerAsk::Resume));
+    lesson.happens(TUTOR, timer(TimerCommand::Resume));
     let ends_at = lesson.now.checked_add(SignedDuration::from_secs(40)).unwrap();
     assert_eq!(lesson.state.timer, Timer::Running { seconds: 60, ends_at });
     lesson.pass(41);
-    assert_eq!(lesson.refused(TUTOR, timer(TimerAsk::Pause)), "no_timer");
-    lesson.happens(TUTOR, timer(TimerAsk::Stop));
+    assert_eq!(lesson.refused(TUTOR, timer(TimerCommand::Pause)), "no_timer");
+    lesson.happens(TUTOR, timer(TimerCommand::Stop));
     assert_eq!(lesson.state.timer, Timer::Stopped);
 }
 
@@ -206,7 +206,7 @@ fn f6_the_timer_is_the_servers_and_stands_still_when_it_is_told_to() {
 fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_revealed() {
     let mut lesson = Lesson::new();
     let poll = lesson.happens(TUTOR, question(false));
-    let vote = |choices: &[u8]| Ask::Vote { poll, choices: choices.to_vec() };
+    let vote = |choices: &[u8]| ClassCommand::Vote { poll, choices: choices.to_vec() };
     assert_eq!(lesson.refused(ANN, vote(&[3])), "bad_choice");
     assert_eq!(lesson.refused(ANN, vote(&[0, 1])), "bad_choice");
     assert_eq!(lesson.refused(VERA, vote(&[0])), "forbidden");
@@ -217,11 +217,11 @@ fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_rev
     assert_eq!(lesson.state.poll(poll).unwrap().counts(), [0, 2, 0]);
     assert!(lesson.shown_to(TUTOR).contains(r#""counts":[0,2,0]"#));
     assert!(!lesson.shown_to(ANN).contains("counts") && lesson.shown_to(ANN).contains(r#""mine":[1]"#));
-    assert_eq!(lesson.refused(ANN, Ask::PollEnd { poll, reveal: true }), "forbidden");
-    lesson.happens(TUTOR, Ask::PollEnd { poll, reveal: false });
+    assert_eq!(lesson.refused(ANN, ClassCommand::PollEnd { poll, reveal: true }), "forbidden");
+    lesson.happens(TUTOR, ClassCommand::PollEnd { poll, reveal: false });
     assert_eq!(lesson.refused(BOB, vote(&[0])), "poll_over");
     assert!(!lesson.shown_to(ANN).contains("counts"));
-    lesson.happens(TUTOR, Ask::PollEnd { poll, reveal: true });
+    lesson.happens(TUTOR, ClassCommand::PollEnd { poll, reveal: true });
     assert!(lesson.shown_to(ANN).contains(r#""counts":[0,2,0]"#));
     assert!(!lesson.shown_to(ANN).contains("votes"), "who chose what is the tutor's to see");
 }
@@ -230,9 +230,9 @@ fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_rev
 fn f7_nobody_learns_who_chose_what_in_an_anonymous_poll() {
     let mut lesson = Lesson::new();
     let poll = lesson.happens(TUTOR, question(true));
-    lesson.happens(ANN, Ask::Vote { poll, choices: vec![2] });
-    lesson.happens(BOB, Ask::Vote { poll, choices: vec![0] });
-    lesson.happens(ANN, Ask::Vote { poll, choices: vec![0] });
+    lesson.happens(ANN, ClassCommand::Vote { poll, choices: vec![2] });
+    lesson.happens(BOB, ClassCommand::Vote { poll, choices: vec![0] });
+    lesson.happens(ANN, ClassCommand::Vote { poll, choices: vec![0] });
     assert_eq!(lesson.state.poll(poll).unwrap().counts(), [2, 0, 0]);
     let event = lesson.events.last().unwrap();
     assert_eq!(event.author, None);
@@ -252,26 +252,26 @@ fn f9_only_those_who_lead_lead() {
     let mut lesson = Lesson::new();
     let place = Place { page: Some("p".into()), x: 1.0, y: 2.0, zoom: 1.5 };
     for ask in [
-        Ask::Follow { on: true, user: None },
-        Ask::Bring { place: place.clone(), users: vec![] },
-        Ask::ViewLock(true),
-        Ask::Page("p".into()),
-        Ask::Present(BOARD),
+        ClassCommand::Follow { on: true, user: None },
+        ClassCommand::Bring { place: place.clone(), users: vec![] },
+        ClassCommand::ViewLock(true),
+        ClassCommand::Page("p".into()),
+        ClassCommand::Present(BOARD),
         question(false),
-        Ask::Timer(TimerAsk::Start(1)),
-        Ask::ClearHands,
+        ClassCommand::Timer(TimerCommand::Start(1)),
+        ClassCommand::ClearHands,
     ] {
         for user in [ANN, VERA] {
             assert_eq!(lesson.refused(user, ask.clone()), "forbidden", "{ask:?}");
         }
         lesson.happens(TUTOR, ask);
     }
-    assert_eq!(lesson.refused(TUTOR, Ask::Present(BoardId(Uuid::nil()))), "unknown_board");
-    assert_eq!(lesson.refused(TUTOR, Ask::Follow { on: true, user: Some(UserId(Uuid::nil())) }), "unknown_user");
-    lesson.happens(TUTOR, Ask::Bring { place, users: vec![ANN] });
+    assert_eq!(lesson.refused(TUTOR, ClassCommand::Present(BoardId(Uuid::nil()))), "unknown_board");
+    assert_eq!(lesson.refused(TUTOR, ClassCommand::Follow { on: true, user: Some(UserId(Uuid::nil())) }), "unknown_user");
+    lesson.happens(TUTOR, ClassCommand::Bring { place, users: vec![ANN] });
     assert!(lesson.shown_to(ANN).contains("bring") && !lesson.shown_to(BOB).contains("bring"));
     lesson.live = false;
-    assert_eq!(lesson.refused(TUTOR, Ask::ViewLock(false)), "session_ended");
+    assert_eq!(lesson.refused(TUTOR, ClassCommand::ViewLock(false)), "session_ended");
 }
 
 #[test]
@@ -279,32 +279,32 @@ fn f10_every_event_reads_back_from_its_row_and_their_fold_is_the_lesson() {
     let mut lesson = Lesson::new();
     let place = Place { page: None, x: -1.5, y: 2.0, zoom: 0.25 };
     lesson.happens(ANN, up());
-    lesson.happens(BOB, Ask::React("👍".into()));
+    lesson.happens(BOB, ClassCommand::React("👍".into()));
     lesson.chat(ANN, "1", "Привіт 😀\n\"").unwrap();
     lesson.chat(BOB, "1", "x").unwrap();
     let chat = lesson.state.seq();
-    lesson.happens(BOB, Ask::ChatEdit { chat, text: "y".into() });
-    lesson.happens(TUTOR, Ask::ChatMode(ChatMode::Slow(5)));
-    lesson.happens(TUTOR, Ask::Timer(TimerAsk::Start(90)));
+    lesson.happens(BOB, ClassCommand::ChatEdit { chat, text: "y".into() });
+    lesson.happens(TUTOR, ClassCommand::ChatMode(ChatMode::Slow(5)));
+    lesson.happens(TUTOR, ClassCommand::Timer(TimerCommand::Start(90)));
     let poll = lesson.happens(TUTOR, question(true));
-    lesson.happens(ANN, Ask::Vote { poll, choices: vec![1] });
-    lesson.happens(TUTOR, Ask::PollEnd { poll, reveal: true });
-    lesson.happens(TUTOR, Ask::Follow { on: true, user: Some(ANN) });
-    lesson.happens(TUTOR, Ask::Bring { place, users: vec![ANN, BOB] });
-    lesson.happens(TUTOR, Ask::ViewLock(true));
-    lesson.happens(TUTOR, Ask::Page("p2".into()));
-    lesson.happens(TUTOR, Ask::Present(BOARD));
-    lesson.happens(TUTOR, Ask::Note(Note::Kick, fields([("user", "x".into())])));
-    let read = |event: &Recorded| {
+    lesson.happens(ANN, ClassCommand::Vote { poll, choices: vec![1] });
+    lesson.happens(TUTOR, ClassCommand::PollEnd { poll, reveal: true });
+    lesson.happens(TUTOR, ClassCommand::Follow { on: true, user: Some(ANN) });
+    lesson.happens(TUTOR, ClassCommand::Bring { place, users: vec![ANN, BOB] });
+    lesson.happens(TUTOR, ClassCommand::ViewLock(true));
+    lesson.happens(TUTOR, ClassCommand::Page("p2".into()));
+    lesson.happens(TUTOR, ClassCommand::Present(BOARD));
+    lesson.happens(TUTOR, ClassCommand::Note(Note::Kick, fields([("user", "x".into())])));
+    let read = |event: &RecordedEvent| {
         let bytes = Value::Object(event.what.data()).to_canonical();
         let Value::Object(data) = Value::parse(&bytes, crate::json::Bounds::default()).unwrap() else { panic!() };
-        let what = What::read(event.what.kind(), event.what.person(), event.what.about(), &data).expect("a known kind");
+        let what = ClassEvent::read(event.what.kind(), event.what.person(), event.what.about(), &data).expect("a known kind");
         assert_eq!(what, event.what);
-        Recorded { what, ..event.clone() }
+        RecordedEvent { what, ..event.clone() }
     };
-    let rows: Vec<Recorded> = lesson.events.iter().map(read).collect();
+    let rows: Vec<RecordedEvent> = lesson.events.iter().map(read).collect();
     assert_eq!(ClassState::fold(&rows, 0), lesson.state);
-    assert_eq!(What::read("dance", None, None, &Object::default()), None);
+    assert_eq!(ClassEvent::read("dance", None, None, &Object::default()), None);
 }
 
 #[test]

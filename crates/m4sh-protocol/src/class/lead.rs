@@ -3,7 +3,7 @@
 
 use super::words::{flag, id, person, users};
 use crate::client::{label, number};
-use m4sh_domain::classroom::{Ask, Place};
+use m4sh_domain::classroom::{ClassCommand, Place};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
 
@@ -11,7 +11,7 @@ use m4sh_domain::limits;
 #[derive(Clone, PartialEq, Debug)]
 pub enum LeadFrame {
     /// Something that is kept, and told in order.
-    Ask(Ask),
+    Ask(ClassCommand),
     /// Where a laser points: shown, not kept.
     Laser(Laser),
 }
@@ -35,9 +35,9 @@ impl LeadFrame {
         Some(match kind {
             "follow" => follow(value).ok_or("follow needs on, true or false; user is a user's id"),
             "bring" => bring(value).ok_or("bring needs x, y and zoom, finite numbers; users is a list of up to 40 ids"),
-            "view_lock" => flag(value, "on").map(Ask::ViewLock).ok_or("view_lock needs on, true or false"),
-            "page" => label(value, "page").map(Ask::Page).ok_or("page needs page, an id of at most 256 bytes"),
-            "present" => id(value, "board").map(Ask::Present).ok_or("present needs board, a board's id"),
+            "view_lock" => flag(value, "on").map(ClassCommand::ViewLock).ok_or("view_lock needs on, true or false"),
+            "page" => label(value, "page").map(ClassCommand::Page).ok_or("page needs page, an id of at most 256 bytes"),
+            "present" => id(value, "board").map(ClassCommand::Present).ok_or("present needs board, a board's id"),
             "laser" => {
                 let laser = laser(value).ok_or("laser needs x and y, finite numbers; on is true or false");
                 return Some(laser.map(Self::Laser));
@@ -48,18 +48,18 @@ impl LeadFrame {
     }
 }
 
-fn follow(value: &Value) -> Option<Ask> {
-    Some(Ask::Follow { on: flag(value, "on")?, user: person(value, "user")? })
+fn follow(value: &Value) -> Option<ClassCommand> {
+    Some(ClassCommand::Follow { on: flag(value, "on")?, user: person(value, "user")? })
 }
 
-fn bring(value: &Value) -> Option<Ask> {
+fn bring(value: &Value) -> Option<ClassCommand> {
     let place = Place {
         page: label(value, "page"),
         x: number(value, "x")?,
         y: number(value, "y")?,
         zoom: number(value, "zoom")?,
     };
-    Some(Ask::Bring { place, users: users(value, "users", limits::BROUGHT)? })
+    Some(ClassCommand::Bring { place, users: users(value, "users", limits::BROUGHT)? })
 }
 
 fn laser(value: &Value) -> Option<Laser> {

@@ -2,20 +2,20 @@
 //! `actors::classroom`. Never judges who may.
 
 use super::words::{choices, flag, number, options, person, phrase, word};
-use m4sh_domain::classroom::{Ask, ChatMode, Question, TimerAsk, is_one_picture};
+use m4sh_domain::classroom::{ClassCommand, ChatMode, Question, TimerCommand, is_one_picture};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
 
 /// One frame of this kind.
 #[derive(Clone, PartialEq, Debug)]
-pub struct TalkFrame(pub Ask);
+pub struct TalkFrame(pub ClassCommand);
 
 impl TalkFrame {
     /// The frame with that name; `None` when it is none of these.
     pub(super) fn read(kind: &str, value: &Value) -> Option<Result<Self, &'static str>> {
         Some(match kind {
             "hand" => hand(value).ok_or("hand needs up, true or false; user is a user's id"),
-            "hands" if flag(value, "clear") == Some(true) => Ok(Ask::ClearHands),
+            "hands" if flag(value, "clear") == Some(true) => Ok(ClassCommand::ClearHands),
             "hands" => Err("hands needs clear: true"),
             "react" => react(value).ok_or("react needs emoji, one picture of at most 32 bytes"),
             "chat" => chat(value)
@@ -24,15 +24,15 @@ impl TalkFrame {
                 edit(value).ok_or("chat_edit needs seq, a message's number, and text of 1 to 1000 characters")
             }
             "chat_delete" => number(value, "seq")
-                .map(|chat| Ask::ChatDelete { chat })
+                .map(|chat| ClassCommand::ChatDelete { chat })
                 .ok_or("chat_delete needs seq, a message's number"),
             "chat_mode" => {
-                mode(value).map(Ask::ChatMode).ok_or("chat_mode needs mode: on, off, tutor_only or slow with seconds")
+                mode(value).map(ClassCommand::ChatMode).ok_or("chat_mode needs mode: on, off, tutor_only or slow with seconds")
             }
             "timer" => {
-                timer(value).map(Ask::Timer).ok_or("timer needs one of seconds (1 to 86400), stop, pause and resume")
+                timer(value).map(ClassCommand::Timer).ok_or("timer needs one of seconds (1 to 86400), stop, pause and resume")
             }
-            "poll" => poll(value).map(Ask::Poll).ok_or(
+            "poll" => poll(value).map(ClassCommand::Poll).ok_or(
                 "poll needs question of 1 to 300 characters and options, 2 to 10 texts of 1 to 100 characters; id is a \
                  text of 1 to 64 bytes",
             ),
@@ -44,22 +44,22 @@ impl TalkFrame {
     }
 }
 
-fn hand(value: &Value) -> Option<Ask> {
-    Some(Ask::Hand { up: flag(value, "up")?, user: person(value, "user")? })
+fn hand(value: &Value) -> Option<ClassCommand> {
+    Some(ClassCommand::Hand { up: flag(value, "up")?, user: person(value, "user")? })
 }
 
-fn react(value: &Value) -> Option<Ask> {
+fn react(value: &Value) -> Option<ClassCommand> {
     let emoji = value.get("emoji")?.as_str()?;
-    is_one_picture(emoji).then(|| Ask::React(emoji.into()))
+    is_one_picture(emoji).then(|| ClassCommand::React(emoji.into()))
 }
 
-fn chat(value: &Value) -> Option<Ask> {
+fn chat(value: &Value) -> Option<ClassCommand> {
     let text = phrase(value, "text", limits::CHAT_CHARS)?;
-    Some(Ask::Chat { id: word(value, "id")?, text, to: person(value, "to")? })
+    Some(ClassCommand::Chat { id: word(value, "id")?, text, to: person(value, "to")? })
 }
 
-fn edit(value: &Value) -> Option<Ask> {
-    Some(Ask::ChatEdit { chat: number(value, "seq")?, text: phrase(value, "text", limits::CHAT_CHARS)? })
+fn edit(value: &Value) -> Option<ClassCommand> {
+    Some(ClassCommand::ChatEdit { chat: number(value, "seq")?, text: phrase(value, "text", limits::CHAT_CHARS)? })
 }
 
 fn mode(value: &Value) -> Option<ChatMode> {
@@ -75,16 +75,16 @@ fn mode(value: &Value) -> Option<ChatMode> {
     })
 }
 
-fn timer(value: &Value) -> Option<TimerAsk> {
+fn timer(value: &Value) -> Option<TimerCommand> {
     let wanted = |key| flag(value, key) == Some(true);
-    let named = [("stop", TimerAsk::Stop), ("pause", TimerAsk::Pause), ("resume", TimerAsk::Resume)];
+    let named = [("stop", TimerCommand::Stop), ("pause", TimerCommand::Pause), ("resume", TimerCommand::Resume)];
     let mut asked = named.into_iter().filter(|(key, _)| wanted(key)).map(|(_, ask)| ask);
     let seconds = match value.get("seconds") {
         None | Some(Value::Null) => None,
         Some(seconds) => Some(seconds.as_u64().filter(|seconds| (1..=limits::TIMER_SECONDS).contains(seconds))?),
     };
     match (seconds, asked.next(), asked.next()) {
-        (Some(seconds), None, None) => Some(TimerAsk::Start(seconds)),
+        (Some(seconds), None, None) => Some(TimerCommand::Start(seconds)),
         (None, Some(ask), None) => Some(ask),
         _ => None,
     }
@@ -105,13 +105,13 @@ fn poll(value: &Value) -> Option<Question> {
     })
 }
 
-fn vote(value: &Value) -> Option<Ask> {
-    Some(Ask::Vote { poll: number(value, "poll")?, choices: choices(value, "choices")? })
+fn vote(value: &Value) -> Option<ClassCommand> {
+    Some(ClassCommand::Vote { poll: number(value, "poll")?, choices: choices(value, "choices")? })
 }
 
-fn end(value: &Value) -> Option<Ask> {
+fn end(value: &Value) -> Option<ClassCommand> {
     let reveal = value.get("reveal").map_or(Some(false), Value::as_bool)?;
-    Some(Ask::PollEnd { poll: number(value, "poll")?, reveal })
+    Some(ClassCommand::PollEnd { poll: number(value, "poll")?, reveal })
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use m4sh_domain::json::Bounds;
 
-    fn read(text: &str) -> Option<Result<Ask, &'static str>> {
+    fn read(text: &str) -> Option<Result<ClassCommand, &'static str>> {
         let value = Value::parse(text.as_bytes(), Bounds::default()).unwrap();
         TalkFrame::read(value.get("t")?.as_str()?, &value).map(|read| read.map(|frame| frame.0))
     }
@@ -128,9 +128,9 @@ mod tests {
     fn f1_frames_of_talk_are_read_whole_or_said_to_be_wrong() {
         let long = "ї".repeat(1000);
         let chat = read(&format!(r#"{{"t":"chat","id":"a","text":"{long}"}}"#));
-        assert!(matches!(chat, Some(Ok(Ask::Chat { to: None, .. }))));
-        assert_eq!(read(r#"{"t":"timer","seconds":60}"#), Some(Ok(Ask::Timer(TimerAsk::Start(60)))));
-        assert_eq!(read(r#"{"t":"hands","clear":true}"#), Some(Ok(Ask::ClearHands)));
+        assert!(matches!(chat, Some(Ok(ClassCommand::Chat { to: None, .. }))));
+        assert_eq!(read(r#"{"t":"timer","seconds":60}"#), Some(Ok(ClassCommand::Timer(TimerCommand::Start(60)))));
+        assert_eq!(read(r#"{"t":"hands","clear":true}"#), Some(Ok(ClassCommand::ClearHands)));
         for wrong in [
             format!(r#"{{"t":"chat","id":"a","text":"{long}x"}}"#),
             r#"{"t":"chat","id":"","text":"x"}"#.into(),

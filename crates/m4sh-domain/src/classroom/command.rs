@@ -16,7 +16,7 @@ use crate::{
 
 /// One thing that is asked for.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Ask {
+pub enum ClassCommand {
     /// My hand, or the hand of somebody whom I lead.
     Hand { user: Option<UserId>, up: bool },
     /// Lower all hands.
@@ -32,7 +32,7 @@ pub enum Ask {
     /// Say who may write.
     ChatMode(ChatMode),
     /// The timer.
-    Timer(TimerAsk),
+    Timer(TimerCommand),
     /// Open a poll.
     Poll(Question),
     /// Vote.
@@ -55,7 +55,7 @@ pub enum Ask {
 
 /// What the timer is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TimerAsk {
+pub enum TimerCommand {
     /// Run for so many seconds from now.
     Start(u64),
     /// Go away.

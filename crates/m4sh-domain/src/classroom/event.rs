@@ -15,7 +15,7 @@ use crate::{
 
 /// An event that happened, with its place in the lesson's order.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Recorded {
+pub struct RecordedEvent {
     /// Its number: from 1, without gaps.
     pub seq: u64,
     /// When.
@@ -23,14 +23,14 @@ pub struct Recorded {
     /// Who did it; nobody for a vote whose voter is not to be known.
     pub author: Option<UserId>,
     /// What happened.
-    pub what: What,
+    pub what: ClassEvent,
     /// The message that it changed, as it is now.
     pub amended: Option<Chat>,
 }
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
-pub enum What {
+pub enum ClassEvent {
     /// A hand went up or down.
     Hand { user: UserId, name: Arc<str>, up: bool },
     /// All hands went down.
@@ -213,7 +213,7 @@ impl Place {
     }
 }
 
-impl What {
+impl ClassEvent {
     /// The kind's name, on the wire and in the row.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
