@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, Refused, Scene, Verdict, ClassEvent, Who,
+    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, Refused, DecisionContext, Verdict, ClassEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -162,8 +162,8 @@ impl ClassroomActor {
             (ClassEvent::Note(*note, data.clone()), None)
         } else {
             let standing = access.rights.standing(intent.user, now).ok_or(STRANGER)?;
-            let who = Who::new(intent.user, intent.name.clone(), standing);
-            let scene = Scene {
+            let who = Requester::new(intent.user, intent.name.clone(), standing);
+            let scene = DecisionContext {
                 now: at,
                 live: access.rights.live,
                 session: self.session,
@@ -326,7 +326,7 @@ impl ClassroomActor {
         let now = Timestamp::now();
         let leads = |user: &UserId| {
             let standing = access.rights.standing(*user, now);
-            standing.is_some_and(|standing| Who::new(*user, "".into(), standing).leads)
+            standing.is_some_and(|standing| Requester::new(*user, "".into(), standing).leads)
         };
         self.room.seats().map(|(_, seat)| seat.user).filter(leads).collect()
     }

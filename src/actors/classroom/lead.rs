@@ -5,7 +5,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use m4sh_domain::classroom::{ClassCommand, Refused, Who};
+use m4sh_domain::classroom::{ClassCommand, Refused, Requester};
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::class::{Laser, LeadFrame};
@@ -34,7 +34,7 @@ impl ClassroomActor {
     fn laser(&mut self, conn: ConnId, laser: Laser, ctx: &mut Context<Self>) {
         let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
         let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
-        if !standing.is_some_and(|standing| Who::new(user, "".into(), standing).leads) {
+        if !standing.is_some_and(|standing| Requester::new(user, "".into(), standing).leads) {
             // Any ask will do: it has no id to name.
             return self.refuse(conn, &ClassCommand::ClearHands, NOT_YOURS);
         }

@@ -43,7 +43,7 @@ use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{Rights, Standing};
-use m4sh_domain::classroom::{ClassState, Who};
+use m4sh_domain::classroom::{ClassState, Requester};
 use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -281,7 +281,7 @@ impl ClassroomActor {
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
         class.insert("locks", self.locks());
-        let leads = Who::new(user, "".into(), standing).leads;
+        let leads = Requester::new(user, "".into(), standing).leads;
         self.events.state.snapshot(&mut class, self.session, user, leads);
         self.beam.snapshot(&mut class);
         class.insert("boards".to_owned(), Value::Object(Self::boards_of(access, user)));

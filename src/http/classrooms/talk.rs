@@ -16,7 +16,7 @@ use crate::http::{
 };
 use m4sh_domain::limits::{BATCH_ID_BYTES, CHAT_CHARS, PAGE_DEFAULT, PAGE_MAX};
 use m4sh_domain::{
-    classroom::{ClassCommand, Who, chat_row, is_phrase, poll_row},
+    classroom::{ClassCommand, Requester, chat_row, is_phrase, poll_row},
     ids::{ClassroomId, SessionId, UserId},
     json::{Object, Value},
     rate::Scope,
@@ -72,11 +72,11 @@ pub async fn polls(call: Call, path: LessonId) -> Result<HttpResponse, Problem> 
 }
 
 /// Who the caller is in a lesson; for those who are not in it, it does not exist.
-async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Who, Problem> {
+async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Requester, Problem> {
     call.require_member(id).await?;
     let access = call.services.store.session_access(id, session).await?.ok_or(Problem::NotFound)?;
     let standing = access.rights.standing(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
-    Ok(Who::new(call.user, "".into(), standing))
+    Ok(Requester::new(call.user, "".into(), standing))
 }
 
 async fn ask(

@@ -68,7 +68,7 @@ pub enum TimerCommand {
 
 /// Who asks.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Who {
+pub struct Requester {
     /// The account.
     pub user: UserId,
     /// The name that others see.
@@ -79,7 +79,7 @@ pub struct Who {
     pub leads: bool,
 }
 
-impl Who {
+impl Requester {
     /// Somebody with a standing in the lesson: an assistant leads while they may lock.
     #[must_use]
     pub fn new(user: UserId, name: Arc<str>, standing: Standing) -> Self {
@@ -89,7 +89,7 @@ impl Who {
 }
 
 /// Where and when it is asked.
-pub struct Scene<'a> {
+pub struct DecisionContext<'a> {
     /// Now.
     pub now: Timestamp,
     /// Whether the lesson goes on.

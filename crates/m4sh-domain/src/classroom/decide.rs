@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClassCommand, Chat, ChatMode, ClassState, Frame, Question, Refused, Said, Scene, Timer, TimerCommand, Vote, ClassEvent, Who};
+use super::{ClassCommand, Chat, ChatMode, ClassState, Frame, Question, Refused, Said, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
 use super::{poll, show};
 use crate::access::Role;
 use crate::ids::UserId;
@@ -37,7 +37,7 @@ impl ClassState {
     ///
     /// # Errors
     /// Why nothing happens.
-    pub fn decide(&self, ask: &ClassCommand, who: &Who, scene: &Scene<'_>) -> Decision {
+    pub fn decide(&self, ask: &ClassCommand, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         // What was written in a lesson can be taken out when it is over, too.
         if !scene.live && !matches!(ask, ClassCommand::ChatDelete { .. } | ClassCommand::Note(..)) {
             return Err(Refused::new("session_ended", "this lesson is over"));
@@ -84,7 +84,7 @@ impl ClassState {
     }
 
     /// What only those who lead may ask for.
-    fn lead(&self, ask: &ClassCommand, who: &Who, scene: &Scene<'_>) -> Decision {
+    fn lead(&self, ask: &ClassCommand, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         match ask {
             ClassCommand::ClearHands => happens(ClassEvent::HandsCleared),
             ClassCommand::ChatMode(mode) => happens(ClassEvent::ChatMode(*mode)),
@@ -121,7 +121,7 @@ impl ClassState {
         }
     }
 
-    fn hand(&self, user: Option<UserId>, up: bool, who: &Who, scene: &Scene<'_>) -> Decision {
+    fn hand(&self, user: Option<UserId>, up: bool, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         let whose = user.unwrap_or(who.user);
         if whose != who.user && (!who.leads || up) {
             return Err(Refused::new("forbidden", "a hand is raised by its owner, and lowered by those who lead, too"));
@@ -137,7 +137,7 @@ impl ClassState {
         happens(ClassEvent::Hand { user: whose, name, up })
     }
 
-    fn say(&self, said: Said, who: &Who, scene: &Scene<'_>) -> Decision {
+    fn say(&self, said: Said, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         let mine = |chat: &&std::sync::Arc<Chat>| chat.author == who.user && chat.said.id == said.id;
         if let Some(known) = self.chat.iter().rev().find(mine) {
             let same = known.edited || known.removed || (known.said.text == said.text && known.said.to == said.to);
@@ -158,7 +158,7 @@ impl ClassState {
     }
 
     /// Whether somebody may write now; `when` a new message is written, it may have to wait.
-    fn may_write(&self, who: &Who, to: Option<UserId>, when: Option<Timestamp>) -> Result<(), Refused> {
+    fn may_write(&self, who: &Requester, to: Option<UserId>, when: Option<Timestamp>) -> Result<(), Refused> {
         if matches!(who.role, Role::Viewer | Role::Guest) {
             return Err(Refused::new("forbidden", "who watches does not write"));
         }
@@ -185,7 +185,7 @@ impl ClassState {
     }
 
     /// A message that somebody may read; to everybody else it does not exist.
-    fn message<'a>(&'a self, seq: u64, who: &Who, scene: &'a Scene<'_>) -> Result<&'a Chat, Refused> {
+    fn message<'a>(&'a self, seq: u64, who: &Requester, scene: &'a DecisionContext<'_>) -> Result<&'a Chat, Refused> {
         let near = self.chat(seq).map(|chat| &**chat);
         let found = near.or_else(|| scene.older.filter(|chat| chat.seq == seq));
         found.filter(|chat| chat.is_for(who.user)).ok_or(NO_CHAT)
@@ -211,7 +211,7 @@ impl ClassState {
         }))
     }
 
-    fn open(&self, question: &Question, who: &Who) -> Decision {
+    fn open(&self, question: &Question, who: &Requester) -> Decision {
         let mine = |poll: &&super::Poll| poll.author == Some(who.user) && poll.question.id == question.id;
         if question.id.is_some()
             && let Some(known) = self.polls().find(mine)
@@ -225,7 +225,7 @@ impl ClassState {
         happens(ClassEvent::Poll(question.clone()))
     }
 
-    fn vote(&self, seq: u64, choices: &[u8], who: &Who, scene: &Scene<'_>) -> Decision {
+    fn vote(&self, seq: u64, choices: &[u8], who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         if matches!(who.role, Role::Viewer | Role::Guest) {
             return Err(Refused::new("forbidden", "who watches does not vote"));
         }
@@ -248,7 +248,7 @@ impl ClassState {
     }
 }
 
-fn known(user: UserId, scene: &Scene<'_>) -> Result<(), Refused> {
+fn known(user: UserId, scene: &DecisionContext<'_>) -> Result<(), Refused> {
     if scene.members.contains_key(&user) { Ok(()) } else { Err(NO_MEMBER) }
 }
 

@@ -42,8 +42,8 @@ impl Lesson {
     /// Asks; what happens is applied as the actor does it.
     fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<Verdict, Refused> {
         let role = self.members[&user];
-        let who = Who { user, name: format!("{user:.4}").into(), role, leads: role.leads() };
-        let scene = Scene {
+        let who = Requester { user, name: format!("{user:.4}").into(), role, leads: role.leads() };
+        let scene = DecisionContext {
             now: self.now,
             live: self.live,
             session: SESSION,
