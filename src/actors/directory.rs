@@ -25,7 +25,7 @@ use crate::actors::rooms::Rooms;
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
 use m4sh_domain::budget::{self, Sizes};
-use m4sh_domain::classroom::{ClassCommand, Refused};
+use m4sh_domain::classroom::{ClassCommand, ClassRefusal};
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
@@ -228,7 +228,7 @@ impl Directory {
     /// Takes one's own last batch back, or one's last undo; returns when it is committed.
     ///
     /// # Errors
-    /// As [`Directory::save_diff`]; `Refused` says why there is nothing to take back.
+    /// As [`Directory::save_diff`]; `ClassRefusal` says why there is nothing to take back.
     pub async fn turn(&self, board: BoardId, save: TurnSave) -> Result<Saved, BoardError> {
         self.save(board, save).await
     }
@@ -445,8 +445,8 @@ impl Directory {
         (classroom, session): (ClassroomId, SessionId),
         (user, name): (UserId, Arc<str>),
         ask: ClassCommand,
-    ) -> Result<Answer, Refused> {
-        let unavailable = Refused::until("unavailable", "this cannot be kept right now", RETRY);
+    ) -> Result<Answer, ClassRefusal> {
+        let unavailable = ClassRefusal::until("unavailable", "this cannot be kept right now", RETRY);
         let actor = self.locate_session(classroom, session).ok_or(unavailable)?;
         let (reply, heard) = oneshot::channel();
         actor.do_send(Asked { user, name, ask, reply });

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, Refused, DecisionContext, Verdict, ClassEvent, Requester,
+    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, ClassRefusal, DecisionContext, Verdict, ClassEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -23,9 +23,9 @@ use m4sh_store::{CLASS_EVENT, StoreError};
 
 /// How long nothing is tried after the database was away.
 const RETRY: Duration = Duration::from_secs(1);
-pub(super) const UNAVAILABLE: Refused =
-    Refused::until("unavailable", "this cannot be kept right now; nobody was told", RETRY);
-const STRANGER: Refused = Refused::new("forbidden", "you are not in this class");
+pub(super) const UNAVAILABLE: ClassRefusal =
+    ClassRefusal::until("unavailable", "this cannot be kept right now; nobody was told", RETRY);
+const STRANGER: ClassRefusal = ClassRefusal::new("forbidden", "you are not in this class");
 
 /// What an ask came to, for whoever asked over REST.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Intent {
 /// By which way it came.
 pub(super) enum From {
     Socket(ConnId),
-    Rest(oneshot::Sender<Result<Answer, Refused>>),
+    Rest(oneshot::Sender<Result<Answer, ClassRefusal>>),
     /// From the class itself, which tells it in its own way; by whom it was done, where that is known.
     Class(Option<UserId>),
 }
@@ -57,7 +57,7 @@ pub(super) enum From {
 enum Outcome {
     Happened(Box<RecordedEvent>, Vec<(Audience, Frame)>),
     Already(Frame),
-    Refused(Refused),
+    Refused(ClassRefusal),
 }
 
 /// The events of one lesson.
@@ -155,7 +155,7 @@ impl ClassroomActor {
         intent: &Intent,
         boards: &[m4sh_domain::ids::BoardId],
         now: Timestamp,
-    ) -> Result<Outcome, Refused> {
+    ) -> Result<Outcome, ClassRefusal> {
         let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
         let at = draft.moment(now);
         let (what, amended) = if let ClassCommand::Note(note, data) = &intent.ask {
@@ -297,7 +297,7 @@ impl ClassroomActor {
         }
     }
 
-    pub(super) fn refuse(&mut self, conn: ConnId, ask: &ClassCommand, refused: Refused) {
+    pub(super) fn refuse(&mut self, conn: ConnId, ask: &ClassCommand, refused: ClassRefusal) {
         let id = match ask {
             ClassCommand::Chat { id, .. } => Some(&**id),
             ClassCommand::Poll(question) => question.id.as_deref(),

@@ -5,13 +5,13 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use m4sh_domain::classroom::{ClassCommand, Refused, Requester};
+use m4sh_domain::classroom::{ClassCommand, ClassRefusal, Requester};
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::class::{Laser, LeadFrame};
 use m4sh_protocol::client::View;
 
-const NOT_YOURS: Refused = Refused::new("forbidden", "only those who lead this class point with a laser");
+const NOT_YOURS: ClassRefusal = ClassRefusal::new("forbidden", "only those who lead this class point with a laser");
 
 /// What somebody looks at, whose view is followed.
 #[derive(Message)]

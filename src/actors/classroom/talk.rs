@@ -13,7 +13,7 @@ use super::events::{Answer, From, Intent, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
 use m4sh_domain::budget::Sizes;
-use m4sh_domain::classroom::{ClassCommand, Chat, Refused};
+use m4sh_domain::classroom::{ClassCommand, Chat, ClassRefusal};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, Verdict};
 use m4sh_protocol::class::TalkFrame;
@@ -29,7 +29,7 @@ pub struct Asked {
     /// What.
     pub ask: ClassCommand,
     /// Hears what it came to.
-    pub reply: oneshot::Sender<Result<Answer, Refused>>,
+    pub reply: oneshot::Sender<Result<Answer, ClassRefusal>>,
 }
 
 /// What people may still say, by person; kept a while after they left, so that reconnecting refills nothing.
@@ -69,7 +69,7 @@ impl ClassroomActor {
     /// Takes an ask that its author can afford; one about a message that is no longer remembered waits for its row.
     fn take(&mut self, intent: Intent, ctx: &mut Context<Self>) {
         if let Err(wait) = self.afford(intent.user, &intent.ask) {
-            let refused = Refused::until("rate_limited", "that was too much in too short a time", wait);
+            let refused = ClassRefusal::until("rate_limited", "that was too much in too short a time", wait);
             return self.turn_away(intent, refused);
         }
         let about = match intent.ask {
@@ -90,7 +90,7 @@ impl ClassroomActor {
         }));
     }
 
-    fn turn_away(&mut self, intent: Intent, refused: Refused) {
+    fn turn_away(&mut self, intent: Intent, refused: ClassRefusal) {
         match intent.from {
             From::Socket(conn) => self.refuse(conn, &intent.ask, refused),
             From::Rest(reply) => drop(reply.send(Err(refused))),

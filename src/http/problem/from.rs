@@ -16,7 +16,7 @@ use crate::{
 };
 use m4sh_domain::{
     board::{OpsError, Refusal},
-    classroom::Refused,
+    classroom::ClassRefusal,
     json::JsonError,
 };
 use m4sh_store::StoreError;
@@ -41,8 +41,8 @@ impl From<BoardError> for Problem {
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<ClassRefusal> for Problem {
+    fn from(refused: ClassRefusal) -> Self {
         match (refused.code, refused.retry_after) {
             ("unavailable", Some(wait)) => Self::Unavailable { wait },
             (_, Some(wait)) => Self::RateLimited { wait, limit: 1 },

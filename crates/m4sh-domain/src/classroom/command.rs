@@ -106,7 +106,7 @@ pub struct DecisionContext<'a> {
 
 /// Why nothing happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refused {
+pub struct ClassRefusal {
     /// A word for programs.
     pub code: &'static str,
     /// A sentence for people.
@@ -115,7 +115,7 @@ pub struct Refused {
     pub retry_after: Option<Duration>,
 }
 
-impl Refused {
+impl ClassRefusal {
     /// For good.
     #[must_use]
     pub const fn new(code: &'static str, detail: &'static str) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClassCommand, Chat, ChatMode, ClassState, Frame, Question, Refused, Said, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
+use super::{ClassCommand, Chat, ChatMode, ClassState, Frame, Question, ClassRefusal, Said, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
 use super::{poll, show};
 use crate::access::Role;
 use crate::ids::UserId;
@@ -20,13 +20,13 @@ pub enum Verdict {
     Already(Frame),
 }
 
-type Decision = Result<Verdict, Refused>;
+type Decision = Result<Verdict, ClassRefusal>;
 
-const NOT_YOURS: Refused = Refused::new("forbidden", "only those who lead this class may do this");
-const NO_MEMBER: Refused = Refused::new("unknown_user", "there is nobody like that in this class");
-const NO_POLL: Refused = Refused::new("unknown_poll", "there is no such poll in this lesson");
-const NO_CHAT: Refused = Refused::new("unknown_message", "there is no such message");
-const REUSED: Refused = Refused::new("key_reused", "this id stands for something else");
+const NOT_YOURS: ClassRefusal = ClassRefusal::new("forbidden", "only those who lead this class may do this");
+const NO_MEMBER: ClassRefusal = ClassRefusal::new("unknown_user", "there is nobody like that in this class");
+const NO_POLL: ClassRefusal = ClassRefusal::new("unknown_poll", "there is no such poll in this lesson");
+const NO_CHAT: ClassRefusal = ClassRefusal::new("unknown_message", "there is no such message");
+const REUSED: ClassRefusal = ClassRefusal::new("key_reused", "this id stands for something else");
 
 fn happens(what: ClassEvent) -> Decision {
     Ok(Verdict::Happens(what, None))
@@ -40,7 +40,7 @@ impl ClassState {
     pub fn decide(&self, ask: &ClassCommand, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         // What was written in a lesson can be taken out when it is over, too.
         if !scene.live && !matches!(ask, ClassCommand::ChatDelete { .. } | ClassCommand::Note(..)) {
-            return Err(Refused::new("session_ended", "this lesson is over"));
+            return Err(ClassRefusal::new("session_ended", "this lesson is over"));
         }
         match ask {
             ClassCommand::Hand { user, up } => self.hand(*user, *up, who, scene),
@@ -52,7 +52,7 @@ impl ClassState {
             ClassCommand::ChatEdit { chat, text } => {
                 let mut chat = self.message(*chat, who, scene)?.clone();
                 if chat.author != who.user {
-                    return Err(Refused::new("forbidden", "a message is changed by who wrote it"));
+                    return Err(ClassRefusal::new("forbidden", "a message is changed by who wrote it"));
                 }
                 if chat.removed {
                     return Err(NO_CHAT);
@@ -109,7 +109,7 @@ impl ClassState {
             ClassCommand::ViewLock(on) => happens(ClassEvent::ViewLock(*on)),
             ClassCommand::Page(page) => happens(ClassEvent::Page(page.clone())),
             ClassCommand::Present(board) if scene.boards.contains(board) => happens(ClassEvent::Present(*board)),
-            ClassCommand::Present(_) => Err(Refused::new("unknown_board", "this is no board of this lesson")),
+            ClassCommand::Present(_) => Err(ClassRefusal::new("unknown_board", "this is no board of this lesson")),
             // Judged before; named so that a new one is not forgotten here.
             ClassCommand::Hand { .. }
             | ClassCommand::React(_)
@@ -124,7 +124,7 @@ impl ClassState {
     fn hand(&self, user: Option<UserId>, up: bool, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         let whose = user.unwrap_or(who.user);
         if whose != who.user && (!who.leads || up) {
-            return Err(Refused::new("forbidden", "a hand is raised by its owner, and lowered by those who lead, too"));
+            return Err(ClassRefusal::new("forbidden", "a hand is raised by its owner, and lowered by those who lead, too"));
         }
         let raised = self.hands.iter().find(|raised| raised.user == whose);
         let name = raised.map_or_else(|| who.name.clone(), |raised| raised.name.clone());
@@ -146,36 +146,36 @@ impl ClassState {
         if let Some(to) = said.to {
             known(to, scene)?;
             if to == who.user {
-                return Err(Refused::new("unknown_user", "nobody writes to themselves"));
+                return Err(ClassRefusal::new("unknown_user", "nobody writes to themselves"));
             }
         }
         let to_tutor = said.to.is_some_and(|to| scene.members.get(&to).is_some_and(|role| role.sees_all()));
         if said.to.is_some() && !to_tutor && !who.role.sees_all() {
-            return Err(Refused::new("forbidden", "pupils write to the class or to those who teach it"));
+            return Err(ClassRefusal::new("forbidden", "pupils write to the class or to those who teach it"));
         }
         self.may_write(who, said.to, Some(scene.now))?;
         happens(ClassEvent::Chat(said))
     }
 
     /// Whether somebody may write now; `when` a new message is written, it may have to wait.
-    fn may_write(&self, who: &Requester, to: Option<UserId>, when: Option<Timestamp>) -> Result<(), Refused> {
+    fn may_write(&self, who: &Requester, to: Option<UserId>, when: Option<Timestamp>) -> Result<(), ClassRefusal> {
         if matches!(who.role, Role::Viewer | Role::Guest) {
-            return Err(Refused::new("forbidden", "who watches does not write"));
+            return Err(ClassRefusal::new("forbidden", "who watches does not write"));
         }
         if who.role.sees_all() {
             return Ok(());
         }
         match (self.chat_mode, when) {
-            (ChatMode::Off, _) => Err(Refused::new("chat_off", "the chat is closed")),
+            (ChatMode::Off, _) => Err(ClassRefusal::new("chat_off", "the chat is closed")),
             (ChatMode::TutorOnly, _) if to.is_none() => {
-                Err(Refused::new("chat_off", "the chat is open for messages to a tutor only"))
+                Err(ClassRefusal::new("chat_off", "the chat is open for messages to a tutor only"))
             }
             (ChatMode::Slow(seconds), Some(now)) => {
                 let Some(last) = self.chat.iter().rev().find(|chat| chat.author == who.user) else { return Ok(()) };
                 let since = Duration::try_from(now.duration_since(last.at)).unwrap_or_default();
                 match Duration::from_secs(seconds).checked_sub(since) {
                     Some(wait) if !wait.is_zero() => {
-                        Err(Refused::until("slow_mode", "the chat is slow: one message at a time", wait))
+                        Err(ClassRefusal::until("slow_mode", "the chat is slow: one message at a time", wait))
                     }
                     _ => Ok(()),
                 }
@@ -185,14 +185,14 @@ impl ClassState {
     }
 
     /// A message that somebody may read; to everybody else it does not exist.
-    fn message<'a>(&'a self, seq: u64, who: &Requester, scene: &'a DecisionContext<'_>) -> Result<&'a Chat, Refused> {
+    fn message<'a>(&'a self, seq: u64, who: &Requester, scene: &'a DecisionContext<'_>) -> Result<&'a Chat, ClassRefusal> {
         let near = self.chat(seq).map(|chat| &**chat);
         let found = near.or_else(|| scene.older.filter(|chat| chat.seq == seq));
         found.filter(|chat| chat.is_for(who.user)).ok_or(NO_CHAT)
     }
 
     fn timer(&self, ask: TimerCommand, now: Timestamp) -> Decision {
-        const NONE: Refused = Refused::new("no_timer", "no timer is in a state in which this can be done");
+        const NONE: ClassRefusal = ClassRefusal::new("no_timer", "no timer is in a state in which this can be done");
         let ends = |ms: u64| {
             let span = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
             now.checked_add(span).map_err(|_| NONE)
@@ -220,25 +220,25 @@ impl ClassState {
             return if same { Ok(Verdict::Already(show::poll(known))) } else { Err(REUSED) };
         }
         if self.polls.len() >= limits::POLLS || self.polls().filter(|poll| !poll.ended).count() >= limits::POLLS_OPEN {
-            return Err(Refused::new("too_many_polls", "end a poll first, or open another lesson"));
+            return Err(ClassRefusal::new("too_many_polls", "end a poll first, or open another lesson"));
         }
         happens(ClassEvent::Poll(question.clone()))
     }
 
     fn vote(&self, seq: u64, choices: &[u8], who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         if matches!(who.role, Role::Viewer | Role::Guest) {
-            return Err(Refused::new("forbidden", "who watches does not vote"));
+            return Err(ClassRefusal::new("forbidden", "who watches does not vote"));
         }
         let poll = self.poll(seq).ok_or(NO_POLL)?;
         if poll.ended {
-            return Err(Refused::new("poll_over", "this poll is over"));
+            return Err(ClassRefusal::new("poll_over", "this poll is over"));
         }
         let mut choices = choices.to_vec();
         choices.sort_unstable();
         choices.dedup();
         let unknown = choices.iter().any(|choice| usize::from(*choice) >= poll.question.options.len());
         if unknown || (!poll.question.multiple && choices.len() > 1) {
-            return Err(Refused::new("bad_choice", "choices are places of options, one unless the poll takes several"));
+            return Err(ClassRefusal::new("bad_choice", "choices are places of options, one unless the poll takes several"));
         }
         let voter = poll::voter(scene.session, seq, poll.question.anonymous, who.user);
         if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {
@@ -248,16 +248,16 @@ impl ClassState {
     }
 }
 
-fn known(user: UserId, scene: &DecisionContext<'_>) -> Result<(), Refused> {
+fn known(user: UserId, scene: &DecisionContext<'_>) -> Result<(), ClassRefusal> {
     if scene.members.contains_key(&user) { Ok(()) } else { Err(NO_MEMBER) }
 }
 
 /// Whether a message is young enough for its author to change it.
-fn in_time(chat: &Chat, now: Timestamp) -> Result<(), Refused> {
+fn in_time(chat: &Chat, now: Timestamp) -> Result<(), ClassRefusal> {
     let age = Duration::try_from(now.duration_since(chat.at)).unwrap_or_default();
     if age <= limits::CHAT_EDIT_WITHIN {
         Ok(())
     } else {
-        Err(Refused::new("too_late", "this message is too old for that"))
+        Err(ClassRefusal::new("too_late", "this message is too old for that"))
     }
 }

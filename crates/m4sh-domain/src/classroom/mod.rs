@@ -13,7 +13,7 @@ mod state;
 mod tests;
 mod event;
 
-pub use command::{ClassCommand, Refused, DecisionContext, TimerCommand, Requester, is_phrase};
+pub use command::{ClassCommand, ClassRefusal, DecisionContext, TimerCommand, Requester, is_phrase};
 pub use decide::Verdict;
 pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};

@@ -40,7 +40,7 @@ impl Lesson {
     }
 
     /// Asks; what happens is applied as the actor does it.
-    fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<Verdict, Refused> {
+    fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<Verdict, ClassRefusal> {
         let role = self.members[&user];
         let who = Requester { user, name: format!("{user:.4}").into(), role, leads: role.leads() };
         let scene = DecisionContext {
@@ -77,7 +77,7 @@ impl Lesson {
         self.ask(user, ask.clone()).expect_err(&format!("{ask:?}")).code
     }
 
-    fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<Verdict, Refused> {
+    fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<Verdict, ClassRefusal> {
         self.ask(user, ClassCommand::Chat { id: id.into(), text: text.into(), to: None })
     }
 
