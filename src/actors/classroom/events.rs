@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, ClassRefusal, DecisionContext, Verdict, ClassEvent, Requester,
+    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -172,8 +172,8 @@ impl ClassroomActor {
                 older: intent.older.as_ref(),
             };
             match draft.decide(&intent.ask, &who, &scene)? {
-                Verdict::Already(frame) => return Ok(Outcome::Already(frame)),
-                Verdict::Happens(what, amended) => (what, amended),
+                ClassDecision::Already(frame) => return Ok(Outcome::Already(frame)),
+                ClassDecision::Happens(what, amended) => (what, amended),
             }
         };
         let author = match (&what, &intent.from) {

@@ -13,14 +13,14 @@ use crate::limits;
 
 /// What an ask comes to.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Verdict {
+pub enum ClassDecision {
     /// It happens; with the message that it changes, as that will be.
     Happens(ClassEvent, Option<Chat>),
     /// It is so already: nothing happens, and whoever asked is told how it stands.
     Already(Frame),
 }
 
-type Decision = Result<Verdict, ClassRefusal>;
+type Decision = Result<ClassDecision, ClassRefusal>;
 
 const NOT_YOURS: ClassRefusal = ClassRefusal::new("forbidden", "only those who lead this class may do this");
 const NO_MEMBER: ClassRefusal = ClassRefusal::new("unknown_user", "there is nobody like that in this class");
@@ -29,7 +29,7 @@ const NO_CHAT: ClassRefusal = ClassRefusal::new("unknown_message", "there is no 
 const REUSED: ClassRefusal = ClassRefusal::new("key_reused", "this id stands for something else");
 
 fn happens(what: ClassEvent) -> Decision {
-    Ok(Verdict::Happens(what, None))
+    Ok(ClassDecision::Happens(what, None))
 }
 
 impl ClassState {
@@ -60,12 +60,12 @@ impl ClassState {
                 in_time(&chat, scene.now)?;
                 self.may_write(who, chat.said.to, None)?;
                 (chat.said.text, chat.edited) = (text.clone(), true);
-                Ok(Verdict::Happens(ClassEvent::ChatEdit { chat: chat.seq }, Some(chat)))
+                Ok(ClassDecision::Happens(ClassEvent::ChatEdit { chat: chat.seq }, Some(chat)))
             }
             ClassCommand::ChatDelete { chat } => {
                 let mut chat = self.message(*chat, who, scene)?.clone();
                 if chat.removed {
-                    return Ok(Verdict::Already(show::taken_out(&chat)));
+                    return Ok(ClassDecision::Already(show::taken_out(&chat)));
                 }
                 if !who.leads {
                     if chat.author != who.user {
@@ -74,7 +74,7 @@ impl ClassState {
                     in_time(&chat, scene.now)?;
                 }
                 (chat.said.text, chat.said.name, chat.removed) = ("".into(), "".into(), true);
-                Ok(Verdict::Happens(ClassEvent::ChatDelete { chat: chat.seq }, Some(chat)))
+                Ok(ClassDecision::Happens(ClassEvent::ChatDelete { chat: chat.seq }, Some(chat)))
             }
             ClassCommand::Vote { poll, choices } => self.vote(*poll, choices, who, scene),
             ClassCommand::Note(note, data) => happens(ClassEvent::Note(*note, data.clone())),
@@ -93,7 +93,7 @@ impl ClassState {
             ClassCommand::PollEnd { poll, reveal } => {
                 let known = self.poll(*poll).ok_or(NO_POLL)?;
                 if known.ended && known.revealed >= *reveal {
-                    return Ok(Verdict::Already(show::poll_over(known, true)));
+                    return Ok(ClassDecision::Already(show::poll_over(known, true)));
                 }
                 happens(ClassEvent::PollEnd { poll: *poll, reveal: *reveal })
             }
@@ -132,7 +132,7 @@ impl ClassState {
             known(whose, scene)?;
         }
         if raised.is_some() == up {
-            return Ok(Verdict::Already(show::hand_stands(whose, raised)));
+            return Ok(ClassDecision::Already(show::hand_stands(whose, raised)));
         }
         happens(ClassEvent::Hand { user: whose, name, up })
     }
@@ -141,7 +141,7 @@ impl ClassState {
         let mine = |chat: &&std::sync::Arc<Chat>| chat.author == who.user && chat.said.id == said.id;
         if let Some(known) = self.chat.iter().rev().find(mine) {
             let same = known.edited || known.removed || (known.said.text == said.text && known.said.to == said.to);
-            return if same { Ok(Verdict::Already(show::chat(known))) } else { Err(REUSED) };
+            return if same { Ok(ClassDecision::Already(show::chat(known))) } else { Err(REUSED) };
         }
         if let Some(to) = said.to {
             known(to, scene)?;
@@ -217,7 +217,7 @@ impl ClassState {
             && let Some(known) = self.polls().find(mine)
         {
             let same = known.question == *question;
-            return if same { Ok(Verdict::Already(show::poll(known))) } else { Err(REUSED) };
+            return if same { Ok(ClassDecision::Already(show::poll(known))) } else { Err(REUSED) };
         }
         if self.polls.len() >= limits::POLLS || self.polls().filter(|poll| !poll.ended).count() >= limits::POLLS_OPEN {
             return Err(ClassRefusal::new("too_many_polls", "end a poll first, or open another lesson"));
@@ -242,7 +242,7 @@ impl ClassState {
         }
         let voter = poll::voter(scene.session, seq, poll.question.anonymous, who.user);
         if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {
-            return Ok(Verdict::Already(show::my_vote(seq, &choices)));
+            return Ok(ClassDecision::Already(show::my_vote(seq, &choices)));
         }
         happens(ClassEvent::Vote(Vote { poll: seq, voter, choices }))
     }

@@ -14,7 +14,7 @@ mod tests;
 mod event;
 
 pub use command::{ClassCommand, ClassRefusal, DecisionContext, TimerCommand, Requester, is_phrase};
-pub use decide::Verdict;
+pub use decide::ClassDecision;
 pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};
 pub use show::{Audience, Frame, chat_row, poll_row};

@@ -40,7 +40,7 @@ impl Lesson {
     }
 
     /// Asks; what happens is applied as the actor does it.
-    fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<Verdict, ClassRefusal> {
+    fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<ClassDecision, ClassRefusal> {
         let role = self.members[&user];
         let who = Requester { user, name: format!("{user:.4}").into(), role, leads: role.leads() };
         let scene = DecisionContext {
@@ -52,7 +52,7 @@ impl Lesson {
             older: None,
         };
         let verdict = self.state.decide(&ask, &who, &scene)?;
-        if let Verdict::Happens(what, amended) = &verdict {
+        if let ClassDecision::Happens(what, amended) = &verdict {
             let hidden = matches!(what, ClassEvent::Vote(vote) if vote.voter != user.0);
             let event = RecordedEvent {
                 seq: self.state.seq() + 1,
@@ -69,7 +69,7 @@ impl Lesson {
 
     fn happens(&mut self, user: UserId, ask: ClassCommand) -> u64 {
         let verdict = self.ask(user, ask.clone()).unwrap();
-        assert!(matches!(verdict, Verdict::Happens(..)), "{ask:?}: {verdict:?}");
+        assert!(matches!(verdict, ClassDecision::Happens(..)), "{ask:?}: {verdict:?}");
         self.state.seq()
     }
 
@@ -77,7 +77,7 @@ impl Lesson {
         self.ask(user, ask.clone()).expect_err(&format!("{ask:?}")).code
     }
 
-    fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<Verdict, ClassRefusal> {
+    fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<ClassDecision, ClassRefusal> {
         self.ask(user, ClassCommand::Chat { id: id.into(), text: text.into(), to: None })
     }
 
@@ -107,7 +107,7 @@ fn f2_hands_are_a_queue_in_the_order_in_which_they_went_up() {
     lesson.happens(BOB, up());
     lesson.happens(VERA, up());
     lesson.happens(ANN, up());
-    assert!(matches!(lesson.ask(BOB, up()), Ok(Verdict::Already(_))), "a hand is raised once");
+    assert!(matches!(lesson.ask(BOB, up()), Ok(ClassDecision::Already(_))), "a hand is raised once");
     let queue = |lesson: &Lesson| lesson.state.hands.iter().map(|raised| raised.user).collect::<Vec<_>>();
     assert_eq!(queue(&lesson), [BOB, VERA, ANN]);
     assert_eq!(lesson.refused(ANN, ClassCommand::Hand { user: Some(BOB), up: false }), "forbidden");
@@ -123,10 +123,10 @@ fn f2_hands_are_a_queue_in_the_order_in_which_they_went_up() {
 #[test]
 fn f3_a_message_is_kept_once_by_its_id_and_changed_only_by_its_author_and_in_time() {
     let mut lesson = Lesson::new();
-    assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(Verdict::Happens(..))));
-    assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(Verdict::Already(_))));
+    assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(ClassDecision::Happens(..))));
+    assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(ClassDecision::Already(_))));
     assert_eq!(lesson.chat(ANN, "1", "other").unwrap_err().code, "key_reused");
-    assert!(matches!(lesson.chat(BOB, "1", "mine"), Ok(Verdict::Happens(..))), "ids are their author's");
+    assert!(matches!(lesson.chat(BOB, "1", "mine"), Ok(ClassDecision::Happens(..))), "ids are their author's");
     assert_eq!(lesson.chat(VERA, "1", "x").unwrap_err().code, "forbidden");
     let edit = |chat, text: &str| ClassCommand::ChatEdit { chat, text: text.into() };
     assert_eq!(lesson.refused(BOB, edit(1, "x")), "forbidden");
@@ -140,8 +140,8 @@ fn f3_a_message_is_kept_once_by_its_id_and_changed_only_by_its_author_and_in_tim
     assert_eq!(lesson.refused(ANN, ClassCommand::ChatDelete { chat: 1 }), "too_late");
     lesson.happens(TUTOR, ClassCommand::ChatDelete { chat: 1 });
     assert!(!lesson.shown_to(BOB).contains("hello"));
-    assert!(matches!(lesson.ask(TUTOR, ClassCommand::ChatDelete { chat: 1 }), Ok(Verdict::Already(_))));
-    assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(Verdict::Already(_))), "a repeat does not bring it back");
+    assert!(matches!(lesson.ask(TUTOR, ClassCommand::ChatDelete { chat: 1 }), Ok(ClassDecision::Already(_))));
+    assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(ClassDecision::Already(_))), "a repeat does not bring it back");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_rev
     lesson.happens(ANN, vote(&[0]));
     lesson.happens(BOB, vote(&[1]));
     lesson.happens(ANN, vote(&[1]));
-    assert!(matches!(lesson.ask(ANN, vote(&[1])), Ok(Verdict::Already(_))));
+    assert!(matches!(lesson.ask(ANN, vote(&[1])), Ok(ClassDecision::Already(_))));
     assert_eq!(lesson.state.poll(poll).unwrap().counts(), [0, 2, 0]);
     assert!(lesson.shown_to(TUTOR).contains(r#""counts":[0,2,0]"#));
     assert!(!lesson.shown_to(ANN).contains("counts") && lesson.shown_to(ANN).contains(r#""mine":[1]"#));
