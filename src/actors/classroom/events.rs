@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    ClassCommand, Audience, Chat, ClassState, Frame, Note, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
+    ClassCommand, Audience, Chat, ClassState, Frame, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -98,7 +98,7 @@ impl ClassroomActor {
     }
 
     /// Keeps, in the lesson's order, something that was done and told elsewhere in this actor: a lock, a reveal.
-    pub(super) fn record(&mut self, note: Note, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
+    pub(super) fn record(&mut self, note: ClassChange, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
         let ask = ClassCommand::Note(note, data);
         let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
         self.ask(Intent { from: From::Class(author), user, name: "".into(), ask, older: None }, ctx);

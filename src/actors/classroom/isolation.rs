@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::messages::{BoardError, RevealLayers, Whose};
-use m4sh_domain::classroom::{Note, fields};
+use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::class::IsolationFrame;
@@ -75,7 +75,7 @@ impl ClassroomActor {
                 let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
                 let frame = Object::from_iter(frame.map(named));
                 act.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
-                act.record(Note::Reveal, Some(by), fields([("users", users(&whose)), ("rev", rev.0.into())]), ctx);
+                act.record(ClassChange::Reveal, Some(by), fields([("users", users(&whose)), ("rev", rev.0.into())]), ctx);
             }
             revealed
         }))

@@ -5,14 +5,14 @@
 use jiff::Timestamp;
 
 use m4sh_domain::access::{Rule, What};
-use m4sh_domain::classroom::{Note, fields};
+use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::times;
 use m4sh_store::SessionAccess;
 
 /// The differences between how a class was known and how it is, in a fixed order.
-pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) -> Vec<(Note, Object)> {
+pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) -> Vec<(ClassChange, Object)> {
     let mut notes = Vec::new();
     let mut people: Vec<UserId> = old.rights.members.keys().chain(new.rights.members.keys()).copied().collect();
     people.sort_unstable();
@@ -21,7 +21,7 @@ pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) 
         let role = new.rights.members.get(&user);
         if old.rights.members.get(&user) != role {
             let role = role.map_or(Value::Null, |role| role.name().into());
-            notes.push((Note::Role, fields([("user", whom(Some(user))), ("role", role)])));
+            notes.push((ClassChange::Role, fields([("user", whom(Some(user))), ("role", role)])));
         }
     }
     let fresh = new.rights.rules.iter().filter(|rule| !old.rights.rules.contains(rule));
@@ -33,7 +33,7 @@ pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) 
     });
     notes.extend(gone.map(|rule| noted(rule, None)));
     if old.isolated != new.isolated {
-        notes.push((Note::Isolate, fields([("on", new.isolated.into())])));
+        notes.push((ClassChange::Isolate, fields([("on", new.isolated.into())])));
     }
     notes
 }
@@ -44,8 +44,8 @@ fn is_about_the_same(one: &Rule, other: &Rule) -> bool {
 }
 
 /// A rule that was made, or (`None`) taken back.
-fn noted(rule: &Rule, allowed: Option<bool>) -> (Note, Object) {
-    let note = if rule.what == What::Enter { Note::Kick } else { Note::Lock };
+fn noted(rule: &Rule, allowed: Option<bool>) -> (ClassChange, Object) {
+    let note = if rule.what == What::Enter { ClassChange::Kick } else { ClassChange::Lock };
     let mut data = fields([
         ("what", rule.what.name().into()),
         ("user", whom(rule.who)),
@@ -82,7 +82,7 @@ mod tests {
         Rule { session: true, who, what, allowed, until }
     }
 
-    fn shown(notes: Vec<(Note, Object)>) -> Vec<String> {
+    fn shown(notes: Vec<(ClassChange, Object)>) -> Vec<String> {
         let text = |data| String::from_utf8(Value::Object(data).to_canonical()).unwrap();
         notes.into_iter().map(|(note, data)| format!("{note:?} {}", text(data))).collect()
     }

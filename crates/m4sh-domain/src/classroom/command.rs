@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Chat, ChatMode, Note, Place, Question};
+use super::{Chat, ChatMode, ClassChange, Place, Question};
 use crate::{
     access::{Role, Standing},
     ids::{BoardId, SessionId, UserId},
@@ -50,7 +50,7 @@ pub enum ClassCommand {
     /// Show a board of the lesson to the class.
     Present(BoardId),
     /// Keep what another part of the class did.
-    Note(Note, Object),
+    Note(ClassChange, Object),
 }
 
 /// What the timer is to do.

@@ -64,13 +64,13 @@ pub enum ClassEvent {
     /// The board that is shown to the class.
     Present(BoardId),
     /// Something that another part of the class did and told by itself; kept for the lesson's history.
-    Note(Note, Object),
+    Note(ClassChange, Object),
 }
 
 /// What other parts of the class have kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Note {
+pub enum ClassChange {
     Lock,
     Isolate,
     Reveal,
@@ -78,7 +78,7 @@ pub enum Note {
     Role,
 }
 
-impl Note {
+impl ClassChange {
     pub(super) const ALL: [Self; 5] = [Self::Lock, Self::Isolate, Self::Reveal, Self::Kick, Self::Role];
 
     pub(super) const fn name(self) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ChatMode, Note, Place, Question, Said, Timer, Vote, ClassEvent};
+use super::{ChatMode, ClassChange, Place, Question, Said, Timer, Vote, ClassEvent};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},
@@ -39,7 +39,7 @@ impl ClassEvent {
             "page" => Self::Page(text("page")?.into()),
             "present" => Self::Present(text("board")?.parse().map(BoardId).ok()?),
             other => {
-                let note = Note::ALL.into_iter().find(|note| note.name() == other)?;
+                let note = ClassChange::ALL.into_iter().find(|note| note.name() == other)?;
                 Self::Note(note, data.clone())
             }
         })

@@ -294,7 +294,7 @@ fn f10_every_event_reads_back_from_its_row_and_their_fold_is_the_lesson() {
     lesson.happens(TUTOR, ClassCommand::ViewLock(true));
     lesson.happens(TUTOR, ClassCommand::Page("p2".into()));
     lesson.happens(TUTOR, ClassCommand::Present(BOARD));
-    lesson.happens(TUTOR, ClassCommand::Note(Note::Kick, fields([("user", "x".into())])));
+    lesson.happens(TUTOR, ClassCommand::Note(ClassChange::Kick, fields([("user", "x".into())])));
     let read = |event: &RecordedEvent| {
         let bytes = Value::Object(event.what.data()).to_canonical();
         let Value::Object(data) = Value::parse(&bytes, crate::json::Bounds::default()).unwrap() else { panic!() };
