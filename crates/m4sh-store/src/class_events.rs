@@ -14,7 +14,7 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    classroom::{Chat, ClassState, RecordedEvent, ClassEvent},
+    classroom::{ChatMessage, ClassState, RecordedEvent, ClassEvent},
     ids::{SessionId, UserId},
     json::{Bounds, Object, Value},
 };
@@ -118,10 +118,10 @@ impl Store {
             };
         }
         // One row is changed once: the last state of a message holds.
-        let amended: BTreeMap<u64, (&Chat, &RecordedEvent)> =
+        let amended: BTreeMap<u64, (&ChatMessage, &RecordedEvent)> =
             events.iter().filter_map(|event| event.amended.as_ref().map(|chat| (chat.seq, (chat, event)))).collect();
         let amended: Vec<_> = amended.into_values().collect();
-        let removal = |(chat, event): &(&Chat, &RecordedEvent)| chat.removed.then_some((event.at, event.author));
+        let removal = |(chat, event): &(&ChatMessage, &RecordedEvent)| chat.removed.then_some((event.at, event.author));
         let columns: Params = &[
             &session.0,
             &column!(|event| signed(event.seq)),
@@ -185,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn class_messages(&self, session: SessionId, seqs: &[u64]) -> Result<Vec<Chat>, StoreError> {
+    pub async fn class_messages(&self, session: SessionId, seqs: &[u64]) -> Result<Vec<ChatMessage>, StoreError> {
         let seqs: Vec<i64> = seqs.iter().map(|seq| signed(*seq)).collect();
         let found = self.pool.get().await?.query(MESSAGES, &[&session.0, &seqs]).await?;
         found.iter().filter_map(|row| message(row).transpose()).collect()
@@ -201,7 +201,7 @@ impl Store {
         reader: UserId,
         page: ChatPage,
         limit: u32,
-    ) -> Result<(Vec<Chat>, bool), StoreError> {
+    ) -> Result<(Vec<ChatMessage>, bool), StoreError> {
         let (sql, from) = match page {
             ChatPage::Before(seq) => (CHAT_BEFORE, seq),
             ChatPage::After(seq) => (CHAT_AFTER, seq),
@@ -236,14 +236,14 @@ fn recorded(row: &Row) -> Result<Option<RecordedEvent>, StoreError> {
 }
 
 /// A message's row with what became of it.
-fn as_it_is(row: &Row, event: &RecordedEvent, data: &Object) -> Result<Option<Chat>, StoreError> {
+fn as_it_is(row: &Row, event: &RecordedEvent, data: &Object) -> Result<Option<ChatMessage>, StoreError> {
     let (ClassEvent::Chat(said), Some(author)) = (&event.what, event.author) else { return Ok(None) };
     let removed = get::<Option<Timestamp>>(row, "removed_at")?.is_some();
     let edited = data.get("edited").and_then(Value::as_bool).unwrap_or_default();
-    Ok(Some(Chat { seq: event.seq, at: event.at, author, said: said.clone(), edited, removed }))
+    Ok(Some(ChatMessage { seq: event.seq, at: event.at, author, said: said.clone(), edited, removed }))
 }
 
-fn message(row: &Row) -> Result<Option<Chat>, StoreError> {
+fn message(row: &Row) -> Result<Option<ChatMessage>, StoreError> {
     Ok(recorded(row)?.and_then(|event| event.amended))
 }
 

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    ClassCommand, Audience, Chat, ClassState, Frame, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
+    ClassCommand, Audience, ChatMessage, ClassState, Frame, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -43,7 +43,7 @@ pub(super) struct Intent {
     pub(super) name: Arc<str>,
     pub(super) ask: ClassCommand,
     /// The message it is about, when that is no longer remembered.
-    pub(super) older: Option<Chat>,
+    pub(super) older: Option<ChatMessage>,
 }
 
 /// By which way it came.

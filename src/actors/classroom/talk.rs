@@ -13,7 +13,7 @@ use super::events::{Answer, From, Intent, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
 use m4sh_domain::budget::Sizes;
-use m4sh_domain::classroom::{ClassCommand, Chat, ClassRefusal};
+use m4sh_domain::classroom::{ClassCommand, ChatMessage, ClassRefusal};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, Verdict};
 use m4sh_protocol::class::TalkFrame;
@@ -80,7 +80,7 @@ impl ClassroomActor {
         let reading = async move { store.class_messages(session, &[about]).await };
         ctx.spawn(reading.into_actor(self).map(move |read, act, ctx| match read {
             Ok(found) => {
-                let older: Option<Chat> = found.into_iter().next();
+                let older: Option<ChatMessage> = found.into_iter().next();
                 act.ask(Intent { older, ..intent }, ctx);
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Chat, ChatMode, ClassChange, Place, Question};
+use super::{ChatMessage, ChatMode, ClassChange, Place, Question};
 use crate::{
     access::{Role, Standing},
     ids::{BoardId, SessionId, UserId},
@@ -101,7 +101,7 @@ pub struct DecisionContext<'a> {
     /// The lesson's boards.
     pub boards: &'a [BoardId],
     /// A message that is too old to be in the state, when one is asked about.
-    pub older: Option<&'a Chat>,
+    pub older: Option<&'a ChatMessage>,
 }
 
 /// Why nothing happened.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClassCommand, Chat, ChatMode, ClassState, Frame, Question, ClassRefusal, Said, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
+use super::{ClassCommand, ChatMessage, ChatMode, ClassState, Frame, Question, ClassRefusal, ChatContent, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
 use super::{poll, show};
 use crate::access::Role;
 use crate::ids::UserId;
@@ -15,7 +15,7 @@ use crate::limits;
 #[derive(Clone, PartialEq, Debug)]
 pub enum ClassDecision {
     /// It happens; with the message that it changes, as that will be.
-    Happens(ClassEvent, Option<Chat>),
+    Happens(ClassEvent, Option<ChatMessage>),
     /// It is so already: nothing happens, and whoever asked is told how it stands.
     Already(Frame),
 }
@@ -46,7 +46,7 @@ impl ClassState {
             ClassCommand::Hand { user, up } => self.hand(*user, *up, who, scene),
             ClassCommand::React(emoji) => happens(ClassEvent::React(emoji.clone())),
             ClassCommand::Chat { id, text, to } => {
-                let said = Said { id: id.clone(), name: who.name.clone(), text: text.clone(), to: *to };
+                let said = ChatContent { id: id.clone(), name: who.name.clone(), text: text.clone(), to: *to };
                 self.say(said, who, scene)
             }
             ClassCommand::ChatEdit { chat, text } => {
@@ -137,8 +137,8 @@ impl ClassState {
         happens(ClassEvent::Hand { user: whose, name, up })
     }
 
-    fn say(&self, said: Said, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
-        let mine = |chat: &&std::sync::Arc<Chat>| chat.author == who.user && chat.said.id == said.id;
+    fn say(&self, said: ChatContent, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
+        let mine = |chat: &&std::sync::Arc<ChatMessage>| chat.author == who.user && chat.said.id == said.id;
         if let Some(known) = self.chat.iter().rev().find(mine) {
             let same = known.edited || known.removed || (known.said.text == said.text && known.said.to == said.to);
             return if same { Ok(ClassDecision::Already(show::chat(known))) } else { Err(REUSED) };
@@ -185,7 +185,7 @@ impl ClassState {
     }
 
     /// A message that somebody may read; to everybody else it does not exist.
-    fn message<'a>(&'a self, seq: u64, who: &Requester, scene: &'a DecisionContext<'_>) -> Result<&'a Chat, ClassRefusal> {
+    fn message<'a>(&'a self, seq: u64, who: &Requester, scene: &'a DecisionContext<'_>) -> Result<&'a ChatMessage, ClassRefusal> {
         let near = self.chat(seq).map(|chat| &**chat);
         let found = near.or_else(|| scene.older.filter(|chat| chat.seq == seq));
         found.filter(|chat| chat.is_for(who.user)).ok_or(NO_CHAT)
@@ -253,7 +253,7 @@ fn known(user: UserId, scene: &DecisionContext<'_>) -> Result<(), ClassRefusal> 
 }
 
 /// Whether a message is young enough for its author to change it.
-fn in_time(chat: &Chat, now: Timestamp) -> Result<(), ClassRefusal> {
+fn in_time(chat: &ChatMessage, now: Timestamp) -> Result<(), ClassRefusal> {
     let age = Duration::try_from(now.duration_since(chat.at)).unwrap_or_default();
     if age <= limits::CHAT_EDIT_WITHIN {
         Ok(())

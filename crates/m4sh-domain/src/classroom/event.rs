@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Chat, Question, fields, put};
+use super::{ChatMessage, Question, fields, put};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},
@@ -25,7 +25,7 @@ pub struct RecordedEvent {
     /// What happened.
     pub what: ClassEvent,
     /// The message that it changed, as it is now.
-    pub amended: Option<Chat>,
+    pub amended: Option<ChatMessage>,
 }
 
 /// What happened.
@@ -38,7 +38,7 @@ pub enum ClassEvent {
     /// A reaction.
     React(Box<str>),
     /// A message.
-    Chat(Said),
+    Chat(ChatContent),
     /// A message was changed.
     ChatEdit { chat: u64 },
     /// A message was taken out.
@@ -94,7 +94,7 @@ impl ClassChange {
 
 /// A message as it was written.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Said {
+pub struct ChatContent {
     /// The author's own id of it: the same one again is the same message.
     pub id: Box<str>,
     /// The author's name at that time.
@@ -294,7 +294,7 @@ impl ClassEvent {
 }
 
 /// A message's row. Of one that was taken out only its id is left: so that a repeat does not bring it back.
-pub(super) fn chat_data(said: &Said, edited: bool, removed: bool) -> Object {
+pub(super) fn chat_data(said: &ChatContent, edited: bool, removed: bool) -> Object {
     let mut data = fields([("id", (&*said.id).into())]);
     if removed {
         return data;

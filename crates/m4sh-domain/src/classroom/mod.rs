@@ -18,8 +18,8 @@ pub use decide::ClassDecision;
 pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};
 pub use show::{Audience, Frame, chat_row, poll_row};
-pub use state::{Chat, ClassState};
-pub use event::{ChatMode, ClassChange, Place, RecordedEvent, Said, Timer, Vote, ClassEvent};
+pub use state::{ChatMessage, ClassState};
+pub use event::{ChatMode, ClassChange, Place, RecordedEvent, ChatContent, Timer, Vote, ClassEvent};
 
 use crate::json::{Object, Value};
 

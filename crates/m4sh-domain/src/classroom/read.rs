@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ChatMode, ClassChange, Place, Question, Said, Timer, Vote, ClassEvent};
+use super::{ChatMode, ClassChange, Place, Question, ChatContent, Timer, Vote, ClassEvent};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},
@@ -20,7 +20,7 @@ impl ClassEvent {
             "hand" if flag("clear") == Some(true) => Self::HandsCleared,
             "hand" => Self::Hand { user: UserId(person?), name: text("name")?.into(), up: flag("up")? },
             "react" => Self::React(text("emoji")?.into()),
-            "chat" => Self::Chat(Said {
+            "chat" => Self::Chat(ChatContent {
                 id: text("id")?.into(),
                 name: text("name").unwrap_or_default().into(),
                 text: text("text").unwrap_or_default().into(),

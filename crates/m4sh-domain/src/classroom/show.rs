@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::state::Raised;
-use super::{Chat, ClassState, Poll, RecordedEvent, ClassEvent, fields, put};
+use super::{ChatMessage, ClassState, Poll, RecordedEvent, ClassEvent, fields, put};
 use crate::limits;
 use crate::{
     ids::{SessionId, UserId},
@@ -166,7 +166,7 @@ impl ClassState {
     pub(super) fn recent_chat(&self, user: UserId) -> Vec<Value> {
         let mut bytes = 0;
         let readable = self.chat.iter().rev().filter(|chat| chat.is_for(user) && !chat.removed);
-        let fits = |chat: &&Arc<Chat>| {
+        let fits = |chat: &&Arc<ChatMessage>| {
             bytes += chat.said.text.len();
             bytes <= limits::CHAT_SHOWN_BYTES
         };
@@ -201,7 +201,7 @@ pub(super) fn hand_stands(user: UserId, raised: Option<&Raised>) -> Frame {
 
 /// A message as lists show it.
 #[must_use]
-pub fn chat_row(chat: &Chat) -> Object {
+pub fn chat_row(chat: &ChatMessage) -> Object {
     let mut row = chat.data();
     row.insert("seq", chat.seq);
     row.insert("at", moment(chat.at));
@@ -212,13 +212,13 @@ pub fn chat_row(chat: &Chat) -> Object {
 }
 
 /// A message as it was told.
-pub(super) fn chat(chat: &Chat) -> Frame {
+pub(super) fn chat(chat: &ChatMessage) -> Frame {
     let mut frame = chat_row(chat);
     frame.insert("t", "chat");
     frame
 }
 
-pub(super) fn taken_out(chat: &Chat) -> Frame {
+pub(super) fn taken_out(chat: &ChatMessage) -> Frame {
     fields([("t", "chat_delete".into()), ("chat", chat.seq.into())])
 }
 

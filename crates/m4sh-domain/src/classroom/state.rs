@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ChatMode, Place, Poll, RecordedEvent, Said, Timer, ClassEvent};
+use super::{ChatMode, Place, Poll, RecordedEvent, ChatContent, Timer, ClassEvent};
 use crate::ids::{BoardId, UserId};
 use crate::limits;
 
 /// A message as it stands.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Chat {
+pub struct ChatMessage {
     /// Its number.
     pub seq: u64,
     /// When it was written.
@@ -20,14 +20,14 @@ pub struct Chat {
     /// By whom.
     pub author: UserId,
     /// Its words, empty when it was taken out.
-    pub said: Said,
+    pub said: ChatContent,
     /// Whether it was changed.
     pub edited: bool,
     /// Whether it was taken out.
     pub removed: bool,
 }
 
-impl Chat {
+impl ChatMessage {
     /// Whether somebody may read it.
     #[must_use]
     pub fn is_for(&self, user: UserId) -> bool {
@@ -56,7 +56,7 @@ pub struct ClassState {
     pub(super) seq: u64,
     pub(super) at: Option<Timestamp>,
     pub(super) hands: Vec<Raised>,
-    pub(super) chat: VecDeque<Arc<Chat>>,
+    pub(super) chat: VecDeque<Arc<ChatMessage>>,
     pub(super) chat_mode: ChatMode,
     pub(super) timer: Timer,
     pub(super) polls: Vec<Arc<Poll>>,
@@ -105,7 +105,7 @@ impl ClassState {
 
     /// A message that is near enough to be remembered.
     #[must_use]
-    pub fn chat(&self, seq: u64) -> Option<&Arc<Chat>> {
+    pub fn chat(&self, seq: u64) -> Option<&Arc<ChatMessage>> {
         self.chat.binary_search_by_key(&seq, |chat| chat.seq).ok().map(|at| &self.chat[at])
     }
 
@@ -161,7 +161,7 @@ impl ClassState {
             ClassEvent::Chat(said) => {
                 let fresh = |author: &UserId| {
                     let (edited, removed) = (false, false);
-                    Chat { seq: *seq, at: *at, author: *author, said: said.clone(), edited, removed }
+                    ChatMessage { seq: *seq, at: *at, author: *author, said: said.clone(), edited, removed }
                 };
                 // One that was read back may have been changed since.
                 if let Some(chat) = amended.clone().or_else(|| author.as_ref().map(fresh)) {
@@ -200,7 +200,7 @@ impl ClassState {
     }
 
     /// Keeps a message, of the last [`limits::CHAT_KEPT`].
-    fn keep(&mut self, chat: Chat) {
+    fn keep(&mut self, chat: ChatMessage) {
         if self.chat.len() >= limits::CHAT_KEPT {
             self.chat.pop_front();
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{CLASS_EVENT, ChatPage, NewClassroom, NewSession, StoreError, testing::TestDatabase};
 use m4sh_domain::{
-    classroom::{Chat, ChatMode, ClassState, Question, RecordedEvent, Said, Timer, Vote, ClassEvent},
+    classroom::{ChatMessage, ChatMode, ClassState, Question, RecordedEvent, ChatContent, Timer, Vote, ClassEvent},
     ids::{ClassroomId, SessionId},
 };
 
@@ -30,7 +30,7 @@ fn event(seq: u64, author: UserId, what: ClassEvent) -> RecordedEvent {
 }
 
 fn said(id: &str, text: &str, to: Option<UserId>) -> ClassEvent {
-    ClassEvent::Chat(Said { id: id.into(), name: "Ann".into(), text: text.into(), to })
+    ClassEvent::Chat(ChatContent { id: id.into(), name: "Ann".into(), text: text.into(), to })
 }
 
 #[tokio::test]
@@ -71,11 +71,11 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
         event(18, ann, said("3", "wrong", None)),
         event(19, tutor, ClassEvent::Page("p2".into())),
     ];
-    let chat = |seq: u64, text: &str, removed| Chat {
+    let chat = |seq: u64, text: &str, removed| ChatMessage {
         seq,
         at: at(i64::try_from(seq).unwrap()),
         author: ann,
-        said: Said {
+        said: ChatContent {
             id: (seq - 15).to_string().into(),
             name: if removed { "" } else { "Ann" }.into(),
             text: text.into(),
