@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ClassroomActor, SessionAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
-    ClassCommand, Audience, ChatMessage, ClassState, Frame, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
+    ClassCommand, Recipients, ChatMessage, ClassState, ClassFrameFields, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -33,7 +33,7 @@ pub struct Answer {
     /// Whether it happened now.
     pub fresh: bool,
     /// What was told.
-    pub frame: Frame,
+    pub frame: ClassFrameFields,
 }
 
 /// Somebody's ask on its way.
@@ -55,8 +55,8 @@ pub(super) enum From {
 }
 
 enum Outcome {
-    Happened(Box<RecordedEvent>, Vec<(Audience, Frame)>),
-    Already(Frame),
+    Happened(Box<RecordedEvent>, Vec<(Recipients, ClassFrameFields)>),
+    Already(ClassFrameFields),
     Refused(ClassRefusal),
 }
 
@@ -309,13 +309,13 @@ impl ClassroomActor {
         self.room.tell(conn, &frame);
     }
 
-    fn tell_class(&mut self, audience: &Audience, frame: &Frame, leaders: &HashSet<UserId>) {
+    fn tell_class(&mut self, audience: &Recipients, frame: &ClassFrameFields, leaders: &HashSet<UserId>) {
         let hears = |user: UserId| match audience {
-            Audience::All => true,
-            Audience::Leaders => leaders.contains(&user),
-            Audience::Led => !leaders.contains(&user),
-            Audience::Only(users) => users.contains(&user),
-            Audience::WithLeaders(users) => users.contains(&user) || leaders.contains(&user),
+            Recipients::All => true,
+            Recipients::Leaders => leaders.contains(&user),
+            Recipients::NonLeaders => !leaders.contains(&user),
+            Recipients::Only(users) => users.contains(&user),
+            Recipients::WithLeaders(users) => users.contains(&user) || leaders.contains(&user),
         };
         self.room.tell_all(&ServerFrame::Prepared(frame), |seat| hears(seat.user));
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClassCommand, ChatMessage, ChatMode, ClassState, Frame, Question, ClassRefusal, ChatContent, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
-use super::{poll, show};
+use super::{ClassCommand, ChatMessage, ChatMode, ClassState, ClassFrameFields, Question, ClassRefusal, ChatContent, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
+use super::{poll, frames};
 use crate::access::Role;
 use crate::ids::UserId;
 use crate::limits;
@@ -17,7 +17,7 @@ pub enum ClassDecision {
     /// It happens; with the message that it changes, as that will be.
     Happens(ClassEvent, Option<ChatMessage>),
     /// It is so already: nothing happens, and whoever asked is told how it stands.
-    Already(Frame),
+    Already(ClassFrameFields),
 }
 
 type Decision = Result<ClassDecision, ClassRefusal>;
@@ -65,7 +65,7 @@ impl ClassState {
             ClassCommand::ChatDelete { chat } => {
                 let mut chat = self.message(*chat, who, scene)?.clone();
                 if chat.removed {
-                    return Ok(ClassDecision::Already(show::taken_out(&chat)));
+                    return Ok(ClassDecision::Already(frames::taken_out(&chat)));
                 }
                 if !who.leads {
                     if chat.author != who.user {
@@ -93,7 +93,7 @@ impl ClassState {
             ClassCommand::PollEnd { poll, reveal } => {
                 let known = self.poll(*poll).ok_or(NO_POLL)?;
                 if known.ended && known.revealed >= *reveal {
-                    return Ok(ClassDecision::Already(show::poll_over(known, true)));
+                    return Ok(ClassDecision::Already(frames::poll_over(known, true)));
                 }
                 happens(ClassEvent::PollEnd { poll: *poll, reveal: *reveal })
             }
@@ -132,7 +132,7 @@ impl ClassState {
             known(whose, scene)?;
         }
         if raised.is_some() == up {
-            return Ok(ClassDecision::Already(show::hand_stands(whose, raised)));
+            return Ok(ClassDecision::Already(frames::hand_stands(whose, raised)));
         }
         happens(ClassEvent::Hand { user: whose, name, up })
     }
@@ -141,7 +141,7 @@ impl ClassState {
         let mine = |chat: &&std::sync::Arc<ChatMessage>| chat.author == who.user && chat.said.id == said.id;
         if let Some(known) = self.chat.iter().rev().find(mine) {
             let same = known.edited || known.removed || (known.said.text == said.text && known.said.to == said.to);
-            return if same { Ok(ClassDecision::Already(show::chat(known))) } else { Err(REUSED) };
+            return if same { Ok(ClassDecision::Already(frames::chat(known))) } else { Err(REUSED) };
         }
         if let Some(to) = said.to {
             known(to, scene)?;
@@ -217,7 +217,7 @@ impl ClassState {
             && let Some(known) = self.polls().find(mine)
         {
             let same = known.question == *question;
-            return if same { Ok(ClassDecision::Already(show::poll(known))) } else { Err(REUSED) };
+            return if same { Ok(ClassDecision::Already(frames::poll(known))) } else { Err(REUSED) };
         }
         if self.polls.len() >= limits::POLLS || self.polls().filter(|poll| !poll.ended).count() >= limits::POLLS_OPEN {
             return Err(ClassRefusal::new("too_many_polls", "end a poll first, or open another lesson"));
@@ -242,7 +242,7 @@ impl ClassState {
         }
         let voter = poll::voter(scene.session, seq, poll.question.anonymous, who.user);
         if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {
-            return Ok(ClassDecision::Already(show::my_vote(seq, &choices)));
+            return Ok(ClassDecision::Already(frames::my_vote(seq, &choices)));
         }
         happens(ClassEvent::Vote(Vote { poll: seq, voter, choices }))
     }

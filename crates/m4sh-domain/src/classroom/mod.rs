@@ -7,7 +7,7 @@ mod decide;
 mod emoji;
 mod poll;
 mod read;
-mod show;
+mod frames;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ pub use command::{ClassCommand, ClassRefusal, DecisionContext, TimerCommand, Req
 pub use decide::ClassDecision;
 pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};
-pub use show::{Audience, Frame, chat_row, poll_row};
+pub use frames::{Recipients, ClassFrameFields, chat_row, poll_row};
 pub use state::{ChatMessage, ClassState};
 pub use event::{ChatMode, ClassChange, Place, RecordedEvent, ChatContent, Timer, Vote, ClassEvent};
 

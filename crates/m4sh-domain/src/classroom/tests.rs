@@ -157,7 +157,7 @@ fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_
     for seq in [1, 2] {
         assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: seq }), "unknown_message");
         let event = &lesson.events[usize::try_from(seq).unwrap() - 1];
-        let [(Audience::Only(hear), _)] = &lesson.state.frames(event, None)[..] else { panic!("for all") };
+        let [(Recipients::Only(hear), _)] = &lesson.state.frames(event, None)[..] else { panic!("for all") };
         assert!(hear.contains(&ANN) && hear.contains(&TUTOR) && hear.len() == 2);
     }
 }
@@ -240,7 +240,7 @@ fn f7_nobody_learns_who_chose_what_in_an_anonymous_poll() {
     let told = lesson.state.frames(event, Some(ANN));
     for (audience, frame) in told {
         let text = String::from_utf8(Value::Object(frame).to_canonical()).unwrap();
-        if audience != Audience::Only(vec![ANN]) {
+        if audience != Recipients::Only(vec![ANN]) {
             assert!(!text.contains(&ANN.to_string()) && !text.contains("choices"), "{text}");
         }
     }

@@ -15,17 +15,17 @@ use crate::{
 };
 
 /// A frame: its `t` and what it carries.
-pub type Frame = Object;
+pub type ClassFrameFields = Object;
 
 /// To whom a frame is said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Audience {
+pub enum Recipients {
     /// Everybody in class.
     All,
     /// Those who lead or see all.
     Leaders,
     /// Everybody else.
-    Led,
+    NonLeaders,
     /// These.
     Only(Vec<UserId>),
     /// These, and those who lead.
@@ -47,7 +47,7 @@ fn choices(choices: &[u8]) -> Value {
 impl ClassState {
     /// What an event is told as; `self` is how the lesson stands right after it, `by` whoever asked for it.
     #[must_use]
-    pub fn frames(&self, event: &RecordedEvent, by: Option<UserId>) -> Vec<(Audience, Frame)> {
+    pub fn frames(&self, event: &RecordedEvent, by: Option<UserId>) -> Vec<(Recipients, ClassFrameFields)> {
         let mut frame = fields([("t", event.what.kind().into()), ("seq", event.seq.into()), ("at", moment(event.at))]);
         put(&mut frame, "user", event.author.map(text));
         let mut with = |members: Object| members.into_iter().for_each(|(key, value)| drop(frame.insert(key, value)));
@@ -89,23 +89,23 @@ impl ClassState {
             (ClassEvent::Chat(said), _) => private(event.author, said.to),
             (ClassEvent::ChatEdit { .. } | ClassEvent::ChatDelete { .. }, chat) => {
                 // A change of something that is not known is told to nobody.
-                chat.as_ref().map_or(Audience::Only(Vec::new()), |chat| private(Some(chat.author), chat.said.to))
+                chat.as_ref().map_or(Recipients::Only(Vec::new()), |chat| private(Some(chat.author), chat.said.to))
             }
-            (ClassEvent::Bring { users, .. }, _) if !users.is_empty() => Audience::WithLeaders(users.clone()),
-            _ => Audience::All,
+            (ClassEvent::Bring { users, .. }, _) if !users.is_empty() => Recipients::WithLeaders(users.clone()),
+            _ => Recipients::All,
         };
         vec![(audience, frame)]
     }
 
     /// A vote: its voter hears that it counts, those who lead what the poll stands at, and nobody else anything.
-    fn vote_frames(&self, vote: &super::Vote, base: &Frame, by: Option<UserId>) -> Vec<(Audience, Frame)> {
+    fn vote_frames(&self, vote: &super::Vote, base: &ClassFrameFields, by: Option<UserId>) -> Vec<(Recipients, ClassFrameFields)> {
         let mut frames = Vec::new();
         if let Some(by) = by {
             let mut mine = my_vote(vote.poll, &vote.choices);
             put(&mut mine, "seq", base.get("seq").cloned());
             put(&mut mine, "at", base.get("at").cloned());
             mine.insert("mine", true);
-            frames.push((Audience::Only(vec![by]), mine));
+            frames.push((Recipients::Only(vec![by]), mine));
         }
         if let Some(poll) = self.poll(vote.poll) {
             let mut told = base.clone();
@@ -114,14 +114,14 @@ impl ClassState {
             if !poll.question.anonymous {
                 told.insert("choices", choices(&vote.choices));
             }
-            frames.push((Audience::Leaders, told));
+            frames.push((Recipients::Leaders, told));
         }
         frames
     }
 
-    fn end_frames(&self, poll: u64, base: Frame) -> Vec<(Audience, Frame)> {
+    fn end_frames(&self, poll: u64, base: ClassFrameFields) -> Vec<(Recipients, ClassFrameFields)> {
         let Some(poll) = self.poll(poll) else { return Vec::new() };
-        [(Audience::Leaders, true), (Audience::Led, false)]
+        [(Recipients::Leaders, true), (Recipients::NonLeaders, false)]
             .map(|(audience, leads)| {
                 let mut frame = base.clone();
                 poll_over(poll, leads).into_iter().for_each(|(key, value)| drop(frame.insert(key, value)));
@@ -177,8 +177,8 @@ impl ClassState {
     }
 }
 
-fn private(author: Option<UserId>, to: Option<UserId>) -> Audience {
-    to.map_or(Audience::All, |to| Audience::Only(author.into_iter().chain([to]).collect()))
+fn private(author: Option<UserId>, to: Option<UserId>) -> Recipients {
+    to.map_or(Recipients::All, |to| Recipients::Only(author.into_iter().chain([to]).collect()))
 }
 
 fn raised_row(raised: &Raised) -> Object {
@@ -191,7 +191,7 @@ fn raised_row(raised: &Raised) -> Object {
 }
 
 /// A hand as it stands, for whoever asked for what is so already.
-pub(super) fn hand_stands(user: UserId, raised: Option<&Raised>) -> Frame {
+pub(super) fn hand_stands(user: UserId, raised: Option<&Raised>) -> ClassFrameFields {
     let mut frame = raised.map(raised_row).unwrap_or_default();
     frame.insert("t", "hand");
     frame.insert("user", text(user));
@@ -212,17 +212,17 @@ pub fn chat_row(chat: &ChatMessage) -> Object {
 }
 
 /// A message as it was told.
-pub(super) fn chat(chat: &ChatMessage) -> Frame {
+pub(super) fn chat(chat: &ChatMessage) -> ClassFrameFields {
     let mut frame = chat_row(chat);
     frame.insert("t", "chat");
     frame
 }
 
-pub(super) fn taken_out(chat: &ChatMessage) -> Frame {
+pub(super) fn taken_out(chat: &ChatMessage) -> ClassFrameFields {
     fields([("t", "chat_delete".into()), ("chat", chat.seq.into())])
 }
 
-pub(super) fn my_vote(poll: u64, chosen: &[u8]) -> Frame {
+pub(super) fn my_vote(poll: u64, chosen: &[u8]) -> ClassFrameFields {
     fields([("t", "vote".into()), ("poll", poll.into()), ("choices", choices(chosen))])
 }
 
@@ -234,7 +234,7 @@ fn poll_base(poll: &Poll) -> Object {
 }
 
 /// A poll as it was told.
-pub(super) fn poll(poll: &Poll) -> Frame {
+pub(super) fn poll(poll: &Poll) -> ClassFrameFields {
     let mut frame = poll_base(poll);
     frame.insert("t", "poll");
     frame.insert("seq", poll.seq);
@@ -242,7 +242,7 @@ pub(super) fn poll(poll: &Poll) -> Frame {
 }
 
 /// The end of a poll; what came out is for those who lead until it is revealed.
-pub(super) fn poll_over(poll: &Poll, leads: bool) -> Frame {
+pub(super) fn poll_over(poll: &Poll, leads: bool) -> ClassFrameFields {
     let mut frame = fields([("t", "poll_end".into()), ("poll", poll.seq.into()), ("revealed", poll.revealed.into())]);
     if leads || poll.revealed {
         poll.write_results(&mut frame);
