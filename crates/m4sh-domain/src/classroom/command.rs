@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ChatMessage, ChatMode, ClassChange, Place, Question};
+use super::{ChatMessage, ChatMode, ClassChange, Viewport, Question};
 use crate::{
     access::{Role, Standing},
     ids::{BoardId, SessionId, UserId},
@@ -42,7 +42,7 @@ pub enum ClassCommand {
     /// Let everybody follow somebody's view: mine, when no one is named.
     Follow { on: bool, user: Option<UserId> },
     /// Bring everybody here, or some.
-    Bring { place: Place, users: Vec<UserId> },
+    Bring { place: Viewport, users: Vec<UserId> },
     /// Hold pupils' view.
     ViewLock(bool),
     /// Turn the page for all.

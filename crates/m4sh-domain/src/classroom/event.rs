@@ -56,7 +56,7 @@ pub enum ClassEvent {
     /// Everybody follows somebody's view, or nobody's.
     Follow(Option<UserId>),
     /// Everybody, or some, are to look here now.
-    Bring { place: Place, users: Vec<UserId> },
+    Bring { place: Viewport, users: Vec<UserId> },
     /// Whether pupils may look elsewhere.
     ViewLock(bool),
     /// The page for all.
@@ -193,7 +193,7 @@ pub struct Vote {
 
 /// A place on a board.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Place {
+pub struct Viewport {
     /// The page.
     pub page: Option<Box<str>>,
     /// Horizontally, in board units.
@@ -204,7 +204,7 @@ pub struct Place {
     pub zoom: f64,
 }
 
-impl Place {
+impl Viewport {
     pub(super) fn write(&self, to: &mut Object) {
         put(to, "page", self.page.as_deref().map(Value::from));
         for (key, number) in [("x", self.x), ("y", self.y), ("zoom", self.zoom)] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ChatMode, ClassChange, Place, Question, ChatContent, Timer, Vote, ClassEvent};
+use super::{ChatMode, ClassChange, Viewport, Question, ChatContent, Timer, Vote, ClassEvent};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},
@@ -34,7 +34,7 @@ impl ClassEvent {
             "vote" => Self::Vote(Vote { poll: about?, voter: person?, choices: choices(data.get("choices")?)? }),
             "poll_end" => Self::PollEnd { poll: about?, reveal: flag("reveal")? },
             "follow" => Self::Follow(person.map(UserId)),
-            "bring" => Self::Bring { place: Place::read(data)?, users: users(data.get("users"))? },
+            "bring" => Self::Bring { place: Viewport::read(data)?, users: users(data.get("users"))? },
             "view_lock" => Self::ViewLock(flag("on")?),
             "page" => Self::Page(text("page")?.into()),
             "present" => Self::Present(text("board")?.parse().map(BoardId).ok()?),
@@ -46,7 +46,7 @@ impl ClassEvent {
     }
 }
 
-impl Place {
+impl Viewport {
     /// From the fields of a frame or a row.
     #[must_use]
     pub fn read(data: &Object) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ChatMode, Place, Poll, RecordedEvent, ChatContent, Timer, ClassEvent};
+use super::{ChatMode, Viewport, Poll, RecordedEvent, ChatContent, Timer, ClassEvent};
 use crate::ids::{BoardId, UserId};
 use crate::limits;
 
@@ -61,7 +61,7 @@ pub struct ClassState {
     pub(super) timer: Timer,
     pub(super) polls: Vec<Arc<Poll>>,
     pub(super) follow: Option<UserId>,
-    pub(super) bring: Option<(u64, Place, Vec<UserId>)>,
+    pub(super) bring: Option<(u64, Viewport, Vec<UserId>)>,
     pub(super) view_lock: bool,
     pub(super) page: Option<Box<str>>,
     pub(super) present: Option<BoardId>,

@@ -250,7 +250,7 @@ fn f7_nobody_learns_who_chose_what_in_an_anonymous_poll() {
 #[test]
 fn f9_only_those_who_lead_lead() {
     let mut lesson = Lesson::new();
-    let place = Place { page: Some("p".into()), x: 1.0, y: 2.0, zoom: 1.5 };
+    let place = Viewport { page: Some("p".into()), x: 1.0, y: 2.0, zoom: 1.5 };
     for ask in [
         ClassCommand::Follow { on: true, user: None },
         ClassCommand::Bring { place: place.clone(), users: vec![] },
@@ -277,7 +277,7 @@ fn f9_only_those_who_lead_lead() {
 #[test]
 fn f10_every_event_reads_back_from_its_row_and_their_fold_is_the_lesson() {
     let mut lesson = Lesson::new();
-    let place = Place { page: None, x: -1.5, y: 2.0, zoom: 0.25 };
+    let place = Viewport { page: None, x: -1.5, y: 2.0, zoom: 0.25 };
     lesson.happens(ANN, up());
     lesson.happens(BOB, ClassCommand::React("👍".into()));
     lesson.chat(ANN, "1", "Привіт 😀\n\"").unwrap();

@@ -3,7 +3,7 @@
 
 use super::words::{flag, id, person, users};
 use crate::client::{label, number};
-use m4sh_domain::classroom::{ClassCommand, Place};
+use m4sh_domain::classroom::{ClassCommand, Viewport};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
 
@@ -53,7 +53,7 @@ fn follow(value: &Value) -> Option<ClassCommand> {
 }
 
 fn bring(value: &Value) -> Option<ClassCommand> {
-    let place = Place {
+    let place = Viewport {
         page: label(value, "page"),
         x: number(value, "x")?,
         y: number(value, "y")?,
