@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClassCommand, ChatMessage, ChatMode, ClassState, ClassFrameFields, Question, ClassRefusal, ChatContent, DecisionContext, Timer, TimerCommand, Vote, ClassEvent, Requester};
+use super::{ClassCommand, ChatMessage, ChatMode, ClassState, ClassFrameFields, Question, ClassRefusal, ChatContent, DecisionContext, ClassTimer, TimerCommand, Vote, ClassEvent, Requester};
 use super::{poll, frames};
 use crate::access::Role;
 use crate::ids::UserId;
@@ -198,14 +198,14 @@ impl ClassState {
             now.checked_add(span).map_err(|_| NONE)
         };
         happens(ClassEvent::Timer(match (ask, self.timer) {
-            (TimerCommand::Start(seconds), _) => Timer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
-            (TimerCommand::Stop, _) => Timer::Stopped,
-            (TimerCommand::Pause, Timer::Running { seconds, ends_at }) if ends_at > now => {
+            (TimerCommand::Start(seconds), _) => ClassTimer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
+            (TimerCommand::Stop, _) => ClassTimer::Stopped,
+            (TimerCommand::Pause, ClassTimer::Running { seconds, ends_at }) if ends_at > now => {
                 let left = ends_at.duration_since(now).as_millis();
-                Timer::Paused { seconds, left_ms: u64::try_from(left).unwrap_or_default() }
+                ClassTimer::Paused { seconds, left_ms: u64::try_from(left).unwrap_or_default() }
             }
-            (TimerCommand::Resume, Timer::Paused { seconds, left_ms }) => {
-                Timer::Running { seconds, ends_at: ends(left_ms)? }
+            (TimerCommand::Resume, ClassTimer::Paused { seconds, left_ms }) => {
+                ClassTimer::Running { seconds, ends_at: ends(left_ms)? }
             }
             (TimerCommand::Pause | TimerCommand::Resume, _) => return Err(NONE),
         }))

@@ -46,7 +46,7 @@ pub enum ClassEvent {
     /// Who may write.
     ChatMode(ChatMode),
     /// The timer was started, stopped or halted.
-    Timer(Timer),
+    Timer(ClassTimer),
     /// A poll was opened; its number is the event's.
     Poll(Question),
     /// Somebody voted, or voted anew.
@@ -141,7 +141,7 @@ impl ChatMode {
 
 /// The lesson's timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Timer {
+pub enum ClassTimer {
     /// None.
     #[default]
     Stopped,
@@ -161,7 +161,7 @@ pub enum Timer {
     },
 }
 
-impl Timer {
+impl ClassTimer {
     pub(super) fn write(self, to: &mut Object) {
         let state = match self {
             Self::Stopped => "stopped",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::state::Raised;
+use super::state::RaisedHand;
 use super::{ChatMessage, ClassState, Poll, RecordedEvent, ClassEvent, fields, put};
 use crate::limits;
 use crate::{
@@ -181,7 +181,7 @@ fn private(author: Option<UserId>, to: Option<UserId>) -> Recipients {
     to.map_or(Recipients::All, |to| Recipients::Only(author.into_iter().chain([to]).collect()))
 }
 
-fn raised_row(raised: &Raised) -> Object {
+fn raised_row(raised: &RaisedHand) -> Object {
     fields([
         ("user", text(raised.user)),
         ("name", (&*raised.name).into()),
@@ -191,7 +191,7 @@ fn raised_row(raised: &Raised) -> Object {
 }
 
 /// A hand as it stands, for whoever asked for what is so already.
-pub(super) fn hand_stands(user: UserId, raised: Option<&Raised>) -> ClassFrameFields {
+pub(super) fn hand_stands(user: UserId, raised: Option<&RaisedHand>) -> ClassFrameFields {
     let mut frame = raised.map(raised_row).unwrap_or_default();
     frame.insert("t", "hand");
     frame.insert("user", text(user));

@@ -19,7 +19,7 @@ pub use emoji::is_one_picture;
 pub use poll::{Poll, Question, voter};
 pub use frames::{Recipients, ClassFrameFields, chat_row, poll_row};
 pub use state::{ChatMessage, ClassState};
-pub use event::{ChatMode, ClassChange, Viewport, RecordedEvent, ChatContent, Timer, Vote, ClassEvent};
+pub use event::{ChatMode, ClassChange, Viewport, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent};
 
 use crate::json::{Object, Value};
 

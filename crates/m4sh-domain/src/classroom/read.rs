@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ChatMode, ClassChange, Viewport, Question, ChatContent, Timer, Vote, ClassEvent};
+use super::{ChatMode, ClassChange, Viewport, Question, ChatContent, ClassTimer, Vote, ClassEvent};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},
@@ -66,14 +66,14 @@ fn mode(data: &Object) -> Option<ChatMode> {
     })
 }
 
-fn timer(data: &Object) -> Option<Timer> {
+fn timer(data: &Object) -> Option<ClassTimer> {
     let number = |key| data.get(key).and_then(Value::as_u64);
     Some(match data.get("state")?.as_str()? {
-        "stopped" => Timer::Stopped,
+        "stopped" => ClassTimer::Stopped,
         "running" => {
-            Timer::Running { seconds: number("seconds")?, ends_at: data.get("ends_at")?.as_str()?.parse().ok()? }
+            ClassTimer::Running { seconds: number("seconds")?, ends_at: data.get("ends_at")?.as_str()?.parse().ok()? }
         }
-        "paused" => Timer::Paused { seconds: number("seconds")?, left_ms: number("left_ms")? },
+        "paused" => ClassTimer::Paused { seconds: number("seconds")?, left_ms: number("left_ms")? },
         _ => return None,
     })
 }

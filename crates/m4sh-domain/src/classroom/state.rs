@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ChatMode, Viewport, Poll, RecordedEvent, ChatContent, Timer, ClassEvent};
+use super::{ChatMode, Viewport, Poll, RecordedEvent, ChatContent, ClassTimer, ClassEvent};
 use crate::ids::{BoardId, UserId};
 use crate::limits;
 
@@ -43,7 +43,7 @@ impl ChatMessage {
 
 /// A hand that is up.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Raised {
+pub(super) struct RaisedHand {
     pub(super) user: UserId,
     pub(super) name: Arc<str>,
     pub(super) seq: u64,
@@ -55,10 +55,10 @@ pub(super) struct Raised {
 pub struct ClassState {
     pub(super) seq: u64,
     pub(super) at: Option<Timestamp>,
-    pub(super) hands: Vec<Raised>,
+    pub(super) hands: Vec<RaisedHand>,
     pub(super) chat: VecDeque<Arc<ChatMessage>>,
     pub(super) chat_mode: ChatMode,
-    pub(super) timer: Timer,
+    pub(super) timer: ClassTimer,
     pub(super) polls: Vec<Arc<Poll>>,
     pub(super) follow: Option<UserId>,
     pub(super) bring: Option<(u64, Viewport, Vec<UserId>)>,
@@ -154,7 +154,7 @@ impl ClassState {
             ClassEvent::Hand { user, name, up } => {
                 self.hands.retain(|raised| raised.user != *user);
                 if *up {
-                    self.hands.push(Raised { user: *user, name: name.clone(), seq: *seq, at: *at });
+                    self.hands.push(RaisedHand { user: *user, name: name.clone(), seq: *seq, at: *at });
                 }
             }
             ClassEvent::HandsCleared => self.hands.clear(),

@@ -191,15 +191,15 @@ fn f6_the_timer_is_the_servers_and_stands_still_when_it_is_told_to() {
     lesson.happens(TUTOR, timer(TimerCommand::Start(60)));
     lesson.pass(20);
     lesson.happens(TUTOR, timer(TimerCommand::Pause));
-    assert_eq!(lesson.state.timer, Timer::Paused { seconds: 60, left_ms: 40_000 });
+    assert_eq!(lesson.state.timer, ClassTimer::Paused { seconds: 60, left_ms: 40_000 });
     lesson.pass(500);
     lesson.happens(TUTOR, timer(TimerCommand::Resume));
     let ends_at = lesson.now.checked_add(SignedDuration::from_secs(40)).unwrap();
-    assert_eq!(lesson.state.timer, Timer::Running { seconds: 60, ends_at });
+    assert_eq!(lesson.state.timer, ClassTimer::Running { seconds: 60, ends_at });
     lesson.pass(41);
     assert_eq!(lesson.refused(TUTOR, timer(TimerCommand::Pause)), "no_timer");
     lesson.happens(TUTOR, timer(TimerCommand::Stop));
-    assert_eq!(lesson.state.timer, Timer::Stopped);
+    assert_eq!(lesson.state.timer, ClassTimer::Stopped);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{CLASS_EVENT, ChatPage, NewClassroom, NewSession, StoreError, testing::TestDatabase};
 use m4sh_domain::{
-    classroom::{ChatMessage, ChatMode, ClassState, Question, RecordedEvent, ChatContent, Timer, Vote, ClassEvent},
+    classroom::{ChatMessage, ChatMode, ClassState, Question, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent},
     ids::{ClassroomId, SessionId},
 };
 
@@ -65,7 +65,7 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
         event(12, tutor, ClassEvent::Follow(Some(tutor))),
         event(13, tutor, ClassEvent::Follow(None)),
         event(14, tutor, ClassEvent::ChatMode(ChatMode::Slow(7))),
-        event(15, tutor, ClassEvent::Timer(Timer::Paused { seconds: 9, left_ms: 5 })),
+        event(15, tutor, ClassEvent::Timer(ClassTimer::Paused { seconds: 9, left_ms: 5 })),
         event(16, ann, said("1", "Привіт, \u{1f600}", None)),
         event(17, ann, said("2", "private", Some(tutor))),
         event(18, ann, said("3", "wrong", None)),
