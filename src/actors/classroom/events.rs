@@ -157,7 +157,7 @@ impl ClassroomActor {
         now: Timestamp,
     ) -> Result<Outcome, ClassRefusal> {
         let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
-        let at = draft.moment(now);
+        let at = draft.next_timestamp(now);
         let (what, amended) = if let ClassCommand::Note(note, data) = &intent.ask {
             (ClassEvent::Note(*note, data.clone()), None)
         } else {
@@ -241,7 +241,7 @@ impl ClassroomActor {
                             act.tell_class(&audience, &frame, &leaders);
                         }
                     }
-                    act.events.state.reach(last);
+                    act.events.state.advance_to(last);
                     act.heed();
                     act.write(ctx);
                 }

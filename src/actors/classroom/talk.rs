@@ -73,7 +73,7 @@ impl ClassroomActor {
             return self.turn_away(intent, refused);
         }
         let about = match intent.ask {
-            ClassCommand::ChatEdit { chat, .. } | ClassCommand::ChatDelete { chat } if self.events.state.may_be_older(chat) => chat,
+            ClassCommand::ChatEdit { chat, .. } | ClassCommand::ChatDelete { chat } if self.events.state.may_predate_window(chat) => chat,
             _ => return self.ask(intent, ctx),
         };
         let (store, session) = (self.directory.store().clone(), self.session);
@@ -101,7 +101,7 @@ impl ClassroomActor {
     /// A repeat of what is known costs nothing.
     fn afford(&mut self, user: UserId, ask: &ClassCommand) -> Result<(), Duration> {
         let scope = match ask {
-            ClassCommand::Chat { id, .. } if self.events.state.knows(user, id) => return Ok(()),
+            ClassCommand::Chat { id, .. } if self.events.state.has_message(user, id) => return Ok(()),
             ClassCommand::Chat { .. } | ClassCommand::ChatEdit { .. } | ClassCommand::ChatDelete { .. } => Scope::WsChat,
             ClassCommand::Hand { .. } | ClassCommand::React(_) | ClassCommand::Vote { .. } => Scope::WsReact,
             _ => Scope::WsTalk,

@@ -240,7 +240,7 @@ impl ClassState {
         if unknown || (!poll.question.multiple && choices.len() > 1) {
             return Err(ClassRefusal::new("bad_choice", "choices are places of options, one unless the poll takes several"));
         }
-        let voter = poll::voter(scene.session, seq, poll.question.anonymous, who.user);
+        let voter = poll::voter_key(scene.session, seq, poll.question.anonymous, who.user);
         if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {
             return Ok(ClassDecision::Already(frames::my_vote(seq, &choices)));
         }

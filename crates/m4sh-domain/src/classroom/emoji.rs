@@ -8,7 +8,7 @@ const JOINER: char = '\u{200d}';
 /// Whether a text is one picture of at most [`limits::REACTION_BYTES`]: no letters, no space, one thing to look at. A flag
 /// of two letters, a family that is joined, a skin's tone and a key's frame are one.
 #[must_use]
-pub fn is_one_picture(text: &str) -> bool {
+pub fn is_single_emoji(text: &str) -> bool {
     if text.is_empty() || text.len() > limits::REACTION_BYTES {
         return false;
     }
@@ -58,7 +58,7 @@ mod tests {
     fn f8_a_reaction_is_one_picture_however_it_is_put_together() {
         for one in ["👍", "👍🏽", "❤️", "👩‍👩‍👧‍👦", "🇺🇦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "✋", "🧑🏾‍🎓", "⭐"]
         {
-            assert!(is_one_picture(one), "{one}");
+            assert!(is_single_emoji(one), "{one}");
         }
         let family = "👩‍👩‍👧‍👦".repeat(2);
         for other in [
@@ -78,7 +78,7 @@ mod tests {
             "\n",
             &family,
         ] {
-            assert!(!is_one_picture(other), "{other:?}");
+            assert!(!is_single_emoji(other), "{other:?}");
         }
     }
 }

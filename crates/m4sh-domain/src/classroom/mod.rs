@@ -15,8 +15,8 @@ mod event;
 
 pub use command::{ClassCommand, ClassRefusal, DecisionContext, TimerCommand, Requester, is_phrase};
 pub use decide::ClassDecision;
-pub use emoji::is_one_picture;
-pub use poll::{Poll, Question, voter};
+pub use emoji::is_single_emoji;
+pub use poll::{Poll, Question, voter_key};
 pub use frames::{Recipients, ClassFrameFields, chat_row, poll_row};
 pub use state::{ChatMessage, ClassState};
 pub use event::{ChatMode, ClassChange, Viewport, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent};

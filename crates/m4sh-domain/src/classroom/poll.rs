@@ -88,7 +88,7 @@ impl Poll {
     /// What somebody chose.
     #[must_use]
     pub fn choices_of(&self, session: SessionId, user: UserId) -> Option<&[u8]> {
-        self.votes.get(&voter(session, self.seq, self.question.anonymous, user)).map(Vec::as_slice)
+        self.votes.get(&voter_key(session, self.seq, self.question.anonymous, user)).map(Vec::as_slice)
     }
 
     pub(super) fn write_results(&self, to: &mut Object) {
@@ -99,7 +99,7 @@ impl Poll {
 
 /// Who a vote is known by: the person, or in an anonymous poll a word that is theirs in this poll alone.
 #[must_use]
-pub fn voter(session: SessionId, poll: u64, anonymous: bool, user: UserId) -> Uuid {
+pub fn voter_key(session: SessionId, poll: u64, anonymous: bool, user: UserId) -> Uuid {
     if !anonymous {
         return user.0;
     }

@@ -75,12 +75,12 @@ impl ClassState {
         for row in rows {
             state.apply(row);
         }
-        state.reach(last);
+        state.advance_to(last);
         state
     }
 
     /// Events up to this number have happened, whether or not they left a trace here.
-    pub fn reach(&mut self, last: u64) {
+    pub fn advance_to(&mut self, last: u64) {
         self.seq = self.seq.max(last);
     }
 
@@ -92,7 +92,7 @@ impl ClassState {
 
     /// A moment for the next event: `now`, as exact as it is kept, and never before the last one.
     #[must_use]
-    pub fn moment(&self, now: Timestamp) -> Timestamp {
+    pub fn next_timestamp(&self, now: Timestamp) -> Timestamp {
         let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
         self.at.map_or(now, |at| at.max(now))
     }
@@ -117,13 +117,13 @@ impl ClassState {
 
     /// Whether a message of somebody with that id is remembered.
     #[must_use]
-    pub fn knows(&self, author: UserId, id: &str) -> bool {
+    pub fn has_message(&self, author: UserId, id: &str) -> bool {
         self.chat.iter().rev().any(|chat| chat.author == author && &*chat.said.id == id)
     }
 
     /// Whether a message with that number may lie before those that are remembered.
     #[must_use]
-    pub fn may_be_older(&self, seq: u64) -> bool {
+    pub fn may_predate_window(&self, seq: u64) -> bool {
         seq > 0 && self.chat.front().is_some_and(|first| seq < first.seq)
     }
 
@@ -144,7 +144,7 @@ impl ClassState {
     pub fn apply(&mut self, event: &RecordedEvent) {
         let RecordedEvent { seq, at, author, what, amended } = event;
         self.seq = self.seq.max(*seq);
-        self.at = Some(self.moment(*at));
+        self.at = Some(self.next_timestamp(*at));
         if let Some(chat) = amended
             && let Ok(place) = self.chat.binary_search_by_key(&chat.seq, |chat| chat.seq)
         {

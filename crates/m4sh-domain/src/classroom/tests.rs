@@ -56,7 +56,7 @@ impl Lesson {
             let hidden = matches!(what, ClassEvent::Vote(vote) if vote.voter != user.0);
             let event = RecordedEvent {
                 seq: self.state.seq() + 1,
-                at: self.state.moment(self.now),
+                at: self.state.next_timestamp(self.now),
                 author: (!hidden).then_some(user),
                 what: what.clone(),
                 amended: amended.clone(),
@@ -314,7 +314,7 @@ fn f11_a_lesson_remembers_the_last_messages_and_a_newcomer_gets_a_bounded_part_o
         lesson.chat(TUTOR, &number.to_string(), "x").unwrap();
     }
     assert_eq!(lesson.state.chat.len(), limits::CHAT_KEPT);
-    assert!(lesson.state.may_be_older(20) && !lesson.state.may_be_older(21));
+    assert!(lesson.state.may_predate_window(20) && !lesson.state.may_predate_window(21));
     assert_eq!(lesson.state.recent_chat(ANN).len(), limits::CHAT_SHOWN);
     for number in 0..40 {
         lesson.chat(TUTOR, &format!("long{number}"), &"😀".repeat(1000)).unwrap();

@@ -2,7 +2,7 @@
 //! `actors::classroom`. Never judges who may.
 
 use super::words::{choices, flag, number, options, person, phrase, word};
-use m4sh_domain::classroom::{ClassCommand, ChatMode, Question, TimerCommand, is_one_picture};
+use m4sh_domain::classroom::{ClassCommand, ChatMode, Question, TimerCommand, is_single_emoji};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
 
@@ -50,7 +50,7 @@ fn hand(value: &Value) -> Option<ClassCommand> {
 
 fn react(value: &Value) -> Option<ClassCommand> {
     let emoji = value.get("emoji")?.as_str()?;
-    is_one_picture(emoji).then(|| ClassCommand::React(emoji.into()))
+    is_single_emoji(emoji).then(|| ClassCommand::React(emoji.into()))
 }
 
 fn chat(value: &Value) -> Option<ClassCommand> {
