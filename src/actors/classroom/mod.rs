@@ -34,7 +34,7 @@ pub use self::forgetting::Forget;
 use self::forgetting::Forgotten;
 pub use self::isolation::Reveal;
 pub use self::lead::Looked;
-use self::rights::Desk;
+use self::rights::RightsQueue;
 use self::room::{Room, Seat};
 pub use self::talk::Asked;
 use self::talk::Budgets;
@@ -66,7 +66,7 @@ pub struct ClassroomActor {
     directory: Directory,
     known: Result<SessionAccess, Close>,
     room: Room,
-    desk: Desk,
+    rights_queue: RightsQueue,
     eyes: Eyes,
     events: Events,
     beam: Beam,
@@ -161,7 +161,7 @@ impl ClassroomActor {
             directory,
             known,
             room: Room::default(),
-            desk: Desk::default(),
+            rights_queue: RightsQueue::default(),
             eyes: Eyes::default(),
             events: Events::default(),
             beam: Beam::default(),

@@ -24,15 +24,15 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Changes that wait for their turn, and what the class was last told.
 #[derive(Default)]
-pub(super) struct Desk {
-    waiting: VecDeque<Asked>,
+pub(super) struct RightsQueue {
+    waiting: VecDeque<PendingChange>,
     busy: bool,
     told: Locks,
     /// When the next lock ends by itself.
     timer: Option<SpawnHandle>,
 }
 
-struct Asked {
+struct PendingChange {
     conn: ConnId,
     user: UserId,
     id: Option<Box<str>>,
@@ -43,17 +43,17 @@ impl ClassroomActor {
     pub(super) fn rights_said(&mut self, conn: ConnId, frame: RightsFrame, ctx: &mut Context<Self>) {
         let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
         let RightsFrame { id, change } = frame;
-        if self.desk.waiting.len() >= limits::RIGHTS_WAITING {
+        if self.rights_queue.waiting.len() >= limits::RIGHTS_WAITING {
             let detail = "too many changes wait already";
             return self.turn_down(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
         }
-        self.desk.waiting.push_back(Asked { conn, user, id, change });
+        self.rights_queue.waiting.push_back(PendingChange { conn, user, id, change });
         self.next_change(ctx);
     }
 
     fn next_change(&mut self, ctx: &mut Context<Self>) {
-        while !self.desk.busy
-            && let Some(asked) = self.desk.waiting.pop_front()
+        while !self.rights_queue.busy
+            && let Some(asked) = self.rights_queue.waiting.pop_front()
         {
             let judged = match &self.known {
                 Ok(access) => asked.change.judge(asked.user, &access.rights, Timestamp::now()).map_err(NotMade::Denied),
@@ -66,8 +66,8 @@ impl ClassroomActor {
         }
     }
 
-    fn make(&mut self, asked: Asked, ctx: &mut Context<Self>) {
-        self.desk.busy = true;
+    fn make(&mut self, asked: PendingChange, ctx: &mut Context<Self>) {
+        self.rights_queue.busy = true;
         let (directory, now) = (self.directory.clone(), Timestamp::now());
         let place = Place { classroom: self.classroom, session: Some(self.session) };
         let making = async move {
@@ -76,13 +76,13 @@ impl ClassroomActor {
         };
         // Not waited for: whoever speaks meanwhile is heard, and the news of this change come by the mailbox.
         ctx.spawn(making.into_actor(self).map(|(asked, made), act, ctx| {
-            act.desk.busy = false;
+            act.rights_queue.busy = false;
             act.answer(&asked, made);
             act.next_change(ctx);
         }));
     }
 
-    fn answer(&mut self, asked: &Asked, made: Result<(), NotMade>) {
+    fn answer(&mut self, asked: &PendingChange, made: Result<(), NotMade>) {
         let (conn, id) = (asked.conn, asked.id.as_deref());
         match made {
             Ok(()) => {
@@ -124,20 +124,20 @@ impl ClassroomActor {
         let now = Timestamp::now();
         let locks = access.rights.locks(now);
         let next = locks.next_end();
-        if locks != self.desk.told {
+        if locks != self.rights_queue.told {
             let mut frame = shown(&locks);
             frame.insert("t", "locks");
             self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
-            self.desk.told = locks;
+            self.rights_queue.told = locks;
         }
-        if let Some(timer) = self.desk.timer.take() {
+        if let Some(timer) = self.rights_queue.timer.take() {
             ctx.cancel_future(timer);
         }
-        self.desk.timer = next.map(|end| {
+        self.rights_queue.timer = next.map(|end| {
             let wait = Duration::try_from(end.duration_since(now)).unwrap_or_default();
             // A moment later than the end itself, so that the rule is over by then.
             ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
-                act.desk.timer = None;
+                act.rights_queue.timer = None;
                 act.tell_locks(ctx);
             })
         });
@@ -145,7 +145,7 @@ impl ClassroomActor {
 
     /// Whose pens are taken, for a newcomer.
     pub(super) fn locks(&self) -> Object {
-        shown(&self.desk.told)
+        shown(&self.rights_queue.told)
     }
 }
 
