@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::present::Present;
 use crate::actors::classroom::{
-    Answer, AskOverview, Asked, ClassroomActor, ENDED, Forget, Overview, Reread, Reveal, Tell,
+    Answer, GetOverview, Asked, ClassroomActor, ENDED, Forget, ClassOverview, Reread, Reveal, Tell,
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
@@ -431,9 +431,9 @@ impl Directory {
     }
 
     /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.
-    pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<Overview> {
+    pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<ClassOverview> {
         let actor = self.locate_session(classroom, session)?;
-        tokio::time::timeout(APPLY_DEADLINE, actor.send(AskOverview)).await.ok()?.ok()
+        tokio::time::timeout(APPLY_DEADLINE, actor.send(GetOverview)).await.ok()?.ok()
     }
 
     /// Asks for something in a lesson, as its sockets do; returns when it has happened and is committed.

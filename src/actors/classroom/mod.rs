@@ -5,7 +5,7 @@
 mod beam;
 mod boards;
 mod events;
-mod eyes;
+mod monitor;
 mod forgetting;
 mod isolation;
 mod lead;
@@ -28,8 +28,8 @@ use self::boards::Provision;
 pub use self::boards::Tell;
 pub use self::events::Answer;
 use self::events::Events;
-use self::eyes::Eyes;
-pub use self::eyes::{AskOverview, Overview, OverviewBoard, OverviewPerson};
+use self::monitor::ClassMonitor;
+pub use self::monitor::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
 pub use self::forgetting::Forget;
 use self::forgetting::Forgotten;
 pub use self::isolation::Reveal;
@@ -67,7 +67,7 @@ pub struct ClassroomActor {
     known: Result<SessionAccess, Close>,
     room: Room,
     rights_queue: RightsQueue,
-    eyes: Eyes,
+    monitor: ClassMonitor,
     events: Events,
     beam: Beam,
     budgets: Budgets,
@@ -162,7 +162,7 @@ impl ClassroomActor {
             known,
             room: Room::default(),
             rights_queue: RightsQueue::default(),
-            eyes: Eyes::default(),
+            monitor: ClassMonitor::default(),
             events: Events::default(),
             beam: Beam::default(),
             budgets: Budgets::default(),
@@ -203,7 +203,7 @@ impl ClassroomActor {
                     _ => Vec::new(),
                 };
                 self.rights_learned(ctx);
-                self.tell_boards(None);
+                self.send_boards(None);
                 if let Ok(known) = &known {
                     self.tell_new_boards(&known.others);
                 }

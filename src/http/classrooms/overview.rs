@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::call::Call;
 use crate::{
-    actors::classroom::{Overview, OverviewBoard, OverviewPerson},
+    actors::classroom::{ClassOverview, OverviewBoard, OverviewPerson},
     http::{problem::Problem, times},
     identity::display_name,
 };
@@ -80,7 +80,7 @@ pub async fn read(call: Call, path: web::Path<(ClassroomId, SessionId)>) -> Resu
     Ok(HttpResponse::Ok().json(answer(session, boards, &people, live)))
 }
 
-fn answer(session: SessionId, boards: Vec<LessonBoard>, people: &[LessonPerson], live: Overview) -> Answer {
+fn answer(session: SessionId, boards: Vec<LessonBoard>, people: &[LessonPerson], live: ClassOverview) -> Answer {
     let awake: HashMap<BoardId, OverviewBoard> = live.boards.into_iter().map(|board| (board.board, board)).collect();
     let mut pupils: HashMap<UserId, OverviewPerson> =
         live.people.into_iter().map(|person| (person.user, person)).collect();

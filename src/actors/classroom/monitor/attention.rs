@@ -12,7 +12,7 @@ use m4sh_protocol::client::ActivityStatus;
 
 /// One pupil, as a tutor sees how they are.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Row {
+pub(super) struct PupilActivity {
     pub(super) state: &'static str,
     /// Where they did something last.
     pub(super) board: Option<BoardId>,
@@ -26,9 +26,9 @@ pub(super) struct Row {
 
 impl ClassroomActor {
     /// How a pupil is at this moment.
-    pub(super) fn row(&self, user: UserId, now: Timestamp) -> Row {
+    pub(super) fn pupil_activity(&self, user: UserId, now: Timestamp) -> PupilActivity {
         let (mut ops, mut strokes, mut last, mut place) = (0, 0, None, None);
-        for (board, watched) in &self.eyes.boards {
+        for (board, watched) in &self.monitor.boards {
             let Some(pulse) = watched.pulses.get(&user) else { continue };
             ops += pulse.ops;
             strokes += pulse.strokes;
@@ -41,7 +41,7 @@ impl ClassroomActor {
             self.room.seats().filter(|(_, seat)| seat.user == user).map(|(conn, seat)| (conn, seat.since)).collect();
         let quiet =
             last.max(here.iter().map(|(_, since)| *since).min()).map_or(0, |at| now.duration_since(at).as_secs());
-        let statuses = || here.iter().filter_map(|(conn, _)| self.eyes.statuses.get(conn));
+        let statuses = || here.iter().filter_map(|(conn, _)| self.monitor.statuses.get(conn));
         let state = if here.is_empty() {
             "gone"
         } else if !here.is_empty()
@@ -49,14 +49,14 @@ impl ClassroomActor {
             && statuses().all(|status| *status == ActivityStatus::Away)
         {
             "away"
-        } else if u64::try_from(quiet).unwrap_or(0) >= self.eyes.stuck_after.as_secs() {
+        } else if u64::try_from(quiet).unwrap_or(0) >= self.monitor.stuck_after.as_secs() {
             "stuck"
         } else if statuses().any(|status| *status == ActivityStatus::Idle) {
             "idle"
         } else {
             "active"
         };
-        Row {
+        PupilActivity {
             state,
             board: place.map(|(board, _)| board),
             page: place.and_then(|(_, page)| page.map(str::to_owned)),
@@ -64,7 +64,7 @@ impl ClassroomActor {
             ops,
             strokes,
             hand: self.events.state.hand_is_up(user),
-            done: self.eyes.done.contains(&user),
+            done: self.monitor.done.contains(&user),
         }
     }
 
@@ -78,30 +78,30 @@ impl ClassroomActor {
     }
 
     /// Tells what changed to all watchers, or everything to one.
-    pub(super) fn tell_attention(&mut self, whom: Option<ConnId>) {
+    pub(super) fn send_attention(&mut self, whom: Option<ConnId>) {
         let now = Timestamp::now();
         let mut rows = Vec::new();
         for user in self.pupils() {
-            let row = self.row(user, now);
-            if whom.is_some() || self.eyes.told.get(&user) != Some(&row) {
+            let row = self.pupil_activity(user, now);
+            if whom.is_some() || self.monitor.last_sent.get(&user) != Some(&row) {
                 rows.push(shown(user, &row));
             }
             if whom.is_none() {
-                self.eyes.told.insert(user, row);
+                self.monitor.last_sent.insert(user, row);
             }
         }
         if rows.is_empty() && whom.is_none() {
             return;
         }
-        let seconds = self.eyes.stuck_after.as_secs();
+        let seconds = self.monitor.stuck_after.as_secs();
         let frame =
             object([("t", Value::from("attention")), ("u", Value::Array(rows)), ("stuck_after", seconds.into())]);
-        self.tell_watchers(&frame, whom);
+        self.send_to_watchers(&frame, whom);
     }
 }
 
 /// `[user, state, board, page, last_op_at (ms), ops, strokes, hand, done]`.
-fn shown(user: UserId, row: &Row) -> Value {
+fn shown(user: UserId, row: &PupilActivity) -> Value {
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     Value::Array(vec![
         user.to_string().into(),

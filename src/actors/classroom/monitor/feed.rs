@@ -25,7 +25,7 @@ const FRAME: usize = 12 * 1024;
 
 /// A board as the feed knows it.
 #[derive(Default)]
-pub(super) struct Watched {
+pub(super) struct WatchedBoard {
     at: Option<(Epoch, Rev)>,
     sheet: Option<Sheet>,
     /// Whether an answer, or a reading, is under way.
@@ -36,7 +36,7 @@ pub(super) struct Watched {
     pub(super) pulses: HashMap<UserId, Pulse>,
 }
 
-impl Watched {
+impl WatchedBoard {
     pub(super) fn page(&self) -> Option<&str> {
         self.sheet.as_ref().map(Sheet::page)
     }
@@ -44,7 +44,7 @@ impl Watched {
 
 /// What one watcher has, and may have.
 #[derive(Default)]
-pub(super) struct Watcher {
+pub(super) struct FeedWatcher {
     has: HashMap<BoardId, (String, u64)>,
     budget: Bucket,
     /// Which board comes first next time, so that none is always last.
@@ -53,9 +53,9 @@ pub(super) struct Watcher {
 
 impl ClassroomActor {
     /// Asks each board what changed, and tells what is known.
-    pub(super) fn look(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn poll_boards(&mut self, ctx: &mut Context<Self>) {
         for (board, _) in self.lesson_boards() {
-            let watched = self.eyes.boards.entry(board).or_default();
+            let watched = self.monitor.boards.entry(board).or_default();
             if watched.asking {
                 continue;
             }
@@ -68,18 +68,18 @@ impl ClassroomActor {
                         act.peeked(board, peeked.ok().flatten(), ctx);
                     }));
                 }
-                None if watched.sheet.is_none() && self.eyes.reads < limits::FEED_READS => {
+                None if watched.sheet.is_none() && self.monitor.reads < limits::FEED_READS => {
                     watched.asking = true;
-                    self.eyes.reads += 1;
+                    self.monitor.reads += 1;
                     let store = self.directory.store().clone();
                     let reading = async move {
                         let past = board_history::document_at(&store, board, None).await.ok().flatten()?;
                         let (rev, pages) = (past.rev, past.page_count);
-                        Some((rev, pages, drawn(past.document).await))
+                        Some((rev, pages, build_sheet(past.document).await))
                     };
                     ctx.spawn(reading.into_actor(self).map(move |read, act, _| {
-                        act.eyes.reads -= 1;
-                        let Some(watched) = act.eyes.boards.get_mut(&board) else { return };
+                        act.monitor.reads -= 1;
+                        let Some(watched) = act.monitor.boards.get_mut(&board) else { return };
                         watched.asking = false;
                         if let Some((rev, pages, sheet)) = read {
                             (watched.rev, watched.pages, watched.sheet, watched.at) = (rev, pages, sheet, None);
@@ -89,11 +89,11 @@ impl ClassroomActor {
                 None => watched.online.clear(),
             }
         }
-        self.tell_thumbs();
+        self.send_thumbnails();
     }
 
-    fn peeked(&mut self, board: BoardId, peeked: Option<Peeked>, ctx: &mut Context<Self>) {
-        let Some(watched) = self.eyes.boards.get_mut(&board) else { return };
+    fn apply_board_status(&mut self, board: BoardId, peeked: Option<Peeked>, ctx: &mut Context<Self>) {
+        let Some(watched) = self.monitor.boards.get_mut(&board) else { return };
         watched.asking = false;
         let Some(peeked) = peeked else { return };
         let at = (peeked.epoch, peeked.rev);
@@ -115,11 +115,11 @@ impl ClassroomActor {
             }
             Some(News::Document(document)) => {
                 watched.asking = true;
-                ctx.spawn(drawn(document).into_actor(self).map(move |sheet, act, _| {
-                    let Some(watched) = act.eyes.boards.get_mut(&board) else { return };
+                ctx.spawn(build_sheet(document).into_actor(self).map(move |sheet, act, _| {
+                    let Some(watched) = act.monitor.boards.get_mut(&board) else { return };
                     watched.asking = false;
                     (watched.at, watched.sheet) = (Some(at), sheet);
-                    for watcher in act.eyes.watchers.values_mut() {
+                    for watcher in act.monitor.watchers.values_mut() {
                         // Versions begin anew with a new sheet.
                         watcher.has.remove(&board);
                     }
@@ -129,20 +129,20 @@ impl ClassroomActor {
     }
 
     /// Gives each watcher as many rows as their budget allows.
-    fn tell_thumbs(&mut self) {
+    fn send_thumbnails(&mut self) {
         let size = self.directory.sizes().of(Scope::WsFeed);
         let (boards, now) = (self.lesson_boards(), clock::now());
-        let conns: Vec<_> = self.eyes.watchers.keys().copied().collect();
+        let conns: Vec<_> = self.monitor.watchers.keys().copied().collect();
         for conn in conns {
             // Somebody whose lane is not empty is not given more to read: the newest state waits for them here.
             if self.room.seat(conn).is_none_or(|seat| !seat.outbox.is_empty()) {
                 continue;
             }
-            let Some(watcher) = self.eyes.watchers.get_mut(&conn) else { continue };
+            let Some(watcher) = self.monitor.watchers.get_mut(&conn) else { continue };
             let (mut rows, mut bytes) = (Vec::new(), 0);
             for step in 0..boards.len() {
                 let (board, _) = &boards[(watcher.turn + step) % boards.len()];
-                let Some(watched) = self.eyes.boards.get(board) else { continue };
+                let Some(watched) = self.monitor.boards.get(board) else { continue };
                 let Some(sheet) = &watched.sheet else { continue };
                 let has = watcher.has.get(board).map(|(page, version)| (page.as_str(), *version));
                 let Some(delta) = sheet.since(has, ROW_MARKS) else { continue };
@@ -168,7 +168,7 @@ impl ClassroomActor {
 }
 
 /// The thumbnail of a document, made on a thread for such work.
-async fn drawn(document: Document) -> Option<Sheet> {
+async fn build_sheet(document: Document) -> Option<Sheet> {
     let drawing = tokio::task::spawn_blocking(move || {
         let mut text = Vec::with_capacity(document.byte_len());
         document.write_state(&mut text);

@@ -10,12 +10,12 @@ use m4sh_domain::ids::{BoardId, Rev, UserId};
 
 /// Ask how the lesson stands.
 #[derive(Message)]
-#[rtype(result = "Overview")]
-pub struct AskOverview;
+#[rtype(result = "ClassOverview")]
+pub struct GetOverview;
 
 /// How a lesson stands, as far as it is known in memory.
 #[derive(Default, Debug)]
-pub struct Overview {
+pub struct ClassOverview {
     /// Boards that are awake.
     pub boards: Vec<OverviewBoard>,
     /// Pupils.
@@ -60,10 +60,10 @@ pub struct OverviewPerson {
     pub done: bool,
 }
 
-impl Handler<AskOverview> for ClassroomActor {
-    type Result = ResponseActFuture<Self, Overview>;
+impl Handler<GetOverview> for ClassroomActor {
+    type Result = ResponseActFuture<Self, ClassOverview>;
 
-    fn handle(&mut self, _: AskOverview, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, _: GetOverview, _: &mut Context<Self>) -> Self::Result {
         let awake =
             self.lesson_boards().into_iter().filter_map(|(board, _)| Some((board, self.directory.awake(board)?)));
         // Only numbers are asked for, so that a look over REST costs the boards nothing.
@@ -71,9 +71,9 @@ impl Handler<AskOverview> for ClassroomActor {
             awake.map(|(board, actor)| async move { (board, actor.send(Peek { after: None }).await.ok().flatten()) });
         let asking = futures_util::future::join_all(asking.collect::<Vec<_>>());
         Box::pin(asking.into_actor(self).map(|peeked, act, _| {
-            let mut overview = Overview { stuck_after: act.eyes.stuck_after.as_secs(), ..Overview::default() };
+            let mut overview = ClassOverview { stuck_after: act.monitor.stuck_after.as_secs(), ..ClassOverview::default() };
             for (board, peeked) in peeked.into_iter().filter_map(|(board, peeked)| Some((board, peeked?))) {
-                let watched = act.eyes.boards.entry(board).or_default();
+                let watched = act.monitor.boards.entry(board).or_default();
                 watched.pulses = peeked.pulses.into_iter().collect();
                 overview.boards.push(OverviewBoard {
                     board,
@@ -91,7 +91,7 @@ impl Handler<AskOverview> for ClassroomActor {
 
 impl ClassroomActor {
     fn person(&self, user: UserId, now: Timestamp) -> OverviewPerson {
-        let row = self.row(user, now);
+        let row = self.pupil_activity(user, now);
         OverviewPerson {
             user,
             state: row.state,

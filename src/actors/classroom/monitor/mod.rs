@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-pub use overview::{AskOverview, Overview, OverviewBoard, OverviewPerson};
+pub use overview::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
 
-use self::attention::Row;
-use self::feed::{Watched, Watcher};
+use self::attention::PupilActivity;
+use self::feed::{WatchedBoard, FeedWatcher};
 use super::{ClassroomActor, Noticed};
 use m4sh_domain::access::BoardFor;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
@@ -24,20 +24,20 @@ use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::server::ServerFrame;
 
 /// What the eyes know of the lesson.
-pub(super) struct Eyes {
-    watchers: HashMap<ConnId, Watcher>,
-    boards: HashMap<BoardId, Watched>,
+pub(super) struct ClassMonitor {
+    watchers: HashMap<ConnId, FeedWatcher>,
+    boards: HashMap<BoardId, WatchedBoard>,
     done: HashSet<UserId>,
     statuses: HashMap<ConnId, ActivityStatus>,
     stuck_after: Duration,
     /// What watchers were last told of each.
-    told: HashMap<UserId, Row>,
+    last_sent: HashMap<UserId, PupilActivity>,
     /// Sleeping boards that are being read.
     reads: usize,
     timers: Vec<SpawnHandle>,
 }
 
-impl Default for Eyes {
+impl Default for ClassMonitor {
     fn default() -> Self {
         Self {
             watchers: HashMap::new(),
@@ -45,7 +45,7 @@ impl Default for Eyes {
             done: HashSet::new(),
             statuses: HashMap::new(),
             stuck_after: limits::STUCK_AFTER,
-            told: HashMap::new(),
+            last_sent: HashMap::new(),
             reads: 0,
             timers: Vec::new(),
         }
@@ -59,27 +59,27 @@ impl ClassroomActor {
         if !self.sees_all(user) {
             return self.refuse_watch(conn, "forbidden", "only those who lead or assist see the whole class");
         }
-        self.eyes.watchers.insert(conn, Watcher::default());
-        self.tell_boards(Some(conn));
-        self.tell_attention(Some(conn));
-        if self.eyes.timers.is_empty() {
-            let feed = ctx.run_interval(limits::FEED_EVERY, |act, ctx| act.look(ctx));
-            let attention = ctx.run_interval(limits::ATTENTION_EVERY, |act, _| act.tell_attention(None));
-            self.eyes.timers = vec![feed, attention];
-            self.look(ctx);
+        self.monitor.watchers.insert(conn, FeedWatcher::default());
+        self.send_boards(Some(conn));
+        self.send_attention(Some(conn));
+        if self.monitor.timers.is_empty() {
+            let feed = ctx.run_interval(limits::FEED_EVERY, |act, ctx| act.poll_boards(ctx));
+            let attention = ctx.run_interval(limits::ATTENTION_EVERY, |act, _| act.send_attention(None));
+            self.monitor.timers = vec![feed, attention];
+            self.poll_boards(ctx);
         }
     }
 
     /// A socket has left class.
     pub(super) fn unwatch(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
-        self.eyes.statuses.remove(&conn);
-        if self.eyes.watchers.remove(&conn).is_some() && self.eyes.watchers.is_empty() {
-            self.eyes.timers.drain(..).for_each(|timer| {
+        self.monitor.statuses.remove(&conn);
+        if self.monitor.watchers.remove(&conn).is_some() && self.monitor.watchers.is_empty() {
+            self.monitor.timers.drain(..).for_each(|timer| {
                 ctx.cancel_future(timer);
             });
             // What nobody looks at need not be remembered; the next watcher gets it anew.
-            self.eyes.boards.clear();
-            self.eyes.told.clear();
+            self.monitor.boards.clear();
+            self.monitor.last_sent.clear();
         }
     }
 
@@ -87,22 +87,22 @@ impl ClassroomActor {
         let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
         match frame {
             EyesFrame::Done(on) => {
-                let changed = if on { self.eyes.done.insert(user) } else { self.eyes.done.remove(&user) };
+                let changed = if on { self.monitor.done.insert(user) } else { self.monitor.done.remove(&user) };
                 if changed {
                     let fields = [("t", Value::from("done")), ("user", user.to_string().into()), ("on", on.into())];
-                    self.tell_leaders(&object(fields), Some(user));
+                    self.send_to_leaders(&object(fields), Some(user));
                 }
             }
             EyesFrame::Attention { stuck_after } => {
                 if !self.sees_all(user) {
                     return self.refuse_watch(conn, "forbidden", "only those who lead or assist set this");
                 }
-                self.eyes.stuck_after = stuck_after;
+                self.monitor.stuck_after = stuck_after;
                 let seconds = Value::from(stuck_after.as_secs());
                 let fields =
                     [("t", Value::from("attention")), ("u", Value::Array(Vec::new())), ("stuck_after", seconds)];
-                self.tell_leaders(&object(fields), None);
-                self.tell_attention(None);
+                self.send_to_leaders(&object(fields), None);
+                self.send_attention(None);
             }
         }
     }
@@ -115,8 +115,8 @@ impl ClassroomActor {
     }
 
     /// Tells the list of boards to one watcher, or to all after a change.
-    pub(super) fn tell_boards(&mut self, whom: Option<ConnId>) {
-        if self.eyes.watchers.is_empty() {
+    pub(super) fn send_boards(&mut self, whom: Option<ConnId>) {
+        if self.monitor.watchers.is_empty() {
             return;
         }
         let rows = self.lesson_boards().into_iter().map(|(board, whose)| {
@@ -134,7 +134,7 @@ impl ClassroomActor {
                 }
             };
             row.insert("kind", kind);
-            if let Some(known) = self.eyes.boards.get(&board) {
+            if let Some(known) = self.monitor.boards.get(&board) {
                 row.insert("rev", known.rev.0);
                 row.insert("pages", u64::from(known.pages));
                 row.insert("online", known.online.len() as u64);
@@ -142,14 +142,14 @@ impl ClassroomActor {
             Value::Object(row)
         });
         let frame = object([("t", Value::from("boards")), ("boards", Value::Array(rows.collect()))]);
-        self.tell_watchers(&frame, whom);
+        self.send_to_watchers(&frame, whom);
     }
 
     /// Says a frame to one watcher, or to all.
-    fn tell_watchers(&mut self, frame: &Object, whom: Option<ConnId>) {
+    fn send_to_watchers(&mut self, frame: &Object, whom: Option<ConnId>) {
         let conns: Vec<ConnId> = match whom {
             Some(conn) => vec![conn],
-            None => self.eyes.watchers.keys().copied().collect(),
+            None => self.monitor.watchers.keys().copied().collect(),
         };
         for conn in conns {
             self.room.tell(conn, &ServerFrame::Prepared(frame));
@@ -157,7 +157,7 @@ impl ClassroomActor {
     }
 
     /// Says a frame to all who see everything, and to one person besides.
-    fn tell_leaders(&mut self, frame: &Object, besides: Option<UserId>) {
+    fn send_to_leaders(&mut self, frame: &Object, besides: Option<UserId>) {
         let Ok(access) = &self.known else { return };
         let now = jiff::Timestamp::now();
         let sees = |user| access.rights.standing(user, now).is_some_and(|standing| standing.role.sees_all());
@@ -179,7 +179,7 @@ impl Handler<Noticed> for ClassroomActor {
 
     fn handle(&mut self, noticed: Noticed, _: &mut Context<Self>) {
         if self.room.seat(noticed.conn).is_some() {
-            self.eyes.statuses.insert(noticed.conn, noticed.status);
+            self.monitor.statuses.insert(noticed.conn, noticed.status);
         }
     }
 }
