@@ -122,7 +122,7 @@ impl Greeting {
             Door::Room(..) => return Err(Close::NotFound),
             Door::Class(classroom, session) => {
                 let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
-                (Some(class), entered.board, Some(entered.class), Some(entered.heeded))
+                (Some(class), entered.board, Some(entered.class), Some(entered.is_followed))
             }
         };
         let door = match (&class, &watching) {

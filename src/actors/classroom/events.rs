@@ -201,7 +201,7 @@ impl ClassroomActor {
                 self.events.state = draft;
                 self.settle_all(settled);
                 self.read_anew(ctx);
-                self.heed();
+                self.update_followed();
             }
             Err(StoreError::Conflict(CLASS_EVENT)) => {
                 // Somebody else has written: everything is judged again on what holds now.
@@ -242,7 +242,7 @@ impl ClassroomActor {
                         }
                     }
                     act.events.state.advance_to(last);
-                    act.heed();
+                    act.update_followed();
                     act.write(ctx);
                 }
                 Err(error) => {

@@ -47,10 +47,10 @@ impl ClassroomActor {
     }
 
     /// Tells the sockets of the leader that their view is wanted, and forgets the view of a former one.
-    pub(super) fn heed(&mut self) {
+    pub(super) fn update_followed(&mut self) {
         let leader = self.events.state.leader();
         self.beam.follow(leader);
-        self.room.heed(leader);
+        self.room.mark_followed(leader);
     }
 }
 

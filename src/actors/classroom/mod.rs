@@ -99,7 +99,7 @@ pub struct Entered {
     /// How the class stands, for the welcome's `class`: whoever comes late lands where the others are.
     pub class: Arc<Object>,
     /// Whether what the socket looks at is to be passed on with [`Looked`]; it changes while the socket lives.
-    pub heeded: Arc<AtomicBool>,
+    pub is_followed: Arc<AtomicBool>,
 }
 
 /// The socket has its welcome: what was said in class since [`Enter`] follows it.
@@ -323,10 +323,10 @@ impl Handler<Enter> for ClassroomActor {
         let class = Arc::new(self.snapshot(access, enter.user, standing));
         let board = access.board;
         let seat = Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox);
-        let heeded = seat.heeded.clone();
+        let heeded = seat.is_followed.clone();
         self.room.enter(enter.conn, seat);
-        self.heed();
-        Ok(Entered { board, class, heeded })
+        self.update_followed();
+        Ok(Entered { board, class, is_followed: heeded })
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Seat {
     /// When they came in.
     pub(super) since: Timestamp,
     /// Whether what it looks at is wanted here: its person is followed.
-    pub(super) heeded: Arc<AtomicBool>,
+    pub(super) is_followed: Arc<AtomicBool>,
     /// What was said before the socket had its welcome; `None` from then on.
     waiting: Option<Vec<Payload>>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Seat {
 impl Seat {
     pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
         let heeded = Arc::default();
-        Self { user, name, role, dialect, outbox, since: Timestamp::now(), heeded, waiting: Some(Vec::new()) }
+        Self { user, name, role, dialect, outbox, since: Timestamp::now(), is_followed: heeded, waiting: Some(Vec::new()) }
     }
 
     fn close(&self, close: Close) {
@@ -129,9 +129,9 @@ impl Room {
     }
 
     /// Lets the sockets of whoever is followed, and no others, pass on what they look at.
-    pub(super) fn heed(&self, leader: Option<UserId>) {
+    pub(super) fn mark_followed(&self, leader: Option<UserId>) {
         for seat in self.seats.values() {
-            seat.heeded.store(Some(seat.user) == leader, Ordering::Relaxed);
+            seat.is_followed.store(Some(seat.user) == leader, Ordering::Relaxed);
         }
     }
 }
