@@ -130,13 +130,13 @@ impl ClassroomActor {
             (self.beam.source, self.beam.several) = (None, false);
         }
         let (mut news, mut all) = (Encodings::new(news), Encodings::new(all));
-        self.room.offer(source, |dialect| news.get(dialect), |dialect| all.get(dialect));
+        self.sockets.offer(source, |dialect| news.get(dialect), |dialect| all.get(dialect));
     }
 
     /// Shows a newcomer what moved since the welcome was put together.
     pub(super) fn shine_on(&mut self, conn: ConnId) {
         let all = self.beam.everything();
-        if let Some(seat) = self.room.seat(conn).filter(|_| !all.is_empty()) {
+        if let Some(seat) = self.sockets.get(conn).filter(|_| !all.is_empty()) {
             let all = Encodings::new(all).get(seat.dialect);
             seat.outbox.offer_lead(&all, || all.clone());
         }

@@ -37,7 +37,7 @@ impl Handler<Tell> for ClassroomActor {
     fn handle(&mut self, tell: Tell, _: &mut Context<Self>) {
         let read = Value::parse(tell.frame.to_string().as_bytes(), Bounds::default());
         if let Ok(Value::Object(frame)) = read {
-            self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
+            self.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
         }
     }
 }
@@ -45,7 +45,7 @@ impl Handler<Tell> for ClassroomActor {
 impl ClassroomActor {
     pub(super) fn boards_said(&mut self, conn: ConnId, frame: BoardsFrame, ctx: &mut Context<Self>) {
         let BoardsFrame::PupilBoards { on, template } = frame;
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         let leads = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
         if !leads.is_some_and(|standing| standing.role.leads()) {
             return self.refuse_boards(conn, "forbidden", "only those who lead this class give boards");
@@ -76,7 +76,7 @@ impl ClassroomActor {
     /// A pupil who comes in where every pupil has a board, and has none yet, gets one: with all who came in while others
     /// were given theirs, so that a class that comes at once costs a few looks and not one for each.
     pub(super) fn provide_for(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         let Ok(access) = &self.known else { return };
         if access.makes_boards.is_none()
             || access.rights.members.get(&user) != Some(&Role::Student)
@@ -132,7 +132,7 @@ impl ClassroomActor {
                 ]
                 .map(|(key, value)| (key.to_owned(), value)),
             );
-            self.room.tell_all(&ServerFrame::Prepared(&frame), |seat| users.contains(&seat.user));
+            self.sockets.broadcast(&ServerFrame::Prepared(&frame), |seat| users.contains(&seat.user));
         }
     }
 
@@ -155,7 +155,7 @@ impl ClassroomActor {
     }
 
     fn refuse_boards(&mut self, conn: ConnId, code: &str, detail: &str) {
-        self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
+        self.sockets.send(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
     }
 }
 

@@ -279,7 +279,7 @@ impl ClassroomActor {
             }
             Outcome::Already(frame) => {
                 if let From::Socket(conn) = intent.from {
-                    self.room.tell(conn, &ServerFrame::Prepared(&frame));
+                    self.sockets.send(conn, &ServerFrame::Prepared(&frame));
                 }
                 Ok(Answer { fresh: false, frame })
             }
@@ -306,7 +306,7 @@ impl ClassroomActor {
         let wait = refused.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
         let frame =
             ServerFrame::Refused { id, code: refused.code, detail: refused.detail, index: None, retry_after_ms: wait };
-        self.room.tell(conn, &frame);
+        self.sockets.send(conn, &frame);
     }
 
     fn tell_class(&mut self, audience: &Recipients, frame: &ClassFrameFields, leaders: &HashSet<UserId>) {
@@ -317,7 +317,7 @@ impl ClassroomActor {
             Recipients::Only(users) => users.contains(&user),
             Recipients::WithLeaders(users) => users.contains(&user) || leaders.contains(&user),
         };
-        self.room.tell_all(&ServerFrame::Prepared(frame), |seat| hears(seat.user));
+        self.sockets.broadcast(&ServerFrame::Prepared(frame), |seat| hears(seat.user));
     }
 
     /// Those in class who lead at this moment.
@@ -328,7 +328,7 @@ impl ClassroomActor {
             let standing = access.rights.standing(*user, now);
             standing.is_some_and(|standing| Requester::new(*user, "".into(), standing).leads)
         };
-        self.room.seats().map(|(_, seat)| seat.user).filter(leads).collect()
+        self.sockets.iter().map(|(_, seat)| seat.user).filter(leads).collect()
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Reveal(pub RevealLayers);
 
 impl ClassroomActor {
     pub(super) fn isolation_said(&mut self, conn: ConnId, frame: IsolationFrame, ctx: &mut Context<Self>) {
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         if !self.may_isolate(user) {
             return self.refuse_isolation(conn, &BoardError::Forbidden);
         }
@@ -59,7 +59,7 @@ impl ClassroomActor {
     /// The boards know: from here on nobody draws openly who thinks that they are hidden, so the class may hear of it.
     pub(super) fn isolation_applied(&mut self, on: bool) {
         let frame = Object::from_iter([("t", "isolated".into()), ("on", on.into())].map(named));
-        self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
+        self.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
     }
 
     fn reveal(&self, reveal: RevealLayers) -> ResponseActFuture<Self, Result<Rev, BoardError>> {
@@ -74,7 +74,7 @@ impl ClassroomActor {
             if let Ok(rev) = revealed {
                 let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
                 let frame = Object::from_iter(frame.map(named));
-                act.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
+                act.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
                 act.record(ClassChange::Reveal, Some(by), fields([("users", users(&whose)), ("rev", rev.0.into())]), ctx);
             }
             revealed
@@ -93,7 +93,7 @@ impl ClassroomActor {
             }
         };
         let detail = error.to_string();
-        self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail: &detail, index: None, retry_after_ms });
+        self.sockets.send(conn, &ServerFrame::Refused { id: None, code, detail: &detail, index: None, retry_after_ms });
     }
 }
 

@@ -32,7 +32,7 @@ impl ClassroomActor {
     }
 
     fn laser(&mut self, conn: ConnId, laser: Laser, ctx: &mut Context<Self>) {
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
         if !standing.is_some_and(|standing| Requester::new(user, "".into(), standing).leads) {
             // Any ask will do: it has no id to name.
@@ -50,7 +50,7 @@ impl ClassroomActor {
     pub(super) fn update_followed(&mut self) {
         let leader = self.events.state.leader();
         self.beam.follow(leader);
-        self.room.mark_followed(leader);
+        self.sockets.mark_followed(leader);
     }
 }
 
@@ -58,7 +58,7 @@ impl Handler<Looked> for ClassroomActor {
     type Result = ();
 
     fn handle(&mut self, looked: Looked, ctx: &mut Context<Self>) {
-        let Some(user) = self.room.seat(looked.conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(looked.conn).map(|seat| seat.user) else { return };
         if self.events.state.leader() == Some(user) {
             self.beam.look(user, looked.view);
             self.shine(looked.conn, ctx);

@@ -13,7 +13,7 @@ mod notes;
 pub mod present;
 mod provide;
 mod rights;
-mod room;
+mod sockets;
 mod talk;
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ use self::forgetting::Forgotten;
 pub use self::isolation::Reveal;
 pub use self::lead::Looked;
 use self::rights::RightsQueue;
-use self::room::{Room, Seat};
+use self::sockets::{ClassSockets, ClassSocket};
 pub use self::talk::Asked;
 use self::talk::Budgets;
 use crate::actors::clock;
@@ -65,7 +65,7 @@ pub struct ClassroomActor {
     session: SessionId,
     directory: Directory,
     known: Result<SessionAccess, Close>,
-    room: Room,
+    sockets: ClassSockets,
     rights_queue: RightsQueue,
     monitor: ClassMonitor,
     events: Events,
@@ -160,7 +160,7 @@ impl ClassroomActor {
             session,
             directory,
             known,
-            room: Room::default(),
+            sockets: ClassSockets::default(),
             rights_queue: RightsQueue::default(),
             monitor: ClassMonitor::default(),
             events: Events::default(),
@@ -300,7 +300,7 @@ impl Actor for ClassroomActor {
         self.read(ctx, None);
         ctx.run_interval(HOUSEKEEPING, |act, ctx| {
             act.budgets.forget_full();
-            if act.room.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
+            if act.sockets.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
             {
                 act.forget(ctx);
                 ctx.stop();
@@ -322,9 +322,9 @@ impl Handler<Enter> for ClassroomActor {
         }
         let class = Arc::new(self.snapshot(access, enter.user, standing));
         let board = access.board;
-        let seat = Seat::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox);
+        let seat = ClassSocket::new(enter.user, enter.name, standing.role, enter.dialect, enter.outbox);
         let heeded = seat.is_followed.clone();
-        self.room.enter(enter.conn, seat);
+        self.sockets.enter(enter.conn, seat);
         self.update_followed();
         Ok(Entered { board, class, is_followed: heeded })
     }
@@ -334,7 +334,7 @@ impl Handler<Arrived> for ClassroomActor {
     type Result = ();
 
     fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
-        self.room.arrived(arrived.conn);
+        self.sockets.release_pending(arrived.conn);
         self.shine_on(arrived.conn);
         self.provide_for(arrived.conn, ctx);
         if arrived.watch {
@@ -349,8 +349,8 @@ impl Handler<Leave> for ClassroomActor {
     fn handle(&mut self, leave: Leave, ctx: &mut Context<Self>) {
         self.used = clock::now();
         self.unwatch(leave.conn, ctx);
-        let Some(left) = self.room.leave(leave.conn) else { return };
-        let stays = self.room.seats().any(|(_, seat)| seat.user == left.user);
+        let Some(left) = self.sockets.leave(leave.conn) else { return };
+        let stays = self.sockets.iter().any(|(_, seat)| seat.user == left.user);
         if !stays && self.beam.put_out(left.user) {
             self.shine(leave.conn, ctx);
         }

@@ -15,7 +15,7 @@ impl Handler<Present> for ClassroomActor {
     type Result = Vec<UserId>;
 
     fn handle(&mut self, _: Present, _: &mut Context<Self>) -> Vec<UserId> {
-        let mut people: Vec<_> = self.room.seats().map(|(_, seat)| seat.user).collect();
+        let mut people: Vec<_> = self.sockets.iter().map(|(_, seat)| seat.user).collect();
         people.sort_unstable();
         people.dedup();
         people

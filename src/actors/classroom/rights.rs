@@ -41,7 +41,7 @@ struct PendingChange {
 
 impl ClassroomActor {
     pub(super) fn rights_said(&mut self, conn: ConnId, frame: RightsFrame, ctx: &mut Context<Self>) {
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         let RightsFrame { id, change } = frame;
         if self.rights_queue.waiting.len() >= limits::RIGHTS_WAITING {
             let detail = "too many changes wait already";
@@ -88,7 +88,7 @@ impl ClassroomActor {
             Ok(()) => {
                 if let Some(id) = id {
                     let kept = Object::from_iter([("t", "kept"), ("id", id)].map(|(key, word)| named(key, word)));
-                    self.room.tell(conn, &ServerFrame::Prepared(&kept));
+                    self.sockets.send(conn, &ServerFrame::Prepared(&kept));
                 }
             }
             Err(NotMade::Denied(denied)) => self.turn_down(conn, id, denied.code(), denied.detail(), None),
@@ -102,21 +102,21 @@ impl ClassroomActor {
 
     fn turn_down(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
         let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        self.room.tell(conn, &ServerFrame::Refused { id, code, detail, index: None, retry_after_ms });
+        self.sockets.send(conn, &ServerFrame::Refused { id, code, detail, index: None, retry_after_ms });
     }
 
     /// Rights were read: whoever has none here any more goes, and the class hears whose pens are taken.
     pub(super) fn rights_learned(&mut self, ctx: &mut Context<Self>) {
         if let Ok(access) = &self.known {
             let now = Timestamp::now();
-            self.room.admit(|user| access.rights.standing(user, now).map(|standing| standing.role));
+            self.sockets.update_roles(|user| access.rights.standing(user, now).map(|standing| standing.role));
         }
         self.tell_locks(ctx);
     }
 
     /// The lesson is over or gone, and its boards have told those at them: sockets that sit at none go, too.
     pub(super) fn dismiss(&mut self, close: Close) {
-        self.room.close_all(close);
+        self.sockets.close_all(close);
     }
 
     fn tell_locks(&mut self, ctx: &mut Context<Self>) {
@@ -127,7 +127,7 @@ impl ClassroomActor {
         if locks != self.rights_queue.told {
             let mut frame = shown(&locks);
             frame.insert("t", "locks");
-            self.room.tell_all(&ServerFrame::Prepared(&frame), |_| true);
+            self.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
             self.rights_queue.told = locks;
         }
         if let Some(timer) = self.rights_queue.timer.take() {

@@ -61,7 +61,7 @@ impl ClassroomActor {
 
     /// An ask of a socket.
     pub(super) fn hear(&mut self, conn: ConnId, ask: ClassCommand, ctx: &mut Context<Self>) {
-        let Some(seat) = self.room.seat(conn) else { return };
+        let Some(seat) = self.sockets.get(conn) else { return };
         let (user, name) = (seat.user, seat.name.clone());
         self.take(Intent { from: From::Socket(conn), user, name, ask, older: None }, ctx);
     }

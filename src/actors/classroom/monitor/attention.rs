@@ -38,7 +38,7 @@ impl ClassroomActor {
             }
         }
         let here: Vec<(ConnId, Timestamp)> =
-            self.room.seats().filter(|(_, seat)| seat.user == user).map(|(conn, seat)| (conn, seat.since)).collect();
+            self.sockets.iter().filter(|(_, seat)| seat.user == user).map(|(conn, seat)| (conn, seat.since)).collect();
         let quiet =
             last.max(here.iter().map(|(_, since)| *since).min()).map_or(0, |at| now.duration_since(at).as_secs());
         let statuses = || here.iter().filter_map(|(conn, _)| self.monitor.statuses.get(conn));

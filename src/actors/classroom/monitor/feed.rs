@@ -135,7 +135,7 @@ impl ClassroomActor {
         let conns: Vec<_> = self.monitor.watchers.keys().copied().collect();
         for conn in conns {
             // Somebody whose lane is not empty is not given more to read: the newest state waits for them here.
-            if self.room.seat(conn).is_none_or(|seat| !seat.outbox.is_empty()) {
+            if self.sockets.get(conn).is_none_or(|seat| !seat.outbox.is_empty()) {
                 continue;
             }
             let Some(watcher) = self.monitor.watchers.get_mut(&conn) else { continue };
@@ -161,7 +161,7 @@ impl ClassroomActor {
             }
             if !rows.is_empty() {
                 let frame = object([("t", Value::from("thumbs")), ("b", Value::Array(rows))]);
-                self.room.tell(conn, &ServerFrame::Prepared(&frame));
+                self.sockets.send(conn, &ServerFrame::Prepared(&frame));
             }
         }
     }

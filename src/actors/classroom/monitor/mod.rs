@@ -55,7 +55,7 @@ impl Default for ClassMonitor {
 impl ClassroomActor {
     /// A socket that has its welcome asks to see the whole class.
     pub(super) fn watch(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         if !self.sees_all(user) {
             return self.refuse_watch(conn, "forbidden", "only those who lead or assist see the whole class");
         }
@@ -84,7 +84,7 @@ impl ClassroomActor {
     }
 
     pub(super) fn eyes_said(&mut self, conn: ConnId, frame: EyesFrame, _: &mut Context<Self>) {
-        let Some(user) = self.room.seat(conn).map(|seat| seat.user) else { return };
+        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         match frame {
             EyesFrame::Done(on) => {
                 let changed = if on { self.monitor.done.insert(user) } else { self.monitor.done.remove(&user) };
@@ -152,7 +152,7 @@ impl ClassroomActor {
             None => self.monitor.watchers.keys().copied().collect(),
         };
         for conn in conns {
-            self.room.tell(conn, &ServerFrame::Prepared(frame));
+            self.sockets.send(conn, &ServerFrame::Prepared(frame));
         }
     }
 
@@ -161,7 +161,7 @@ impl ClassroomActor {
         let Ok(access) = &self.known else { return };
         let now = jiff::Timestamp::now();
         let sees = |user| access.rights.standing(user, now).is_some_and(|standing| standing.role.sees_all());
-        self.room.tell_all(&ServerFrame::Prepared(frame), |seat| Some(seat.user) == besides || sees(seat.user));
+        self.sockets.broadcast(&ServerFrame::Prepared(frame), |seat| Some(seat.user) == besides || sees(seat.user));
     }
 
     fn sees_all(&self, user: UserId) -> bool {
@@ -170,7 +170,7 @@ impl ClassroomActor {
     }
 
     fn refuse_watch(&mut self, conn: ConnId, code: &str, detail: &str) {
-        self.room.tell(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
+        self.sockets.send(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
     }
 }
 
@@ -178,7 +178,7 @@ impl Handler<Noticed> for ClassroomActor {
     type Result = ();
 
     fn handle(&mut self, noticed: Noticed, _: &mut Context<Self>) {
-        if self.room.seat(noticed.conn).is_some() {
+        if self.sockets.get(noticed.conn).is_some() {
             self.monitor.statuses.insert(noticed.conn, noticed.status);
         }
     }

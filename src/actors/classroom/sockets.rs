@@ -16,7 +16,7 @@ use m4sh_protocol::payload::Payload;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame};
 
 /// One socket in class.
-pub(super) struct Seat {
+pub(super) struct ClassSocket {
     pub(super) user: UserId,
     pub(super) name: Arc<str>,
     /// What they are; rights are asked for anew at each frame.
@@ -31,7 +31,7 @@ pub(super) struct Seat {
     waiting: Option<Vec<Payload>>,
 }
 
-impl Seat {
+impl ClassSocket {
     pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
         let heeded = Arc::default();
         Self { user, name, role, dialect, outbox, since: Timestamp::now(), is_followed: heeded, waiting: Some(Vec::new()) }
@@ -41,7 +41,7 @@ impl Seat {
         self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
     }
 
-    fn say(&mut self, frame: &EncodedFrame<'_, '_>) {
+    fn send(&mut self, frame: &EncodedFrame<'_, '_>) {
         let Some(payload) = frame.get(self.dialect) else { return };
         match &mut self.waiting {
             Some(waiting) => waiting.push(payload.clone()),
@@ -53,42 +53,42 @@ impl Seat {
 
 /// Everybody's sockets.
 #[derive(Default)]
-pub(super) struct Room {
-    seats: HashMap<ConnId, Seat>,
+pub(super) struct ClassSockets {
+    seats: HashMap<ConnId, ClassSocket>,
 }
 
-impl Room {
+impl ClassSockets {
     pub(super) fn is_empty(&self) -> bool {
         self.seats.is_empty()
     }
 
-    pub(super) fn enter(&mut self, conn: ConnId, seat: Seat) {
+    pub(super) fn enter(&mut self, conn: ConnId, seat: ClassSocket) {
         self.seats.insert(conn, seat);
     }
 
-    pub(super) fn arrived(&mut self, conn: ConnId) {
+    pub(super) fn release_pending(&mut self, conn: ConnId) {
         let Some(seat) = self.seats.get_mut(&conn) else { return };
         for payload in seat.waiting.take().unwrap_or_default() {
             let _ = seat.outbox.push(payload);
         }
     }
 
-    pub(super) fn leave(&mut self, conn: ConnId) -> Option<Seat> {
+    pub(super) fn leave(&mut self, conn: ConnId) -> Option<ClassSocket> {
         self.seats.remove(&conn)
     }
 
-    pub(super) fn seat(&self, conn: ConnId) -> Option<&Seat> {
+    pub(super) fn get(&self, conn: ConnId) -> Option<&ClassSocket> {
         self.seats.get(&conn)
     }
 
     /// Everybody's sockets, in no order.
-    pub(super) fn seats(&self) -> impl Iterator<Item = (ConnId, &Seat)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnId, &ClassSocket)> {
         self.seats.iter().map(|(conn, seat)| (*conn, seat))
     }
 
     /// Gives everybody the role that they have now, and closes the sockets of those who have none here any more. Their
     /// pumps give the seats back.
-    pub(super) fn admit(&mut self, role: impl Fn(UserId) -> Option<Role>) {
+    pub(super) fn update_roles(&mut self, role: impl Fn(UserId) -> Option<Role>) {
         for seat in self.seats.values_mut() {
             match role(seat.user) {
                 Some(role) => seat.role = role,
@@ -103,16 +103,16 @@ impl Room {
     }
 
     /// Says a frame to one socket.
-    pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
+    pub(super) fn send(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
         if let Some(seat) = self.seats.get_mut(&conn) {
-            seat.say(&EncodedFrame::new(frame));
+            seat.send(&EncodedFrame::new(frame));
         }
     }
 
     /// Says a frame to everybody of whom `whom` is true; it is encoded once for each dialect.
-    pub(super) fn tell_all(&mut self, frame: &ServerFrame<'_>, whom: impl Fn(&Seat) -> bool) {
+    pub(super) fn broadcast(&mut self, frame: &ServerFrame<'_>, whom: impl Fn(&ClassSocket) -> bool) {
         let frame = EncodedFrame::new(frame);
-        self.seats.values_mut().filter(|seat| whom(seat)).for_each(|seat| seat.say(&frame));
+        self.seats.values_mut().filter(|seat| whom(seat)).for_each(|seat| seat.send(&frame));
     }
 
     /// Offers what moved to the class's slot of each socket that has its welcome, but for the one it came from.
