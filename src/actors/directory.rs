@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::present::Present;
 use crate::actors::classroom::{
-    Answer, GetOverview, Asked, ClassroomActor, ENDED, Forget, ClassOverview, Reread, Reveal, Tell,
+    CommandReply, GetOverview, SubmitCommand, ClassroomActor, ENDED, Forget, ClassOverview, ReloadClass, Reveal, BroadcastFrame,
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
@@ -426,7 +426,7 @@ impl Directory {
     /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
     pub fn told_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
         if let Some(actor) = self.0.sessions.get(&lesson) {
-            actor.do_send(Tell { frame });
+            actor.do_send(BroadcastFrame { frame });
         }
     }
 
@@ -445,11 +445,11 @@ impl Directory {
         (classroom, session): (ClassroomId, SessionId),
         (user, name): (UserId, Arc<str>),
         ask: ClassCommand,
-    ) -> Result<Answer, ClassRefusal> {
+    ) -> Result<CommandReply, ClassRefusal> {
         let unavailable = ClassRefusal::until("unavailable", "this cannot be kept right now", RETRY);
         let actor = self.locate_session(classroom, session).ok_or(unavailable)?;
         let (reply, heard) = oneshot::channel();
-        actor.do_send(Asked { user, name, ask, reply });
+        actor.do_send(SubmitCommand { user, name, ask, reply });
         match tokio::time::timeout(limits::SAVE_DEADLINE, heard).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(unavailable),
@@ -459,7 +459,7 @@ impl Directory {
     async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {
         let Some(actor) = self.locate_session(classroom, session) else { return };
         let (applied, heard) = oneshot::channel();
-        actor.do_send(Reread { why, applied });
+        actor.do_send(ReloadClass { why, applied });
         let _ = tokio::time::timeout(APPLY_DEADLINE, heard).await;
     }
 

@@ -9,7 +9,7 @@ use actix::Addr;
 use jiff::Timestamp;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{Arrived, ClassroomActor, Enter, Entered, Leave};
+use crate::actors::classroom::{WelcomeSent, ClassroomActor, JoinClass, JoinedClass, LeaveClass};
 use crate::actors::clock;
 use crate::actors::messages::{self, Attach, Declined};
 use crate::actors::outbox::Outbox;
@@ -138,7 +138,7 @@ impl Greeting {
             Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, door, class: stands, address };
         let attached = self.attach(board, attach).await;
         if let (Ok(_), Some(class)) = (&attached, &class) {
-            class.do_send(Arrived { conn, watch });
+            class.do_send(WelcomeSent { conn, watch });
         }
         match attached {
             Ok(board) => Ok(Seated {
@@ -154,7 +154,7 @@ impl Greeting {
             }),
             Err(close) => {
                 if let Some(class) = class {
-                    class.do_send(Leave { conn: self.conn });
+                    class.do_send(LeaveClass { conn: self.conn });
                 }
                 // Whether the board or only the link is gone is not for guests to know.
                 let is_guest = watching.is_some();
@@ -198,12 +198,12 @@ impl Greeting {
         outbox: &Outbox,
         classroom: ClassroomId,
         session: SessionId,
-    ) -> Result<(Addr<ClassroomActor>, Entered), Close> {
+    ) -> Result<(Addr<ClassroomActor>, JoinedClass), Close> {
         let mut close = Close::Moved;
         for _ in 0..LOOK_UPS {
             let Some(class) = self.sockets.directory.locate_session(classroom, session) else { break };
             let (name, outbox) = (name.clone(), outbox.clone());
-            match class.send(Enter { conn: self.conn, user, name, dialect: self.dialect, outbox }).await {
+            match class.send(JoinClass { conn: self.conn, user, name, dialect: self.dialect, outbox }).await {
                 Ok(Ok(entered)) => return Ok((class, entered)),
                 Ok(Err(Declined::Close(declined))) => return Err(declined),
                 // The actor stopped between the look-up and the message.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::Addr;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{ClassroomActor, Leave, Looked, Noticed, Said};
+use crate::actors::classroom::{ClassroomActor, LeaveClass, ViewChanged, StatusChanged, SubmitFrame};
 use crate::actors::clock;
 use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit, Work};
 use crate::actors::meters::meters;
@@ -86,7 +86,7 @@ impl Seated {
             ClientFrame::Select(selection) => self.show(Shown::Select(selection)),
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
-                Some(class) => drop(class.send(Said { conn: self.conn, frame }).await),
+                Some(class) => drop(class.send(SubmitFrame { conn: self.conn, frame }).await),
                 None => {
                     let id = if let ClassFrame::Rights(frame) = &frame { frame.id.as_deref() } else { None };
                     self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
@@ -162,7 +162,7 @@ impl Seated {
     /// The class sees who works, too. May be lost, as everything of this kind.
     fn notice(&self, status: ActivityStatus) {
         if let Some(class) = &self.class {
-            let _ = class.try_send(Noticed { conn: self.conn, status });
+            let _ = class.try_send(StatusChanged { conn: self.conn, status });
         }
     }
 
@@ -171,7 +171,7 @@ impl Seated {
         let wanted = self.heeded.as_ref().is_some_and(|heeded| heeded.load(Ordering::Relaxed));
         if let Some(class) = self.class.as_ref().filter(|_| wanted) {
             // Past the mailbox's bound: the last view must not be the one that is lost, and one socket leads.
-            class.do_send(Looked { conn: self.conn, view: view.clone() });
+            class.do_send(ViewChanged { conn: self.conn, view: view.clone() });
         }
     }
 
@@ -210,7 +210,7 @@ impl Seated {
         drop(self.watching);
         self.board.do_send(Detach { conn: self.conn, for_good });
         if let Some(class) = self.class {
-            class.do_send(Leave { conn: self.conn });
+            class.do_send(LeaveClass { conn: self.conn });
         }
     }
 }

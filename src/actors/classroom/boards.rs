@@ -26,15 +26,15 @@ pub(super) struct Provision {
 /// Say something to everybody in class.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Tell {
+pub struct BroadcastFrame {
     /// The frame, a small object with `t`.
     pub frame: serde_json::Value,
 }
 
-impl Handler<Tell> for ClassroomActor {
+impl Handler<BroadcastFrame> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, tell: Tell, _: &mut Context<Self>) {
+    fn handle(&mut self, tell: BroadcastFrame, _: &mut Context<Self>) {
         let read = Value::parse(tell.frame.to_string().as_bytes(), Bounds::default());
         if let Ok(Value::Object(frame)) = read {
             self.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);

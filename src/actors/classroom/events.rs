@@ -29,7 +29,7 @@ const STRANGER: ClassRefusal = ClassRefusal::new("forbidden", "you are not in th
 
 /// What an ask came to, for whoever asked over REST.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Answer {
+pub struct CommandReply {
     /// Whether it happened now.
     pub fresh: bool,
     /// What was told.
@@ -49,7 +49,7 @@ pub(super) struct Intent {
 /// By which way it came.
 pub(super) enum From {
     Socket(ConnId),
-    Rest(oneshot::Sender<Result<Answer, ClassRefusal>>),
+    Rest(oneshot::Sender<Result<CommandReply, ClassRefusal>>),
     /// From the class itself, which tells it in its own way; by whom it was done, where that is known.
     Class(Option<UserId>),
 }
@@ -275,13 +275,13 @@ impl ClassroomActor {
                     self.tell_class(audience, frame, leaders);
                 }
                 let frame = frames.into_iter().next().map(|(_, frame)| frame).unwrap_or_default();
-                Ok(Answer { fresh: true, frame })
+                Ok(CommandReply { fresh: true, frame })
             }
             Outcome::Already(frame) => {
                 if let From::Socket(conn) = intent.from {
                     self.sockets.send(conn, &ServerFrame::Prepared(&frame));
                 }
-                Ok(Answer { fresh: false, frame })
+                Ok(CommandReply { fresh: false, frame })
             }
             Outcome::Refused(refused) => {
                 meters().refused.increment(1);

@@ -16,7 +16,7 @@ const NOT_YOURS: ClassRefusal = ClassRefusal::new("forbidden", "only those who l
 /// What somebody looks at, whose view is followed.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Looked {
+pub struct ViewChanged {
     /// Their socket.
     pub conn: ConnId,
     /// What they look at.
@@ -54,10 +54,10 @@ impl ClassroomActor {
     }
 }
 
-impl Handler<Looked> for ClassroomActor {
+impl Handler<ViewChanged> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, looked: Looked, ctx: &mut Context<Self>) {
+    fn handle(&mut self, looked: ViewChanged, ctx: &mut Context<Self>) {
         let Some(user) = self.sockets.get(looked.conn).map(|seat| seat.user) else { return };
         if self.events.state.leader() == Some(user) {
             self.beam.look(user, looked.view);

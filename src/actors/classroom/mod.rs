@@ -25,18 +25,18 @@ use tokio::sync::oneshot;
 
 use self::beam::Beam;
 use self::boards::Provision;
-pub use self::boards::Tell;
-pub use self::events::Answer;
+pub use self::boards::BroadcastFrame;
+pub use self::events::CommandReply;
 use self::events::Events;
 use self::monitor::ClassMonitor;
 pub use self::monitor::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
 pub use self::forgetting::Forget;
 use self::forgetting::Forgotten;
 pub use self::isolation::Reveal;
-pub use self::lead::Looked;
+pub use self::lead::ViewChanged;
 use self::rights::RightsQueue;
 use self::sockets::{ClassSockets, ClassSocket};
-pub use self::talk::Asked;
+pub use self::talk::SubmitCommand;
 use self::talk::Budgets;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
@@ -76,10 +76,10 @@ pub struct ClassroomActor {
     used: Duration,
 }
 
-/// Come into class. From here on class frames are kept for the socket, and said to it once it has [`Arrived`].
+/// Come into class. From here on class frames are kept for the socket, and said to it once it has [`WelcomeSent`].
 #[derive(Message)]
-#[rtype(result = "Result<Entered, Declined>")]
-pub struct Enter {
+#[rtype(result = "Result<JoinedClass, Declined>")]
+pub struct JoinClass {
     /// The socket.
     pub conn: ConnId,
     /// Whose it is.
@@ -93,19 +93,19 @@ pub struct Enter {
 }
 
 /// What somebody who comes into class is given.
-pub struct Entered {
+pub struct JoinedClass {
     /// The lesson's shared board.
     pub board: BoardId,
     /// How the class stands, for the welcome's `class`: whoever comes late lands where the others are.
     pub class: Arc<Object>,
-    /// Whether what the socket looks at is to be passed on with [`Looked`]; it changes while the socket lives.
+    /// Whether what the socket looks at is to be passed on with [`ViewChanged`]; it changes while the socket lives.
     pub is_followed: Arc<AtomicBool>,
 }
 
-/// The socket has its welcome: what was said in class since [`Enter`] follows it.
+/// The socket has its welcome: what was said in class since [`JoinClass`] follows it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Arrived {
+pub struct WelcomeSent {
     /// The socket.
     pub conn: ConnId,
     /// Whether it asks to see the whole class.
@@ -115,7 +115,7 @@ pub struct Arrived {
 /// What somebody does at the moment, as they say themselves; may be lost.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Noticed {
+pub struct StatusChanged {
     /// The socket.
     pub conn: ConnId,
     /// What they do.
@@ -125,7 +125,7 @@ pub struct Noticed {
 /// Leave class.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Leave {
+pub struct LeaveClass {
     /// The socket.
     pub conn: ConnId,
 }
@@ -133,7 +133,7 @@ pub struct Leave {
 /// Something that is said to the class and not to a board.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Said {
+pub struct SubmitFrame {
     /// The socket.
     pub conn: ConnId,
     /// What it says.
@@ -143,7 +143,7 @@ pub struct Said {
 /// Members, roles, rules, boards or the session's status were changed: read them again and push them down.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Reread {
+pub struct ReloadClass {
     /// What changed, as those who are concerned are told.
     pub why: &'static str,
     /// Hears when the boards have applied it.
@@ -174,7 +174,7 @@ impl ClassroomActor {
 
     /// Reads members, rules and status, and at first how the lesson stands; the mailbox waits, so that nobody is judged by
     /// what held before.
-    fn read(&mut self, ctx: &mut Context<Self>, change: Option<Reread>) {
+    fn read(&mut self, ctx: &mut Context<Self>, change: Option<ReloadClass>) {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
         let unread = !self.events.loaded;
         let reading = async move {
@@ -188,7 +188,7 @@ impl ClassroomActor {
     fn learned(
         &mut self,
         read: Result<(Option<SessionAccess>, Option<ClassState>), StoreError>,
-        change: Option<Reread>,
+        change: Option<ReloadClass>,
         ctx: &mut Context<Self>,
     ) {
         match read {
@@ -233,7 +233,7 @@ impl ClassroomActor {
     }
 
     /// Tells the boards that are awake; one that wakes later reads the same rows.
-    fn push(&self, change: Reread, was_isolated: Option<bool>, ctx: &mut Context<Self>) {
+    fn push(&self, change: ReloadClass, was_isolated: Option<bool>, ctx: &mut Context<Self>) {
         let Ok(access) = &self.known else { return };
         let switched = was_isolated.filter(|was| *was != access.isolated).map(|was| !was);
         let shared = (access.board, access.rights.board.clone(), access.isolated);
@@ -272,7 +272,7 @@ impl ClassroomActor {
     /// Reads again what was just written, and pushes it down.
     fn reread(&mut self, why: &'static str, ctx: &mut Context<Self>) {
         let (applied, _) = oneshot::channel();
-        self.read(ctx, Some(Reread { why, applied }));
+        self.read(ctx, Some(ReloadClass { why, applied }));
     }
 
     /// How the class stands, as a newcomer is told.
@@ -309,10 +309,10 @@ impl Actor for ClassroomActor {
     }
 }
 
-impl Handler<Enter> for ClassroomActor {
-    type Result = Result<Entered, Declined>;
+impl Handler<JoinClass> for ClassroomActor {
+    type Result = Result<JoinedClass, Declined>;
 
-    fn handle(&mut self, enter: Enter, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, enter: JoinClass, _: &mut Context<Self>) -> Self::Result {
         self.used = clock::now();
         let access = self.known.as_ref().map_err(|close| Declined::Close(*close))?;
         let standing = access.rights.standing(enter.user, jiff::Timestamp::now());
@@ -326,14 +326,14 @@ impl Handler<Enter> for ClassroomActor {
         let heeded = seat.is_followed.clone();
         self.sockets.enter(enter.conn, seat);
         self.update_followed();
-        Ok(Entered { board, class, is_followed: heeded })
+        Ok(JoinedClass { board, class, is_followed: heeded })
     }
 }
 
-impl Handler<Arrived> for ClassroomActor {
+impl Handler<WelcomeSent> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
+    fn handle(&mut self, arrived: WelcomeSent, ctx: &mut Context<Self>) {
         self.sockets.release_pending(arrived.conn);
         self.shine_on(arrived.conn);
         self.provide_for(arrived.conn, ctx);
@@ -343,10 +343,10 @@ impl Handler<Arrived> for ClassroomActor {
     }
 }
 
-impl Handler<Leave> for ClassroomActor {
+impl Handler<LeaveClass> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, leave: Leave, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leave: LeaveClass, ctx: &mut Context<Self>) {
         self.used = clock::now();
         self.unwatch(leave.conn, ctx);
         let Some(left) = self.sockets.leave(leave.conn) else { return };
@@ -357,12 +357,12 @@ impl Handler<Leave> for ClassroomActor {
     }
 }
 
-impl Handler<Said> for ClassroomActor {
+impl Handler<SubmitFrame> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, said: Said, ctx: &mut Context<Self>) {
+    fn handle(&mut self, said: SubmitFrame, ctx: &mut Context<Self>) {
         self.used = clock::now();
-        let Said { conn, frame } = said;
+        let SubmitFrame { conn, frame } = said;
         match frame {
             ClassFrame::Rights(frame) => self.rights_said(conn, frame, ctx),
             ClassFrame::Isolation(frame) => self.isolation_said(conn, frame, ctx),
@@ -374,10 +374,10 @@ impl Handler<Said> for ClassroomActor {
     }
 }
 
-impl Handler<Reread> for ClassroomActor {
+impl Handler<ReloadClass> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, change: Reread, ctx: &mut Context<Self>) {
+    fn handle(&mut self, change: ReloadClass, ctx: &mut Context<Self>) {
         self.used = clock::now();
         self.read(ctx, Some(change));
     }

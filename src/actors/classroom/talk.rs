@@ -9,7 +9,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::ClassroomActor;
-use super::events::{Answer, From, Intent, UNAVAILABLE};
+use super::events::{CommandReply, From, Intent, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
 use m4sh_domain::budget::Sizes;
@@ -21,7 +21,7 @@ use m4sh_protocol::class::TalkFrame;
 /// Something that is asked for over REST.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Asked {
+pub struct SubmitCommand {
     /// Who.
     pub user: UserId,
     /// The name that others see.
@@ -29,7 +29,7 @@ pub struct Asked {
     /// What.
     pub ask: ClassCommand,
     /// Hears what it came to.
-    pub reply: oneshot::Sender<Result<Answer, ClassRefusal>>,
+    pub reply: oneshot::Sender<Result<CommandReply, ClassRefusal>>,
 }
 
 /// What people may still say, by person; kept a while after they left, so that reconnecting refills nothing.
@@ -110,12 +110,12 @@ impl ClassroomActor {
     }
 }
 
-impl Handler<Asked> for ClassroomActor {
+impl Handler<SubmitCommand> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, asked: Asked, ctx: &mut Context<Self>) {
+    fn handle(&mut self, asked: SubmitCommand, ctx: &mut Context<Self>) {
         self.used = clock::now();
-        let Asked { user, name, ask, reply } = asked;
+        let SubmitCommand { user, name, ask, reply } = asked;
         self.take(Intent { from: From::Rest(reply), user, name, ask, older: None }, ctx);
     }
 }

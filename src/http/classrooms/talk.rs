@@ -84,7 +84,7 @@ async fn ask(
     id: ClassroomId,
     session: SessionId,
     ask: ClassCommand,
-) -> Result<crate::actors::classroom::Answer, Problem> {
+) -> Result<crate::actors::classroom::CommandReply, Problem> {
     let name = call.services.must_exist(call.user).await?.name;
     let directory = &call.services.directory;
     directory.ask_class((id, session), (call.user, name), ask).await.map_err(|refused| match refused.retry_after {

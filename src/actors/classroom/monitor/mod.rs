@@ -14,7 +14,7 @@ pub use overview::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
 
 use self::attention::PupilActivity;
 use self::feed::{WatchedBoard, FeedWatcher};
-use super::{ClassroomActor, Noticed};
+use super::{ClassroomActor, StatusChanged};
 use m4sh_domain::access::BoardFor;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -174,10 +174,10 @@ impl ClassroomActor {
     }
 }
 
-impl Handler<Noticed> for ClassroomActor {
+impl Handler<StatusChanged> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, noticed: Noticed, _: &mut Context<Self>) {
+    fn handle(&mut self, noticed: StatusChanged, _: &mut Context<Self>) {
         if self.sockets.get(noticed.conn).is_some() {
             self.monitor.statuses.insert(noticed.conn, noticed.status);
         }
