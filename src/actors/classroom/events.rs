@@ -37,8 +37,8 @@ pub struct CommandReply {
 }
 
 /// Somebody's ask on its way.
-pub(super) struct Intent {
-    pub(super) from: From,
+pub(super) struct PendingCommand {
+    pub(super) from: CommandSource,
     pub(super) user: UserId,
     pub(super) name: Arc<str>,
     pub(super) ask: ClassCommand,
@@ -47,14 +47,14 @@ pub(super) struct Intent {
 }
 
 /// By which way it came.
-pub(super) enum From {
+pub(super) enum CommandSource {
     Socket(ConnId),
     Rest(oneshot::Sender<Result<CommandReply, ClassRefusal>>),
     /// From the class itself, which tells it in its own way; by whom it was done, where that is known.
     Class(Option<UserId>),
 }
 
-enum Outcome {
+enum CommandOutcome {
     Happened(Box<RecordedEvent>, Vec<(Recipients, ClassFrameFields)>),
     Already(ClassFrameFields),
     Refused(ClassRefusal),
@@ -62,19 +62,19 @@ enum Outcome {
 
 /// The events of one lesson.
 #[derive(Default)]
-pub(super) struct Events {
+pub(super) struct ClassEventLog {
     /// As committed.
     pub(super) state: ClassState,
     /// Whether the rows were read.
     pub(super) loaded: bool,
-    waiting: VecDeque<Intent>,
+    waiting: VecDeque<PendingCommand>,
     in_flight: bool,
     /// Whether there may be rows that are not in `state`: somebody else wrote, or it is not known whether we did.
     stale: bool,
-    resting: bool,
+    backing_off: bool,
 }
 
-impl Events {
+impl ClassEventLog {
     /// Whether rows are being written or read.
     pub(super) const fn is_writing(&self) -> bool {
         self.in_flight
@@ -88,9 +88,9 @@ impl Events {
 
 impl ClassroomActor {
     /// Takes an ask; it is answered when it is decided and, if it happens, committed.
-    pub(super) fn ask(&mut self, intent: Intent, ctx: &mut Context<Self>) {
+    pub(super) fn enqueue(&mut self, intent: PendingCommand, ctx: &mut Context<Self>) {
         if self.events.waiting.len() >= limits::CLASS_EVENTS_WAITING {
-            self.settle(intent, Outcome::Refused(UNAVAILABLE), &HashSet::new());
+            self.settle(intent, CommandOutcome::Refused(UNAVAILABLE), &HashSet::new());
             return;
         }
         self.events.waiting.push_back(intent);
@@ -101,11 +101,11 @@ impl ClassroomActor {
     pub(super) fn record(&mut self, note: ClassChange, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
         let ask = ClassCommand::Note(note, data);
         let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
-        self.ask(Intent { from: From::Class(author), user, name: "".into(), ask, older: None }, ctx);
+        self.enqueue(PendingCommand { from: CommandSource::Class(author), user, name: "".into(), ask, older: None }, ctx);
     }
 
     fn write(&mut self, ctx: &mut Context<Self>) {
-        if self.events.in_flight || self.events.resting {
+        if self.events.in_flight || self.events.backing_off {
             return;
         }
         if self.events.stale {
@@ -114,9 +114,9 @@ impl ClassroomActor {
         }
         while !self.events.waiting.is_empty() {
             let (settled, draft) = self.judge();
-            let happened = |(_, outcome): &(Intent, Outcome)| match outcome {
-                Outcome::Happened(event, _) => Some((**event).clone()),
-                Outcome::Already(_) | Outcome::Refused(_) => None,
+            let happened = |(_, outcome): &(PendingCommand, CommandOutcome)| match outcome {
+                CommandOutcome::Happened(event, _) => Some((**event).clone()),
+                CommandOutcome::Already(_) | CommandOutcome::Refused(_) => None,
             };
             let events: Vec<RecordedEvent> = settled.iter().filter_map(happened).collect();
             if events.is_empty() {
@@ -135,15 +135,15 @@ impl ClassroomActor {
     }
 
     /// Judges what waits, each ask seeing what those before it will have done.
-    fn judge(&mut self) -> (Vec<(Intent, Outcome)>, ClassState) {
+    fn judge(&mut self) -> (Vec<(PendingCommand, CommandOutcome)>, ClassState) {
         let mut draft = self.events.state.clone();
         let count = self.events.waiting.len().min(limits::CLASS_FLUSH);
-        let taken: Vec<Intent> = self.events.waiting.drain(..count).collect();
+        let taken: Vec<PendingCommand> = self.events.waiting.drain(..count).collect();
         let now = Timestamp::now();
         let boards = self.known.as_ref().map(all_boards).unwrap_or_default();
-        let judged = |intent: Intent| {
+        let judged = |intent: PendingCommand| {
             let outcome = self.outcome(&mut draft, &intent, &boards, now);
-            (intent, outcome.unwrap_or_else(Outcome::Refused))
+            (intent, outcome.unwrap_or_else(CommandOutcome::Refused))
         };
         let settled = taken.into_iter().map(judged).collect();
         (settled, draft)
@@ -152,10 +152,10 @@ impl ClassroomActor {
     fn outcome(
         &self,
         draft: &mut ClassState,
-        intent: &Intent,
+        intent: &PendingCommand,
         boards: &[m4sh_domain::ids::BoardId],
         now: Timestamp,
-    ) -> Result<Outcome, ClassRefusal> {
+    ) -> Result<CommandOutcome, ClassRefusal> {
         let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
         let at = draft.next_timestamp(now);
         let (what, amended) = if let ClassCommand::Note(note, data) = &intent.ask {
@@ -172,12 +172,12 @@ impl ClassroomActor {
                 older: intent.older.as_ref(),
             };
             match draft.decide(&intent.ask, &who, &scene)? {
-                ClassDecision::Already(frame) => return Ok(Outcome::Already(frame)),
+                ClassDecision::Already(frame) => return Ok(CommandOutcome::Already(frame)),
                 ClassDecision::Happens(what, amended) => (what, amended),
             }
         };
         let author = match (&what, &intent.from) {
-            (_, From::Class(author)) => *author,
+            (_, CommandSource::Class(author)) => *author,
             // Whose vote it is, is nobody's to know.
             (ClassEvent::Vote(vote), _) if vote.voter != intent.user.0 => None,
             _ => Some(intent.user),
@@ -185,12 +185,12 @@ impl ClassroomActor {
         let event = RecordedEvent { seq: draft.seq() + 1, at, author, what, amended };
         draft.apply(&event);
         let frames = draft.frames(&event, Some(intent.user));
-        Ok(Outcome::Happened(Box::new(event), frames))
+        Ok(CommandOutcome::Happened(Box::new(event), frames))
     }
 
     fn written(
         &mut self,
-        settled: Vec<(Intent, Outcome)>,
+        settled: Vec<(PendingCommand, CommandOutcome)>,
         draft: ClassState,
         written: Result<(), StoreError>,
         ctx: &mut Context<Self>,
@@ -214,7 +214,7 @@ impl ClassroomActor {
                 tracing::warn!(session = %self.session, %error, "class events could not be written");
                 // It may have been written all the same.
                 self.events.stale = true;
-                let refused = |(intent, _)| (intent, Outcome::Refused(UNAVAILABLE));
+                let refused = |(intent, _)| (intent, CommandOutcome::Refused(UNAVAILABLE));
                 self.settle_all(settled.into_iter().map(refused).collect());
             }
         }
@@ -238,7 +238,7 @@ impl ClassroomActor {
                     for event in events {
                         act.events.state.apply(&event);
                         for (audience, frame) in act.events.state.frames(&event, None) {
-                            act.tell_class(&audience, &frame, &leaders);
+                            act.send_to_recipients(&audience, &frame, &leaders);
                         }
                     }
                     act.events.state.advance_to(last);
@@ -247,12 +247,12 @@ impl ClassroomActor {
                 }
                 Err(error) => {
                     tracing::warn!(session = %act.session, %error, "class events could not be read");
-                    let refused = |intent| (intent, Outcome::Refused(UNAVAILABLE));
+                    let refused = |intent| (intent, CommandOutcome::Refused(UNAVAILABLE));
                     let waiting = act.events.waiting.drain(..).map(refused).collect();
                     act.settle_all(waiting);
-                    act.events.resting = true;
+                    act.events.backing_off = true;
                     ctx.run_later(RETRY, |act, ctx| {
-                        act.events.resting = false;
+                        act.events.backing_off = false;
                         act.write(ctx);
                     });
                 }
@@ -260,7 +260,7 @@ impl ClassroomActor {
         }));
     }
 
-    fn settle_all(&mut self, settled: Vec<(Intent, Outcome)>) {
+    fn settle_all(&mut self, settled: Vec<(PendingCommand, CommandOutcome)>) {
         let leaders = self.leaders();
         for (intent, outcome) in settled {
             self.settle(intent, outcome, &leaders);
@@ -268,30 +268,30 @@ impl ClassroomActor {
     }
 
     /// Says an outcome to those it is for.
-    fn settle(&mut self, intent: Intent, outcome: Outcome, leaders: &HashSet<UserId>) {
+    fn settle(&mut self, intent: PendingCommand, outcome: CommandOutcome, leaders: &HashSet<UserId>) {
         let answer = match outcome {
-            Outcome::Happened(_, frames) => {
+            CommandOutcome::Happened(_, frames) => {
                 for (audience, frame) in &frames {
-                    self.tell_class(audience, frame, leaders);
+                    self.send_to_recipients(audience, frame, leaders);
                 }
                 let frame = frames.into_iter().next().map(|(_, frame)| frame).unwrap_or_default();
                 Ok(CommandReply { fresh: true, frame })
             }
-            Outcome::Already(frame) => {
-                if let From::Socket(conn) = intent.from {
+            CommandOutcome::Already(frame) => {
+                if let CommandSource::Socket(conn) = intent.from {
                     self.sockets.send(conn, &ServerFrame::Prepared(&frame));
                 }
                 Ok(CommandReply { fresh: false, frame })
             }
-            Outcome::Refused(refused) => {
+            CommandOutcome::Refused(refused) => {
                 meters().refused.increment(1);
-                if let From::Socket(conn) = intent.from {
+                if let CommandSource::Socket(conn) = intent.from {
                     self.refuse(conn, &intent.ask, refused);
                 }
                 Err(refused)
             }
         };
-        if let From::Rest(reply) = intent.from {
+        if let CommandSource::Rest(reply) = intent.from {
             // Whoever asked may have hung up.
             let _ = reply.send(answer);
         }
@@ -309,7 +309,7 @@ impl ClassroomActor {
         self.sockets.send(conn, &frame);
     }
 
-    fn tell_class(&mut self, audience: &Recipients, frame: &ClassFrameFields, leaders: &HashSet<UserId>) {
+    fn send_to_recipients(&mut self, audience: &Recipients, frame: &ClassFrameFields, leaders: &HashSet<UserId>) {
         let hears = |user: UserId| match audience {
             Recipients::All => true,
             Recipients::Leaders => leaders.contains(&user),

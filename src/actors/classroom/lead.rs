@@ -26,7 +26,7 @@ pub struct ViewChanged {
 impl ClassroomActor {
     pub(super) fn lead_said(&mut self, conn: ConnId, frame: LeadFrame, ctx: &mut Context<Self>) {
         match frame {
-            LeadFrame::Ask(ask) => self.hear(conn, ask, ctx),
+            LeadFrame::Ask(ask) => self.submit_from_socket(conn, ask, ctx),
             LeadFrame::Laser(laser) => self.laser(conn, laser, ctx),
         }
     }

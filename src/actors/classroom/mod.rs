@@ -27,7 +27,7 @@ use self::beam::Beam;
 use self::boards::Provision;
 pub use self::boards::BroadcastFrame;
 pub use self::events::CommandReply;
-use self::events::Events;
+use self::events::ClassEventLog;
 use self::monitor::ClassMonitor;
 pub use self::monitor::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
 pub use self::forgetting::Forget;
@@ -68,7 +68,7 @@ pub struct ClassroomActor {
     sockets: ClassSockets,
     rights_queue: RightsQueue,
     monitor: ClassMonitor,
-    events: Events,
+    events: ClassEventLog,
     beam: Beam,
     budgets: Budgets,
     forgotten: Forgotten,
@@ -163,7 +163,7 @@ impl ClassroomActor {
             sockets: ClassSockets::default(),
             rights_queue: RightsQueue::default(),
             monitor: ClassMonitor::default(),
-            events: Events::default(),
+            events: ClassEventLog::default(),
             beam: Beam::default(),
             budgets: Budgets::default(),
             forgotten: Forgotten::default(),

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::ClassroomActor;
-use super::events::{CommandReply, From, Intent, UNAVAILABLE};
+use super::events::{CommandReply, CommandSource, PendingCommand, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
 use m4sh_domain::budget::Sizes;
@@ -56,45 +56,45 @@ impl Budgets {
 
 impl ClassroomActor {
     pub(super) fn talk_said(&mut self, conn: ConnId, frame: TalkFrame, ctx: &mut Context<Self>) {
-        self.hear(conn, frame.0, ctx);
+        self.submit_from_socket(conn, frame.0, ctx);
     }
 
     /// An ask of a socket.
-    pub(super) fn hear(&mut self, conn: ConnId, ask: ClassCommand, ctx: &mut Context<Self>) {
+    pub(super) fn submit_from_socket(&mut self, conn: ConnId, ask: ClassCommand, ctx: &mut Context<Self>) {
         let Some(seat) = self.sockets.get(conn) else { return };
         let (user, name) = (seat.user, seat.name.clone());
-        self.take(Intent { from: From::Socket(conn), user, name, ask, older: None }, ctx);
+        self.take(PendingCommand { from: CommandSource::Socket(conn), user, name, ask, older: None }, ctx);
     }
 
     /// Takes an ask that its author can afford; one about a message that is no longer remembered waits for its row.
-    fn take(&mut self, intent: Intent, ctx: &mut Context<Self>) {
+    fn take(&mut self, intent: PendingCommand, ctx: &mut Context<Self>) {
         if let Err(wait) = self.afford(intent.user, &intent.ask) {
             let refused = ClassRefusal::until("rate_limited", "that was too much in too short a time", wait);
-            return self.turn_away(intent, refused);
+            return self.reject(intent, refused);
         }
         let about = match intent.ask {
             ClassCommand::ChatEdit { chat, .. } | ClassCommand::ChatDelete { chat } if self.events.state.may_predate_window(chat) => chat,
-            _ => return self.ask(intent, ctx),
+            _ => return self.enqueue(intent, ctx),
         };
         let (store, session) = (self.directory.store().clone(), self.session);
         let reading = async move { store.class_messages(session, &[about]).await };
         ctx.spawn(reading.into_actor(self).map(move |read, act, ctx| match read {
             Ok(found) => {
                 let older: Option<ChatMessage> = found.into_iter().next();
-                act.ask(Intent { older, ..intent }, ctx);
+                act.enqueue(PendingCommand { older, ..intent }, ctx);
             }
             Err(error) => {
                 tracing::warn!(session = %act.session, %error, "a message could not be read");
-                act.turn_away(intent, UNAVAILABLE);
+                act.reject(intent, UNAVAILABLE);
             }
         }));
     }
 
-    fn turn_away(&mut self, intent: Intent, refused: ClassRefusal) {
+    fn reject(&mut self, intent: PendingCommand, refused: ClassRefusal) {
         match intent.from {
-            From::Socket(conn) => self.refuse(conn, &intent.ask, refused),
-            From::Rest(reply) => drop(reply.send(Err(refused))),
-            From::Class(_) => {}
+            CommandSource::Socket(conn) => self.refuse(conn, &intent.ask, refused),
+            CommandSource::Rest(reply) => drop(reply.send(Err(refused))),
+            CommandSource::Class(_) => {}
         }
     }
 
@@ -116,6 +116,6 @@ impl Handler<SubmitCommand> for ClassroomActor {
     fn handle(&mut self, asked: SubmitCommand, ctx: &mut Context<Self>) {
         self.used = clock::now();
         let SubmitCommand { user, name, ask, reply } = asked;
-        self.take(Intent { from: From::Rest(reply), user, name, ask, older: None }, ctx);
+        self.take(PendingCommand { from: CommandSource::Rest(reply), user, name, ask, older: None }, ctx);
     }
 }
