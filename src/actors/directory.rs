@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::present::Present;
 use crate::actors::classroom::{
-    CommandReply, GetOverview, SubmitCommand, ClassroomActor, ENDED, Forget, ClassOverview, ReloadClass, Reveal, BroadcastFrame,
+    CommandReply, GetOverview, SubmitCommand, ClassroomActor, ENDED, ReloadErased, ClassOverview, ReloadClass, Reveal, BroadcastFrame,
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
@@ -373,7 +373,7 @@ impl Directory {
         if !self.0.sessions.is_empty() {
             for (classroom, session, at) in self.store().lessons_erased_lately().await? {
                 if let Some(class) = self.0.sessions.get(&(classroom, session)) {
-                    class.do_send(Forget { at });
+                    class.do_send(ReloadErased { at });
                 }
             }
         }

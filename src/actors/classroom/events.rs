@@ -200,7 +200,7 @@ impl ClassroomActor {
             Ok(()) => {
                 self.events.state = draft;
                 self.settle_all(settled);
-                self.read_anew(ctx);
+                self.reload_erased(ctx);
                 self.update_followed();
             }
             Err(StoreError::Conflict(CLASS_EVENT)) => {

@@ -6,7 +6,7 @@ mod beam;
 mod boards;
 mod events;
 mod monitor;
-mod forgetting;
+mod erasure;
 mod isolation;
 mod lead;
 mod notes;
@@ -30,8 +30,8 @@ pub use self::events::CommandReply;
 use self::events::ClassEventLog;
 use self::monitor::ClassMonitor;
 pub use self::monitor::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
-pub use self::forgetting::Forget;
-use self::forgetting::Forgotten;
+pub use self::erasure::ReloadErased;
+use self::erasure::ErasureState;
 pub use self::isolation::Reveal;
 pub use self::lead::ViewChanged;
 use self::rights::RightsQueue;
@@ -71,7 +71,7 @@ pub struct ClassroomActor {
     events: ClassEventLog,
     beam: Beam,
     budgets: Budgets,
-    forgotten: Forgotten,
+    erasure: ErasureState,
     provision: Provision,
     used: Duration,
 }
@@ -166,7 +166,7 @@ impl ClassroomActor {
             events: ClassEventLog::default(),
             beam: Beam::default(),
             budgets: Budgets::default(),
-            forgotten: Forgotten::default(),
+            erasure: ErasureState::default(),
             provision: Provision::default(),
             used: clock::now(),
         }

@@ -11,43 +11,43 @@ use super::ClassroomActor;
 /// Words were erased from the lesson's rows at that time.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Forget {
+pub struct ReloadErased {
     /// When; one that is known changes nothing.
     pub at: Timestamp,
 }
 
 /// Which erasures are in what the actor remembers.
 #[derive(Default)]
-pub(super) struct Forgotten {
+pub(super) struct ErasureState {
     until: Option<Timestamp>,
     /// One that waits for a write under way, which would bring back what it began with.
     waits: Option<Timestamp>,
 }
 
-impl Handler<Forget> for ClassroomActor {
+impl Handler<ReloadErased> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, Forget { at }: Forget, ctx: &mut Context<Self>) {
-        if self.forgotten.until.is_none_or(|until| until < at) {
-            self.forgotten.waits = Some(at);
-            self.read_anew(ctx);
+    fn handle(&mut self, ReloadErased { at }: ReloadErased, ctx: &mut Context<Self>) {
+        if self.erasure.until.is_none_or(|until| until < at) {
+            self.erasure.waits = Some(at);
+            self.reload_erased(ctx);
         }
     }
 }
 
 impl ClassroomActor {
     /// Reads how the lesson stands, when something was erased of it and nothing is being written.
-    pub(super) fn read_anew(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn reload_erased(&mut self, ctx: &mut Context<Self>) {
         if self.events.is_writing() {
             return;
         }
-        let Some(at) = mem::take(&mut self.forgotten.waits) else { return };
+        let Some(at) = mem::take(&mut self.erasure.waits) else { return };
         let (store, session) = (self.directory.store().clone(), self.session);
         let reading = async move { store.class_state(session).await };
         ctx.wait(reading.into_actor(self).map(move |read, act, _| match read {
             Ok(state) => {
                 act.events.state = state;
-                act.forgotten.until = Some(at);
+                act.erasure.until = Some(at);
             }
             // The directory says it again.
             Err(error) => tracing::warn!(session = %act.session, %error, "a lesson could not be read anew"),
