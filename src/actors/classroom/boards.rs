@@ -17,7 +17,7 @@ use m4sh_store::SessionAccess;
 
 /// Pupils who are to get a board of their own.
 #[derive(Default)]
-pub(super) struct Provision {
+pub(super) struct BoardProvisioning {
     /// Those who came in while others were given theirs.
     wanting: Vec<UserId>,
     giving: bool,
@@ -75,7 +75,7 @@ impl ClassroomActor {
 
     /// A pupil who comes in where every pupil has a board, and has none yet, gets one: with all who came in while others
     /// were given theirs, so that a class that comes at once costs a few looks and not one for each.
-    pub(super) fn provide_for(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
+    pub(super) fn provide_board_for(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
         let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         let Ok(access) = &self.known else { return };
         if access.makes_boards.is_none()
@@ -84,24 +84,24 @@ impl ClassroomActor {
         {
             return;
         }
-        self.provision.wanting.push(user);
+        self.provisioning.wanting.push(user);
         self.provide(ctx);
     }
 
     fn provide(&mut self, ctx: &mut Context<Self>) {
         let template = self.known.as_ref().ok().and_then(|access| access.makes_boards);
-        let Some(template) = template.filter(|_| !self.provision.giving && !self.provision.wanting.is_empty()) else {
+        let Some(template) = template.filter(|_| !self.provisioning.giving && !self.provisioning.wanting.is_empty()) else {
             return;
         };
-        self.provision.giving = true;
-        let pupils = mem::take(&mut self.provision.wanting);
+        self.provisioning.giving = true;
+        let pupils = mem::take(&mut self.provisioning.wanting);
         let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
         let giving = async move {
             let blank = directory.blank(template, None).await.ok()?;
             directory.provide_boards(lesson, Some(&pupils), blank).await.ok()
         };
         ctx.spawn(giving.into_actor(self).map(|given, act, ctx| {
-            act.provision.giving = false;
+            act.provisioning.giving = false;
             match given {
                 Some(_) => act.reread("boards", ctx),
                 // The next time that they come in it is tried again.
@@ -112,7 +112,7 @@ impl ClassroomActor {
     }
 
     /// Tells those whose board, or whose group's board, appeared.
-    pub(super) fn tell_new_boards(&mut self, before: &[(BoardId, BoardFor)]) {
+    pub(super) fn announce_new_boards(&mut self, before: &[(BoardId, BoardFor)]) {
         let Ok(access) = &self.known else { return };
         let fresh: Vec<(BoardId, BoardFor)> =
             access.others.iter().filter(|other| !before.contains(other)).cloned().collect();

@@ -11,7 +11,7 @@ mod isolation;
 mod lead;
 mod notes;
 pub mod present;
-mod provide;
+mod pupil_boards;
 mod rights;
 mod sockets;
 mod talk;
@@ -24,7 +24,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::beam::Beam;
-use self::boards::Provision;
+use self::boards::BoardProvisioning;
 pub use self::boards::BroadcastFrame;
 pub use self::events::CommandReply;
 use self::events::ClassEventLog;
@@ -72,7 +72,7 @@ pub struct ClassroomActor {
     beam: Beam,
     budgets: Budgets,
     erasure: ErasureState,
-    provision: Provision,
+    provisioning: BoardProvisioning,
     used: Duration,
 }
 
@@ -167,7 +167,7 @@ impl ClassroomActor {
             beam: Beam::default(),
             budgets: Budgets::default(),
             erasure: ErasureState::default(),
-            provision: Provision::default(),
+            provisioning: BoardProvisioning::default(),
             used: clock::now(),
         }
     }
@@ -205,7 +205,7 @@ impl ClassroomActor {
                 self.rights_learned(ctx);
                 self.send_boards(None);
                 if let Ok(known) = &known {
-                    self.tell_new_boards(&known.others);
+                    self.announce_new_boards(&known.others);
                 }
                 for (note, data) in changes {
                     self.record(note, None, data, ctx);
@@ -336,7 +336,7 @@ impl Handler<WelcomeSent> for ClassroomActor {
     fn handle(&mut self, arrived: WelcomeSent, ctx: &mut Context<Self>) {
         self.sockets.release_pending(arrived.conn);
         self.shine_on(arrived.conn);
-        self.provide_for(arrived.conn, ctx);
+        self.provide_board_for(arrived.conn, ctx);
         if arrived.watch {
             self.watch(arrived.conn, ctx);
         }
