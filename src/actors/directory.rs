@@ -12,7 +12,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::oneshot;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::present::Present;
+use crate::actors::classroom::participants::ListParticipants;
 use crate::actors::classroom::{
     CommandReply, GetOverview, SubmitCommand, ClassroomActor, ENDED, ReloadErased, ClassOverview, ReloadClass, Reveal, BroadcastFrame,
 };
@@ -340,7 +340,7 @@ impl Directory {
     pub async fn present(&self, classroom: ClassroomId, session: SessionId) -> Vec<UserId> {
         let class = self.0.sessions.get(&(classroom, session)).map(|door| door.clone());
         let Some(class) = class else { return Vec::new() };
-        let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(Present)).await;
+        let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(ListParticipants)).await;
         asked.ok().and_then(Result::ok).unwrap_or_default()
     }
 

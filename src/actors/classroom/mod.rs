@@ -10,7 +10,7 @@ mod erasure;
 mod isolation;
 mod lead;
 mod notes;
-pub mod present;
+pub mod participants;
 mod pupil_boards;
 mod rights;
 mod sockets;

@@ -9,12 +9,12 @@ use m4sh_domain::ids::UserId;
 /// Asks who is in class; each person once, in the order of ids.
 #[derive(Message)]
 #[rtype(result = "Vec<UserId>")]
-pub struct Present;
+pub struct ListParticipants;
 
-impl Handler<Present> for ClassroomActor {
+impl Handler<ListParticipants> for ClassroomActor {
     type Result = Vec<UserId>;
 
-    fn handle(&mut self, _: Present, _: &mut Context<Self>) -> Vec<UserId> {
+    fn handle(&mut self, _: ListParticipants, _: &mut Context<Self>) -> Vec<UserId> {
         let mut people: Vec<_> = self.sockets.iter().map(|(_, seat)| seat.user).collect();
         people.sort_unstable();
         people.dedup();
