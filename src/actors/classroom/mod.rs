@@ -37,7 +37,7 @@ pub use self::lead::ViewChanged;
 use self::rights::RightsQueue;
 use self::sockets::{ClassSockets, ClassSocket};
 pub use self::talk::SubmitCommand;
-use self::talk::Budgets;
+use self::talk::ClassBudgets;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
@@ -70,7 +70,7 @@ pub struct ClassroomActor {
     monitor: ClassMonitor,
     events: ClassEventLog,
     beam: Beam,
-    budgets: Budgets,
+    budgets: ClassBudgets,
     erasure: ErasureState,
     provisioning: BoardProvisioning,
     used: Duration,
@@ -165,7 +165,7 @@ impl ClassroomActor {
             monitor: ClassMonitor::default(),
             events: ClassEventLog::default(),
             beam: Beam::default(),
-            budgets: Budgets::default(),
+            budgets: ClassBudgets::default(),
             erasure: ErasureState::default(),
             provisioning: BoardProvisioning::default(),
             used: clock::now(),

@@ -34,9 +34,9 @@ pub struct SubmitCommand {
 
 /// What people may still say, by person; kept a while after they left, so that reconnecting refills nothing.
 #[derive(Default)]
-pub(super) struct Budgets(HashMap<(UserId, Scope), Bucket>);
+pub(super) struct ClassBudgets(HashMap<(UserId, Scope), Bucket>);
 
-impl Budgets {
+impl ClassBudgets {
     pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &Sizes) -> Result<(), Duration> {
         let size = sizes.of(scope);
         match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
