@@ -67,7 +67,7 @@ impl ClassroomActor {
         };
         // The mailbox waits: what is said next is said after it.
         ctx.wait(giving.into_actor(self).map(move |given, act, ctx| match given {
-            Ok(()) => act.reread("boards", ctx),
+            Ok(()) => act.reload("boards", ctx),
             Err(BoardError::NotFound) => act.refuse_boards(conn, "not_found", "there is no such board for you"),
             Err(_) => act.refuse_boards(conn, "unavailable", "boards cannot be made right now"),
         }));
@@ -103,7 +103,7 @@ impl ClassroomActor {
         ctx.spawn(giving.into_actor(self).map(|given, act, ctx| {
             act.provisioning.giving = false;
             match given {
-                Some(_) => act.reread("boards", ctx),
+                Some(_) => act.reload("boards", ctx),
                 // The next time that they come in it is tried again.
                 None => tracing::warn!(session = %act.session, "pupils' boards could not be made"),
             }

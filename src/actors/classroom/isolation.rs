@@ -48,7 +48,7 @@ impl ClassroomActor {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
         let writing = async move { store.set_isolated(classroom, session, on).await };
         ctx.wait(writing.into_actor(self).map(move |written, act, ctx| match written {
-            Ok(_) => act.reread("isolated", ctx),
+            Ok(_) => act.reload("isolated", ctx),
             Err(error) => {
                 tracing::warn!(session = %act.session, %error, "isolation could not be written");
                 act.refuse_isolation(conn, &BoardError::Unavailable { retry_after: super::RETRY });

@@ -9,7 +9,7 @@ mod monitor;
 mod erasure;
 mod isolation;
 mod lead;
-mod notes;
+mod class_changes;
 pub mod participants;
 mod pupil_boards;
 mod rights;
@@ -174,7 +174,7 @@ impl ClassroomActor {
 
     /// Reads members, rules and status, and at first how the lesson stands; the mailbox waits, so that nobody is judged by
     /// what held before.
-    fn read(&mut self, ctx: &mut Context<Self>, change: Option<ReloadClass>) {
+    fn load(&mut self, ctx: &mut Context<Self>, change: Option<ReloadClass>) {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
         let unread = !self.events.loaded;
         let reading = async move {
@@ -182,10 +182,10 @@ impl ClassroomActor {
             let stands = if unread { Some(store.class_state(session).await?) } else { None };
             Ok((access, stands))
         };
-        ctx.wait(reading.into_actor(self).map(move |read, act, ctx| act.learned(read, change, ctx)));
+        ctx.wait(reading.into_actor(self).map(move |read, act, ctx| act.apply_loaded(read, change, ctx)));
     }
 
-    fn learned(
+    fn apply_loaded(
         &mut self,
         read: Result<(Option<SessionAccess>, Option<ClassState>), StoreError>,
         change: Option<ReloadClass>,
@@ -199,10 +199,10 @@ impl ClassroomActor {
                 let now = jiff::Timestamp::now();
                 let known = std::mem::replace(&mut self.known, Ok(access));
                 let changes = match (&known, &self.known) {
-                    (Ok(known), Ok(access)) => notes::changes(known, access, now),
+                    (Ok(known), Ok(access)) => class_changes::changes(known, access, now),
                     _ => Vec::new(),
                 };
-                self.rights_learned(ctx);
+                self.apply_rights(ctx);
                 self.send_boards(None);
                 if let Ok(known) = &known {
                     self.announce_new_boards(&known.others);
@@ -211,29 +211,29 @@ impl ClassroomActor {
                     self.record(note, None, data, ctx);
                 }
                 if let Some(change) = change {
-                    self.push(change, known.ok().map(|known| known.isolated), ctx);
+                    self.push_to_boards(change, known.ok().map(|known| known.isolated), ctx);
                 }
             }
             Ok((None, _)) => {
                 self.known = Err(Close::NotFound);
-                self.dismiss(Close::NotFound);
-                self.forget(ctx);
+                self.close_sockets(Close::NotFound);
+                self.unregister(ctx);
             }
             Err(error) => {
                 tracing::warn!(session = %self.session, %error, "class session could not be read");
                 if change.is_some() {
                     // A change of rights must arrive: try until Postgres answers.
-                    ctx.run_later(Duration::from_secs(1), move |act, ctx| act.read(ctx, change));
+                    ctx.run_later(Duration::from_secs(1), move |act, ctx| act.load(ctx, change));
                 } else {
                     self.known = Err(Close::Moved);
-                    self.forget(ctx);
+                    self.unregister(ctx);
                 }
             }
         }
     }
 
     /// Tells the boards that are awake; one that wakes later reads the same rows.
-    fn push(&self, change: ReloadClass, was_isolated: Option<bool>, ctx: &mut Context<Self>) {
+    fn push_to_boards(&self, change: ReloadClass, was_isolated: Option<bool>, ctx: &mut Context<Self>) {
         let Ok(access) = &self.known else { return };
         let switched = was_isolated.filter(|was| *was != access.isolated).map(|was| !was);
         let shared = (access.board, access.rights.board.clone(), access.isolated);
@@ -261,7 +261,7 @@ impl ClassroomActor {
         };
         ctx.spawn(telling.into_actor(self).map(move |(), act, _| {
             if ended.is_some() {
-                act.dismiss(Close::SessionEnded);
+                act.close_sockets(Close::SessionEnded);
             }
             if let Some(on) = switched {
                 act.isolation_applied(on);
@@ -270,9 +270,9 @@ impl ClassroomActor {
     }
 
     /// Reads again what was just written, and pushes it down.
-    fn reread(&mut self, why: &'static str, ctx: &mut Context<Self>) {
+    fn reload(&mut self, why: &'static str, ctx: &mut Context<Self>) {
         let (applied, _) = oneshot::channel();
-        self.read(ctx, Some(ReloadClass { why, applied }));
+        self.load(ctx, Some(ReloadClass { why, applied }));
     }
 
     /// How the class stands, as a newcomer is told.
@@ -288,7 +288,7 @@ impl ClassroomActor {
         class
     }
 
-    fn forget(&self, ctx: &mut Context<Self>) {
+    fn unregister(&self, ctx: &mut Context<Self>) {
         self.directory.forget_session((self.classroom, self.session), &ctx.address());
     }
 }
@@ -297,12 +297,12 @@ impl Actor for ClassroomActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.read(ctx, None);
+        self.load(ctx, None);
         ctx.run_interval(HOUSEKEEPING, |act, ctx| {
             act.budgets.forget_full();
             if act.sockets.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
             {
-                act.forget(ctx);
+                act.unregister(ctx);
                 ctx.stop();
             }
         });
@@ -379,6 +379,6 @@ impl Handler<ReloadClass> for ClassroomActor {
 
     fn handle(&mut self, change: ReloadClass, ctx: &mut Context<Self>) {
         self.used = clock::now();
-        self.read(ctx, Some(change));
+        self.load(ctx, Some(change));
     }
 }

@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct RightsQueue {
     waiting: VecDeque<PendingChange>,
     busy: bool,
-    told: Locks,
+    last_sent: Locks,
     /// When the next lock ends by itself.
     timer: Option<SpawnHandle>,
 }
@@ -45,7 +45,7 @@ impl ClassroomActor {
         let RightsFrame { id, change } = frame;
         if self.rights_queue.waiting.len() >= limits::RIGHTS_WAITING {
             let detail = "too many changes wait already";
-            return self.turn_down(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
+            return self.refuse_change(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
         }
         self.rights_queue.waiting.push_back(PendingChange { conn, user, id, change });
         self.next_change(ctx);
@@ -91,44 +91,44 @@ impl ClassroomActor {
                     self.sockets.send(conn, &ServerFrame::Prepared(&kept));
                 }
             }
-            Err(NotMade::Denied(denied)) => self.turn_down(conn, id, denied.code(), denied.detail(), None),
-            Err(NotMade::NotFound) => self.turn_down(conn, id, "not_found", "this lesson is not there any more", None),
+            Err(NotMade::Denied(denied)) => self.refuse_change(conn, id, denied.code(), denied.detail(), None),
+            Err(NotMade::NotFound) => self.refuse_change(conn, id, "not_found", "this lesson is not there any more", None),
             Err(NotMade::Store(error)) => {
                 tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
-                self.turn_down(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
+                self.refuse_change(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
             }
         }
     }
 
-    fn turn_down(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
+    fn refuse_change(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
         let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         self.sockets.send(conn, &ServerFrame::Refused { id, code, detail, index: None, retry_after_ms });
     }
 
     /// Rights were read: whoever has none here any more goes, and the class hears whose pens are taken.
-    pub(super) fn rights_learned(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn apply_rights(&mut self, ctx: &mut Context<Self>) {
         if let Ok(access) = &self.known {
             let now = Timestamp::now();
             self.sockets.update_roles(|user| access.rights.standing(user, now).map(|standing| standing.role));
         }
-        self.tell_locks(ctx);
+        self.broadcast_locks(ctx);
     }
 
     /// The lesson is over or gone, and its boards have told those at them: sockets that sit at none go, too.
-    pub(super) fn dismiss(&mut self, close: Close) {
+    pub(super) fn close_sockets(&mut self, close: Close) {
         self.sockets.close_all(close);
     }
 
-    fn tell_locks(&mut self, ctx: &mut Context<Self>) {
+    fn broadcast_locks(&mut self, ctx: &mut Context<Self>) {
         let Ok(access) = &self.known else { return };
         let now = Timestamp::now();
         let locks = access.rights.locks(now);
         let next = locks.next_end();
-        if locks != self.rights_queue.told {
+        if locks != self.rights_queue.last_sent {
             let mut frame = shown(&locks);
             frame.insert("t", "locks");
             self.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
-            self.rights_queue.told = locks;
+            self.rights_queue.last_sent = locks;
         }
         if let Some(timer) = self.rights_queue.timer.take() {
             ctx.cancel_future(timer);
@@ -138,14 +138,14 @@ impl ClassroomActor {
             // A moment later than the end itself, so that the rule is over by then.
             ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
                 act.rights_queue.timer = None;
-                act.tell_locks(ctx);
+                act.broadcast_locks(ctx);
             })
         });
     }
 
     /// Whose pens are taken, for a newcomer.
     pub(super) fn locks(&self) -> Object {
-        shown(&self.rights_queue.told)
+        shown(&self.rights_queue.last_sent)
     }
 }
 
