@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Services, problem::Problem};
 use m4sh_domain::{
-    access::Eyes,
+    access::Visibility,
     ids::{BoardId, UserId},
 };
 
@@ -37,8 +37,8 @@ impl Services {
     ///
     /// # Errors
     /// 403.
-    pub(super) async fn may_have_whole_states(&self, board: BoardId, eyes: Eyes) -> Result<(), Problem> {
-        if eyes == Eyes::All || !self.store.was_isolated(board).await? {
+    pub(super) async fn may_have_whole_states(&self, board: BoardId, eyes: Visibility) -> Result<(), Problem> {
+        if eyes == Visibility::All || !self.store.was_isolated(board).await? {
             return Ok(());
         }
         Err(Problem::Forbidden("Work on this board was hidden, so its snapshots are for those who see all of it."))
@@ -48,8 +48,8 @@ impl Services {
     ///
     /// # Errors
     /// As a read of the board.
-    pub(super) async fn pictures_for(&self, board: BoardId, who: UserId, eyes: Eyes) -> Result<VisiblePictures, Problem> {
-        if eyes == Eyes::All || !self.store.was_isolated(board).await? {
+    pub(super) async fn pictures_for(&self, board: BoardId, who: UserId, eyes: Visibility) -> Result<VisiblePictures, Problem> {
+        if eyes == Visibility::All || !self.store.was_isolated(board).await? {
             return Ok(VisiblePictures::All);
         }
         let state = self.directory.read(board, who).await?.state;

@@ -11,7 +11,7 @@ use crate::{
     vault::VaultError,
 };
 use m4sh_domain::limits;
-use m4sh_domain::{access::Eyes, ids::BoardId};
+use m4sh_domain::{access::Visibility, ids::BoardId};
 use m4sh_render::{self, Format, Order, Picture, RenderError, Renderer};
 use m4sh_store::{BoardImage, Store, StoreError};
 
@@ -84,7 +84,7 @@ impl Studio {
 }
 
 /// The canonical state of a document as these eyes see it, written off the reactor: a large one takes tens of milliseconds.
-pub(super) async fn state_of(past: BoardAtRevision, eyes: Eyes) -> Result<Bytes, JobError> {
+pub(super) async fn state_of(past: BoardAtRevision, eyes: Visibility) -> Result<Bytes, JobError> {
     let write = move || {
         let mut state = Vec::new();
         past.document.seen_by(eyes).write_state(&mut state);

@@ -21,7 +21,7 @@ use crate::{
     vault::{Deposit, Vault},
 };
 use m4sh_domain::{
-    access::Eyes,
+    access::Visibility,
     ids::{BoardId, Rev},
     json, times,
 };
@@ -147,18 +147,18 @@ impl Work for Export {
 
 impl Export {
     /// Through whose eyes it is drawn: its asker's, as they are now. `None`: the board is no longer theirs to see.
-    async fn eyes(&self, board: BoardId, job: &JobRow, wanted: ExportParams) -> Result<Option<Eyes>, JobError> {
+    async fn eyes(&self, board: BoardId, job: &JobRow, wanted: ExportParams) -> Result<Option<Visibility>, JobError> {
         if wanted.public {
-            return Ok(Some(Eyes::Public));
+            return Ok(Some(Visibility::Public));
         }
         let (access, asker) = (self.studio.store.board_access(board).await?, job.account);
         let Some((access, asker)) = access.zip(asker) else { return Ok(None) };
-        Ok(access.standing(asker, Timestamp::now()).map(|standing| standing.eyes(asker)))
+        Ok(access.standing(asker, Timestamp::now()).map(|standing| standing.visibility(asker)))
     }
 }
 
 /// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
-fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Eyes) -> std::io::Result<Picture> {
+fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Visibility) -> std::io::Result<Picture> {
     let mut state = Vec::new();
     past.document.seen_by(eyes).write_state(&mut state);
     let state = json::to_utf8(&state);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use m4sh_domain::access::{Authorship, BoardFor, Can, Eyes, Layer, Standing};
+use m4sh_domain::access::{Authorship, BoardFor, Can, Visibility, Layer, Standing};
 use m4sh_domain::board::{Action, Kind, Op};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_store::{BoardAccess, BoardSession};
@@ -52,15 +52,15 @@ impl Access {
     }
 
     /// What somebody sees; a stranger sees what everybody does.
-    pub(super) fn eyes(&mut self, user: UserId) -> Eyes {
-        self.standing(user).map_or(Eyes::Public, |standing| standing.eyes(user))
+    pub(super) fn eyes(&mut self, user: UserId) -> Visibility {
+        self.standing(user).map_or(Visibility::Public, |standing| standing.visibility(user))
     }
 
     /// As whom somebody writes at this moment: on a layer of their own while work is hidden, and what those from whom
     /// nothing is hidden put where pupils work is not for pupils to change.
     pub(super) fn authorship(&mut self, user: UserId) -> Authorship {
         let eyes = self.eyes(user);
-        let sees_all = eyes == Eyes::All;
+        let sees_all = eyes == Visibility::All;
         let layer = self.class.as_ref().and_then(|class| match (&class.rights.board, class.isolated) {
             (_, true) if sees_all => Some(Layer::Tutor),
             (_, true) => Some(Layer::Private(user)),
@@ -69,7 +69,7 @@ impl Access {
         });
         let leads = self.standing(user).is_some_and(|standing| standing.role.leads());
         let bound = (self.class.is_some() && !leads).then_some(user);
-        Authorship { layer, eyes, bound }
+        Authorship { layer, visibility: eyes, bound_by_locks: bound }
     }
 
     /// Whether pupils' work on this board is hidden from one another.

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::Awake;
-use m4sh_domain::access::Eyes;
+use m4sh_domain::access::Visibility;
 use m4sh_domain::board::Entry;
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::limits;
@@ -14,18 +14,18 @@ use m4sh_protocol::server::{EncodedFrame, ServerFrame, SharedState};
 
 /// Through which eyes somebody looked last, and from which revision on.
 pub(super) struct Looked {
-    eyes: Eyes,
+    eyes: Visibility,
     since: Rev,
 }
 
 /// A state for each view of it that somebody asked for.
-pub(super) type SharedStates = Vec<(Eyes, Arc<SharedState>)>;
+pub(super) type SharedStates = Vec<(Visibility, Arc<SharedState>)>;
 
 impl Awake {
     /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep
     /// of an earlier one was seen otherwise, and cannot be continued. `None`: not since this owner has the board.
-    pub(super) fn looked(&mut self, user: UserId, eyes: Eyes) -> Option<Rev> {
-        if eyes == Eyes::Public {
+    pub(super) fn looked(&mut self, user: UserId, eyes: Visibility) -> Option<Rev> {
+        if eyes == Visibility::Public {
             // A guest is nobody else, before and after.
             return Some(Rev(0));
         }
@@ -45,7 +45,7 @@ impl Awake {
     }
 
     /// The document as it is now, encoded once for all who ask at this revision and see the same.
-    pub(super) fn shared_state(&mut self, eyes: Eyes) -> Arc<SharedState> {
+    pub(super) fn shared_state(&mut self, eyes: Visibility) -> Arc<SharedState> {
         let rev = self.board.rev();
         let document = self.board.document();
         let eyes = document.narrow(eyes);
@@ -71,11 +71,11 @@ impl Awake {
     pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<Entry>) {
         let Some(owners) = entry.owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
         let narrow = |eyes| match eyes {
-            Eyes::Own(user) if !owners.contains(&user) => Eyes::Public,
+            Visibility::Own(user) if !owners.contains(&user) => Visibility::Public,
             other => other,
         };
         let mut views = vec![entry.clone()];
-        let mut view_of = HashMap::from([(Eyes::All, 0)]);
+        let mut view_of = HashMap::from([(Visibility::All, 0)]);
         for seat in self.seats.values() {
             let eyes = narrow(seat.eyes);
             view_of.entry(eyes).or_insert_with(|| {

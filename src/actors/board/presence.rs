@@ -9,7 +9,7 @@ use actix::prelude::*;
 use super::seats::{Member, Seat};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
-use m4sh_domain::access::Eyes;
+use m4sh_domain::access::Visibility;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::client::ActivityStatus;
@@ -76,7 +76,7 @@ impl Awake {
     /// Whether the places of pupils are kept from a seat: where their work is hidden from one another, so is where they
     /// are. The one place that decides it, for cursors, views, selections and rosters.
     pub(super) fn keeps_apart(&self, seat: &Seat) -> bool {
-        self.access.is_isolated() && seat.eyes != Eyes::All
+        self.access.is_isolated() && seat.eyes != Visibility::All
     }
 
     /// Whom somebody sees at the board, and where. A guest sees nobody but themselves: a link shows a board, not a class.

@@ -15,7 +15,7 @@ use crate::actors::messages::{
     Append, Base, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
-use m4sh_domain::access::{Can, Eyes};
+use m4sh_domain::access::{Can, Visibility};
 use m4sh_domain::board::{BatchKey, Course, Digest, Entry, Outcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
@@ -231,16 +231,16 @@ impl Awake {
         let eyes = match who {
             Reader::Account(user) => {
                 let standing = self.access.standing(user).ok_or(BoardError::NotFound)?;
-                let eyes = standing.eyes(user);
+                let eyes = standing.visibility(user);
                 self.looked(user, eyes);
                 eyes
             }
-            Reader::Guest => Eyes::Public,
+            Reader::Guest => Visibility::Public,
         };
         let rev = self.board.rev();
         let state = self.shared_state(eyes).json().clone();
         // The digest is that of what is answered, and where nothing is hidden it need not be made anew.
-        let is_all = eyes == Eyes::All || !self.board.document().has_layers();
+        let is_all = eyes == Visibility::All || !self.board.document().has_layers();
         let digest = (rev.0 > 0).then(|| if is_all { self.board.digest() } else { Digest::of(&state) });
         let page_count = self.board.document().page_count();
         let view = BoardView { epoch: self.epoch, rev, state, digest, page_count };

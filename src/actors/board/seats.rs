@@ -13,7 +13,7 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
-use m4sh_domain::access::{Eyes, Standing};
+use m4sh_domain::access::{Visibility, Standing};
 use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
@@ -34,7 +34,7 @@ pub(super) struct Seat {
     /// What its person was last told that they are and may do.
     pub(super) standing: Standing,
     /// Through which eyes it is shown everything.
-    pub(super) eyes: Eyes,
+    pub(super) eyes: Visibility,
     /// How its client is.
     pub(super) mood: Mood,
 }
@@ -109,7 +109,7 @@ impl Awake {
             }
             self.unseat(older, false);
         }
-        let eyes = standing.eyes(user);
+        let eyes = standing.visibility(user);
         let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, mood: Mood::new() };
         // The outbox is new, so the one frame fits whatever its size.
         let since = self.looked(user, eyes);
@@ -146,7 +146,7 @@ impl Awake {
         (user, is_guest, apart): (UserId, bool, bool),
         standing: Standing,
         class: Option<Arc<Object>>,
-        eyes: Eyes,
+        eyes: Visibility,
         content: SyncContent,
     ) -> ServerFrame<'_> {
         let roster = self.roster_for(user, is_guest, apart);
@@ -167,7 +167,7 @@ impl Awake {
 
     /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
     /// bytes, or the whole document. The presence dialect has no word for either.
-    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Eyes) -> SyncContent {
+    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Visibility) -> SyncContent {
         if !dialect.is_full() {
             return SyncContent::Tail(Vec::new());
         }
@@ -280,7 +280,7 @@ impl Awake {
             if std::mem::replace(&mut seat.standing, standing) != standing {
                 self.tell(conn, &ServerFrame::Can { standing, why });
             }
-            let eyes = standing.eyes(user);
+            let eyes = standing.visibility(user);
             if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {
                 // What it was shown is not what it is to be shown now: it comes back, and gets the state anew.
                 self.looked(user, eyes);

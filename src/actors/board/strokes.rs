@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::saves::{FORBIDDEN, Refused};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
-use m4sh_domain::access::{Can, Eyes};
+use m4sh_domain::access::{Can, Visibility};
 use m4sh_domain::board::{BatchKey, Op, Outcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -87,8 +87,8 @@ impl Strokes {
 
 impl Awake {
     /// Strokes under way, for a welcome.
-    pub(super) fn drawing_for(&self, eyes: Eyes) -> Vec<Value> {
-        let apart = self.access.is_isolated() && eyes != Eyes::All;
+    pub(super) fn drawing_for(&self, eyes: Visibility) -> Vec<Value> {
+        let apart = self.access.is_isolated() && eyes != Visibility::All;
         self.strokes.whole(apart).iter().map(StrokeProgress::to_value).collect()
     }
 
@@ -241,7 +241,7 @@ impl Awake {
         let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
         for at in (0..self.strokes.under_way.len()).rev() {
             let user = self.strokes.under_way[at].user;
-            let eyes = next.rights.standing(user, now).map_or(Eyes::Public, |standing| standing.eyes(user));
+            let eyes = next.rights.standing(user, now).map_or(Visibility::Public, |standing| standing.visibility(user));
             if switched || eyes != self.access.eyes(user) {
                 self.seal(at, ctx);
             }
@@ -289,7 +289,7 @@ impl Awake {
         let fields: Object = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let apart = self.access.is_isolated();
         let sees_all = self.access.standing(user).is_some_and(|standing| standing.role.sees_all());
-        let readers = self.seats.iter().filter(|(_, seat)| !apart || sees_all || seat.eyes == Eyes::All);
+        let readers = self.seats.iter().filter(|(_, seat)| !apart || sees_all || seat.eyes == Visibility::All);
         let readers: Vec<ConnId> = readers.map(|(conn, _)| *conn).collect();
         for conn in readers {
             self.tell(conn, &ServerFrame::Prepared(&fields));

@@ -9,7 +9,7 @@ use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
 use crate::identity::display_name;
 use crate::board_history;
-use m4sh_domain::access::{Eyes, Role};
+use m4sh_domain::access::{Visibility, Role};
 use m4sh_domain::board::{Board, Document};
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use m4sh_store::{Blank, LessonPerson, StoreError};
@@ -36,7 +36,7 @@ impl Directory {
         };
         let encoding = spawn_blocking(move || {
             // Nothing of a pupil's hidden work is in what every pupil gets.
-            let document = document.seen_by(Eyes::Public).into_owned();
+            let document = document.seen_by(Visibility::Public).into_owned();
             let page_count = document.page_count();
             Blank { page_count, checkpoint: Board::new(document, Rev(0)).checkpoint().encode() }
         });

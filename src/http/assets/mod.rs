@@ -30,7 +30,7 @@ use super::{
 use crate::{blobs::Content, vault::Deposit};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Can, Eyes, Role, Standing},
+    access::{Can, Visibility, Role, Standing},
     ids::{BoardId, UserId},
     rate::Scope,
 };
@@ -145,14 +145,14 @@ struct Place {
     owner: UserId,
     role: Role,
     can: Can,
-    eyes: Eyes,
+    eyes: Visibility,
 }
 
 impl Place {
     async fn of(services: &Services, board: BoardId, who: UserId) -> Result<Self, Problem> {
         let (access, standing) = services.standing(board, who).await?;
         let Standing { role, can, .. } = standing;
-        Ok(Self { owner: access.owner, role, can, eyes: standing.eyes(who) })
+        Ok(Self { owner: access.owner, role, can, eyes: standing.visibility(who) })
     }
 }
 

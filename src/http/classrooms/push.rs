@@ -22,7 +22,7 @@ use crate::{
 };
 use m4sh_domain::limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE};
 use m4sh_domain::{
-    access::Eyes,
+    access::Visibility,
     board::Op,
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     json::{Bounds, Object, Value},
@@ -160,7 +160,7 @@ impl Work for PagePushJob {
         let past = past.ok_or_else(|| JobError::Fail("the board is gone".to_owned()))?;
         let mut text = Vec::new();
         // What some pupils draw apart is not for the others' boards.
-        past.document.seen_by(Eyes::Public).write_state(&mut text);
+        past.document.seen_by(Visibility::Public).write_state(&mut text);
         let state = parsed(&text).map_err(|_| JobError::Fail("the board cannot be read".to_owned()))?;
         let page =
             pages::find(&state, Some(&params.page)).ok_or_else(|| JobError::Fail("the page is gone".to_owned()))?;

@@ -17,7 +17,7 @@ use m4sh_domain::limits::{
     ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS,
 };
 use m4sh_domain::{
-    access::{BoardFor, Eyes, Role},
+    access::{BoardFor, Visibility, Role},
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     rate::Scope,
 };
@@ -34,7 +34,7 @@ pub(in crate::http) struct Lesson {
     /// What they are in it.
     pub role: Role,
     /// What they see.
-    pub eyes: Eyes,
+    pub eyes: Visibility,
     /// The boards that they see, the shared one first.
     pub boards: Vec<(BoardId, BoardFor)>,
 }
@@ -88,7 +88,7 @@ impl Services {
                 boards.push((board, rights.board.clone()));
             }
         }
-        Ok(Lesson { row, who, role: standing.role, eyes: standing.eyes(who), boards })
+        Ok(Lesson { row, who, role: standing.role, eyes: standing.visibility(who), boards })
     }
 
     /// Names of people, and their numbers for the old client.
@@ -367,7 +367,7 @@ impl Services {
 /// A walk through what was done on several boards.
 struct Walk {
     boards: Vec<BoardId>,
-    eyes: Eyes,
+    eyes: Visibility,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     after: Option<Place>,

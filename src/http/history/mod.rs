@@ -23,7 +23,7 @@ use crate::board_history::{self, BoardAtRevision};
 use asked::Moment;
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Eyes, Standing},
+    access::{Visibility, Standing},
     board::{Document, ERASED, Entry, Op},
     ids::{BoardId, Rev, UserId},
 };
@@ -41,7 +41,7 @@ pub(super) struct Reader {
     /// What they may do.
     pub standing: Standing,
     /// What they see.
-    pub eyes: Eyes,
+    pub eyes: Visibility,
 }
 
 /// A batch as its reader may see it.
@@ -56,7 +56,7 @@ impl Services {
     /// Somebody before a board's past.
     pub(super) async fn reader(&self, board: BoardId, who: UserId) -> Result<Reader, Problem> {
         let (access, standing) = self.standing(board, who).await?;
-        Ok(Reader { board, access, standing, eyes: standing.eyes(who) })
+        Ok(Reader { board, access, standing, eyes: standing.visibility(who) })
     }
 
     /// The revision that a board had at a moment. A revision that it never had is `unknown_rev`.
@@ -102,7 +102,7 @@ impl Services {
 
 /// Reads entries as these eyes see them. A batch of which a reader sees nothing is left out whole: not even its author
 /// and its time are told.
-pub(super) async fn seen(entries: Vec<Entry>, eyes: Eyes) -> Result<Vec<Batch>, Problem> {
+pub(super) async fn seen(entries: Vec<Entry>, eyes: Visibility) -> Result<Vec<Batch>, Problem> {
     let seen = seen_with(entries.into_iter().map(|entry| ((), entry)).collect(), eyes).await?;
     Ok(seen.into_iter().map(|((), batch)| batch).collect())
 }
@@ -110,7 +110,7 @@ pub(super) async fn seen(entries: Vec<Entry>, eyes: Eyes) -> Result<Vec<Batch>, 
 /// The same of entries that have something beside them.
 pub(super) async fn seen_with<T: Send + 'static>(
     entries: Vec<(T, Entry)>,
-    eyes: Eyes,
+    eyes: Visibility,
 ) -> Result<Vec<(T, Batch)>, Problem> {
     let read = move |(beside, entry)| match one_seen(entry, eyes) {
         Ok(Some(batch)) => Some(Ok((beside, batch))),
@@ -120,10 +120,10 @@ pub(super) async fn seen_with<T: Send + 'static>(
     off_thread(move || entries.into_iter().filter_map(read).collect()).await?
 }
 
-fn one_seen(entry: Entry, eyes: Eyes) -> Result<Option<Batch>, Problem> {
+fn one_seen(entry: Entry, eyes: Visibility) -> Result<Option<Batch>, Problem> {
     let text = entry.ops_seen_by(eyes);
     let ops = Op::parse_journal(entry.rev, &text).map_err(|error| Problem::Internal(error.to_string()))?;
-    let is_hidden = ops.is_empty() && eyes != Eyes::All;
+    let is_hidden = ops.is_empty() && eyes != Visibility::All;
     Ok((!is_hidden).then_some(Batch { entry, ops }))
 }
 

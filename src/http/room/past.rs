@@ -26,7 +26,7 @@ use crate::{
 };
 use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
 use m4sh_domain::{
-    access::Eyes,
+    access::Visibility,
     ids::{Rev, SessionId},
     rate::Scope,
 };
@@ -115,7 +115,7 @@ async fn file(
         }
         return Ok(answer);
     }
-    if reader.eyes != Eyes::All {
+    if reader.eyes != Visibility::All {
         return Err(Problem::Forbidden("Pictures of a lesson are for those who see all of it."));
     }
     match exports::of_board(&call.services, base, card.board, format, rev.map(|rev| rev.0)).await? {

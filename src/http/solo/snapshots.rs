@@ -196,7 +196,7 @@ impl Services {
     /// Passes for those who may be given a whole state of a board.
     async fn shown_board(&self, board: BoardId, who: UserId) -> Result<(), Problem> {
         let (_, standing) = self.standing(board, who).await?;
-        self.may_have_whole_states(board, standing.eyes(who)).await
+        self.may_have_whole_states(board, standing.visibility(who)).await
     }
 
     /// A board that `who` may look at, and what they are to it.

@@ -4,14 +4,14 @@
 
 mod can;
 mod change;
-mod eyes;
+mod visibility;
 mod locks;
 mod rights;
 mod role;
 
 pub use can::{Can, Flag};
 pub use change::{Change, Denied, RuleEdit, Whom};
-pub use eyes::{Authorship, Eyes, Layer};
+pub use visibility::{Authorship, Visibility, Layer};
 pub use locks::Locks;
 pub use rights::{BoardFor, Held, Rights, Rule, Standing, What};
 pub use role::Role;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Can, Eyes, Flag, Role};
+use super::{Can, Visibility, Flag, Role};
 use crate::ids::UserId;
 
 /// What a rule is about.
@@ -116,8 +116,8 @@ impl Standing {
 impl Standing {
     /// What `user`, whose standing this is, sees.
     #[must_use]
-    pub const fn eyes(self, user: UserId) -> Eyes {
-        Eyes::of(self.role, user)
+    pub const fn visibility(self, user: UserId) -> Visibility {
+        Visibility::of(self.role, user)
     }
 }
 

@@ -129,7 +129,7 @@ impl Work<'_, '_> {
             };
             return Ok(Touched { page: Some(id), layer });
         }
-        if self.mode == Mode::Client && self.by.is_confined() {
+        if self.mode == Mode::Client && self.by.is_isolated() {
             return Err(Fault::Forbidden);
         }
         match (line.kind, line.action) {
@@ -216,9 +216,9 @@ impl Work<'_, '_> {
         let id = required_id(line)?;
         let items = self.items(page, collection)?;
         let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
-        let eyes = self.by.eyes;
-        let (slot, item) = found.filter(|(_, item)| eyes.see(item.layer())).ok_or("there is no item with this id")?;
-        let apart = self.mode == Mode::Client && self.by.is_confined() && item.layer() != self.by.layer;
+        let eyes = self.by.visibility;
+        let (slot, item) = found.filter(|(_, item)| eyes.can_see(item.layer())).ok_or("there is no item with this id")?;
+        let apart = self.mode == Mode::Client && self.by.is_isolated() && item.layer() != self.by.layer;
         if apart || !eyes.may_change(item.layer()) {
             return Err(Fault::Forbidden);
         }
@@ -228,7 +228,7 @@ impl Work<'_, '_> {
 
     /// Nobody who does not lead touches what another one locked, or locks in another's name.
     fn check_lock(&self, item: &Item) -> Result<(), Fault> {
-        let binds = self.mode == Mode::Client && self.by.bound.is_some_and(|user| locked::binds(item, user));
+        let binds = self.mode == Mode::Client && self.by.bound_by_locks.is_some_and(|user| locked::binds(item, user));
         if binds { Err(Fault::Locked) } else { Ok(()) }
     }
 
@@ -315,10 +315,10 @@ impl Work<'_, '_> {
         if document.pages().is_some_and(|pages| pages.len() <= 1) {
             return Err("a board keeps its last page".into());
         }
-        if document.page(slot).is_some_and(|page| layers::has_foreign(page, self.by.eyes)) {
+        if document.page(slot).is_some_and(|page| layers::has_foreign(page, self.by.visibility)) {
             return Err(Fault::Forbidden);
         }
-        let bound = self.by.bound.filter(|_| self.mode == Mode::Client);
+        let bound = self.by.bound_by_locks.filter(|_| self.mode == Mode::Client);
         if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locked::bind_any(page, user))) {
             return Err(Fault::Locked);
         }

@@ -66,10 +66,10 @@ impl Board {
             None => None,
         };
         let goes = |item: &Item| {
-            by.eyes.see(item.layer())
-                && by.eyes.may_change(item.layer())
-                && !(by.is_confined() && item.layer() != by.layer)
-                && !by.bound.is_some_and(|user| locked::binds(item, user))
+            by.visibility.can_see(item.layer())
+                && by.visibility.may_change(item.layer())
+                && !(by.is_isolated() && item.layer() != by.layer)
+                && !by.bound_by_locks.is_some_and(|user| locked::binds(item, user))
         };
         let mut target = self.document.clone();
         let mut taken = OpsText::new(1024);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::limits;
 use crate::{
-    access::Eyes,
+    access::Visibility,
     json::{NotCanonical, Value},
 };
 
@@ -108,21 +108,21 @@ impl Document {
 
     /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
     #[must_use]
-    pub fn seen_by(&self, eyes: Eyes) -> Cow<'_, Self> {
+    pub fn seen_by(&self, eyes: Visibility) -> Cow<'_, Self> {
         layers::seen(self, eyes).map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
     /// Of all eyes that see the same of this document as these do, always the same ones: what is made for one of them
     /// serves the others.
     #[must_use]
-    pub fn narrow(&self, eyes: Eyes) -> Eyes {
+    pub fn narrow(&self, eyes: Visibility) -> Visibility {
         if !self.has_layers() {
-            return Eyes::All;
+            return Visibility::All;
         }
-        let owns_some = |eyes: Eyes| {
-            layers::items_of(self).any(|(_, _, item)| !Eyes::Public.see(item.layer()) && eyes.see(item.layer()))
+        let owns_some = |eyes: Visibility| {
+            layers::items_of(self).any(|(_, _, item)| !Visibility::Public.can_see(item.layer()) && eyes.can_see(item.layer()))
         };
-        if owns_some(eyes) { eyes } else { Eyes::Public }
+        if owns_some(eyes) { eyes } else { Visibility::Public }
     }
 
     /// Whether any item lies on a layer.

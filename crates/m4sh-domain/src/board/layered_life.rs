@@ -14,14 +14,14 @@ use super::{
     *,
 };
 use crate::{
-    access::{Eyes, Layer},
+    access::{Visibility, Layer},
     ids::UserId,
 };
 
 const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
 const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
 const TUTOR: UserId = UserId(uuid::Uuid::from_u128(3));
-const EVERYBODYS_EYES: [Eyes; 4] = [Eyes::All, Eyes::Own(ANNA), Eyes::Own(BEN), Eyes::Public];
+const EVERYBODYS_EYES: [Visibility; 4] = [Visibility::All, Visibility::Own(ANNA), Visibility::Own(BEN), Visibility::Public];
 
 /// One thing that happens in a lesson.
 #[derive(Clone, Debug)]
@@ -79,13 +79,13 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn eyes_of(who: UserId) -> Eyes {
-    if who == TUTOR { Eyes::All } else { Eyes::Own(who) }
+fn eyes_of(who: UserId) -> Visibility {
+    if who == TUTOR { Visibility::All } else { Visibility::Own(who) }
 }
 
 fn authorship(who: UserId, isolated: bool) -> Authorship {
     let layer = isolated.then_some(if who == TUTOR { Layer::Tutor } else { Layer::Private(who) });
-    Authorship { layer, eyes: eyes_of(who), bound: None }
+    Authorship { layer, visibility: eyes_of(who), bound_by_locks: None }
 }
 
 fn begin() -> Board {
@@ -158,7 +158,7 @@ proptest! {
             let Some(entry) = happen(&mut board, number, &mut isolated, event) else { continue };
             for (eyes, copy) in &mut copies {
                 let ops = entry.ops_seen_by(*eyes);
-                if *eyes != Eyes::All {
+                if *eyes != Visibility::All {
                     let text = std::str::from_utf8(&ops).unwrap();
                     prop_assert!(!text.contains(r#""layer":"u:"#) && !text.contains(r#""layer":"tutor"#) && !text.contains(r#""layers""#), "{}", text);
                 }
@@ -214,15 +214,15 @@ proptest! {
         let mut board = begin();
         let mut isolated = false;
         for (number, event) in events.iter().enumerate() {
-            let before = shown(&board.document().seen_by(Eyes::Public));
+            let before = shown(&board.document().seen_by(Visibility::Public));
             let entry = happen(&mut board, number, &mut isolated, event);
             if let (Event::Ops(who, _) | Event::Save(who, _, _), Some(entry)) = (event, entry)
                 && *who != TUTOR && isolated
             {
-                prop_assert_eq!(entry.ops_seen_by(Eyes::Public), "[]");
-                let seen = entry.seen_by(Eyes::Public);
+                prop_assert_eq!(entry.ops_seen_by(Visibility::Public), "[]");
+                let seen = entry.seen_by(Visibility::Public);
                 prop_assert_eq!((seen.key.author.0, &*seen.key.id), (uuid::Uuid::nil(), ""));
-                prop_assert_eq!(before, shown(&board.document().seen_by(Eyes::Public)));
+                prop_assert_eq!(before, shown(&board.document().seen_by(Visibility::Public)));
             }
         }
     }
@@ -273,7 +273,7 @@ fn i7_a_restored_state_keeps_hidden_what_was_hidden_and_is_not_on_the_board() {
     board.reveal(key("r"), |_| true, at()).unwrap().unwrap();
     say(&mut board, "3", r#"[{"op":"remove","kind":"stroke","id":"a2"}]"#, TUTOR, false);
     board.put(key("restore"), past, Authorship::FULL, Timestamp::UNIX_EPOCH).unwrap();
-    let seen = super::testing::state(&board.document().seen_by(Eyes::Own(BEN)));
+    let seen = super::testing::state(&board.document().seen_by(Visibility::Own(BEN)));
     assert!(seen.contains(r#""a1""#), "what was revealed stays so: {seen}");
     assert!(!seen.contains(r#""a2""#), "what was hidden then and is gone comes back hidden: {seen}");
 }
@@ -313,12 +313,12 @@ fn i6_more_than_operations_are_worth_is_revealed_as_a_whole_state() {
         let ops = parse(&format!("[{}]", ops.join(","))).unwrap();
         board.submit(key(batch), ops, authorship(who, true), at(), false).unwrap();
     }
-    let mut ben = board.document().seen_by(Eyes::Own(BEN)).into_owned();
-    let mut guest = board.document().seen_by(Eyes::Public).into_owned();
+    let mut ben = board.document().seen_by(Visibility::Own(BEN)).into_owned();
+    let mut guest = board.document().seen_by(Visibility::Public).into_owned();
     let entry = board.reveal(key("r"), |user| user == ANNA, at()).unwrap().unwrap();
     assert!(entry.ops.starts_with(br#"[{"kind":"state","layers":{"u:"#), "some of it stays hidden");
     assert_eq!(entry.owners(), Some(vec![BEN]));
-    for (eyes, copy, strokes) in [(Eyes::Own(BEN), &mut ben, 1_001), (Eyes::Public, &mut guest, 501)] {
+    for (eyes, copy, strokes) in [(Visibility::Own(BEN), &mut ben, 1_001), (Visibility::Public, &mut guest, 501)] {
         follow(copy, &entry.ops_seen_by(eyes));
         assert_eq!(shown(copy), shown(&board.document().seen_by(eyes)));
         assert_eq!(shown(copy).matches(r#""id":"#).count(), strokes + 2, "with the two pages");

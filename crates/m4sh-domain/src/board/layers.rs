@@ -15,7 +15,7 @@ use super::{
     stream,
 };
 use crate::{
-    access::{Authorship, Eyes, Layer},
+    access::{Authorship, Visibility, Layer},
     json::{self, NotCanonical},
 };
 
@@ -76,7 +76,7 @@ pub(super) fn lay_page(page: &mut Page, layer: Option<Layer>) {
 }
 
 /// Whether a page has items that somebody with these eyes may not change because of where they lie.
-pub(super) fn has_foreign(page: &Page, eyes: Eyes) -> bool {
+pub(super) fn has_foreign(page: &Page, eyes: Visibility) -> bool {
     page.layered() > 0 && items_on(page).any(|(_, item)| !eyes.may_change(item.layer()))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn has_foreign(page: &Page, eyes: Eyes) -> bool {
 /// [`Refusal::Forbidden`] when the author may not replace a state here, or it lacks what is not theirs to take away.
 pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
     let forbidden = || Refusal::Forbidden { index: None };
-    if by.is_confined() {
+    if by.is_isolated() {
         return Err(forbidden());
     }
     if old.root.layered() == 0 && target.root.layered() == 0 && by.layer.is_none() {
@@ -98,11 +98,11 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
         if item.layer().is_none() {
             continue;
         }
-        if !by.eyes.may_change(item.layer()) && find(target, page, collection, item) != Some(item) {
+        if !by.visibility.may_change(item.layer()) && find(target, page, collection, item) != Some(item) {
             return Err(forbidden());
         }
         // What is moved keeps its layer, but nobody puts anything onto a layer that is not theirs to change.
-        if let Some(id) = item.id().filter(|_| by.eyes.may_change(item.layer())) {
+        if let Some(id) = item.id().filter(|_| by.visibility.may_change(item.layer())) {
             moved.insert((collection, id.clone()), item.layer());
         }
     }
@@ -110,7 +110,7 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
     lay(target, |page, collection, item| {
         if let Some((page, own)) = page.and_then(|page| Some((page, find_on(old, page, collection, item)?))) {
             // Of several with one id the first is the one that was there. Those who see all may have had several.
-            if by.eyes == Eyes::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned())) {
+            if by.visibility == Visibility::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned())) {
                 return own.layer();
             }
         }
@@ -121,11 +121,11 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
 }
 
 /// The document as these eyes see it; `None` when it is all of it.
-pub(super) fn seen(document: &Document, eyes: Eyes) -> Option<Document> {
-    if eyes == Eyes::All || document.root.layered() == 0 {
+pub(super) fn seen(document: &Document, eyes: Visibility) -> Option<Document> {
+    if eyes == Visibility::All || document.root.layered() == 0 {
         return None;
     }
-    if items_of(document).all(|(_, _, item)| eyes.see(item.layer())) {
+    if items_of(document).all(|(_, _, item)| eyes.can_see(item.layer())) {
         return None;
     }
     let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| page_seen(page, eyes)).collect();
@@ -135,7 +135,7 @@ pub(super) fn seen(document: &Document, eyes: Eyes) -> Option<Document> {
 }
 
 /// A page as these eyes see it.
-fn page_seen(page: &Page, eyes: Eyes) -> Page {
+fn page_seen(page: &Page, eyes: Visibility) -> Page {
     let mut seen = page.clone();
     if page.layered() == 0 {
         return seen;
@@ -143,7 +143,7 @@ fn page_seen(page: &Page, eyes: Eyes) -> Page {
     for collection in COLLECTIONS {
         let Some(items) = list(page, collection) else { continue };
         if items.layered() > 0 {
-            let left = items.iter().filter(|(_, item)| eyes.see(item.layer())).map(|(_, item)| item.clone());
+            let left = items.iter().filter(|(_, item)| eyes.can_see(item.layer())).map(|(_, item)| item.clone());
             seen.set(collection, Some(Part::List(left.collect())));
         }
     }

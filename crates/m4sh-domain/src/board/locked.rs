@@ -38,7 +38,7 @@ pub(super) fn bind_any(page: &Page, user: UserId) -> bool {
 /// # Errors
 /// [`Refusal::Locked`] when it does not.
 pub(super) fn keep(target: &Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
-    let Some(user) = by.bound else { return Ok(()) };
+    let Some(user) = by.bound_by_locks else { return Ok(()) };
     for (one, other) in [(old, target), (target, old)] {
         let bound = layers::items_of(one).filter(|(_, _, item)| binds(item, user));
         for (page, collection, item) in bound {

@@ -15,7 +15,7 @@ use super::{
     layers,
 };
 use crate::{
-    access::{Eyes, Layer},
+    access::{Visibility, Layer},
     ids::{ClientId, UserId},
     json::{self, NotCanonical},
 };
@@ -23,8 +23,8 @@ use crate::{
 impl Entry {
     /// The operations as these eyes see them: without those on items that are hidden from them. May be an empty list.
     #[must_use]
-    pub fn ops_seen_by(&self, eyes: Eyes) -> Bytes {
-        if eyes == Eyes::All || !may_mention(&self.ops) {
+    pub fn ops_seen_by(&self, eyes: Visibility) -> Bytes {
+        if eyes == Visibility::All || !may_mention(&self.ops) {
             return self.ops.clone();
         }
         match seen(&self.ops, eyes) {
@@ -47,7 +47,7 @@ impl Entry {
 
     /// The batch as these eyes see it. Of one that is all hidden only the revision is left: not even whose it was.
     #[must_use]
-    pub fn seen_by(self: &Arc<Self>, eyes: Eyes) -> Arc<Self> {
+    pub fn seen_by(self: &Arc<Self>, eyes: Visibility) -> Arc<Self> {
         let ops = self.ops_seen_by(eyes);
         // Shared bytes are the whole batch.
         if ops.as_ptr() == self.ops.as_ptr() {
@@ -92,7 +92,7 @@ fn owners(ops: &[u8]) -> Result<Option<Vec<UserId>>, NotCanonical> {
 }
 
 /// The operations that these eyes see; `None` when all of them are as they are.
-fn seen(ops: &[u8], eyes: Eyes) -> Result<Option<Vec<u8>>, NotCanonical> {
+fn seen(ops: &[u8], eyes: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
     let mut out = OpsText::new(ops.len());
     let mut changed = false;
     for op in json::elements(ops)? {
@@ -102,7 +102,7 @@ fn seen(ops: &[u8], eyes: Eyes) -> Result<Option<Vec<u8>>, NotCanonical> {
         match (layer, layers) {
             (None, None) => out.push_text(op),
             (_, Some(layers)) => out.push_text(&state_seen(op, layers, eyes)?),
-            (Some(layer), None) if eyes.see(Some(layer)) => {
+            (Some(layer), None) if eyes.can_see(Some(layer)) => {
                 out.push_text(&item::without(op, "layer")?.ok_or(NotCanonical)?);
             }
             (Some(_), None) if is_page => out.push_text(&page_without_items(op)?),
@@ -150,7 +150,7 @@ fn with_value(op: &[u8], value: impl FnOnce(&[u8]) -> Result<Vec<u8>, NotCanonic
     Ok(out.finish())
 }
 
-fn state_seen(op: &[u8], layers: &[u8], eyes: Eyes) -> Result<Vec<u8>, NotCanonical> {
+fn state_seen(op: &[u8], layers: &[u8], eyes: Visibility) -> Result<Vec<u8>, NotCanonical> {
     with_value(op, |state| {
         let mut document = Document::from_canonical(state)?;
         layers::read(&mut document, layers)?;

@@ -402,7 +402,7 @@ impl Board {
         let mut ops = Vec::new();
         for back in backs.iter().rev() {
             for mut op in back.ops(transaction.document()) {
-                if by.is_confined() && op.action == Action::Add {
+                if by.is_isolated() && op.action == Action::Add {
                     // While work is hidden, nothing of it appears before everybody.
                     op.layer = by.layer;
                 }
@@ -470,5 +470,5 @@ pub(super) fn fingerprint(what: &str) -> u64 {
 
 /// Whose hands take something back: each item goes onto the layer on which it lay.
 fn hands(by: Authorship) -> Authorship {
-    if by.is_confined() { by } else { Authorship { layer: None, ..by } }
+    if by.is_isolated() { by } else { Authorship { layer: None, ..by } }
 }

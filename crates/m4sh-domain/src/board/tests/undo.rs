@@ -3,7 +3,7 @@
 use super::super::testing::{at, board, json};
 use super::super::*;
 use crate::{
-    access::{Authorship, Eyes, Layer},
+    access::{Authorship, Visibility, Layer},
     ids::{ClientId, UserId},
 };
 
@@ -176,10 +176,10 @@ fn z6_a_clear_is_one_short_change_and_comes_back_on_top_of_what_is_there() {
 #[test]
 fn z6_who_does_not_lead_clears_only_what_is_theirs_to_change() {
     let mut board = board(BOARD);
-    let tutor = Authorship { layer: Some(Layer::Tutor), eyes: Eyes::All, bound: None };
+    let tutor = Authorship { layer: Some(Layer::Tutor), visibility: Visibility::All, bound_by_locks: None };
     let ops = Op::parse_list(json(r#"[{"op":"add","kind":"stroke","value":{"id":"task"}},{"op":"update","kind":"stroke","id":"b","patch":{"locked":true}}]"#)).unwrap();
     board.submit(key_of(BEN, "t"), ops, tutor, at(), false).unwrap();
-    let pupil = Authorship { layer: None, eyes: Eyes::Own(ANNA), bound: Some(ANNA) };
+    let pupil = Authorship { layer: None, visibility: Visibility::Own(ANNA), bound_by_locks: Some(ANNA) };
     let all = board.clear(key_of(ANNA, "c"), None, pupil, at(), false).unwrap();
     assert_eq!((all.course, board.document().page_count()), (Course::Clear(2), 2));
     assert!(board.state().contains(r#""strokes":[{"id":"b","locked":true,"n":1},{"id":"task"}]"#), "{}", board.state());
@@ -199,7 +199,7 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
     let own = format!(r#"[{{"op":"update","kind":"stroke","id":"b","patch":{{"locked":true,"lockedBy":"{ANNA}"}}}}]"#);
     say(&mut board, ANNA, r#"[{"op":"update","kind":"stroke","id":"a","patch":{"locked":true}}]"#);
     let as_pupil = |board: &mut Board, user: UserId, ops: &str| {
-        let by = Authorship { layer: None, eyes: Eyes::Own(user), bound: Some(user) };
+        let by = Authorship { layer: None, visibility: Visibility::Own(user), bound_by_locks: Some(user) };
         board.submit(key_of(user, format!("{}{ops}", board.rev())), Op::parse_list(json(ops)).unwrap(), by, at(), false)
     };
     let locked = |index| Err(Refusal::Locked { index: Some(index) });
@@ -218,7 +218,7 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
     as_pupil(&mut board, ANNA, r#"[{"op":"update","kind":"stroke","id":"b","patch":{"n":3}},{"op":"update","kind":"stroke","id":"b","patch":{"locked":false}}]"#).unwrap();
     as_pupil(&mut board, BEN, r#"[{"op":"update","kind":"stroke","id":"b","patch":{"n":4}}]"#).unwrap();
     // A whole state, and an undo.
-    let pupil = Authorship { layer: None, eyes: Eyes::Own(BEN), bound: Some(BEN) };
+    let pupil = Authorship { layer: None, visibility: Visibility::Own(BEN), bound_by_locks: Some(BEN) };
     for (from, to) in
         [(r#"{"id":"a","locked":true,"n":1}"#, r#"{"id":"a","n":1}"#), (r#"{"id":"z"}"#, r#"{"id":"z","locked":true}"#)]
     {
@@ -234,28 +234,28 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
 #[test]
 fn z2_what_is_taken_back_lies_where_it_lay() {
     let mut board = board(BOARD);
-    let hidden = Authorship { layer: Some(Layer::Private(ANNA)), eyes: Eyes::Own(ANNA), bound: Some(ANNA) };
+    let hidden = Authorship { layer: Some(Layer::Private(ANNA)), visibility: Visibility::Own(ANNA), bound_by_locks: Some(ANNA) };
     let ops = |text: &str| Op::parse_list(json(text)).unwrap();
     board
         .submit(key_of(ANNA, 1), ops(r#"[{"op":"add","kind":"stroke","value":{"id":"h"}}]"#), hidden, at(), false)
         .unwrap();
-    let tutor = Authorship { layer: Some(Layer::Tutor), eyes: Eyes::All, bound: None };
+    let tutor = Authorship { layer: Some(Layer::Tutor), visibility: Visibility::All, bound_by_locks: None };
     board.submit(key_of(BEN, 2), ops(r#"[{"op":"remove","kind":"page","id":"p"}]"#), tutor, at(), false).unwrap();
     let entry = turn(&mut board, BEN, Way::Undo, tutor).unwrap();
-    assert!(board.document().seen_by(Eyes::Public).item("p", "strokes", "a").is_some());
-    assert!(board.document().seen_by(Eyes::Own(BEN)).item("p", "strokes", "h").is_none(), "still hers alone");
-    assert!(board.document().seen_by(Eyes::Own(ANNA)).item("p", "strokes", "h").is_some());
-    assert!(!String::from_utf8(entry.ops_seen_by(Eyes::Public).to_vec()).unwrap().contains(r#""h""#));
+    assert!(board.document().seen_by(Visibility::Public).item("p", "strokes", "a").is_some());
+    assert!(board.document().seen_by(Visibility::Own(BEN)).item("p", "strokes", "h").is_none(), "still hers alone");
+    assert!(board.document().seen_by(Visibility::Own(ANNA)).item("p", "strokes", "h").is_some());
+    assert!(!String::from_utf8(entry.ops_seen_by(Visibility::Public).to_vec()).unwrap().contains(r#""h""#));
     // What was everybody's and is taken back while work is hidden appears before nobody.
     board
         .submit(
             key_of(ANNA, 3),
             ops(r#"[{"op":"remove","kind":"stroke","id":"a","page_id":"p"}]"#),
-            Authorship { bound: None, ..Authorship::FULL },
+            Authorship { bound_by_locks: None, ..Authorship::FULL },
             at(),
             false,
         )
         .unwrap();
     turn(&mut board, ANNA, Way::Undo, hidden).unwrap();
-    assert!(board.document().seen_by(Eyes::Public).item("p", "strokes", "a").is_none());
+    assert!(board.document().seen_by(Visibility::Public).item("p", "strokes", "a").is_none());
 }

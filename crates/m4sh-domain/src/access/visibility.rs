@@ -37,7 +37,7 @@ impl Layer {
 
 /// Through whose eyes a board is seen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Eyes {
+pub enum Visibility {
     /// Those from whom nothing is hidden.
     All,
     /// A pupil's: their own work and what is not hidden.
@@ -46,7 +46,7 @@ pub enum Eyes {
     Public,
 }
 
-impl Eyes {
+impl Visibility {
     /// The eyes of somebody with a role.
     #[must_use]
     pub const fn of(role: Role, user: UserId) -> Self {
@@ -59,7 +59,7 @@ impl Eyes {
 
     /// Whether what lies on a layer (`None`: on none) is seen.
     #[must_use]
-    pub fn see(self, layer: Option<Layer>) -> bool {
+    pub fn can_see(self, layer: Option<Layer>) -> bool {
         match (self, layer) {
             (Self::All, _) | (_, None | Some(Layer::Tutor)) => true,
             (Self::Own(user), Some(Layer::Private(owner))) => user == owner,
@@ -70,7 +70,7 @@ impl Eyes {
     /// Whether what lies on a layer may be changed by somebody with these eyes, as far as the layer goes.
     #[must_use]
     pub fn may_change(self, layer: Option<Layer>) -> bool {
-        self == Self::All || (layer != Some(Layer::Tutor) && self.see(layer))
+        self == Self::All || (layer != Some(Layer::Tutor) && self.can_see(layer))
     }
 }
 
@@ -80,18 +80,18 @@ pub struct Authorship {
     /// The layer of what is added.
     pub layer: Option<Layer>,
     /// Whose hands these are: what these eyes do not see is not there for them.
-    pub eyes: Eyes,
+    pub visibility: Visibility,
     /// Whom others' locks on items bind; `None` for those who lead, and where there is nobody to lead.
-    pub bound: Option<UserId>,
+    pub bound_by_locks: Option<UserId>,
 }
 
 impl Authorship {
     /// Somebody from whom nothing is hidden, where nothing is set apart.
-    pub const FULL: Self = Self { layer: None, eyes: Eyes::All, bound: None };
+    pub const FULL: Self = Self { layer: None, visibility: Visibility::All, bound_by_locks: None };
 
     /// Whether only own items may be touched: whatever else changed would be seen by those from whom this work is hidden.
     #[must_use]
-    pub const fn is_confined(self) -> bool {
+    pub const fn is_isolated(self) -> bool {
         matches!(self.layer, Some(Layer::Private(_)))
     }
 }
@@ -106,18 +106,18 @@ mod tests {
     #[test]
     fn i1_a_pupils_hidden_work_is_theirs_and_the_tutors_to_see() {
         let hidden = Some(Layer::Private(ANNA));
-        assert!(Eyes::All.see(hidden) && Eyes::Own(ANNA).see(hidden));
-        assert!(!Eyes::Own(BEN).see(hidden) && !Eyes::Public.see(hidden));
-        for eyes in [Eyes::All, Eyes::Own(BEN), Eyes::Public] {
-            assert!(eyes.see(None) && eyes.see(Some(Layer::Tutor)));
+        assert!(Visibility::All.can_see(hidden) && Visibility::Own(ANNA).can_see(hidden));
+        assert!(!Visibility::Own(BEN).can_see(hidden) && !Visibility::Public.can_see(hidden));
+        for eyes in [Visibility::All, Visibility::Own(BEN), Visibility::Public] {
+            assert!(eyes.can_see(None) && eyes.can_see(Some(Layer::Tutor)));
         }
     }
 
     #[test]
     fn i2_what_the_tutor_marks_is_seen_by_pupils_and_not_changed_by_them() {
-        assert!(Eyes::All.may_change(Some(Layer::Tutor)) && !Eyes::Own(ANNA).may_change(Some(Layer::Tutor)));
-        assert!(Eyes::Own(ANNA).may_change(Some(Layer::Private(ANNA))) && Eyes::Own(ANNA).may_change(None));
-        assert!(!Eyes::Own(BEN).may_change(Some(Layer::Private(ANNA))));
+        assert!(Visibility::All.may_change(Some(Layer::Tutor)) && !Visibility::Own(ANNA).may_change(Some(Layer::Tutor)));
+        assert!(Visibility::Own(ANNA).may_change(Some(Layer::Private(ANNA))) && Visibility::Own(ANNA).may_change(None));
+        assert!(!Visibility::Own(BEN).may_change(Some(Layer::Private(ANNA))));
     }
 
     #[test]
