@@ -87,7 +87,7 @@ impl Studio {
 pub(super) async fn state_of(past: BoardAtRevision, eyes: Visibility) -> Result<Bytes, JobError> {
     let write = move || {
         let mut state = Vec::new();
-        past.document.seen_by(eyes).write_state(&mut state);
+        past.document.visible_to(eyes).write_state(&mut state);
         Bytes::from(state)
     };
     tokio::task::spawn_blocking(write).await.map_err(|error| JobError::Retry(error.to_string()))

@@ -160,7 +160,7 @@ impl Export {
 /// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
 fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Visibility) -> std::io::Result<Picture> {
     let mut state = Vec::new();
-    past.document.seen_by(eyes).write_state(&mut state);
+    past.document.visible_to(eyes).write_state(&mut state);
     let state = json::to_utf8(&state);
     let file = NamedTempFile::new()?;
     let mut out = BufWriter::new(file.as_file());

@@ -48,7 +48,7 @@ impl Awake {
     pub(super) fn shared_state(&mut self, eyes: Visibility) -> Arc<SharedState> {
         let rev = self.board.rev();
         let document = self.board.document();
-        let eyes = document.narrow(eyes);
+        let eyes = document.equivalent_visibility(eyes);
         let known = match &mut self.shared_state {
             Some((at, known)) if *at == rev => known,
             outdated => &mut outdated.insert((rev, Vec::new())).1,
@@ -56,7 +56,7 @@ impl Awake {
         if let Some((_, state)) = known.iter().find(|(of, _)| *of == eyes) {
             return state.clone();
         }
-        let seen = document.seen_by(eyes);
+        let seen = document.visible_to(eyes);
         let mut json = Vec::with_capacity(seen.byte_len());
         seen.write_state(&mut json);
         let state = Arc::new(SharedState::new(json.into()));
@@ -69,7 +69,7 @@ impl Awake {
 
     /// Says a batch to every seat but its author's, each as its eyes see it.
     pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<Entry>) {
-        let Some(owners) = entry.owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
+        let Some(owners) = entry.layer_owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
         let narrow = |eyes| match eyes {
             Visibility::Own(user) if !owners.contains(&user) => Visibility::Public,
             other => other,
@@ -79,7 +79,7 @@ impl Awake {
         for seat in self.seats.values() {
             let eyes = narrow(seat.eyes);
             view_of.entry(eyes).or_insert_with(|| {
-                let seen = entry.seen_by(eyes);
+                let seen = entry.visible_to(eyes);
                 views.iter().position(|view| *view == seen).unwrap_or_else(|| {
                     views.push(seen);
                     views.len() - 1

@@ -173,7 +173,7 @@ impl Awake {
         }
         let tail = from.and_then(|rev| self.board.since(rev)).filter(|tail| tail_bytes(tail) <= most);
         match tail {
-            Some(tail) => SyncContent::Tail(tail.iter().map(|entry| entry.seen_by(eyes)).collect()),
+            Some(tail) => SyncContent::Tail(tail.iter().map(|entry| entry.visible_to(eyes)).collect()),
             None => SyncContent::State(self.shared_state(eyes)),
         }
     }

@@ -155,14 +155,14 @@ impl Awake {
     pub(super) fn tell_repeat(&mut self, conn: ConnId, id: &str, receipt: &Receipt) {
         meters().repeats.increment(1);
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
-        let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_seen_by(eyes));
+        let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_visible_to(eyes));
         self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }));
     }
 
     /// What a batch did, to its author.
     pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &Entry) {
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
-        let ops = Some(entry.ops_seen_by(eyes));
+        let ops = Some(entry.ops_visible_to(eyes));
         self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.course, ops }));
     }
 

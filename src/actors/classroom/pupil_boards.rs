@@ -36,7 +36,7 @@ impl Directory {
         };
         let encoding = spawn_blocking(move || {
             // Nothing of a pupil's hidden work is in what every pupil gets.
-            let document = document.seen_by(Visibility::Public).into_owned();
+            let document = document.visible_to(Visibility::Public).into_owned();
             let page_count = document.page_count();
             Blank { page_count, checkpoint: Board::new(document, Rev(0)).checkpoint().encode() }
         });

@@ -160,7 +160,7 @@ impl Work for PagePushJob {
         let past = past.ok_or_else(|| JobError::Fail("the board is gone".to_owned()))?;
         let mut text = Vec::new();
         // What some pupils draw apart is not for the others' boards.
-        past.document.seen_by(Visibility::Public).write_state(&mut text);
+        past.document.visible_to(Visibility::Public).write_state(&mut text);
         let state = parsed(&text).map_err(|_| JobError::Fail("the board cannot be read".to_owned()))?;
         let page =
             pages::find(&state, Some(&params.page)).ok_or_else(|| JobError::Fail("the page is gone".to_owned()))?;

@@ -76,7 +76,7 @@ impl Services {
         let past = board_history::document_at(&self.store, reader.board, rev).await?.ok_or(Problem::UnknownRev)?;
         let eyes = reader.eyes;
         off_thread(move || {
-            let document: Document = past.document.seen_by(eyes).into_owned();
+            let document: Document = past.document.visible_to(eyes).into_owned();
             BoardAtRevision { rev: past.rev, page_count: document.page_count(), document }
         })
         .await
@@ -121,7 +121,7 @@ pub(super) async fn seen_with<T: Send + 'static>(
 }
 
 fn one_seen(entry: Entry, eyes: Visibility) -> Result<Option<Batch>, Problem> {
-    let text = entry.ops_seen_by(eyes);
+    let text = entry.ops_visible_to(eyes);
     let ops = Op::parse_journal(entry.rev, &text).map_err(|error| Problem::Internal(error.to_string()))?;
     let is_hidden = ops.is_empty() && eyes != Visibility::All;
     Ok((!is_hidden).then_some(Batch { entry, ops }))

@@ -108,14 +108,14 @@ impl Document {
 
     /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
     #[must_use]
-    pub fn seen_by(&self, eyes: Visibility) -> Cow<'_, Self> {
-        layers::seen(self, eyes).map_or(Cow::Borrowed(self), Cow::Owned)
+    pub fn visible_to(&self, eyes: Visibility) -> Cow<'_, Self> {
+        layers::visible_document(self, eyes).map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
     /// Of all eyes that see the same of this document as these do, always the same ones: what is made for one of them
     /// serves the others.
     #[must_use]
-    pub fn narrow(&self, eyes: Visibility) -> Visibility {
+    pub fn equivalent_visibility(&self, eyes: Visibility) -> Visibility {
         if !self.has_layers() {
             return Visibility::All;
         }

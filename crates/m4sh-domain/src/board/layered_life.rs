@@ -105,7 +105,7 @@ fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &Event) 
             board.submit(key(number), parse(ops).unwrap(), authorship(*who, *isolated), at(), false)
         }
         Event::Save(who, from, to) => {
-            let seen = super::testing::state(&board.document().seen_by(eyes_of(*who)));
+            let seen = super::testing::state(&board.document().visible_to(eyes_of(*who)));
             let edited = seen.replace(&format!(r#""id":"{from}""#), &format!(r#""id":"{to}""#));
             board.replace(key(number), json(&edited), authorship(*who, *isolated), at())
         }
@@ -153,17 +153,17 @@ proptest! {
     fn i4_what_is_shown_step_by_step_is_what_is_seen_at_the_end(events in prop::collection::vec(event(), 1..30)) {
         let mut board = begin();
         let mut isolated = false;
-        let mut copies = EVERYBODYS_EYES.map(|eyes| (eyes, board.document().seen_by(eyes).into_owned()));
+        let mut copies = EVERYBODYS_EYES.map(|eyes| (eyes, board.document().visible_to(eyes).into_owned()));
         for (number, event) in events.iter().enumerate() {
             let Some(entry) = happen(&mut board, number, &mut isolated, event) else { continue };
             for (eyes, copy) in &mut copies {
-                let ops = entry.ops_seen_by(*eyes);
+                let ops = entry.ops_visible_to(*eyes);
                 if *eyes != Visibility::All {
                     let text = std::str::from_utf8(&ops).unwrap();
                     prop_assert!(!text.contains(r#""layer":"u:"#) && !text.contains(r#""layer":"tutor"#) && !text.contains(r#""layers""#), "{}", text);
                 }
                 follow(copy, &ops);
-                prop_assert_eq!(shown(copy), shown(&board.document().seen_by(*eyes)), "{:?} after {:?}", eyes, event);
+                prop_assert_eq!(shown(copy), shown(&board.document().visible_to(*eyes)), "{:?} after {:?}", eyes, event);
             }
         }
     }
@@ -214,15 +214,15 @@ proptest! {
         let mut board = begin();
         let mut isolated = false;
         for (number, event) in events.iter().enumerate() {
-            let before = shown(&board.document().seen_by(Visibility::Public));
+            let before = shown(&board.document().visible_to(Visibility::Public));
             let entry = happen(&mut board, number, &mut isolated, event);
             if let (Event::Ops(who, _) | Event::Save(who, _, _), Some(entry)) = (event, entry)
                 && *who != TUTOR && isolated
             {
-                prop_assert_eq!(entry.ops_seen_by(Visibility::Public), "[]");
-                let seen = entry.seen_by(Visibility::Public);
+                prop_assert_eq!(entry.ops_visible_to(Visibility::Public), "[]");
+                let seen = entry.visible_to(Visibility::Public);
                 prop_assert_eq!((seen.key.author.0, &*seen.key.id), (uuid::Uuid::nil(), ""));
-                prop_assert_eq!(before, shown(&board.document().seen_by(Visibility::Public)));
+                prop_assert_eq!(before, shown(&board.document().visible_to(Visibility::Public)));
             }
         }
     }
@@ -238,7 +238,7 @@ proptest! {
         let revealed = board.reveal(key("r"), |_| true, at()).unwrap();
         prop_assert_eq!(board.rev().0 - rev.0, u64::from(revealed.is_some()), "one revision, or none when nothing was hidden");
         for eyes in EVERYBODYS_EYES {
-            prop_assert_eq!(super::testing::state(&board.document().seen_by(eyes)), board.state());
+            prop_assert_eq!(super::testing::state(&board.document().visible_to(eyes)), board.state());
         }
         let mut after = items(&board);
         before.sort();
@@ -273,7 +273,7 @@ fn i7_a_restored_state_keeps_hidden_what_was_hidden_and_is_not_on_the_board() {
     board.reveal(key("r"), |_| true, at()).unwrap().unwrap();
     say(&mut board, "3", r#"[{"op":"remove","kind":"stroke","id":"a2"}]"#, TUTOR, false);
     board.put(key("restore"), past, Authorship::FULL, Timestamp::UNIX_EPOCH).unwrap();
-    let seen = super::testing::state(&board.document().seen_by(Visibility::Own(BEN)));
+    let seen = super::testing::state(&board.document().visible_to(Visibility::Own(BEN)));
     assert!(seen.contains(r#""a1""#), "what was revealed stays so: {seen}");
     assert!(!seen.contains(r#""a2""#), "what was hidden then and is gone comes back hidden: {seen}");
 }
@@ -313,14 +313,14 @@ fn i6_more_than_operations_are_worth_is_revealed_as_a_whole_state() {
         let ops = parse(&format!("[{}]", ops.join(","))).unwrap();
         board.submit(key(batch), ops, authorship(who, true), at(), false).unwrap();
     }
-    let mut ben = board.document().seen_by(Visibility::Own(BEN)).into_owned();
-    let mut guest = board.document().seen_by(Visibility::Public).into_owned();
+    let mut ben = board.document().visible_to(Visibility::Own(BEN)).into_owned();
+    let mut guest = board.document().visible_to(Visibility::Public).into_owned();
     let entry = board.reveal(key("r"), |user| user == ANNA, at()).unwrap().unwrap();
     assert!(entry.ops.starts_with(br#"[{"kind":"state","layers":{"u:"#), "some of it stays hidden");
-    assert_eq!(entry.owners(), Some(vec![BEN]));
+    assert_eq!(entry.layer_owners(), Some(vec![BEN]));
     for (eyes, copy, strokes) in [(Visibility::Own(BEN), &mut ben, 1_001), (Visibility::Public, &mut guest, 501)] {
-        follow(copy, &entry.ops_seen_by(eyes));
-        assert_eq!(shown(copy), shown(&board.document().seen_by(eyes)));
+        follow(copy, &entry.ops_visible_to(eyes));
+        assert_eq!(shown(copy), shown(&board.document().visible_to(eyes)));
         assert_eq!(shown(copy).matches(r#""id":"#).count(), strokes + 2, "with the two pages");
     }
     let mut copy = begin();

@@ -1,5 +1,5 @@
 //! Layers of a document's items: read and written as text, given to what is new, kept by what stays, left out for eyes.
-//! Called by `Board`, `apply`, `checkpoint` and `seen`. Never changes a byte of a document's text.
+//! Called by `Board`, `apply`, `checkpoint` and `visible_document`. Never changes a byte of a document's text.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -121,21 +121,21 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
 }
 
 /// The document as these eyes see it; `None` when it is all of it.
-pub(super) fn seen(document: &Document, eyes: Visibility) -> Option<Document> {
+pub(super) fn visible_document(document: &Document, eyes: Visibility) -> Option<Document> {
     if eyes == Visibility::All || document.root.layered() == 0 {
         return None;
     }
     if items_of(document).all(|(_, _, item)| eyes.can_see(item.layer())) {
         return None;
     }
-    let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| page_seen(page, eyes)).collect();
+    let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| visible_page(page, eyes)).collect();
     let mut seen = document.clone();
     seen.root.set("pages", Some(Part::List(pages)));
     Some(seen)
 }
 
 /// A page as these eyes see it.
-fn page_seen(page: &Page, eyes: Visibility) -> Page {
+fn visible_page(page: &Page, eyes: Visibility) -> Page {
     let mut seen = page.clone();
     if page.layered() == 0 {
         return seen;

@@ -30,7 +30,7 @@ mod properties;
 mod receipts;
 mod refusal;
 mod reveal;
-mod seen;
+mod visible;
 mod slots;
 mod stacks;
 mod stream;

@@ -242,10 +242,10 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
     let tutor = Authorship { layer: Some(Layer::Tutor), visibility: Visibility::All, bound_by_locks: None };
     board.submit(key_of(BEN, 2), ops(r#"[{"op":"remove","kind":"page","id":"p"}]"#), tutor, at(), false).unwrap();
     let entry = turn(&mut board, BEN, Way::Undo, tutor).unwrap();
-    assert!(board.document().seen_by(Visibility::Public).item("p", "strokes", "a").is_some());
-    assert!(board.document().seen_by(Visibility::Own(BEN)).item("p", "strokes", "h").is_none(), "still hers alone");
-    assert!(board.document().seen_by(Visibility::Own(ANNA)).item("p", "strokes", "h").is_some());
-    assert!(!String::from_utf8(entry.ops_seen_by(Visibility::Public).to_vec()).unwrap().contains(r#""h""#));
+    assert!(board.document().visible_to(Visibility::Public).item("p", "strokes", "a").is_some());
+    assert!(board.document().visible_to(Visibility::Own(BEN)).item("p", "strokes", "h").is_none(), "still hers alone");
+    assert!(board.document().visible_to(Visibility::Own(ANNA)).item("p", "strokes", "h").is_some());
+    assert!(!String::from_utf8(entry.ops_visible_to(Visibility::Public).to_vec()).unwrap().contains(r#""h""#));
     // What was everybody's and is taken back while work is hidden appears before nobody.
     board
         .submit(
@@ -257,5 +257,5 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
         )
         .unwrap();
     turn(&mut board, ANNA, Way::Undo, hidden).unwrap();
-    assert!(board.document().seen_by(Visibility::Public).item("p", "strokes", "a").is_none());
+    assert!(board.document().visible_to(Visibility::Public).item("p", "strokes", "a").is_none());
 }

@@ -23,7 +23,7 @@ use crate::{
 impl Entry {
     /// The operations as these eyes see them: without those on items that are hidden from them. May be an empty list.
     #[must_use]
-    pub fn ops_seen_by(&self, eyes: Visibility) -> Bytes {
+    pub fn ops_visible_to(&self, eyes: Visibility) -> Bytes {
         if eyes == Visibility::All || !may_mention(&self.ops) {
             return self.ops.clone();
         }
@@ -37,7 +37,7 @@ impl Entry {
     /// Whose eyes besides those that see all are to be told from a stranger's before this batch: those on whose layers it
     /// touches something. `None`: it touches no layer, and everybody sees it as it is.
     #[must_use]
-    pub fn owners(&self) -> Option<Vec<UserId>> {
+    pub fn layer_owners(&self) -> Option<Vec<UserId>> {
         if !may_mention(&self.ops) {
             return None;
         }
@@ -47,8 +47,8 @@ impl Entry {
 
     /// The batch as these eyes see it. Of one that is all hidden only the revision is left: not even whose it was.
     #[must_use]
-    pub fn seen_by(self: &Arc<Self>, eyes: Visibility) -> Arc<Self> {
-        let ops = self.ops_seen_by(eyes);
+    pub fn visible_to(self: &Arc<Self>, eyes: Visibility) -> Arc<Self> {
+        let ops = self.ops_visible_to(eyes);
         // Shared bytes are the whole batch.
         if ops.as_ptr() == self.ops.as_ptr() {
             return self.clone();
@@ -101,7 +101,7 @@ fn seen(ops: &[u8], eyes: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
         changed |= layer.is_some() || layers.is_some();
         match (layer, layers) {
             (None, None) => out.push_text(op),
-            (_, Some(layers)) => out.push_text(&state_seen(op, layers, eyes)?),
+            (_, Some(layers)) => out.push_text(&visible_state(op, layers, eyes)?),
             (Some(layer), None) if eyes.can_see(Some(layer)) => {
                 out.push_text(&item::without(op, "layer")?.ok_or(NotCanonical)?);
             }
@@ -150,12 +150,12 @@ fn with_value(op: &[u8], value: impl FnOnce(&[u8]) -> Result<Vec<u8>, NotCanonic
     Ok(out.finish())
 }
 
-fn state_seen(op: &[u8], layers: &[u8], eyes: Visibility) -> Result<Vec<u8>, NotCanonical> {
+fn visible_state(op: &[u8], layers: &[u8], eyes: Visibility) -> Result<Vec<u8>, NotCanonical> {
     with_value(op, |state| {
         let mut document = Document::from_canonical(state)?;
         layers::read(&mut document, layers)?;
         let mut text = Vec::with_capacity(state.len());
-        document.seen_by(eyes).write_state(&mut text);
+        document.visible_to(eyes).write_state(&mut text);
         Ok(text)
     })
 }
