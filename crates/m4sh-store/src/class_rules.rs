@@ -11,7 +11,7 @@ use super::{
     rows::{self, get, word},
 };
 use m4sh_domain::{
-    access::{Held, Rights, Rule, RuleEdit, What},
+    access::{StoredRule, Rights, Rule, RuleEdit, RuleSubject},
     ids::{ClassroomId, SessionId, UserId},
 };
 
@@ -91,7 +91,7 @@ fn columns(edits: &[RuleEdit]) -> (Cleared, Made) {
     let (mut cleared, mut made) = (Cleared::default(), Made::default());
     for edit in edits {
         match *edit {
-            RuleEdit::Set(Rule { session, who, what, allowed, until }) => {
+            RuleEdit::Set(Rule { session, who, subject: what, allowed, until }) => {
                 made.sessions.push(session);
                 made.accounts.push(who.map(|user| user.0));
                 made.whats.push(what.name());
@@ -115,15 +115,15 @@ fn columns(edits: &[RuleEdit]) -> (Cleared, Made) {
     (cleared, made)
 }
 
-fn held(row: &Row) -> Result<Held, StoreError> {
+fn held(row: &Row) -> Result<StoredRule, StoreError> {
     let rule = Rule {
         session: get::<Option<Uuid>>(row, "session")?.is_some(),
         who: get::<Option<Uuid>>(row, "account")?.map(UserId),
-        what: word(row, "what", What::from_name)?,
+        subject: word(row, "what", RuleSubject::from_name)?,
         allowed: get(row, "allowed")?,
         until: get(row, "until")?,
     };
-    Ok(Held { rule, by: UserId(get(row, "id")?), at: get(row, "made_at")? })
+    Ok(StoredRule { rule, by: UserId(get(row, "id")?), at: get(row, "made_at")? })
 }
 
 impl Store {
@@ -182,7 +182,7 @@ impl Store {
         classroom: ClassroomId,
         session: Option<SessionId>,
         page: Page,
-    ) -> Result<(u64, Vec<Held>), StoreError> {
+    ) -> Result<(u64, Vec<StoredRule>), StoreError> {
         let (limit, offset) = page.bounds();
         let which: Params = &[&classroom.0, &session.map(|session| session.0), &limit, &offset];
         let rows = self.pool.get().await?.query(LIST, which).await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{SessionStatus, StoreError};
 use m4sh_domain::{
-    access::{BoardFor, Rights, Role, Rule, What},
+    access::{BoardFor, Rights, Role, Rule, RuleSubject},
     board::Digest,
     ids::{Epoch, Rev, UserId},
 };
@@ -90,8 +90,8 @@ pub(super) fn rules(row: &Row) -> Result<Vec<Rule>, StoreError> {
         (list::<Option<Uuid>>(row, "rule_accounts")?, list::<Option<Timestamp>>(row, "rule_untils")?);
     let rest = sessions.into_iter().zip(accounts).zip(alloweds).zip(untils);
     let rule = |(what, (((session, who), allowed), until))| {
-        let what = What::from_name(what).ok_or_else(|| StoreError::query(format!("unknown right {what:?}")))?;
-        Ok(Rule { session, who: Option::map(who, UserId), what, allowed, until })
+        let what = RuleSubject::from_name(what).ok_or_else(|| StoreError::query(format!("unknown right {what:?}")))?;
+        Ok(Rule { session, who: Option::map(who, UserId), subject: what, allowed, until })
     };
     list::<&str>(row, "rule_whats")?.into_iter().zip(rest).map(rule).collect()
 }

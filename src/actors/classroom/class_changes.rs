@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use m4sh_domain::access::{Rule, What};
+use m4sh_domain::access::{Rule, RuleSubject};
 use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
@@ -39,15 +39,15 @@ pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) 
 }
 
 fn is_about_the_same(one: &Rule, other: &Rule) -> bool {
-    (one.session, one.who, one.what, one.until.is_some())
-        == (other.session, other.who, other.what, other.until.is_some())
+    (one.session, one.who, one.subject, one.until.is_some())
+        == (other.session, other.who, other.subject, other.until.is_some())
 }
 
 /// A rule that was made, or (`None`) taken back.
 fn noted(rule: &Rule, allowed: Option<bool>) -> (ClassChange, Object) {
-    let note = if rule.what == What::Enter { ClassChange::Kick } else { ClassChange::Lock };
+    let note = if rule.subject == RuleSubject::Enter { ClassChange::Kick } else { ClassChange::Lock };
     let mut data = fields([
-        ("what", rule.what.name().into()),
+        ("what", rule.subject.name().into()),
         ("user", whom(rule.who)),
         ("allowed", allowed.map_or(Value::Null, Value::from)),
     ]);
@@ -78,8 +78,8 @@ mod tests {
         SessionAccess { board: BoardId(Uuid::nil()), isolated, rights, makes_boards: None, others: Vec::new() }
     }
 
-    fn rule(who: Option<UserId>, what: What, allowed: bool, until: Option<Timestamp>) -> Rule {
-        Rule { session: true, who, what, allowed, until }
+    fn rule(who: Option<UserId>, what: RuleSubject, allowed: bool, until: Option<Timestamp>) -> Rule {
+        Rule { session: true, who, subject: what, allowed, until }
     }
 
     fn shown(notes: Vec<(ClassChange, Object)>) -> Vec<String> {
@@ -91,16 +91,16 @@ mod tests {
     fn f16_what_changes_about_a_class_is_noted_once() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let later = Timestamp::from_second(1_800_000_060).unwrap();
-        let ran_out = rule(Some(ANN), What::Pen, true, Some(now));
+        let ran_out = rule(Some(ANN), RuleSubject::Pen, true, Some(now));
         let old = class(
             &[(ANN, Role::Student), (BOB, Role::Student)],
-            vec![rule(None, What::Pen, false, None), ran_out],
+            vec![rule(None, RuleSubject::Pen, false, None), ran_out],
             false,
         );
         assert!(changes(&old, &old, now).is_empty());
         let new = class(
             &[(ANN, Role::Assistant)],
-            vec![rule(Some(BOB), What::Enter, false, None), rule(Some(ANN), What::Pen, false, Some(later))],
+            vec![rule(Some(BOB), RuleSubject::Enter, false, None), rule(Some(ANN), RuleSubject::Pen, false, Some(later))],
             true,
         );
         let notes = shown(changes(&old, &new, now));

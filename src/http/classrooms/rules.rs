@@ -18,7 +18,7 @@ use crate::{
 };
 use m4sh_domain::limits::RULE_SECONDS;
 use m4sh_domain::{
-    access::{Change, Flag, Held, Rights, Rule, RuleEdit, What, Whom},
+    access::{Change, Flag, StoredRule, Rights, Rule, RuleEdit, RuleSubject, Whom},
     ids::{ClassroomId, SessionId, UserId},
     json::Value,
 };
@@ -80,11 +80,11 @@ async fn make(call: &Call, at: Place) -> Result<HttpResponse, Problem> {
     let (whom, allowed, seconds) = (fields.whom(), fields.required_flag("allowed"), fields.seconds());
     let what = fields.required_name("what", 32);
     let session = at.session.is_some();
-    let change = match What::from_name(&what) {
-        Some(What::Flag(flag)) => Change::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
-        Some(What::Pen) => Change::Lock { whom, locked: !allowed, session, seconds },
+    let change = match RuleSubject::from_name(&what) {
+        Some(RuleSubject::Flag(flag)) => Change::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
+        Some(RuleSubject::Pen) => Change::Lock { whom, locked: !allowed, session, seconds },
         // Somebody is sent out by name, not by a rule that may be for all or for a class.
-        Some(What::Enter) | None => {
+        Some(RuleSubject::Enter) | None => {
             if !fields.has_fault("what") {
                 fields.fault("what", "Choose one of the twelve flags or `pen`.");
             }
@@ -101,7 +101,7 @@ async fn make(call: &Call, at: Place) -> Result<HttpResponse, Problem> {
     });
     let rule = set.ok_or_else(|| Problem::Internal("a rule that sets nothing".to_owned()))?;
     call.trail.data(json!({"session": at.session, "member": whom.one(), "what": what, "allowed": allowed}));
-    Ok(HttpResponse::Created().json(Kept::of(&Held { rule, by: call.user, at: now })))
+    Ok(HttpResponse::Created().json(Kept::of(&StoredRule { rule, by: call.user, at: now })))
 }
 
 async fn clear(call: &Call, at: Place, user: &str, what: &str) -> Result<HttpResponse, Problem> {
@@ -109,13 +109,13 @@ async fn clear(call: &Call, at: Place, user: &str, what: &str) -> Result<HttpRes
         "all" => Whom::Everybody,
         id => Whom::One(id.parse().map_err(|_| Problem::NotFound)?),
     };
-    let what = What::from_name(what).ok_or(Problem::NotFound)?;
+    let what = RuleSubject::from_name(what).ok_or(Problem::NotFound)?;
     let session = at.session.is_some();
     let change = match (what, whom) {
-        (What::Flag(flag), _) => Change::Flags { whom, flags: vec![(flag, None)], session, seconds: None },
-        (What::Pen, _) => Change::Lock { whom, locked: false, session, seconds: None },
-        (What::Enter, Whom::One(user)) => Change::Kick { user, on: false },
-        (What::Enter, Whom::Everybody) => return Err(Problem::NotFound),
+        (RuleSubject::Flag(flag), _) => Change::Flags { whom, flags: vec![(flag, None)], session, seconds: None },
+        (RuleSubject::Pen, _) => Change::Lock { whom, locked: false, session, seconds: None },
+        (RuleSubject::Enter, Whom::One(user)) => Change::Kick { user, on: false },
+        (RuleSubject::Enter, Whom::Everybody) => return Err(Problem::NotFound),
     };
     let rights = call.rights_at(at).await?;
     if whom.one().is_some_and(|user| !rights.members.contains_key(&user)) {
@@ -157,7 +157,7 @@ impl Shown {
         Self {
             scope: if rule.session { "session" } else { "class" },
             user_id: rule.who,
-            what: rule.what.name(),
+            what: rule.subject.name(),
             allowed: rule.allowed,
             until: rule.until.map(times::field),
         }
@@ -174,7 +174,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(held: &Held) -> Self {
+    fn of(held: &StoredRule) -> Self {
         Self { rule: Shown::of(&held.rule), made_by: held.by, made_at: times::field(held.at) }
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Can, Flag, Rights, Role, Rule, What};
+use super::{Can, Flag, Rights, Role, Rule, RuleSubject};
 use crate::ids::UserId;
 
 /// Whom a change is about.
@@ -123,14 +123,14 @@ pub enum RuleEdit {
         /// Whose; `None` is the rule for everybody, and not everybody's own.
         who: Option<UserId>,
         /// What about.
-        what: What,
+        what: RuleSubject,
     },
     /// Rules about this hold no longer, whoever they are about.
     ClearAll {
         /// The lesson's own, or its class's.
         session: bool,
         /// What about.
-        what: What,
+        what: RuleSubject,
     },
 }
 
@@ -200,9 +200,9 @@ impl Change {
             Self::Flags { whom, flags, session, seconds } => {
                 let (who, until, session) = (whom.one(), ends(*seconds, now), *session);
                 let edit = |(flag, allowed): &(Flag, Option<bool>)| {
-                    let what = What::Flag(*flag);
+                    let what = RuleSubject::Flag(*flag);
                     let clear = RuleEdit::Clear { session, who, what };
-                    let set = allowed.map(|allowed| RuleEdit::Set(Rule { session, who, what, allowed, until }));
+                    let set = allowed.map(|allowed| RuleEdit::Set(Rule { session, who, subject: what, allowed, until }));
                     // A word without an end is the last one: what was said for a while does not outlive it.
                     (set.is_none() || until.is_none()).then_some(clear).into_iter().chain(set)
                 };
@@ -210,8 +210,8 @@ impl Change {
             }
             Self::Role { .. } => Vec::new(),
             Self::Kick { user, on } => {
-                let (session, who, what) = (true, Some(*user), What::Enter);
-                let out = RuleEdit::Set(Rule { session, who, what, allowed: false, until: None });
+                let (session, who, what) = (true, Some(*user), RuleSubject::Enter);
+                let out = RuleEdit::Set(Rule { session, who, subject: what, allowed: false, until: None });
                 let clear = RuleEdit::Clear { session, who, what };
                 if *on { vec![clear, out] } else { vec![clear] }
             }
@@ -227,8 +227,8 @@ fn ends(seconds: Option<u32>, now: Timestamp) -> Option<Timestamp> {
 /// What is said to everybody without an end is the last word about each single pen; with an end it stands beside what
 /// was said, which holds again afterwards.
 fn lock(whom: Whom, locked: bool, session: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
-    let (who, what) = (whom.one(), What::Pen);
-    let set = RuleEdit::Set(Rule { session, who, what, allowed: !locked, until });
+    let (who, what) = (whom.one(), RuleSubject::Pen);
+    let set = RuleEdit::Set(Rule { session, who, subject: what, allowed: !locked, until });
     match (whom, until) {
         (_, Some(_)) => vec![set],
         (Whom::Everybody, None) => vec![RuleEdit::ClearAll { session, what }, set],
@@ -274,16 +274,16 @@ mod tests {
             match edit {
                 RuleEdit::Set(rule) => {
                     kept.retain(|old| {
-                        (old.session, old.who, old.what, old.until.is_some())
-                            != (rule.session, rule.who, rule.what, rule.until.is_some())
+                        (old.session, old.who, old.subject, old.until.is_some())
+                            != (rule.session, rule.who, rule.subject, rule.until.is_some())
                     });
                     kept.push(rule);
                 }
                 RuleEdit::Clear { session, who, what } => {
-                    kept.retain(|old| (old.session, old.who, old.what) != (session, who, what));
+                    kept.retain(|old| (old.session, old.who, old.subject) != (session, who, what));
                 }
                 RuleEdit::ClearAll { session, what } => {
-                    kept.retain(|old| (old.session, old.what) != (session, what));
+                    kept.retain(|old| (old.session, old.subject) != (session, what));
                 }
             }
         }

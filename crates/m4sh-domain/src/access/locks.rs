@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Rights, Role, What};
+use super::{Rights, Role, RuleSubject};
 use crate::ids::UserId;
 
 /// The pens of a lesson.
@@ -32,11 +32,11 @@ impl Rights {
     #[must_use]
     pub fn locks(&self, now: Timestamp) -> Locks {
         // Nobody has this id, so only what is said of everybody holds for it.
-        let all = self.rule(Role::Student, UserId(uuid::Uuid::nil()), What::Pen, now);
-        let named = self.rules.iter().filter(|rule| rule.what == What::Pen).filter_map(|rule| rule.who);
+        let all = self.rule(Role::Student, UserId(uuid::Uuid::nil()), RuleSubject::Pen, now);
+        let named = self.rules.iter().filter(|rule| rule.subject == RuleSubject::Pen).filter_map(|rule| rule.who);
         let one = |user| {
             let role = *self.members.get(&user)?;
-            let rule = self.rule(role, user, What::Pen, now)?;
+            let rule = self.rule(role, user, RuleSubject::Pen, now)?;
             // Another one's may be the more particular: the lesson's for all goes before the class's for one.
             rule.who.map(|_| (user, (!rule.allowed, rule.until)))
         };
@@ -59,7 +59,7 @@ mod tests {
     fn p14_locks_name_those_about_whom_something_else_is_said() {
         let [tutor, pupil, other] = [1, 2, 3].map(|id| UserId(uuid::Uuid::from_u128(id)));
         let at = |second| Timestamp::from_second(second).unwrap();
-        let rule = |who, allowed, until| Rule { session: true, who, what: What::Pen, allowed, until };
+        let rule = |who, allowed, until| Rule { session: true, who, subject: RuleSubject::Pen, allowed, until };
         let rights = Rights {
             live: true,
             members: Arc::new([(tutor, Role::Tutor), (pupil, Role::Student), (other, Role::Student)].into()),

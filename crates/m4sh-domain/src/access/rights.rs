@@ -10,7 +10,7 @@ use crate::ids::UserId;
 
 /// What a rule is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum What {
+pub enum RuleSubject {
     /// One flag.
     Flag(Flag),
     /// The pen: all of [`Flag::PEN`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
@@ -20,7 +20,7 @@ pub enum What {
     Enter,
 }
 
-impl What {
+impl RuleSubject {
     /// The name on the wire and in the database: a flag's, `pen` or `enter`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -51,7 +51,7 @@ pub struct Rule {
     /// Whom it is about; `None` is everybody who neither leads nor assists.
     pub who: Option<UserId>,
     /// What it is about.
-    pub what: What,
+    pub subject: RuleSubject,
     /// Given or taken.
     pub allowed: bool,
     /// When it ends by itself.
@@ -135,7 +135,7 @@ impl Rights {
             }
             found.map(|rule| rule.allowed)
         };
-        if rule(What::Enter) == Some(false) {
+        if rule(RuleSubject::Enter) == Some(false) {
             return None;
         }
         if !role.sees_all() && !self.board.admits(user) {
@@ -144,11 +144,11 @@ impl Rights {
         let mut can = self.base(role, user);
         for flag in Flag::ALL {
             // A lesson that is over is read, whatever was given while it was on.
-            if let Some(allowed) = rule(What::Flag(flag)).filter(|allowed| self.live || !allowed) {
+            if let Some(allowed) = rule(RuleSubject::Flag(flag)).filter(|allowed| self.live || !allowed) {
                 can = can.with(flag, allowed && (can.has(flag) || Can::ceiling(role).has(flag)));
             }
         }
-        let locked = !role.leads() && rule(What::Pen) == Some(false);
+        let locked = !role.leads() && rule(RuleSubject::Pen) == Some(false);
         if locked {
             can = Flag::PEN.into_iter().fold(can, |can, flag| can.with(flag, false));
         }
@@ -168,12 +168,12 @@ impl Rights {
 
     /// The rule that holds for somebody and something. Leaders obey no rule that is not about themselves by name, and
     /// none that would lock them out.
-    pub(super) fn rule(&self, role: Role, user: UserId, what: What, now: Timestamp) -> Option<&Rule> {
+    pub(super) fn rule(&self, role: Role, user: UserId, what: RuleSubject, now: Timestamp) -> Option<&Rule> {
         if role.leads() {
             return None;
         }
         let holds = |rule: &&Rule| {
-            rule.what == what
+            rule.subject == what
                 && rule.until.is_none_or(|until| until > now)
                 && rule.who.map_or(!role.sees_all(), |who| who == user)
         };
@@ -183,7 +183,7 @@ impl Rights {
 
 /// A kept rule, as lists show it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Held {
+pub struct StoredRule {
     /// The rule.
     pub rule: Rule,
     /// Who made it.
@@ -209,15 +209,15 @@ mod tests {
         Rights { live: true, members, rules: Arc::new(rules), board: BoardFor::Everybody }
     }
 
-    fn rule(who: Option<UserId>, what: What, allowed: bool) -> Rule {
-        Rule { session: true, who, what, allowed, until: None }
+    fn rule(who: Option<UserId>, what: RuleSubject, allowed: bool) -> Rule {
+        Rule { session: true, who, subject: what, allowed, until: None }
     }
 
     #[test]
     fn p9_the_more_particular_rule_holds() {
-        let all = rule(None, What::Pen, false);
-        let one = rule(Some(PUPIL), What::Pen, true);
-        let rights = rights(vec![all, one, Rule { session: false, ..rule(Some(OTHER), What::Pen, true) }]);
+        let all = rule(None, RuleSubject::Pen, false);
+        let one = rule(Some(PUPIL), RuleSubject::Pen, true);
+        let rights = rights(vec![all, one, Rule { session: false, ..rule(Some(OTHER), RuleSubject::Pen, true) }]);
         let can = |user| rights.standing(user, at(0)).unwrap();
         assert!(can(PUPIL).can.can_draw && !can(PUPIL).locked);
         assert!(
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn p10_a_rule_with_an_end_holds_until_then_and_says_so() {
-        let timed = Rule { until: Some(at(120)), ..rule(Some(PUPIL), What::Pen, true) };
-        let rights = rights(vec![rule(None, What::Pen, false), timed]);
+        let timed = Rule { until: Some(at(120)), ..rule(Some(PUPIL), RuleSubject::Pen, true) };
+        let rights = rights(vec![rule(None, RuleSubject::Pen, false), timed]);
         let before = rights.standing(PUPIL, at(119)).unwrap();
         assert_eq!((before.can.can_draw, before.until), (true, Some(at(120))));
         let after = rights.standing(PUPIL, at(120)).unwrap();
@@ -239,14 +239,14 @@ mod tests {
 
     #[test]
     fn p9_a_lock_takes_the_pen_and_its_end_gives_no_more_than_there_was() {
-        let rights = rights(vec![rule(Some(PUPIL), What::Pen, true)]);
+        let rights = rights(vec![rule(Some(PUPIL), RuleSubject::Pen, true)]);
         assert_eq!(rights.standing(PUPIL, at(0)).unwrap().can, Can::of(Role::Student, true));
     }
 
     #[test]
     fn p9_a_flag_is_given_or_taken_and_an_ended_lesson_gives_nothing() {
         let mut rights =
-            rights(vec![rule(Some(PUPIL), What::Flag(Flag::Clear), true), rule(None, What::Flag(Flag::Export), false)]);
+            rights(vec![rule(Some(PUPIL), RuleSubject::Flag(Flag::Clear), true), rule(None, RuleSubject::Flag(Flag::Export), false)]);
         let can = rights.standing(PUPIL, at(0)).unwrap().can;
         assert!(can.can_clear && !can.can_export);
         rights.live = false;
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn p11_whoever_was_sent_out_has_no_standing_and_nobody_has_one_on_anothers_board() {
-        let mut rights = rights(vec![rule(Some(PUPIL), What::Enter, false)]);
+        let mut rights = rights(vec![rule(Some(PUPIL), RuleSubject::Enter, false)]);
         assert_eq!(rights.standing(PUPIL, at(0)), None);
         rights.board = BoardFor::Pupil(OTHER);
         assert!(rights.standing(OTHER, at(0)).unwrap().can.can_clear);
@@ -266,9 +266,9 @@ mod tests {
 
     #[test]
     fn what_has_one_name() {
-        for what in Flag::ALL.map(What::Flag).into_iter().chain([What::Pen, What::Enter]) {
-            assert_eq!(What::from_name(what.name()), Some(what));
+        for what in Flag::ALL.map(RuleSubject::Flag).into_iter().chain([RuleSubject::Pen, RuleSubject::Enter]) {
+            assert_eq!(RuleSubject::from_name(what.name()), Some(what));
         }
-        assert_eq!(What::from_name("can_fly"), None);
+        assert_eq!(RuleSubject::from_name("can_fly"), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Aged, NewClassroom, NewSession, Page, testing::TestDatabase};
 use m4sh_domain::{
-    access::{Change, Flag, Role, Rule, RuleEdit, What, Whom},
+    access::{Change, Flag, Role, Rule, RuleEdit, RuleSubject, Whom},
     ids::{ClassroomId, SessionId},
 };
 
@@ -54,7 +54,7 @@ async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_besi
     store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
     assert!(locked().await, "the last word about every pen");
     assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap().0, 1);
-    let clear = [RuleEdit::Clear { session: true, who: None, what: What::Pen }];
+    let clear = [RuleEdit::Clear { session: true, who: None, what: RuleSubject::Pen }];
     assert_eq!(store.edit_rules(at, tutor, &clear).await.unwrap(), Some(1));
     assert_eq!(store.edit_rules(at, tutor, &clear).await.unwrap(), Some(0));
 }
@@ -69,7 +69,7 @@ async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
     assert_eq!(store.edit_rules((classroom, Some(elsewhere)), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((classroom, None), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
-    let everywhere = Rule { session: false, who: None, what: What::Flag(Flag::Export), allowed: false, until: None };
+    let everywhere = Rule { session: false, who: None, subject: RuleSubject::Flag(Flag::Export), allowed: false, until: None };
     assert_eq!(store.edit_rules((classroom, None), tutor, &[RuleEdit::Set(everywhere)]).await.unwrap(), Some(1));
     assert_eq!(store.rules(classroom, Some(elsewhere), Page::default()).await.unwrap().0, 1, "a class's holds in all");
     store.set_member_role(classroom, pupil, Role::Viewer).await.unwrap();
@@ -82,7 +82,7 @@ async fn p10_rules_that_have_ended_are_shown_to_nobody_and_removed() {
     let store = database.store().await;
     let (tutor, pupil, classroom, session) = lesson(&store).await;
     let over = Timestamp::now() - jiff::SignedDuration::from_secs(60);
-    let rule = Rule { session: true, who: Some(pupil), what: What::Pen, allowed: false, until: Some(over) };
+    let rule = Rule { session: true, who: Some(pupil), subject: RuleSubject::Pen, allowed: false, until: Some(over) };
     store.edit_rules((classroom, Some(session)), tutor, &[RuleEdit::Set(rule)]).await.unwrap().unwrap();
     assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap(), (0, vec![]));
     let access = store.session_access(classroom, session).await.unwrap().unwrap();
