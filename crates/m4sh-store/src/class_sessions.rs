@@ -11,7 +11,7 @@ use super::{
     rows::{self, get, signed_pages, word},
 };
 use m4sh_domain::{
-    access::{BoardFor, Rights},
+    access::{BoardAssignment, Rights},
     ids::{BoardId, ClassroomId, SessionId},
 };
 
@@ -110,7 +110,7 @@ pub struct SessionAccess {
     /// Whether pupils who come later get a board of their own, and from which board it is copied.
     pub makes_boards: Option<Option<BoardId>>,
     /// Its other boards, and for whom each is.
-    pub others: Vec<(BoardId, BoardFor)>,
+    pub others: Vec<(BoardId, BoardAssignment)>,
 }
 
 /// The lock on the class keeps its deletion from overtaking: either the session is made first and deleted with the

@@ -10,7 +10,7 @@ use super::{
     rows::{self, get, word},
 };
 use m4sh_domain::{
-    access::{BoardFor, Role},
+    access::{BoardAssignment, Role},
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
 };
 
@@ -20,7 +20,7 @@ pub struct LessonBoard {
     /// Which.
     pub board: BoardId,
     /// For whom.
-    pub whose: BoardFor,
+    pub whose: BoardAssignment,
     /// Its name.
     pub name: String,
     /// Its last committed revision.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{SessionStatus, StoreError};
 use m4sh_domain::{
-    access::{BoardFor, Rights, Role, Rule, RuleSubject},
+    access::{BoardAssignment, Rights, Role, Rule, RuleSubject},
     board::Digest,
     ids::{Epoch, Rev, UserId},
 };
@@ -60,11 +60,11 @@ pub(super) fn rights(row: &Row) -> Result<Rights, StoreError> {
 }
 
 /// Whose a board of a class is: `pupil`, or `team` with its `mates`.
-pub(super) fn board_for(row: &Row) -> Result<BoardFor, StoreError> {
+pub(super) fn board_for(row: &Row) -> Result<BoardAssignment, StoreError> {
     Ok(match (get::<Option<Uuid>>(row, "pupil")?, get::<Option<i32>>(row, "team")?) {
-        (Some(pupil), _) => BoardFor::Pupil(UserId(pupil)),
-        (None, Some(_)) => BoardFor::Group(list::<Uuid>(row, "mates")?.into_iter().map(UserId).collect()),
-        (None, None) => BoardFor::Everybody,
+        (Some(pupil), _) => BoardAssignment::Pupil(UserId(pupil)),
+        (None, Some(_)) => BoardAssignment::Group(list::<Uuid>(row, "mates")?.into_iter().map(UserId).collect()),
+        (None, None) => BoardAssignment::Everybody,
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use m4sh_domain::access::{Authorship, BoardFor, Can, Visibility, Layer, Standing};
+use m4sh_domain::access::{Authorship, BoardAssignment, Can, Visibility, Layer, Standing};
 use m4sh_domain::board::{Action, Kind, Op};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_store::{BoardAccess, BoardSession};
@@ -64,7 +64,7 @@ impl Access {
         let layer = self.class.as_ref().and_then(|class| match (&class.rights.board, class.isolated) {
             (_, true) if sees_all => Some(Layer::Tutor),
             (_, true) => Some(Layer::Private(user)),
-            (BoardFor::Pupil(_), false) if sees_all => Some(Layer::Tutor),
+            (BoardAssignment::Pupil(_), false) if sees_all => Some(Layer::Tutor),
             _ => None,
         });
         let leads = self.standing(user).is_some_and(|standing| standing.role.leads());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::messages::BoardError;
-use m4sh_domain::access::{BoardFor, Role};
+use m4sh_domain::access::{BoardAssignment, Role};
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_protocol::class::BoardsFrame;
@@ -112,15 +112,15 @@ impl ClassroomActor {
     }
 
     /// Tells those whose board, or whose group's board, appeared.
-    pub(super) fn announce_new_boards(&mut self, before: &[(BoardId, BoardFor)]) {
+    pub(super) fn announce_new_boards(&mut self, before: &[(BoardId, BoardAssignment)]) {
         let Ok(access) = &self.known else { return };
-        let fresh: Vec<(BoardId, BoardFor)> =
+        let fresh: Vec<(BoardId, BoardAssignment)> =
             access.others.iter().filter(|other| !before.contains(other)).cloned().collect();
         for (board, whose) in fresh {
             let (kind, users) = match whose {
-                BoardFor::Pupil(pupil) => ("pupil", vec![pupil]),
-                BoardFor::Group(members) => ("group", members),
-                BoardFor::Everybody => continue,
+                BoardAssignment::Pupil(pupil) => ("pupil", vec![pupil]),
+                BoardAssignment::Group(members) => ("group", members),
+                BoardAssignment::Everybody => continue,
             };
             let ids: Vec<Value> = users.iter().map(|user| user.to_string().into()).collect();
             let frame = Object::from_iter(
@@ -146,7 +146,7 @@ impl ClassroomActor {
         let group = access
             .others
             .iter()
-            .find(|(_, whose)| matches!(whose, BoardFor::Group(members) if members.contains(&user)));
+            .find(|(_, whose)| matches!(whose, BoardAssignment::Group(members) if members.contains(&user)));
         if let Some((board, _)) = group {
             boards.insert("group", board.to_string());
         }
@@ -160,5 +160,5 @@ impl ClassroomActor {
 }
 
 fn own_board(access: &SessionAccess, user: UserId) -> Option<BoardId> {
-    access.others.iter().find(|(_, whose)| *whose == BoardFor::Pupil(user)).map(|(board, _)| *board)
+    access.others.iter().find(|(_, whose)| *whose == BoardAssignment::Pupil(user)).map(|(board, _)| *board)
 }

@@ -12,7 +12,7 @@ use crate::http::{
 };
 use m4sh_domain::limits::FEED_BOARDS;
 use m4sh_domain::{
-    access::{BoardFor, Role},
+    access::{BoardAssignment, Role},
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     json::Value,
 };
@@ -88,9 +88,9 @@ pub async fn mine(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 
 fn shown(row: &LessonBoard) -> serde_json::Value {
     let (kind, user) = match &row.whose {
-        BoardFor::Everybody => ("shared", None),
-        BoardFor::Pupil(pupil) => ("pupil", Some(pupil)),
-        BoardFor::Group(_) => ("group", None),
+        BoardAssignment::Everybody => ("shared", None),
+        BoardAssignment::Pupil(pupil) => ("pupil", Some(pupil)),
+        BoardAssignment::Group(_) => ("group", None),
     };
     json!({"board": row.board, "kind": kind, "user": user, "name": row.name, "rev": row.rev.0, "pages": row.page_count})
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 use m4sh_domain::limits::{FEED_BOARDS, ITEM_ID_BYTES, PUSHES_AT_ONCE};
 use m4sh_domain::{
-    access::BoardFor,
+    access::BoardAssignment,
     board::Op,
     ids::{ClassroomId, SessionId, UserId},
     json::Value,
@@ -133,11 +133,11 @@ impl From {
         people(value, "all").map(|users| users.map_or(Self::Everybody, Self::Of))
     }
 
-    fn takes(&self, whose: &BoardFor) -> bool {
+    fn takes(&self, whose: &BoardAssignment) -> bool {
         match (self, whose) {
-            (Self::Groups, BoardFor::Group(members)) => !members.is_empty(),
-            (Self::Everybody, BoardFor::Pupil(_)) => true,
-            (Self::Of(users), BoardFor::Pupil(pupil)) => users.contains(pupil),
+            (Self::Groups, BoardAssignment::Group(members)) => !members.is_empty(),
+            (Self::Everybody, BoardAssignment::Pupil(_)) => true,
+            (Self::Of(users), BoardAssignment::Pupil(pupil)) => users.contains(pupil),
             _ => false,
         }
     }
@@ -157,9 +157,9 @@ impl Call {
 /// What a collected page is called: by whom it is.
 fn title(row: &LessonBoard, names: &std::collections::HashMap<UserId, String>) -> String {
     let users: &[UserId] = match &row.whose {
-        BoardFor::Pupil(pupil) => std::slice::from_ref(pupil),
-        BoardFor::Group(members) => members,
-        BoardFor::Everybody => &[],
+        BoardAssignment::Pupil(pupil) => std::slice::from_ref(pupil),
+        BoardAssignment::Group(members) => members,
+        BoardAssignment::Everybody => &[],
     };
     let names: Vec<&str> = users.iter().filter_map(|user| names.get(user)).map(String::as_str).collect();
     if names.is_empty() { row.name.clone() } else { names.join(", ").chars().take(255).collect() }

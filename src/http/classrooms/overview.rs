@@ -14,7 +14,7 @@ use crate::{
 };
 use m4sh_domain::limits::FEED_BOARDS;
 use m4sh_domain::{
-    access::BoardFor,
+    access::BoardAssignment,
     ids::{BoardId, ClassroomId, SessionId, UserId},
 };
 use m4sh_store::{LessonBoard, LessonPerson};
@@ -87,9 +87,9 @@ fn answer(session: SessionId, boards: Vec<LessonBoard>, people: &[LessonPerson],
     let boards = boards.into_iter().map(|row| {
         let now = awake.get(&row.board);
         let (kind, user) = match row.whose {
-            BoardFor::Everybody => ("shared", None),
-            BoardFor::Pupil(pupil) => ("pupil", Some(pupil)),
-            BoardFor::Group(_) => ("group", None),
+            BoardAssignment::Everybody => ("shared", None),
+            BoardAssignment::Pupil(pupil) => ("pupil", Some(pupil)),
+            BoardAssignment::Group(_) => ("group", None),
         };
         Board {
             board: row.board,

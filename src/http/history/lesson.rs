@@ -17,7 +17,7 @@ use m4sh_domain::limits::{
     ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS,
 };
 use m4sh_domain::{
-    access::{BoardFor, Visibility, Role},
+    access::{BoardAssignment, Visibility, Role},
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     rate::Scope,
 };
@@ -36,7 +36,7 @@ pub(in crate::http) struct Lesson {
     /// What they see.
     pub eyes: Visibility,
     /// The boards that they see, the shared one first.
-    pub boards: Vec<(BoardId, BoardFor)>,
+    pub boards: Vec<(BoardId, BoardAssignment)>,
 }
 
 /// How people are named: by id, or by the number that the old client knows.
@@ -81,7 +81,7 @@ impl Services {
         let now = Timestamp::now();
         let mut rights = access.rights;
         let standing = rights.standing(who, now).ok_or(Problem::NotFound)?;
-        let mut boards = vec![(access.board, BoardFor::Everybody)];
+        let mut boards = vec![(access.board, BoardAssignment::Everybody)];
         for (board, whose) in access.others {
             rights.board = whose;
             if rights.standing(who, now).is_some() {
@@ -330,9 +330,9 @@ pub async fn replay(
         .iter()
         .map(|(id, whose)| {
             let (pupil, is_group) = match whose {
-                BoardFor::Pupil(pupil) => (Some(*pupil), false),
-                BoardFor::Group(_) => (None, true),
-                BoardFor::Everybody => (None, false),
+                BoardAssignment::Pupil(pupil) => (Some(*pupil), false),
+                BoardAssignment::Group(_) => (None, true),
+                BoardAssignment::Everybody => (None, false),
             };
             json!({"board_id": id, "pupil": pupil, "group": is_group})
         })

@@ -241,7 +241,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::access::BoardFor;
+    use crate::access::BoardAssignment;
 
     const TUTOR: UserId = UserId(uuid::Uuid::from_u128(1));
     const HELPER: UserId = UserId(uuid::Uuid::from_u128(2));
@@ -256,7 +256,7 @@ mod tests {
     fn class() -> Rights {
         let members =
             [(TUTOR, Role::Tutor), (HELPER, Role::Assistant), (PUPIL, Role::Student), (OTHER, Role::Student)].into();
-        Rights { live: true, members: Arc::new(members), rules: Arc::default(), board: BoardFor::Everybody }
+        Rights { live: true, members: Arc::new(members), rules: Arc::default(), board: BoardAssignment::Everybody }
     }
 
     fn lock_of(user: UserId) -> Change {

@@ -53,7 +53,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::access::{BoardFor, Rule};
+    use crate::access::{BoardAssignment, Rule};
 
     #[test]
     fn p14_locks_name_those_about_whom_something_else_is_said() {
@@ -69,7 +69,7 @@ mod tests {
                 rule(Some(tutor), false, None),
                 Rule { session: false, ..rule(Some(other), true, None) },
             ]),
-            board: BoardFor::Everybody,
+            board: BoardAssignment::Everybody,
         };
         let locks = rights.locks(at(0));
         assert_eq!((locks.all, locks.until, locks.next_end()), (true, None, Some(at(60))));

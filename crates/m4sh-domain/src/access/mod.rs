@@ -13,5 +13,5 @@ pub use can::{Can, Flag};
 pub use change::{Change, Denied, RuleEdit, Whom};
 pub use visibility::{Authorship, Visibility, Layer};
 pub use locks::Locks;
-pub use rights::{BoardFor, StoredRule, Rights, Rule, Standing, RuleSubject};
+pub use rights::{BoardAssignment, StoredRule, Rights, Rule, Standing, RuleSubject};
 pub use role::Role;

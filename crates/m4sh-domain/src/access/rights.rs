@@ -60,7 +60,7 @@ pub struct Rule {
 
 /// For whom a board of a class is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum BoardFor {
+pub enum BoardAssignment {
     /// The lesson's shared board.
     #[default]
     Everybody,
@@ -70,7 +70,7 @@ pub enum BoardFor {
     Group(Vec<UserId>),
 }
 
-impl BoardFor {
+impl BoardAssignment {
     fn admits(&self, user: UserId) -> bool {
         match self {
             Self::Everybody => true,
@@ -90,7 +90,7 @@ pub struct Rights {
     /// The exceptions, in no order.
     pub rules: Arc<Vec<Rule>>,
     /// Whose board it is.
-    pub board: BoardFor,
+    pub board: BoardAssignment,
 }
 
 /// What one person is and may do, until something changes or `until` has come.
@@ -159,7 +159,7 @@ impl Rights {
     fn base(&self, role: Role, user: UserId) -> Can {
         let can = Can::of(role, self.live);
         match (&self.board, role) {
-            (BoardFor::Pupil(pupil), Role::Student) if self.live && *pupil == user => {
+            (BoardAssignment::Pupil(pupil), Role::Student) if self.live && *pupil == user => {
                 Can { can_add_page: true, can_delete_page: true, can_clear: true, ..can }
             }
             _ => can,
@@ -206,7 +206,7 @@ mod tests {
 
     fn rights(rules: Vec<Rule>) -> Rights {
         let members = Arc::new([(TUTOR, Role::Tutor), (PUPIL, Role::Student), (OTHER, Role::Student)].into());
-        Rights { live: true, members, rules: Arc::new(rules), board: BoardFor::Everybody }
+        Rights { live: true, members, rules: Arc::new(rules), board: BoardAssignment::Everybody }
     }
 
     fn rule(who: Option<UserId>, what: RuleSubject, allowed: bool) -> Rule {
@@ -257,7 +257,7 @@ mod tests {
     fn p11_whoever_was_sent_out_has_no_standing_and_nobody_has_one_on_anothers_board() {
         let mut rights = rights(vec![rule(Some(PUPIL), RuleSubject::Enter, false)]);
         assert_eq!(rights.standing(PUPIL, at(0)), None);
-        rights.board = BoardFor::Pupil(OTHER);
+        rights.board = BoardAssignment::Pupil(OTHER);
         assert!(rights.standing(OTHER, at(0)).unwrap().can.can_clear);
         rights.rules = Arc::default();
         assert_eq!(rights.standing(PUPIL, at(0)), None);

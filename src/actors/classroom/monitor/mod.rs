@@ -15,7 +15,7 @@ pub use overview::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
 use self::attention::PupilActivity;
 use self::feed::{WatchedBoard, FeedWatcher};
 use super::{ClassroomActor, StatusChanged};
-use m4sh_domain::access::BoardFor;
+use m4sh_domain::access::BoardAssignment;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -108,9 +108,9 @@ impl ClassroomActor {
     }
 
     /// The lesson's boards, and for whom each is.
-    fn lesson_boards(&self) -> Vec<(BoardId, BoardFor)> {
+    fn lesson_boards(&self) -> Vec<(BoardId, BoardAssignment)> {
         let Ok(access) = &self.known else { return Vec::new() };
-        let shared = std::iter::once((access.board, BoardFor::Everybody));
+        let shared = std::iter::once((access.board, BoardAssignment::Everybody));
         shared.chain(access.others.iter().cloned()).take(limits::FEED_BOARDS).collect()
     }
 
@@ -122,12 +122,12 @@ impl ClassroomActor {
         let rows = self.lesson_boards().into_iter().map(|(board, whose)| {
             let mut row = object([("board", Value::from(board.to_string()))]);
             let kind = match &whose {
-                BoardFor::Everybody => "shared",
-                BoardFor::Pupil(pupil) => {
+                BoardAssignment::Everybody => "shared",
+                BoardAssignment::Pupil(pupil) => {
                     row.insert("user", pupil.to_string());
                     "pupil"
                 }
-                BoardFor::Group(members) => {
+                BoardAssignment::Group(members) => {
                     let members: Vec<Value> = members.iter().map(|member| member.to_string().into()).collect();
                     row.insert("users", members);
                     "group"
