@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Services, problem::Problem};
 use m4sh_domain::{
-    access::{Can, Standing},
+    access::{Permissions, Standing},
     ids::{BoardId, UserId},
 };
 use m4sh_store::BoardAccess;
@@ -15,7 +15,7 @@ impl Services {
     ///
     /// # Errors
     /// 404 for a board that is not there, or not for them.
-    pub(super) async fn rights(&self, board: BoardId, who: UserId) -> Result<Can, Problem> {
+    pub(super) async fn rights(&self, board: BoardId, who: UserId) -> Result<Permissions, Problem> {
         self.standing(board, who).await.map(|(_, standing)| standing.can)
     }
 

@@ -1,7 +1,7 @@
 //! The words of the v0.24 room client's three sockets (contract/boards.md 3.2): channels, rights, and what its board
 //! events are in operations. Used by `ws::room` and by the façades of `http`. Pure; never knows a lesson.
 
-use m4sh_domain::access::{Flag, Role};
+use m4sh_domain::access::{Permission, Role};
 use m4sh_domain::json::{Object, Value};
 
 /// One of the sockets that the client opens for a lesson.
@@ -29,14 +29,14 @@ impl Channel {
 }
 
 /// The client's rights and the flags that they are. Cameras are its own matter.
-pub const PERMISSIONS: [(&str, Flag); 7] = [
-    ("can_draw", Flag::Draw),
-    ("can_erase", Flag::Erase),
-    ("can_add_layers", Flag::AddPage),
-    ("can_delete_layers", Flag::DeletePage),
-    ("can_upload_images", Flag::Upload),
-    ("can_clear_board", Flag::Clear),
-    ("can_terminate", Flag::End),
+pub const PERMISSIONS: [(&str, Permission); 7] = [
+    ("can_draw", Permission::Draw),
+    ("can_erase", Permission::Erase),
+    ("can_add_layers", Permission::AddPage),
+    ("can_delete_layers", Permission::DeletePage),
+    ("can_upload_images", Permission::Upload),
+    ("can_clear_board", Permission::Clear),
+    ("can_terminate", Permission::End),
 ];
 
 /// A role as that client names it.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use m4sh_domain::access::{Authorship, BoardAssignment, Can, Visibility, Layer, Standing};
+use m4sh_domain::access::{Authorship, BoardAssignment, Permissions, Visibility, Layer, Standing};
 use m4sh_domain::board::{Action, Kind, Op};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_store::{BoardAccess, BoardSession};
@@ -47,7 +47,7 @@ impl Access {
     }
 
     /// What somebody may do; `None` for a stranger.
-    pub(super) fn can(&mut self, user: UserId) -> Option<Can> {
+    pub(super) fn can(&mut self, user: UserId) -> Option<Permissions> {
         self.standing(user).map(|standing| standing.can)
     }
 
@@ -89,11 +89,11 @@ impl Access {
 }
 
 /// The first operation that these rights do not cover.
-pub(super) fn first_forbidden(can: Can, ops: &[Op]) -> Option<usize> {
+pub(super) fn first_forbidden(can: Permissions, ops: &[Op]) -> Option<usize> {
     ops.iter().position(|op| !covers(can, op))
 }
 
-fn covers(can: Can, op: &Op) -> bool {
+fn covers(can: Permissions, op: &Op) -> bool {
     match (op.kind, op.action) {
         (Kind::Page, Action::Add) => can.can_add_page,
         (Kind::Page, Action::Remove) => can.can_delete_page,

@@ -15,7 +15,7 @@ use crate::actors::messages::{
     Append, Base, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
-use m4sh_domain::access::{Can, Visibility};
+use m4sh_domain::access::{Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, Course, Digest, Entry, Outcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
@@ -74,7 +74,7 @@ impl Awake {
         bytes: usize,
         ops: &[m4sh_domain::board::Op],
     ) -> Result<(), Refused> {
-        let can = self.access.can(user).unwrap_or(Can::WATCH);
+        let can = self.access.can(user).unwrap_or(Permissions::WATCH);
         if let Some(index) = first_forbidden(can, ops) {
             return Err(Refused { index: Some(index), ..FORBIDDEN });
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::saves::{FORBIDDEN, Refused};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
-use m4sh_domain::access::{Can, Visibility};
+use m4sh_domain::access::{Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, Op, Outcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -151,7 +151,7 @@ impl Awake {
     ) -> Result<usize, Refused> {
         let refuse = |code, detail| Refused { code, detail, index: None, wait: None };
         let standing = self.access.standing(user);
-        let can = standing.map_or(Can::WATCH, |standing| standing.can);
+        let can = standing.map_or(Permissions::WATCH, |standing| standing.can);
         if !can.can_draw {
             return Err(FORBIDDEN);
         }

@@ -12,7 +12,7 @@ use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{Asleep, Awake, BoardActor};
 use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
 use crate::actors::meters::meters;
-use m4sh_domain::access::Can;
+use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
     BatchKey, Course, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
 };
@@ -167,7 +167,7 @@ impl Awake {
     }
 
     fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), No> {
-        if !self.access.can(user).unwrap_or(Can::WATCH).can_clear {
+        if !self.access.can(user).unwrap_or(Permissions::WATCH).can_clear {
             return Err(FORBIDDEN.into());
         }
         Ok(self.may_submit(user, bytes, &[])?)
@@ -206,7 +206,7 @@ impl Awake {
             let done = match read {
                 Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_name(of), |awake| {
                     // It may have been taken while the database was asked.
-                    if !awake.access.can(key.author).unwrap_or(Can::WATCH).can_clear {
+                    if !awake.access.can(key.author).unwrap_or(Permissions::WATCH).can_clear {
                         return Err(FORBIDDEN.into());
                     }
                     Ok(awake.board.unclear(key.clone(), of, taken, Timestamp::now(), false)?)

@@ -30,7 +30,7 @@ use super::{
 use crate::{blobs::Content, vault::Deposit};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Can, Visibility, Role, Standing},
+    access::{Permissions, Visibility, Role, Standing},
     ids::{BoardId, UserId},
     rate::Scope,
 };
@@ -144,7 +144,7 @@ pub async fn delete(
 struct Place {
     owner: UserId,
     role: Role,
-    can: Can,
+    can: Permissions,
     eyes: Visibility,
 }
 

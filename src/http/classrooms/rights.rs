@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use m4sh_domain::{
-    access::{Can, Change, Denied, Flag, Locks, Standing, Whom},
+    access::{Permissions, Change, Denied, Permission, Locks, Standing, Whom},
     ids::{ClassroomId, SessionId, UserId},
 };
 use m4sh_store::SessionAccess;
@@ -116,7 +116,7 @@ fn effective(access: &SessionAccess, member: UserId) -> Result<HttpResponse, Pro
     let role = *access.rights.members.get(&member).ok_or(Problem::NotFound)?;
     let now = Timestamp::now();
     let found = access.rights.standing(member, now);
-    let out = Standing { role, can: Can::WATCH, locked: false, until: None };
+    let out = Standing { role, can: Permissions::WATCH, locked: false, until: None };
     let Standing { can, locked, until, .. } = found.unwrap_or(out);
     let about = |who: Option<UserId>| who.map_or(!role.sees_all(), |who| who == member);
     let rules: Vec<Shown> = access.rights.rules.iter().filter(|rule| about(rule.who)).map(Shown::of).collect();
@@ -138,7 +138,7 @@ impl Call {
     }
 
     /// Passes for members who have a flag in a lesson.
-    pub(super) async fn may(&self, id: ClassroomId, session: SessionId, flag: Flag) -> Result<(), Problem> {
+    pub(super) async fn may(&self, id: ClassroomId, session: SessionId, flag: Permission) -> Result<(), Problem> {
         self.require_member(id).await?;
         let standing = self.lesson(id, session).await?.rights.standing(self.user, Timestamp::now());
         let may = standing.is_some_and(|standing| standing.can.has(flag));
@@ -207,7 +207,7 @@ mod tests {
         let user = "018f3e2a-7b1c-7000-8000-000000000001";
         let (whom, seconds, flags) = read(&format!(r#"{{"user":"{user}","seconds":120.0,"can_draw":null}}"#)).unwrap();
         assert_eq!((whom, seconds), (Whom::One(user.parse().unwrap()), Some(120)));
-        assert_eq!(flags, [(Flag::Draw, None)]);
+        assert_eq!(flags, [(Permission::Draw, None)]);
         assert_eq!(read(r#"{"user":"all"}"#).unwrap().0, Whom::Everybody);
         for wrong in [
             "{}",

@@ -18,7 +18,7 @@ use crate::{
 };
 use m4sh_domain::limits::RULE_SECONDS;
 use m4sh_domain::{
-    access::{Change, Flag, StoredRule, Rights, Rule, RuleEdit, RuleSubject, Whom},
+    access::{Change, Permission, StoredRule, Rights, Rule, RuleEdit, RuleSubject, Whom},
     ids::{ClassroomId, SessionId, UserId},
     json::Value,
 };
@@ -190,7 +190,7 @@ pub(super) trait Wish {
     /// `seconds`, within a day.
     fn seconds(&mut self) -> Option<u32>;
     /// Flags by their names, each a truth or `null`.
-    fn flags(&mut self) -> Vec<(Flag, Option<bool>)>;
+    fn flags(&mut self) -> Vec<(Permission, Option<bool>)>;
 }
 
 impl Wish for Fields {
@@ -238,9 +238,9 @@ impl Wish for Fields {
         seconds
     }
 
-    fn flags(&mut self) -> Vec<(Flag, Option<bool>)> {
+    fn flags(&mut self) -> Vec<(Permission, Option<bool>)> {
         let mut wishes = Vec::new();
-        for flag in Flag::ALL {
+        for flag in Permission::ALL {
             match self.any(flag.name()) {
                 None => {}
                 Some(Value::Null) => wishes.push((flag, None)),

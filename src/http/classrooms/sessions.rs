@@ -15,7 +15,7 @@ use crate::http::{
 };
 use m4sh_domain::limits::NAME_CHARS;
 use m4sh_domain::{
-    access::Flag,
+    access::Permission,
     ids::{BoardId, ClassroomId, SessionId, UserId},
     json::{Object, Value},
 };
@@ -84,7 +84,7 @@ pub async fn rename(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
 /// `POST /classrooms/{id}/sessions/{sid}/end/`: for good, by a tutor; ending it again changes nothing.
 pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
-    call.may(id, session, Flag::End).await?;
+    call.may(id, session, Permission::End).await?;
     let ended = call.services.store.end_session(id, session).await?.ok_or(Problem::NotFound)?;
     // Told again when it was over already: a process that died in between may not have heard it.
     call.services.directory.session_ended(id, session).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub use m4sh_protocol::room::role;
 
 use crate::http::{history::lesson::People, times};
-use m4sh_domain::access::{Can, Role};
+use m4sh_domain::access::{Permissions, Role};
 use m4sh_protocol::room::PERMISSIONS;
 use m4sh_store::{MemberRow, RoomLesson};
 
@@ -57,7 +57,7 @@ pub fn role_named(name: &str) -> Option<Role> {
 }
 
 /// Rights as that client's table has them.
-pub fn permissions(can: Can) -> Value {
+pub fn permissions(can: Permissions) -> Value {
     let mut shown = json!({"can_toggle_video": true});
     for (name, flag) in PERMISSIONS {
         shown[name] = can.has(flag).into();
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn q12_rights_follow_the_flags_of_the_role() {
-        let of = |role| permissions(Can::of(role, true));
+        let of = |role| permissions(Permissions::of(role, true));
         assert_eq!(of(Role::Tutor)["can_terminate"], true);
         let pupil = of(Role::Student);
         assert_eq!((&pupil["can_draw"], &pupil["can_erase"]), (&json!(true), &json!(true)));

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Can, Flag, Rights, Role, Rule, RuleSubject};
+use super::{Permissions, Permission, Rights, Role, Rule, RuleSubject};
 use crate::ids::UserId;
 
 /// Whom a change is about.
@@ -45,7 +45,7 @@ pub enum Change {
         /// Whose.
         whom: Whom,
         /// Each flag once; `None` takes its rules away, so that the role's word holds again.
-        flags: Vec<(Flag, Option<bool>)>,
+        flags: Vec<(Permission, Option<bool>)>,
         /// In this lesson, or in every lesson of the class.
         session: bool,
         /// For so many seconds.
@@ -71,7 +71,7 @@ pub enum Change {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Denied {
     /// Whoever asks does not have this flag.
-    Needs(Flag),
+    Needs(Permission),
     /// About those who lead nobody decides by rules, and about those who assist only those who lead.
     Above,
     /// Nobody changes their own rights: they could not take it back.
@@ -79,7 +79,7 @@ pub enum Denied {
     /// Nobody of that id is in the class.
     NotAMember,
     /// No rule gives this flag to somebody of that role.
-    Ceiling(Flag),
+    Ceiling(Permission),
     /// The tutor who made the class stays its tutor.
     OwnerStays,
 }
@@ -99,8 +99,8 @@ impl Denied {
     #[must_use]
     pub const fn detail(self) -> &'static str {
         match self {
-            Self::Needs(Flag::Lock) => "This needs can_lock.",
-            Self::Needs(Flag::Kick) => "This needs can_kick.",
+            Self::Needs(Permission::Lock) => "This needs can_lock.",
+            Self::Needs(Permission::Kick) => "This needs can_kick.",
             Self::Needs(_) => "This needs can_manage.",
             Self::Above => "Rules do not reach those who lead, and those who assist only from those who lead.",
             Self::Yourself => "Nobody changes their own rights.",
@@ -137,11 +137,11 @@ pub enum RuleEdit {
 impl Change {
     /// The flag that it needs.
     #[must_use]
-    pub const fn needs(&self) -> Flag {
+    pub const fn needs(&self) -> Permission {
         match self {
-            Self::Lock { .. } => Flag::Lock,
-            Self::Kick { .. } => Flag::Kick,
-            Self::Flags { .. } | Self::Role { .. } => Flag::Manage,
+            Self::Lock { .. } => Permission::Lock,
+            Self::Kick { .. } => Permission::Kick,
+            Self::Flags { .. } | Self::Role { .. } => Permission::Manage,
         }
     }
 
@@ -188,7 +188,7 @@ impl Change {
             return Err(Denied::Above);
         }
         let Self::Flags { flags, .. } = self else { return Ok(()) };
-        let beyond = flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Can::ceiling(role).has(*flag));
+        let beyond = flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Permissions::ceiling(role).has(*flag));
         beyond.map_or(Ok(()), |(flag, _)| Err(Denied::Ceiling(*flag)))
     }
 
@@ -199,7 +199,7 @@ impl Change {
             Self::Lock { whom, locked, session, seconds } => lock(*whom, *locked, *session, ends(*seconds, now)),
             Self::Flags { whom, flags, session, seconds } => {
                 let (who, until, session) = (whom.one(), ends(*seconds, now), *session);
-                let edit = |(flag, allowed): &(Flag, Option<bool>)| {
+                let edit = |(flag, allowed): &(Permission, Option<bool>)| {
                     let what = RuleSubject::Flag(*flag);
                     let clear = RuleEdit::Clear { session, who, what };
                     let set = allowed.map(|allowed| RuleEdit::Set(Rule { session, who, subject: what, allowed, until }));
@@ -263,7 +263,7 @@ mod tests {
         Change::Lock { whom: Whom::One(user), locked: true, session: true, seconds: None }
     }
 
-    fn give(user: UserId, flag: Flag) -> Change {
+    fn give(user: UserId, flag: Permission) -> Change {
         Change::Flags { whom: Whom::One(user), flags: vec![(flag, Some(true))], session: true, seconds: None }
     }
 
@@ -299,27 +299,27 @@ mod tests {
         assert_eq!(judge(HELPER, &lock_of(HELPER)), Err(Denied::Yourself));
         assert_eq!(judge(HELPER, &lock_of(TUTOR)), Err(Denied::Above));
         assert_eq!(judge(TUTOR, &lock_of(STRANGER)), Err(Denied::NotAMember));
-        assert_eq!(judge(PUPIL, &lock_of(OTHER)), Err(Denied::Needs(Flag::Lock)));
-        assert_eq!(judge(STRANGER, &lock_of(OTHER)), Err(Denied::Needs(Flag::Lock)));
-        assert_eq!(judge(HELPER, &Change::Kick { user: PUPIL, on: true }), Err(Denied::Needs(Flag::Kick)));
+        assert_eq!(judge(PUPIL, &lock_of(OTHER)), Err(Denied::Needs(Permission::Lock)));
+        assert_eq!(judge(STRANGER, &lock_of(OTHER)), Err(Denied::Needs(Permission::Lock)));
+        assert_eq!(judge(HELPER, &Change::Kick { user: PUPIL, on: true }), Err(Denied::Needs(Permission::Kick)));
         let role = |user| Change::Role { user, role: Role::Viewer };
         assert_eq!(judge(TUTOR, &role(TUTOR)), Err(Denied::Yourself));
         assert_eq!(judge(TUTOR, &role(HELPER)), Ok(()));
-        assert_eq!(judge(HELPER, &role(PUPIL)), Err(Denied::Needs(Flag::Manage)));
+        assert_eq!(judge(HELPER, &role(PUPIL)), Err(Denied::Needs(Permission::Manage)));
     }
 
     #[test]
     fn p13_no_rule_gives_a_pupil_what_leads_a_class() {
         let mut class = class();
-        for flag in Flag::ALL {
+        for flag in Permission::ALL {
             let allowed = give(PUPIL, flag).judge(TUTOR, &class, now());
-            let work = Flag::PEN.contains(&flag) || flag == Flag::Export;
+            let work = Permission::PEN.contains(&flag) || flag == Permission::Export;
             assert_eq!(allowed, if work { Ok(()) } else { Err(Denied::Ceiling(flag)) }, "{}", flag.name());
         }
-        assert_eq!(give(HELPER, Flag::Manage).judge(TUTOR, &class, now()), Err(Denied::Ceiling(Flag::Manage)));
-        assert_eq!(give(HELPER, Flag::Kick).judge(TUTOR, &class, now()), Ok(()));
+        assert_eq!(give(HELPER, Permission::Manage).judge(TUTOR, &class, now()), Err(Denied::Ceiling(Permission::Manage)));
+        assert_eq!(give(HELPER, Permission::Kick).judge(TUTOR, &class, now()), Ok(()));
         // A row that was written otherwise, or before its person's role was another, gives no more.
-        made(&mut class, &give(PUPIL, Flag::Manage));
+        made(&mut class, &give(PUPIL, Permission::Manage));
         assert!(!class.standing(PUPIL, now()).unwrap().can.can_manage);
     }
 
@@ -345,10 +345,10 @@ mod tests {
     #[test]
     fn p12_a_flag_without_a_rule_is_the_roles_again() {
         let mut class = class();
-        made(&mut class, &give(PUPIL, Flag::Clear));
+        made(&mut class, &give(PUPIL, Permission::Clear));
         assert!(class.standing(PUPIL, now()).unwrap().can.can_clear);
         let whom = Whom::One(PUPIL);
-        let null = Change::Flags { whom, flags: vec![(Flag::Clear, None)], session: true, seconds: None };
+        let null = Change::Flags { whom, flags: vec![(Permission::Clear, None)], session: true, seconds: None };
         made(&mut class, &null);
         assert!(class.rules.is_empty());
     }

@@ -2,14 +2,14 @@
 //! pen. Called by the board and classroom actors and by `http`. Never looks anything up and never reads a clock: rows and
 //! the time go in, a [`Standing`] comes out.
 
-mod can;
+mod permissions;
 mod change;
 mod visibility;
 mod locks;
 mod rights;
 mod role;
 
-pub use can::{Can, Flag};
+pub use permissions::{Permissions, Permission};
 pub use change::{Change, Denied, RuleEdit, Whom};
 pub use visibility::{Authorship, Visibility, Layer};
 pub use locks::Locks;

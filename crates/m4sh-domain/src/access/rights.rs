@@ -5,15 +5,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Can, Visibility, Flag, Role};
+use super::{Permissions, Visibility, Permission, Role};
 use crate::ids::UserId;
 
 /// What a rule is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RuleSubject {
     /// One flag.
-    Flag(Flag),
-    /// The pen: all of [`Flag::PEN`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
+    Flag(Permission),
+    /// The pen: all of [`Permission::PEN`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
     /// gives nothing that the role and other rules do not.
     Pen,
     /// Being here at all. `allowed: false` is a pupil who was sent out.
@@ -37,7 +37,7 @@ impl RuleSubject {
         match name {
             "pen" => Some(Self::Pen),
             "enter" => Some(Self::Enter),
-            other => Flag::from_name(other).map(Self::Flag),
+            other => Permission::from_name(other).map(Self::Flag),
         }
     }
 }
@@ -99,7 +99,7 @@ pub struct Standing {
     /// What they are.
     pub role: Role,
     /// What they may do.
-    pub can: Can,
+    pub can: Permissions,
     /// Whether their pen was taken.
     pub locked: bool,
     /// When a rule that counts here ends.
@@ -108,9 +108,9 @@ pub struct Standing {
 
 impl Standing {
     /// On a board of one's own.
-    pub const OWNER: Self = Self { role: Role::Owner, can: Can::ALL, locked: false, until: None };
+    pub const OWNER: Self = Self { role: Role::Owner, can: Permissions::ALL, locked: false, until: None };
     /// With a share link.
-    pub const GUEST: Self = Self { role: Role::Guest, can: Can::WATCH, locked: false, until: None };
+    pub const GUEST: Self = Self { role: Role::Guest, can: Permissions::WATCH, locked: false, until: None };
 }
 
 impl Standing {
@@ -142,25 +142,25 @@ impl Rights {
             return None;
         }
         let mut can = self.base(role, user);
-        for flag in Flag::ALL {
+        for flag in Permission::ALL {
             // A lesson that is over is read, whatever was given while it was on.
             if let Some(allowed) = rule(RuleSubject::Flag(flag)).filter(|allowed| self.live || !allowed) {
-                can = can.with(flag, allowed && (can.has(flag) || Can::ceiling(role).has(flag)));
+                can = can.with(flag, allowed && (can.has(flag) || Permissions::ceiling(role).has(flag)));
             }
         }
         let locked = !role.leads() && rule(RuleSubject::Pen) == Some(false);
         if locked {
-            can = Flag::PEN.into_iter().fold(can, |can, flag| can.with(flag, false));
+            can = Permission::PEN.into_iter().fold(can, |can, flag| can.with(flag, false));
         }
         Some(Standing { role, can, locked, until })
     }
 
     /// What a role brings here: on a board of their own a pupil also turns and clears pages.
-    fn base(&self, role: Role, user: UserId) -> Can {
-        let can = Can::of(role, self.live);
+    fn base(&self, role: Role, user: UserId) -> Permissions {
+        let can = Permissions::of(role, self.live);
         match (&self.board, role) {
             (BoardAssignment::Pupil(pupil), Role::Student) if self.live && *pupil == user => {
-                Can { can_add_page: true, can_delete_page: true, can_clear: true, ..can }
+                Permissions { can_add_page: true, can_delete_page: true, can_clear: true, ..can }
             }
             _ => can,
         }
@@ -240,13 +240,13 @@ mod tests {
     #[test]
     fn p9_a_lock_takes_the_pen_and_its_end_gives_no_more_than_there_was() {
         let rights = rights(vec![rule(Some(PUPIL), RuleSubject::Pen, true)]);
-        assert_eq!(rights.standing(PUPIL, at(0)).unwrap().can, Can::of(Role::Student, true));
+        assert_eq!(rights.standing(PUPIL, at(0)).unwrap().can, Permissions::of(Role::Student, true));
     }
 
     #[test]
     fn p9_a_flag_is_given_or_taken_and_an_ended_lesson_gives_nothing() {
         let mut rights =
-            rights(vec![rule(Some(PUPIL), RuleSubject::Flag(Flag::Clear), true), rule(None, RuleSubject::Flag(Flag::Export), false)]);
+            rights(vec![rule(Some(PUPIL), RuleSubject::Flag(Permission::Clear), true), rule(None, RuleSubject::Flag(Permission::Export), false)]);
         let can = rights.standing(PUPIL, at(0)).unwrap().can;
         assert!(can.can_clear && !can.can_export);
         rights.live = false;
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_has_one_name() {
-        for what in Flag::ALL.map(RuleSubject::Flag).into_iter().chain([RuleSubject::Pen, RuleSubject::Enter]) {
+        for what in Permission::ALL.map(RuleSubject::Flag).into_iter().chain([RuleSubject::Pen, RuleSubject::Enter]) {
             assert_eq!(RuleSubject::from_name(what.name()), Some(what));
         }
         assert_eq!(RuleSubject::from_name("can_fly"), None);

@@ -1,7 +1,7 @@
 //! Rights: locks, single flags, roles, sending somebody out. Read by `class`, carried out by `actors::classroom`.
 //! Never judges who may.
 
-use m4sh_domain::access::{Change, Flag, Role, Whom};
+use m4sh_domain::access::{Change, Permission, Role, Whom};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -58,18 +58,18 @@ fn flags(value: &Value) -> Option<Change> {
 }
 
 /// Flags with what is to be of each, in the one order in which they are written.
-fn listed(fields: &Object) -> Option<Vec<(Flag, Option<bool>)>> {
-    if fields.is_empty() || fields.iter().any(|(name, _)| Flag::from_name(name).is_none()) {
+fn listed(fields: &Object) -> Option<Vec<(Permission, Option<bool>)>> {
+    if fields.is_empty() || fields.iter().any(|(name, _)| Permission::from_name(name).is_none()) {
         return None;
     }
-    let wish = |flag: Flag| {
+    let wish = |flag: Permission| {
         Some(match fields.get(flag.name())? {
             Value::Null => Some((flag, None)),
             Value::Bool(allowed) => Some((flag, Some(*allowed))),
             _ => None,
         })
     };
-    Flag::ALL.into_iter().filter_map(wish).collect()
+    Permission::ALL.into_iter().filter_map(wish).collect()
 }
 
 fn role(value: &Value) -> Option<Change> {
@@ -127,7 +127,7 @@ mod tests {
             Change::Lock { whom: Whom::One(user), locked: false, session: true, seconds: Some(120) }
         );
         let given = read(r#"{"t":"can","user":"all","flags":{"can_export":null,"can_draw":true},"scope":"class"}"#);
-        let flags = vec![(Flag::Draw, Some(true)), (Flag::Export, None)];
+        let flags = vec![(Permission::Draw, Some(true)), (Permission::Export, None)];
         let change = Change::Flags { whom: Whom::Everybody, flags, session: false, seconds: None };
         assert_eq!(given.unwrap().change, change);
         assert_eq!(

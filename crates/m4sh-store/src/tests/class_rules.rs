@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Aged, NewClassroom, NewSession, Page, testing::TestDatabase};
 use m4sh_domain::{
-    access::{Change, Flag, Role, Rule, RuleEdit, RuleSubject, Whom},
+    access::{Change, Permission, Role, Rule, RuleEdit, RuleSubject, Whom},
     ids::{ClassroomId, SessionId},
 };
 
@@ -69,7 +69,7 @@ async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
     assert_eq!(store.edit_rules((classroom, Some(elsewhere)), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((classroom, None), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
-    let everywhere = Rule { session: false, who: None, subject: RuleSubject::Flag(Flag::Export), allowed: false, until: None };
+    let everywhere = Rule { session: false, who: None, subject: RuleSubject::Flag(Permission::Export), allowed: false, until: None };
     assert_eq!(store.edit_rules((classroom, None), tutor, &[RuleEdit::Set(everywhere)]).await.unwrap(), Some(1));
     assert_eq!(store.rules(classroom, Some(elsewhere), Page::default()).await.unwrap().0, 1, "a class's holds in all");
     store.set_member_role(classroom, pupil, Role::Viewer).await.unwrap();

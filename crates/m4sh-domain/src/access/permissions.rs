@@ -8,7 +8,7 @@ use super::Role;
 /// One of the twelve flags.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs, reason = "the flags are explained at `Can`")]
-pub enum Flag {
+pub enum Permission {
     Draw,
     Erase,
     AddPage,
@@ -23,8 +23,8 @@ pub enum Flag {
     Manage,
 }
 
-impl Flag {
-    /// Every flag, in the order of [`Can::flags`].
+impl Permission {
+    /// Every flag, in the order of [`Permissions::flags`].
     pub const ALL: [Self; 12] = [
         Self::Draw,
         Self::Erase,
@@ -69,10 +69,10 @@ impl Flag {
     }
 }
 
-/// What one person may do on one board, as told to clients under `can`.
+/// What one person may do on one board, as told to clients under `permissions`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[allow(clippy::struct_excessive_bools, reason = "the contract's flags, one by one")]
-pub struct Can {
+pub struct Permissions {
     /// Add and update items.
     pub can_draw: bool,
     /// Remove items.
@@ -99,7 +99,7 @@ pub struct Can {
     pub can_manage: bool,
 }
 
-impl Can {
+impl Permissions {
     /// Nothing but watching.
     pub const WATCH: Self = Self {
         can_draw: false,
@@ -135,36 +135,36 @@ impl Can {
     /// Every flag by its name on the wire.
     #[must_use]
     pub fn flags(self) -> [(&'static str, bool); 12] {
-        Flag::ALL.map(|flag| (flag.name(), self.has(flag)))
+        Permission::ALL.map(|flag| (flag.name(), self.has(flag)))
     }
 
     /// Whether a flag is set.
     #[must_use]
-    pub fn has(mut self, flag: Flag) -> bool {
+    pub fn has(mut self, flag: Permission) -> bool {
         *self.flag(flag)
     }
 
     /// The same with one flag set or taken.
     #[must_use]
-    pub fn with(mut self, flag: Flag, allowed: bool) -> Self {
+    pub fn with(mut self, flag: Permission, allowed: bool) -> Self {
         *self.flag(flag) = allowed;
         self
     }
 
-    fn flag(&mut self, flag: Flag) -> &mut bool {
+    fn flag(&mut self, flag: Permission) -> &mut bool {
         match flag {
-            Flag::Draw => &mut self.can_draw,
-            Flag::Erase => &mut self.can_erase,
-            Flag::AddPage => &mut self.can_add_page,
-            Flag::DeletePage => &mut self.can_delete_page,
-            Flag::Clear => &mut self.can_clear,
-            Flag::Export => &mut self.can_export,
-            Flag::Share => &mut self.can_share,
-            Flag::Lock => &mut self.can_lock,
-            Flag::Kick => &mut self.can_kick,
-            Flag::End => &mut self.can_end,
-            Flag::Upload => &mut self.can_upload,
-            Flag::Manage => &mut self.can_manage,
+            Permission::Draw => &mut self.can_draw,
+            Permission::Erase => &mut self.can_erase,
+            Permission::AddPage => &mut self.can_add_page,
+            Permission::DeletePage => &mut self.can_delete_page,
+            Permission::Clear => &mut self.can_clear,
+            Permission::Export => &mut self.can_export,
+            Permission::Share => &mut self.can_share,
+            Permission::Lock => &mut self.can_lock,
+            Permission::Kick => &mut self.can_kick,
+            Permission::End => &mut self.can_end,
+            Permission::Upload => &mut self.can_upload,
+            Permission::Manage => &mut self.can_manage,
         }
     }
 
@@ -215,18 +215,18 @@ mod tests {
 
     #[test]
     fn p1_a_pupil_draws_while_the_session_is_on_and_only_watches_afterwards() {
-        assert!(Can::of(Role::Student, true).can_draw && !Can::of(Role::Student, true).can_clear);
-        assert!(!Can::of(Role::Student, false).can_draw);
-        assert!(Can::of(Role::Tutor, false).can_draw);
-        assert_eq!(Can::of(Role::Viewer, true), Can::WATCH);
-        assert!(Can::of(Role::Assistant, true).can_lock && !Can::of(Role::Assistant, true).can_end);
+        assert!(Permissions::of(Role::Student, true).can_draw && !Permissions::of(Role::Student, true).can_clear);
+        assert!(!Permissions::of(Role::Student, false).can_draw);
+        assert!(Permissions::of(Role::Tutor, false).can_draw);
+        assert_eq!(Permissions::of(Role::Viewer, true), Permissions::WATCH);
+        assert!(Permissions::of(Role::Assistant, true).can_lock && !Permissions::of(Role::Assistant, true).can_end);
     }
 
     #[test]
     fn a_flag_has_one_name_and_one_place() {
-        for flag in Flag::ALL {
-            assert_eq!(Flag::from_name(flag.name()), Some(flag));
-            let only = Can::WATCH.with(flag, true);
+        for flag in Permission::ALL {
+            assert_eq!(Permission::from_name(flag.name()), Some(flag));
+            let only = Permissions::WATCH.with(flag, true);
             assert_eq!(
                 only.flags().into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect::<Vec<_>>(),
                 [flag.name()]
