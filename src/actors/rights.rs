@@ -2,7 +2,7 @@
 //! Called by the classroom actor and by `http`, which have judged them. Never judges.
 
 use crate::actors::directory::Directory;
-use m4sh_domain::access::{Change, Denied, Role, RuleEdit};
+use m4sh_domain::access::{RightsChange, ChangeDenied, Role, RuleEdit};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_store::{MemberEdit, StoreError};
 
@@ -20,7 +20,7 @@ pub struct Place {
 pub enum NotMade {
     /// It may not be.
     #[error("{}", .0.detail())]
-    Denied(Denied),
+    Denied(ChangeDenied),
     /// There is no such class or lesson any more.
     #[error("no such lesson")]
     NotFound,
@@ -38,15 +38,15 @@ impl Directory {
         &self,
         at: Place,
         by: UserId,
-        changes: &[Change],
+        changes: &[RightsChange],
         now: jiff::Timestamp,
     ) -> Result<(), NotMade> {
-        if let [Change::Role { user, role }] = *changes {
+        if let [RightsChange::Role { user, role }] = *changes {
             return self.change_role(at.classroom, user, role).await;
         }
-        let edits: Vec<RuleEdit> = changes.iter().flat_map(|change| change.edits(now)).collect();
-        let wide = changes.iter().any(Change::is_class_wide);
-        let why = changes.first().map_or("rights", Change::why);
+        let edits: Vec<RuleEdit> = changes.iter().flat_map(|change| change.rule_edits(now)).collect();
+        let wide = changes.iter().any(RightsChange::is_class_wide);
+        let why = changes.first().map_or("rights", RightsChange::reason);
         self.edit_rules(at, by, &edits, (wide, why)).await.map(drop)
     }
 
@@ -80,8 +80,8 @@ impl Directory {
                 self.members_changed(classroom).await;
                 Ok(())
             }
-            MemberEdit::NotAMember => Err(NotMade::Denied(Denied::NotAMember)),
-            MemberEdit::IsOwner => Err(NotMade::Denied(Denied::OwnerStays)),
+            MemberEdit::NotAMember => Err(NotMade::Denied(ChangeDenied::NotAMember)),
+            MemberEdit::IsOwner => Err(NotMade::Denied(ChangeDenied::OwnerStays)),
         }
     }
 }

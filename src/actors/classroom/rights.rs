@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::rights::{NotMade, Place};
-use m4sh_domain::access::{Change, Locks};
+use m4sh_domain::access::{RightsChange, Locks};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -36,7 +36,7 @@ struct PendingChange {
     conn: ConnId,
     user: UserId,
     id: Option<Box<str>>,
-    change: Change,
+    change: RightsChange,
 }
 
 impl ClassroomActor {
@@ -56,7 +56,7 @@ impl ClassroomActor {
             && let Some(asked) = self.rights_queue.waiting.pop_front()
         {
             let judged = match &self.known {
-                Ok(access) => asked.change.judge(asked.user, &access.rights, Timestamp::now()).map_err(NotMade::Denied),
+                Ok(access) => asked.change.authorize(asked.user, &access.rights, Timestamp::now()).map_err(NotMade::Denied),
                 Err(_) => Err(NotMade::NotFound),
             };
             match judged {

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use m4sh_domain::{
-    access::{Permissions, Change, Denied, Permission, Locks, Standing, Whom},
+    access::{Permissions, RightsChange, ChangeDenied, Permission, Locks, Standing, ChangeTarget},
     ids::{ClassroomId, SessionId, UserId},
 };
 use m4sh_store::SessionAccess;
@@ -47,10 +47,10 @@ pub async fn set(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
         fields.fault("non_field_errors", "Name a flag or `locked`.");
     }
     fields.finish()?;
-    let whom = Whom::One(member);
-    let flags = (!flags.is_empty()).then_some(Change::Flags { whom, flags, session: true, seconds });
-    let lock = locked.map(|locked| Change::Lock { whom, locked, session: true, seconds });
-    let changes: Vec<Change> = flags.into_iter().chain(lock).collect();
+    let whom = ChangeTarget::One(member);
+    let flags = (!flags.is_empty()).then_some(RightsChange::Flags { whom, flags, session: true, seconds });
+    let lock = locked.map(|locked| RightsChange::Lock { whom, locked, session: true, seconds });
+    let changes: Vec<RightsChange> = flags.into_iter().chain(lock).collect();
     call.require_member(id).await?;
     if !call.lesson(id, session).await?.rights.members.contains_key(&member) {
         return Err(Problem::NotFound);
@@ -74,8 +74,8 @@ pub async fn lock(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (whom, locked, seconds) = (fields.whom(), fields.required_flag("locked"), fields.seconds());
     fields.finish()?;
     call.require_member(id).await?;
-    call.change(id, session, &[Change::Lock { whom, locked, session: true, seconds }]).await?;
-    call.trail.data(json!({"session": session, "member": whom.one(), "locked": locked}));
+    call.change(id, session, &[RightsChange::Lock { whom, locked, session: true, seconds }]).await?;
+    call.trail.data(json!({"session": session, "member": whom.user(), "locked": locked}));
     pens(&call.lesson(id, session).await?.rights.locks(Timestamp::now()))
 }
 
@@ -86,7 +86,7 @@ pub async fn kick(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let (user, on) = (fields.member(), fields.flag("on").unwrap_or(true));
     fields.finish()?;
     call.require_member(id).await?;
-    call.change(id, session, &[Change::Kick { user, on }]).await?;
+    call.change(id, session, &[RightsChange::Kick { user, on }]).await?;
     call.trail.data(json!({"session": session, "member": user, "on": on}));
     Ok(HttpResponse::Ok().json(json!({"user_id": user, "on": on})))
 }
@@ -98,7 +98,7 @@ pub async fn role(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     let user = fields.member();
     let role = super::members::role_of(fields)?;
     call.require_member(id).await?;
-    call.change(id, session, &[Change::Role { user, role }]).await?;
+    call.change(id, session, &[RightsChange::Role { user, role }]).await?;
     call.trail.data(json!({"session": session, "member": user, "role": role.name()}));
     let card = call.services.people.card(user).await?;
     let name = card.map(|card| card.name.to_string());
@@ -150,20 +150,20 @@ impl Call {
         &self,
         id: ClassroomId,
         session: SessionId,
-        changes: &[Change],
+        changes: &[RightsChange],
     ) -> Result<(), Problem> {
         let (rights, now) = (self.lesson(id, session).await?.rights, Timestamp::now());
-        changes.iter().try_for_each(|change| change.judge(self.user, &rights, now)).map_err(denied)?;
+        changes.iter().try_for_each(|change| change.authorize(self.user, &rights, now)).map_err(denied)?;
         let place = Place { classroom: id, session: Some(session) };
         Ok(self.services.directory.change_rights(place, self.user, changes, now).await?)
     }
 }
 
 /// Who is named in the body is a field of it.
-pub(super) fn denied(denied: Denied) -> Problem {
+pub(super) fn denied(denied: ChangeDenied) -> Problem {
     match denied {
-        Denied::NotAMember => Problem::Invalid(Faults::one("user", denied.detail())),
-        Denied::Needs(_) | Denied::Above | Denied::Yourself | Denied::Ceiling(_) | Denied::OwnerStays => {
+        ChangeDenied::NotAMember => Problem::Invalid(Faults::one("user", denied.detail())),
+        ChangeDenied::Needs(_) | ChangeDenied::Above | ChangeDenied::Yourself | ChangeDenied::Ceiling(_) | ChangeDenied::OwnerStays => {
             Problem::Forbidden(denied.detail())
         }
     }
@@ -206,9 +206,9 @@ mod tests {
         };
         let user = "018f3e2a-7b1c-7000-8000-000000000001";
         let (whom, seconds, flags) = read(&format!(r#"{{"user":"{user}","seconds":120.0,"can_draw":null}}"#)).unwrap();
-        assert_eq!((whom, seconds), (Whom::One(user.parse().unwrap()), Some(120)));
+        assert_eq!((whom, seconds), (ChangeTarget::One(user.parse().unwrap()), Some(120)));
         assert_eq!(flags, [(Permission::Draw, None)]);
-        assert_eq!(read(r#"{"user":"all"}"#).unwrap().0, Whom::Everybody);
+        assert_eq!(read(r#"{"user":"all"}"#).unwrap().0, ChangeTarget::Everybody);
         for wrong in [
             "{}",
             r#"{"user":7}"#,
@@ -236,8 +236,8 @@ mod tests {
         };
         assert_eq!(effective(&access(&rights), member).unwrap().status(), 200);
         assert_eq!(effective(&access(&rights), UserId(uuid::Uuid::nil())).err(), Some(Problem::NotFound));
-        let out = Change::Kick { user: member, on: true };
-        for edit in out.edits(Timestamp::now()) {
+        let out = RightsChange::Kick { user: member, on: true };
+        for edit in out.rule_edits(Timestamp::now()) {
             if let m4sh_domain::access::RuleEdit::Set(rule) = edit {
                 std::sync::Arc::make_mut(&mut rights.rules).push(rule);
             }

@@ -18,7 +18,7 @@ use crate::{
 };
 use m4sh_domain::limits::RULE_SECONDS;
 use m4sh_domain::{
-    access::{Change, Permission, StoredRule, Rights, Rule, RuleEdit, RuleSubject, Whom},
+    access::{RightsChange, Permission, StoredRule, Rights, Rule, RuleEdit, RuleSubject, ChangeTarget},
     ids::{ClassroomId, SessionId, UserId},
     json::Value,
 };
@@ -81,52 +81,52 @@ async fn make(call: &Call, at: Place) -> Result<HttpResponse, Problem> {
     let what = fields.required_name("what", 32);
     let session = at.session.is_some();
     let change = match RuleSubject::from_name(&what) {
-        Some(RuleSubject::Flag(flag)) => Change::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
-        Some(RuleSubject::Pen) => Change::Lock { whom, locked: !allowed, session, seconds },
+        Some(RuleSubject::Flag(flag)) => RightsChange::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
+        Some(RuleSubject::Pen) => RightsChange::Lock { whom, locked: !allowed, session, seconds },
         // Somebody is sent out by name, not by a rule that may be for all or for a class.
         Some(RuleSubject::Enter) | None => {
             if !fields.has_fault("what") {
                 fields.fault("what", "Choose one of the twelve flags or `pen`.");
             }
-            Change::Flags { whom, flags: Vec::new(), session, seconds }
+            RightsChange::Flags { whom, flags: Vec::new(), session, seconds }
         }
     };
     fields.finish()?;
     let now = Timestamp::now();
-    change.judge(call.user, &call.rights_at(at).await?, now).map_err(denied)?;
+    change.authorize(call.user, &call.rights_at(at).await?, now).map_err(denied)?;
     call.services.directory.change_rights(at, call.user, std::slice::from_ref(&change), now).await?;
-    let set = change.edits(now).into_iter().rev().find_map(|edit| match edit {
+    let set = change.rule_edits(now).into_iter().rev().find_map(|edit| match edit {
         RuleEdit::Set(rule) => Some(rule),
         RuleEdit::Clear { .. } | RuleEdit::ClearAll { .. } => None,
     });
     let rule = set.ok_or_else(|| Problem::Internal("a rule that sets nothing".to_owned()))?;
-    call.trail.data(json!({"session": at.session, "member": whom.one(), "what": what, "allowed": allowed}));
+    call.trail.data(json!({"session": at.session, "member": whom.user(), "what": what, "allowed": allowed}));
     Ok(HttpResponse::Created().json(Kept::of(&StoredRule { rule, by: call.user, at: now })))
 }
 
 async fn clear(call: &Call, at: Place, user: &str, what: &str) -> Result<HttpResponse, Problem> {
     let whom = match user {
-        "all" => Whom::Everybody,
-        id => Whom::One(id.parse().map_err(|_| Problem::NotFound)?),
+        "all" => ChangeTarget::Everybody,
+        id => ChangeTarget::One(id.parse().map_err(|_| Problem::NotFound)?),
     };
     let what = RuleSubject::from_name(what).ok_or(Problem::NotFound)?;
     let session = at.session.is_some();
     let change = match (what, whom) {
-        (RuleSubject::Flag(flag), _) => Change::Flags { whom, flags: vec![(flag, None)], session, seconds: None },
-        (RuleSubject::Pen, _) => Change::Lock { whom, locked: false, session, seconds: None },
-        (RuleSubject::Enter, Whom::One(user)) => Change::Kick { user, on: false },
-        (RuleSubject::Enter, Whom::Everybody) => return Err(Problem::NotFound),
+        (RuleSubject::Flag(flag), _) => RightsChange::Flags { whom, flags: vec![(flag, None)], session, seconds: None },
+        (RuleSubject::Pen, _) => RightsChange::Lock { whom, locked: false, session, seconds: None },
+        (RuleSubject::Enter, ChangeTarget::One(user)) => RightsChange::Kick { user, on: false },
+        (RuleSubject::Enter, ChangeTarget::Everybody) => return Err(Problem::NotFound),
     };
     let rights = call.rights_at(at).await?;
-    if whom.one().is_some_and(|user| !rights.members.contains_key(&user)) {
+    if whom.user().is_some_and(|user| !rights.members.contains_key(&user)) {
         return Err(Problem::NotFound);
     }
-    change.judge(call.user, &rights, Timestamp::now()).map_err(denied)?;
-    let clear = RuleEdit::Clear { session, who: whom.one(), what };
+    change.authorize(call.user, &rights, Timestamp::now()).map_err(denied)?;
+    let clear = RuleEdit::Clear { session, who: whom.user(), what };
     if call.services.directory.clear_rule(at, call.user, clear).await? == 0 {
         return Err(Problem::NotFound);
     }
-    call.trail.data(json!({"session": at.session, "member": whom.one(), "what": what.name()}));
+    call.trail.data(json!({"session": at.session, "member": whom.user(), "what": what.name()}));
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -182,7 +182,7 @@ impl Kept {
 /// The fields of a body about rights.
 pub(super) trait Wish {
     /// `user`: an id or `all`.
-    fn whom(&mut self) -> Whom;
+    fn whom(&mut self) -> ChangeTarget;
     /// A truth that may be left out.
     fn flag(&mut self, name: &'static str) -> Option<bool>;
     /// A truth that must be there.
@@ -194,18 +194,18 @@ pub(super) trait Wish {
 }
 
 impl Wish for Fields {
-    fn whom(&mut self) -> Whom {
+    fn whom(&mut self) -> ChangeTarget {
         let named = self.required_name("user", 64);
         if named == "all" {
-            return Whom::Everybody;
+            return ChangeTarget::Everybody;
         }
         match named.parse() {
-            Ok(user) => Whom::One(user),
+            Ok(user) => ChangeTarget::One(user),
             Err(_) => {
                 if !self.has_fault("user") {
                     self.fault("user", "Must be a valid UUID or `all`.");
                 }
-                Whom::Everybody
+                ChangeTarget::Everybody
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{Id, shapes};
 use crate::http::{classrooms::call::Call, problem::Problem};
 use m4sh_domain::limits::{CLIENT_WORD_CHARS, EVENT_DATA_BYTES};
 use m4sh_domain::{
-    access::Change,
+    access::RightsChange,
     json::{Object, Value},
 };
 
@@ -20,7 +20,7 @@ pub async fn kick(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (card, _) = call.services.room(path.0, call.user).await?;
     let (user, fields) = call.services.somebody(&card, call.fields()?).await?;
     fields.finish()?;
-    call.change(card.classroom, card.id, &[Change::Kick { user, on: true }]).await?;
+    call.change(card.classroom, card.id, &[RightsChange::Kick { user, on: true }]).await?;
     call.trail.data(json!({"session": card.id, "member": user}));
     Ok(HttpResponse::Ok().json(json!({"status": "kicked"})))
 }
@@ -36,7 +36,7 @@ pub async fn set_role(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     }
     fields.finish()?;
     let role = role.ok_or(Problem::NotFound)?;
-    call.change(card.classroom, card.id, &[Change::Role { user, role }]).await?;
+    call.change(card.classroom, card.id, &[RightsChange::Role { user, role }]).await?;
     call.trail.data(json!({"session": card.id, "member": user, "role": role.name()}));
     Ok(HttpResponse::Ok().json(json!({"status": "ok", "role": name})))
 }

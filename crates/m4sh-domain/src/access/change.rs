@@ -8,17 +8,17 @@ use crate::ids::UserId;
 
 /// Whom a change is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Whom {
+pub enum ChangeTarget {
     /// Everybody who neither leads nor assists, also who comes later.
     Everybody,
     /// One member.
     One(UserId),
 }
 
-impl Whom {
+impl ChangeTarget {
     /// The member, when it is one.
     #[must_use]
-    pub const fn one(self) -> Option<UserId> {
+    pub const fn user(self) -> Option<UserId> {
         match self {
             Self::Everybody => None,
             Self::One(user) => Some(user),
@@ -28,11 +28,11 @@ impl Whom {
 
 /// A change that somebody asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Change {
+pub enum RightsChange {
     /// Takes the pen or gives it back.
     Lock {
         /// Whose.
-        whom: Whom,
+        whom: ChangeTarget,
         /// Taken or given back.
         locked: bool,
         /// In this lesson, or in every lesson of the class.
@@ -43,7 +43,7 @@ pub enum Change {
     /// Gives or takes single flags.
     Flags {
         /// Whose.
-        whom: Whom,
+        whom: ChangeTarget,
         /// Each flag once; `None` takes its rules away, so that the role's word holds again.
         flags: Vec<(Permission, Option<bool>)>,
         /// In this lesson, or in every lesson of the class.
@@ -69,7 +69,7 @@ pub enum Change {
 
 /// Why a change is not made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Denied {
+pub enum ChangeDenied {
     /// Whoever asks does not have this flag.
     Needs(Permission),
     /// About those who lead nobody decides by rules, and about those who assist only those who lead.
@@ -84,7 +84,7 @@ pub enum Denied {
     OwnerStays,
 }
 
-impl Denied {
+impl ChangeDenied {
     /// Its code on the wire.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -134,7 +134,7 @@ pub enum RuleEdit {
     },
 }
 
-impl Change {
+impl RightsChange {
     /// The flag that it needs.
     #[must_use]
     pub const fn needs(&self) -> Permission {
@@ -147,7 +147,7 @@ impl Change {
 
     /// What those whom it concerns are told.
     #[must_use]
-    pub const fn why(&self) -> &'static str {
+    pub const fn reason(&self) -> &'static str {
         match self {
             Self::Lock { .. } => "lock",
             Self::Flags { .. } => "rights",
@@ -165,19 +165,19 @@ impl Change {
     /// Whether `by` may make it.
     ///
     /// # Errors
-    /// [`Denied`].
-    pub fn judge(&self, by: UserId, rights: &Rights, now: Timestamp) -> Result<(), Denied> {
+    /// [`ChangeDenied`].
+    pub fn authorize(&self, by: UserId, rights: &Rights, now: Timestamp) -> Result<(), ChangeDenied> {
         let needed = self.needs();
         let standing = rights.standing(by, now).filter(|standing| standing.can.has(needed));
-        let standing = standing.ok_or(Denied::Needs(needed))?;
+        let standing = standing.ok_or(ChangeDenied::Needs(needed))?;
         let whom = match self {
-            Self::Lock { whom, .. } | Self::Flags { whom, .. } => whom.one(),
+            Self::Lock { whom, .. } | Self::Flags { whom, .. } => whom.user(),
             Self::Role { user, .. } | Self::Kick { user, .. } => Some(*user),
         };
         let role = match whom {
             None => Role::Student,
-            Some(user) if user == by => return Err(Denied::Yourself),
-            Some(user) => *rights.members.get(&user).ok_or(Denied::NotAMember)?,
+            Some(user) if user == by => return Err(ChangeDenied::Yourself),
+            Some(user) => *rights.members.get(&user).ok_or(ChangeDenied::NotAMember)?,
         };
         let reaches = match self {
             // A tutor may be made something else; the store knows which of them made the class.
@@ -185,20 +185,20 @@ impl Change {
             _ => !role.leads() && (!role.sees_all() || standing.role.leads()),
         };
         if !reaches {
-            return Err(Denied::Above);
+            return Err(ChangeDenied::Above);
         }
         let Self::Flags { flags, .. } = self else { return Ok(()) };
         let beyond = flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Permissions::ceiling(role).has(*flag));
-        beyond.map_or(Ok(()), |(flag, _)| Err(Denied::Ceiling(*flag)))
+        beyond.map_or(Ok(()), |(flag, _)| Err(ChangeDenied::Ceiling(*flag)))
     }
 
     /// The steps that it comes to at `now`; none for a change of role, which is no rule.
     #[must_use]
-    pub fn edits(&self, now: Timestamp) -> Vec<RuleEdit> {
+    pub fn rule_edits(&self, now: Timestamp) -> Vec<RuleEdit> {
         match self {
             Self::Lock { whom, locked, session, seconds } => lock(*whom, *locked, *session, ends(*seconds, now)),
             Self::Flags { whom, flags, session, seconds } => {
-                let (who, until, session) = (whom.one(), ends(*seconds, now), *session);
+                let (who, until, session) = (whom.user(), ends(*seconds, now), *session);
                 let edit = |(flag, allowed): &(Permission, Option<bool>)| {
                     let what = RuleSubject::Flag(*flag);
                     let clear = RuleEdit::Clear { session, who, what };
@@ -226,13 +226,13 @@ fn ends(seconds: Option<u32>, now: Timestamp) -> Option<Timestamp> {
 
 /// What is said to everybody without an end is the last word about each single pen; with an end it stands beside what
 /// was said, which holds again afterwards.
-fn lock(whom: Whom, locked: bool, session: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
-    let (who, what) = (whom.one(), RuleSubject::Pen);
+fn lock(whom: ChangeTarget, locked: bool, session: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
+    let (who, what) = (whom.user(), RuleSubject::Pen);
     let set = RuleEdit::Set(Rule { session, who, subject: what, allowed: !locked, until });
     match (whom, until) {
         (_, Some(_)) => vec![set],
-        (Whom::Everybody, None) => vec![RuleEdit::ClearAll { session, what }, set],
-        (Whom::One(_), None) => vec![RuleEdit::Clear { session, who, what }, set],
+        (ChangeTarget::Everybody, None) => vec![RuleEdit::ClearAll { session, what }, set],
+        (ChangeTarget::One(_), None) => vec![RuleEdit::Clear { session, who, what }, set],
     }
 }
 
@@ -259,18 +259,18 @@ mod tests {
         Rights { live: true, members: Arc::new(members), rules: Arc::default(), board: BoardAssignment::Everybody }
     }
 
-    fn lock_of(user: UserId) -> Change {
-        Change::Lock { whom: Whom::One(user), locked: true, session: true, seconds: None }
+    fn lock_of(user: UserId) -> RightsChange {
+        RightsChange::Lock { whom: ChangeTarget::One(user), locked: true, session: true, seconds: None }
     }
 
-    fn give(user: UserId, flag: Permission) -> Change {
-        Change::Flags { whom: Whom::One(user), flags: vec![(flag, Some(true))], session: true, seconds: None }
+    fn give(user: UserId, flag: Permission) -> RightsChange {
+        RightsChange::Flags { whom: ChangeTarget::One(user), flags: vec![(flag, Some(true))], session: true, seconds: None }
     }
 
     /// The rules after a change, as the store would keep them.
-    fn made(rights: &mut Rights, change: &Change) {
+    fn made(rights: &mut Rights, change: &RightsChange) {
         let kept = Arc::make_mut(&mut rights.rules);
-        for edit in change.edits(now()) {
+        for edit in change.rule_edits(now()) {
             match edit {
                 RuleEdit::Set(rule) => {
                     kept.retain(|old| {
@@ -292,32 +292,32 @@ mod tests {
     #[test]
     fn p12_whoever_has_the_flag_changes_those_below_them_and_nobody_themselves() {
         let class = class();
-        let judge = |by, change: &Change| change.judge(by, &class, now());
+        let judge = |by, change: &RightsChange| change.authorize(by, &class, now());
         assert_eq!(judge(TUTOR, &lock_of(PUPIL)), Ok(()));
         assert_eq!(judge(HELPER, &lock_of(PUPIL)), Ok(()));
         assert_eq!(judge(TUTOR, &lock_of(HELPER)), Ok(()));
-        assert_eq!(judge(HELPER, &lock_of(HELPER)), Err(Denied::Yourself));
-        assert_eq!(judge(HELPER, &lock_of(TUTOR)), Err(Denied::Above));
-        assert_eq!(judge(TUTOR, &lock_of(STRANGER)), Err(Denied::NotAMember));
-        assert_eq!(judge(PUPIL, &lock_of(OTHER)), Err(Denied::Needs(Permission::Lock)));
-        assert_eq!(judge(STRANGER, &lock_of(OTHER)), Err(Denied::Needs(Permission::Lock)));
-        assert_eq!(judge(HELPER, &Change::Kick { user: PUPIL, on: true }), Err(Denied::Needs(Permission::Kick)));
-        let role = |user| Change::Role { user, role: Role::Viewer };
-        assert_eq!(judge(TUTOR, &role(TUTOR)), Err(Denied::Yourself));
+        assert_eq!(judge(HELPER, &lock_of(HELPER)), Err(ChangeDenied::Yourself));
+        assert_eq!(judge(HELPER, &lock_of(TUTOR)), Err(ChangeDenied::Above));
+        assert_eq!(judge(TUTOR, &lock_of(STRANGER)), Err(ChangeDenied::NotAMember));
+        assert_eq!(judge(PUPIL, &lock_of(OTHER)), Err(ChangeDenied::Needs(Permission::Lock)));
+        assert_eq!(judge(STRANGER, &lock_of(OTHER)), Err(ChangeDenied::Needs(Permission::Lock)));
+        assert_eq!(judge(HELPER, &RightsChange::Kick { user: PUPIL, on: true }), Err(ChangeDenied::Needs(Permission::Kick)));
+        let role = |user| RightsChange::Role { user, role: Role::Viewer };
+        assert_eq!(judge(TUTOR, &role(TUTOR)), Err(ChangeDenied::Yourself));
         assert_eq!(judge(TUTOR, &role(HELPER)), Ok(()));
-        assert_eq!(judge(HELPER, &role(PUPIL)), Err(Denied::Needs(Permission::Manage)));
+        assert_eq!(judge(HELPER, &role(PUPIL)), Err(ChangeDenied::Needs(Permission::Manage)));
     }
 
     #[test]
     fn p13_no_rule_gives_a_pupil_what_leads_a_class() {
         let mut class = class();
         for flag in Permission::ALL {
-            let allowed = give(PUPIL, flag).judge(TUTOR, &class, now());
+            let allowed = give(PUPIL, flag).authorize(TUTOR, &class, now());
             let work = Permission::PEN.contains(&flag) || flag == Permission::Export;
-            assert_eq!(allowed, if work { Ok(()) } else { Err(Denied::Ceiling(flag)) }, "{}", flag.name());
+            assert_eq!(allowed, if work { Ok(()) } else { Err(ChangeDenied::Ceiling(flag)) }, "{}", flag.name());
         }
-        assert_eq!(give(HELPER, Permission::Manage).judge(TUTOR, &class, now()), Err(Denied::Ceiling(Permission::Manage)));
-        assert_eq!(give(HELPER, Permission::Kick).judge(TUTOR, &class, now()), Ok(()));
+        assert_eq!(give(HELPER, Permission::Manage).authorize(TUTOR, &class, now()), Err(ChangeDenied::Ceiling(Permission::Manage)));
+        assert_eq!(give(HELPER, Permission::Kick).authorize(TUTOR, &class, now()), Ok(()));
         // A row that was written otherwise, or before its person's role was another, gives no more.
         made(&mut class, &give(PUPIL, Permission::Manage));
         assert!(!class.standing(PUPIL, now()).unwrap().can.can_manage);
@@ -329,8 +329,8 @@ mod tests {
         let locked = |class: &Rights, user, second: i64| {
             class.standing(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
         };
-        let all = |locked| Change::Lock { whom: Whom::Everybody, locked, session: true, seconds: None };
-        let pen = Change::Lock { whom: Whom::One(PUPIL), locked: false, session: true, seconds: Some(120) };
+        let all = |locked| RightsChange::Lock { whom: ChangeTarget::Everybody, locked, session: true, seconds: None };
+        let pen = RightsChange::Lock { whom: ChangeTarget::One(PUPIL), locked: false, session: true, seconds: Some(120) };
         made(&mut class, &all(true));
         made(&mut class, &pen);
         assert!(!locked(&class, PUPIL, 119) && locked(&class, OTHER, 119), "the pen for two minutes");
@@ -347,8 +347,8 @@ mod tests {
         let mut class = class();
         made(&mut class, &give(PUPIL, Permission::Clear));
         assert!(class.standing(PUPIL, now()).unwrap().can.can_clear);
-        let whom = Whom::One(PUPIL);
-        let null = Change::Flags { whom, flags: vec![(Permission::Clear, None)], session: true, seconds: None };
+        let whom = ChangeTarget::One(PUPIL);
+        let null = RightsChange::Flags { whom, flags: vec![(Permission::Clear, None)], session: true, seconds: None };
         made(&mut class, &null);
         assert!(class.rules.is_empty());
     }

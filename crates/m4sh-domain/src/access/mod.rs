@@ -10,7 +10,7 @@ mod rights;
 mod role;
 
 pub use permissions::{Permissions, Permission};
-pub use change::{Change, Denied, RuleEdit, Whom};
+pub use change::{RightsChange, ChangeDenied, RuleEdit, ChangeTarget};
 pub use visibility::{Authorship, Visibility, Layer};
 pub use locks::Locks;
 pub use rights::{BoardAssignment, StoredRule, Rights, Rule, Standing, RuleSubject};

@@ -1,7 +1,7 @@
 //! Rights: locks, single flags, roles, sending somebody out. Read by `class`, carried out by `actors::classroom`.
 //! Never judges who may.
 
-use m4sh_domain::access::{Change, Permission, Role, Whom};
+use m4sh_domain::access::{RightsChange, Permission, Role, ChangeTarget};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -12,7 +12,7 @@ pub struct RightsFrame {
     /// The client's own id of it, named in its answer.
     pub id: Option<Box<str>>,
     /// What is asked for.
-    pub change: Change,
+    pub change: RightsChange,
 }
 
 const LOCK: &str = "lock needs user (an id or \"all\") and locked, and may have seconds from 1 to 86400";
@@ -30,7 +30,7 @@ impl RightsFrame {
             "can" => (flags(value), CAN),
             "role" => (role(value), ROLE),
             "kick" => (kick(value), KICK),
-            "unkick" => (user(value).map(|user| Change::Kick { user, on: false }), UNKICK),
+            "unkick" => (user(value).map(|user| RightsChange::Kick { user, on: false }), UNKICK),
             _ => return None,
         };
         let id = value.get("id").and_then(Value::as_str);
@@ -39,12 +39,12 @@ impl RightsFrame {
     }
 }
 
-fn lock(value: &Value) -> Option<Change> {
+fn lock(value: &Value) -> Option<RightsChange> {
     let locked = value.get("locked")?.as_bool()?;
-    Some(Change::Lock { whom: whom(value)?, locked, session: true, seconds: seconds(value)? })
+    Some(RightsChange::Lock { whom: whom(value)?, locked, session: true, seconds: seconds(value)? })
 }
 
-fn flags(value: &Value) -> Option<Change> {
+fn flags(value: &Value) -> Option<RightsChange> {
     let session = match value.get("scope") {
         None => true,
         Some(scope) => match scope.as_str()? {
@@ -54,7 +54,7 @@ fn flags(value: &Value) -> Option<Change> {
         },
     };
     let flags = listed(value.get("flags")?.as_object()?)?;
-    Some(Change::Flags { whom: whom(value)?, flags, session, seconds: seconds(value)? })
+    Some(RightsChange::Flags { whom: whom(value)?, flags, session, seconds: seconds(value)? })
 }
 
 /// Flags with what is to be of each, in the one order in which they are written.
@@ -72,24 +72,24 @@ fn listed(fields: &Object) -> Option<Vec<(Permission, Option<bool>)>> {
     Permission::ALL.into_iter().filter_map(wish).collect()
 }
 
-fn role(value: &Value) -> Option<Change> {
+fn role(value: &Value) -> Option<RightsChange> {
     let role = Role::from_name(value.get("role")?.as_str()?).filter(|role| *role != Role::Owner)?;
-    Some(Change::Role { user: user(value)?, role })
+    Some(RightsChange::Role { user: user(value)?, role })
 }
 
-fn kick(value: &Value) -> Option<Change> {
+fn kick(value: &Value) -> Option<RightsChange> {
     let on = value.get("on").map_or(Some(true), Value::as_bool)?;
-    Some(Change::Kick { user: user(value)?, on })
+    Some(RightsChange::Kick { user: user(value)?, on })
 }
 
 fn user(value: &Value) -> Option<UserId> {
     value.get("user")?.as_str()?.parse().ok()
 }
 
-fn whom(value: &Value) -> Option<Whom> {
+fn whom(value: &Value) -> Option<ChangeTarget> {
     match value.get("user")?.as_str()? {
-        "all" => Some(Whom::Everybody),
-        id => id.parse().ok().map(Whom::One),
+        "all" => Some(ChangeTarget::Everybody),
+        id => id.parse().ok().map(ChangeTarget::One),
     }
 }
 
@@ -124,11 +124,11 @@ mod tests {
         assert_eq!(timed.id.as_deref(), Some("l1"));
         assert_eq!(
             timed.change,
-            Change::Lock { whom: Whom::One(user), locked: false, session: true, seconds: Some(120) }
+            RightsChange::Lock { whom: ChangeTarget::One(user), locked: false, session: true, seconds: Some(120) }
         );
         let given = read(r#"{"t":"can","user":"all","flags":{"can_export":null,"can_draw":true},"scope":"class"}"#);
         let flags = vec![(Permission::Draw, Some(true)), (Permission::Export, None)];
-        let change = Change::Flags { whom: Whom::Everybody, flags, session: false, seconds: None };
+        let change = RightsChange::Flags { whom: ChangeTarget::Everybody, flags, session: false, seconds: None };
         assert_eq!(given.unwrap().change, change);
         assert_eq!(
             read(r#"{"t":"kick","user":"USER","on":false}"#).unwrap().change,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Aged, NewClassroom, NewSession, Page, testing::TestDatabase};
 use m4sh_domain::{
-    access::{Change, Permission, Role, Rule, RuleEdit, RuleSubject, Whom},
+    access::{RightsChange, Permission, Role, Rule, RuleEdit, RuleSubject, ChangeTarget},
     ids::{ClassroomId, SessionId},
 };
 
@@ -27,8 +27,8 @@ async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, SessionId) {
     (tutor, pupil, classroom, session)
 }
 
-fn lock(whom: Whom, locked: bool, seconds: Option<u32>) -> Vec<RuleEdit> {
-    Change::Lock { whom, locked, session: true, seconds }.edits(Timestamp::now())
+fn lock(whom: ChangeTarget, locked: bool, seconds: Option<u32>) -> Vec<RuleEdit> {
+    RightsChange::Lock { whom, locked, session: true, seconds }.rule_edits(Timestamp::now())
 }
 
 #[tokio::test]
@@ -42,16 +42,16 @@ async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_besi
         access.rights.standing(pupil, Timestamp::now()).unwrap().locked
     };
     assert!(!locked().await);
-    store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
-    store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
+    store.edit_rules(at, tutor, &lock(ChangeTarget::Everybody, true, None)).await.unwrap().unwrap();
+    store.edit_rules(at, tutor, &lock(ChangeTarget::Everybody, true, None)).await.unwrap().unwrap();
     assert!(locked().await);
-    store.edit_rules(at, tutor, &lock(Whom::One(pupil), false, Some(120))).await.unwrap().unwrap();
+    store.edit_rules(at, tutor, &lock(ChangeTarget::One(pupil), false, Some(120))).await.unwrap().unwrap();
     assert!(!locked().await);
     let (count, rules) = store.rules(classroom, Some(session), Page::default()).await.unwrap();
     assert_eq!((count, rules.len()), (2, 2), "{rules:?}");
     assert_eq!((rules[0].rule.who, rules[1].rule.who, rules[1].by), (None, Some(pupil), tutor));
     assert_eq!(store.rules(classroom, None, Page::default()).await.unwrap().0, 0, "the class has none of its own");
-    store.edit_rules(at, tutor, &lock(Whom::Everybody, true, None)).await.unwrap().unwrap();
+    store.edit_rules(at, tutor, &lock(ChangeTarget::Everybody, true, None)).await.unwrap().unwrap();
     assert!(locked().await, "the last word about every pen");
     assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap().0, 1);
     let clear = [RuleEdit::Clear { session: true, who: None, what: RuleSubject::Pen }];
@@ -65,7 +65,7 @@ async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
     let store = database.store().await;
     let (tutor, pupil, classroom, _) = lesson(&store).await;
     let (_, _, _, elsewhere) = lesson(&store).await;
-    let edits = lock(Whom::One(pupil), true, None);
+    let edits = lock(ChangeTarget::One(pupil), true, None);
     assert_eq!(store.edit_rules((classroom, Some(elsewhere)), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((classroom, None), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
