@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::client::{View, label};
 use crate::server::{ConnectedUser, id, put};
-use m4sh_domain::access::Standing;
+use m4sh_domain::access::EffectiveRights;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::times;
@@ -125,7 +125,7 @@ pub(super) fn entry_fields(one: &RosterEntry<'_>) -> Object {
 }
 
 /// What somebody may do, whether their pen was taken, and until when all that holds.
-pub(super) fn put_standing(fields: &mut Object, standing: Standing) {
+pub(super) fn put_standing(fields: &mut Object, standing: EffectiveRights) {
     let can = standing.can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
     put(fields, "can", Some(Value::Object(can.collect())));
     put(fields, "locked", standing.locked.then(|| true.into()));

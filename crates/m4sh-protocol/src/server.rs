@@ -15,7 +15,7 @@ use crate::payload::Payload;
 use crate::roster::{RosterEntry, Quality, Selection, entry_fields, put_standing, user_fields};
 use crate::board_command::AcceptedCommand;
 use crate::{msgpack, presence};
-use m4sh_domain::access::{Role, Standing};
+use m4sh_domain::access::{Role, EffectiveRights};
 use m4sh_domain::board::Entry;
 use m4sh_domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
@@ -44,7 +44,7 @@ pub struct Welcome<'a> {
     /// Their socket.
     pub conn: ConnId,
     /// What they are and may do here.
-    pub standing: Standing,
+    pub standing: EffectiveRights,
     /// The board's ownership.
     pub epoch: Epoch,
     /// The board's revision.
@@ -127,7 +127,7 @@ pub enum ServerFrame<'a> {
     /// Somebody has selected something else.
     Selection(&'a ConnectedUser, &'a Selection),
     /// My rights changed, or until when they hold.
-    Can { standing: Standing, why: &'a str },
+    Can { standing: EffectiveRights, why: &'a str },
     /// I am near or over a budget.
     Budget { class: &'a str, left: u32, retry_after_ms: u64, used: f64 },
     /// Whether commits flow to Postgres.
@@ -432,7 +432,7 @@ mod tests {
             ServerFrame::Refused { id: None, code: "forbidden", detail: "no", index: Some(2), retry_after_ms: None },
             ServerFrame::Joined(&me),
             ServerFrame::Bye(Close::Moved),
-            ServerFrame::Can { standing: Standing::OWNER, why: "role" },
+            ServerFrame::Can { standing: EffectiveRights::OWNER, why: "role" },
         ];
         for frame in frames {
             let json = frame.encode(Dialect::Json).map(text).unwrap();
@@ -450,7 +450,7 @@ mod tests {
         let welcome = ServerFrame::Welcome(Box::new(Welcome {
             me: &me,
             conn: ConnId(1),
-            standing: Standing::OWNER,
+            standing: EffectiveRights::OWNER,
             epoch: Epoch(1),
             rev: Rev(2),
             saved: Rev(2),

@@ -14,7 +14,7 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Rights, Standing},
+    access::{Rights, EffectiveRights},
     board::{BatchKey, Entry, Receipt},
     ids::{BoardId, ClassroomId, ClientId, Epoch, Rev, SessionId, UserId},
 };
@@ -53,10 +53,10 @@ pub struct BoardSession {
 impl BoardAccess {
     /// What somebody is and may do; `None` for a stranger. A board of one's own is always live.
     #[must_use]
-    pub fn standing(&self, user: UserId, now: Timestamp) -> Option<Standing> {
+    pub fn standing(&self, user: UserId, now: Timestamp) -> Option<EffectiveRights> {
         match &self.session {
-            Some(class) => class.rights.standing(user, now),
-            None => (user == self.owner).then_some(Standing::OWNER),
+            Some(class) => class.rights.effective(user, now),
+            None => (user == self.owner).then_some(EffectiveRights::OWNER),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use m4sh_domain::access::{Authorship, BoardAssignment, Permissions, Visibility, Layer, Standing};
+use m4sh_domain::access::{Authorship, BoardAssignment, Permissions, Visibility, Layer, EffectiveRights};
 use m4sh_domain::board::{Action, Kind, Op};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_store::{BoardAccess, BoardSession};
@@ -15,7 +15,7 @@ pub(super) struct Access {
     owner: UserId,
     class: Option<BoardSession>,
     /// What was found of those who asked, for as long as it holds.
-    known: HashMap<UserId, Standing>,
+    known: HashMap<UserId, EffectiveRights>,
 }
 
 impl Access {
@@ -30,14 +30,14 @@ impl Access {
     }
 
     /// What somebody is and may do at this moment; `None` for a stranger.
-    pub(super) fn standing(&mut self, user: UserId) -> Option<Standing> {
+    pub(super) fn standing(&mut self, user: UserId) -> Option<EffectiveRights> {
         let now = Timestamp::now();
         if let Some(known) = self.known.get(&user).filter(|known| known.until.is_none_or(|until| until > now)) {
             return Some(*known);
         }
         let found = match &self.class {
-            Some(class) => class.rights.standing(user, now),
-            None => (user == self.owner).then_some(Standing::OWNER),
+            Some(class) => class.rights.effective(user, now),
+            None => (user == self.owner).then_some(EffectiveRights::OWNER),
         };
         match found {
             Some(standing) => self.known.insert(user, standing),

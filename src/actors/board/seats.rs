@@ -13,7 +13,7 @@ use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, Declined, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
-use m4sh_domain::access::{Visibility, Standing};
+use m4sh_domain::access::{Visibility, EffectiveRights};
 use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
@@ -32,7 +32,7 @@ pub(super) struct Seat {
     /// Whether it came by a share link: it only watches, and is told nobody's name.
     pub(super) is_guest: bool,
     /// What its person was last told that they are and may do.
-    pub(super) standing: Standing,
+    pub(super) standing: EffectiveRights,
     /// Through which eyes it is shown everything.
     pub(super) eyes: Visibility,
     /// How its client is.
@@ -78,7 +78,7 @@ impl Awake {
             return Err(Declined::Close(Close::Moved));
         }
         let rights = match door {
-            Door::Link => Some(Standing::GUEST),
+            Door::Link => Some(EffectiveRights::GUEST),
             Door::Board | Door::Class => self.access.standing(user),
         };
         let Some(standing) = rights else {
@@ -144,7 +144,7 @@ impl Awake {
         &self,
         conn: ConnId,
         (user, is_guest, apart): (UserId, bool, bool),
-        standing: Standing,
+        standing: EffectiveRights,
         class: Option<Arc<Object>>,
         eyes: Visibility,
         content: SyncContent,

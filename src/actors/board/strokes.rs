@@ -241,7 +241,7 @@ impl Awake {
         let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
         for at in (0..self.strokes.under_way.len()).rev() {
             let user = self.strokes.under_way[at].user;
-            let eyes = next.rights.standing(user, now).map_or(Visibility::Public, |standing| standing.visibility(user));
+            let eyes = next.rights.effective(user, now).map_or(Visibility::Public, |standing| standing.visibility(user));
             if switched || eyes != self.access.eyes(user) {
                 self.seal(at, ctx);
             }

@@ -46,7 +46,7 @@ impl ClassroomActor {
     pub(super) fn boards_said(&mut self, conn: ConnId, frame: BoardsFrame, ctx: &mut Context<Self>) {
         let BoardsFrame::PupilBoards { on, template } = frame;
         let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        let leads = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
+        let leads = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, Timestamp::now()));
         if !leads.is_some_and(|standing| standing.role.leads()) {
             return self.refuse_boards(conn, "forbidden", "only those who lead this class give boards");
         }

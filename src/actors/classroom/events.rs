@@ -161,7 +161,7 @@ impl ClassroomActor {
         let (what, amended) = if let ClassCommand::Note(note, data) = &intent.ask {
             (ClassEvent::Note(*note, data.clone()), None)
         } else {
-            let standing = access.rights.standing(intent.user, now).ok_or(STRANGER)?;
+            let standing = access.rights.effective(intent.user, now).ok_or(STRANGER)?;
             let who = Requester::new(intent.user, intent.name.clone(), standing);
             let scene = DecisionContext {
                 now: at,
@@ -325,7 +325,7 @@ impl ClassroomActor {
         let Ok(access) = &self.known else { return HashSet::new() };
         let now = Timestamp::now();
         let leads = |user: &UserId| {
-            let standing = access.rights.standing(*user, now);
+            let standing = access.rights.effective(*user, now);
             standing.is_some_and(|standing| Requester::new(*user, "".into(), standing).leads)
         };
         self.sockets.iter().map(|(_, seat)| seat.user).filter(leads).collect()

@@ -40,7 +40,7 @@ impl ClassroomActor {
     }
 
     fn may_isolate(&self, user: UserId) -> bool {
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, Timestamp::now()));
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, Timestamp::now()));
         standing.is_some_and(|standing| standing.can.can_lock)
     }
 

@@ -42,7 +42,7 @@ use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
 use crate::actors::outbox::Outbox;
-use m4sh_domain::access::{Rights, Standing};
+use m4sh_domain::access::{Rights, EffectiveRights};
 use m4sh_domain::classroom::{ClassState, Requester};
 use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -276,7 +276,7 @@ impl ClassroomActor {
     }
 
     /// How the class stands, as a newcomer is told.
-    fn snapshot(&self, access: &SessionAccess, user: UserId, standing: Standing) -> Object {
+    fn snapshot(&self, access: &SessionAccess, user: UserId, standing: EffectiveRights) -> Object {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));
@@ -315,7 +315,7 @@ impl Handler<JoinClass> for ClassroomActor {
     fn handle(&mut self, enter: JoinClass, _: &mut Context<Self>) -> Self::Result {
         self.used = clock::now();
         let access = self.known.as_ref().map_err(|close| Declined::Close(*close))?;
-        let standing = access.rights.standing(enter.user, jiff::Timestamp::now());
+        let standing = access.rights.effective(enter.user, jiff::Timestamp::now());
         let standing = standing.ok_or(Declined::Close(Close::Forbidden))?;
         if !access.rights.live {
             return Err(Declined::Close(Close::SessionEnded));

@@ -109,7 +109,7 @@ impl ClassroomActor {
     pub(super) fn apply_rights(&mut self, ctx: &mut Context<Self>) {
         if let Ok(access) = &self.known {
             let now = Timestamp::now();
-            self.sockets.update_roles(|user| access.rights.standing(user, now).map(|standing| standing.role));
+            self.sockets.update_roles(|user| access.rights.effective(user, now).map(|standing| standing.role));
         }
         self.broadcast_locks(ctx);
     }

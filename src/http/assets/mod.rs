@@ -30,7 +30,7 @@ use super::{
 use crate::{blobs::Content, vault::Deposit};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Permissions, Visibility, Role, Standing},
+    access::{Permissions, Visibility, Role, EffectiveRights},
     ids::{BoardId, UserId},
     rate::Scope,
 };
@@ -151,7 +151,7 @@ struct Place {
 impl Place {
     async fn of(services: &Services, board: BoardId, who: UserId) -> Result<Self, Problem> {
         let (access, standing) = services.standing(board, who).await?;
-        let Standing { role, can, .. } = standing;
+        let EffectiveRights { role, can, .. } = standing;
         Ok(Self { owner: access.owner, role, can, eyes: standing.visibility(who) })
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use m4sh_domain::{
-    access::{Permissions, RightsChange, ChangeDenied, Permission, Locks, Standing, ChangeTarget},
+    access::{Permissions, RightsChange, ChangeDenied, Permission, Locks, EffectiveRights, ChangeTarget},
     ids::{ClassroomId, SessionId, UserId},
 };
 use m4sh_store::SessionAccess;
@@ -115,9 +115,9 @@ fn pens(locks: &Locks) -> Result<HttpResponse, Problem> {
 fn effective(access: &SessionAccess, member: UserId) -> Result<HttpResponse, Problem> {
     let role = *access.rights.members.get(&member).ok_or(Problem::NotFound)?;
     let now = Timestamp::now();
-    let found = access.rights.standing(member, now);
-    let out = Standing { role, can: Permissions::WATCH, locked: false, until: None };
-    let Standing { can, locked, until, .. } = found.unwrap_or(out);
+    let found = access.rights.effective(member, now);
+    let out = EffectiveRights { role, can: Permissions::WATCH, locked: false, until: None };
+    let EffectiveRights { can, locked, until, .. } = found.unwrap_or(out);
     let about = |who: Option<UserId>| who.map_or(!role.sees_all(), |who| who == member);
     let rules: Vec<Shown> = access.rights.rules.iter().filter(|rule| about(rule.who)).map(Shown::of).collect();
     Ok(HttpResponse::Ok().json(json!({
@@ -140,7 +140,7 @@ impl Call {
     /// Passes for members who have a flag in a lesson.
     pub(super) async fn may(&self, id: ClassroomId, session: SessionId, flag: Permission) -> Result<(), Problem> {
         self.require_member(id).await?;
-        let standing = self.lesson(id, session).await?.rights.standing(self.user, Timestamp::now());
+        let standing = self.lesson(id, session).await?.rights.effective(self.user, Timestamp::now());
         let may = standing.is_some_and(|standing| standing.can.has(flag));
         may.then_some(()).ok_or(Problem::Forbidden("Only a tutor of this classroom may do this."))
     }
@@ -242,7 +242,7 @@ mod tests {
                 std::sync::Arc::make_mut(&mut rights.rules).push(rule);
             }
         }
-        assert!(rights.standing(member, Timestamp::now()).is_none());
+        assert!(rights.effective(member, Timestamp::now()).is_none());
         assert_eq!(effective(&access(&rights), member).unwrap().status(), 200);
     }
 }

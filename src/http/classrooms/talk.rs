@@ -75,7 +75,7 @@ pub async fn polls(call: Call, path: LessonId) -> Result<HttpResponse, Problem> 
 async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Requester, Problem> {
     call.require_member(id).await?;
     let access = call.services.store.session_access(id, session).await?.ok_or(Problem::NotFound)?;
-    let standing = access.rights.standing(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
+    let standing = access.rights.effective(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
     Ok(Requester::new(call.user, "".into(), standing))
 }
 

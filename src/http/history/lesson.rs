@@ -80,11 +80,11 @@ impl Services {
         let access = self.store.session_access(classroom, session).await?.ok_or(Problem::NotFound)?;
         let now = Timestamp::now();
         let mut rights = access.rights;
-        let standing = rights.standing(who, now).ok_or(Problem::NotFound)?;
+        let standing = rights.effective(who, now).ok_or(Problem::NotFound)?;
         let mut boards = vec![(access.board, BoardAssignment::Everybody)];
         for (board, whose) in access.others {
             rights.board = whose;
-            if rights.standing(who, now).is_some() {
+            if rights.effective(who, now).is_some() {
                 boards.push((board, rights.board.clone()));
             }
         }

@@ -23,7 +23,7 @@ use crate::board_history::{self, BoardAtRevision};
 use asked::Moment;
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Visibility, Standing},
+    access::{Visibility, EffectiveRights},
     board::{Document, ERASED, Entry, Op},
     ids::{BoardId, Rev, UserId},
 };
@@ -39,7 +39,7 @@ pub(super) struct Reader {
     /// What its rights follow from.
     pub access: BoardAccess,
     /// What they may do.
-    pub standing: Standing,
+    pub standing: EffectiveRights,
     /// What they see.
     pub eyes: Visibility,
 }

@@ -168,7 +168,7 @@ impl RightsChange {
     /// [`ChangeDenied`].
     pub fn authorize(&self, by: UserId, rights: &Rights, now: Timestamp) -> Result<(), ChangeDenied> {
         let needed = self.needs();
-        let standing = rights.standing(by, now).filter(|standing| standing.can.has(needed));
+        let standing = rights.effective(by, now).filter(|standing| standing.can.has(needed));
         let standing = standing.ok_or(ChangeDenied::Needs(needed))?;
         let whom = match self {
             Self::Lock { whom, .. } | Self::Flags { whom, .. } => whom.user(),
@@ -320,14 +320,14 @@ mod tests {
         assert_eq!(give(HELPER, Permission::Kick).authorize(TUTOR, &class, now()), Ok(()));
         // A row that was written otherwise, or before its person's role was another, gives no more.
         made(&mut class, &give(PUPIL, Permission::Manage));
-        assert!(!class.standing(PUPIL, now()).unwrap().can.can_manage);
+        assert!(!class.effective(PUPIL, now()).unwrap().can.can_manage);
     }
 
     #[test]
     fn p12_a_lock_for_all_is_the_last_word_and_one_with_an_end_stands_beside_it() {
         let mut class = class();
         let locked = |class: &Rights, user, second: i64| {
-            class.standing(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
+            class.effective(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
         };
         let all = |locked| RightsChange::Lock { whom: ChangeTarget::Everybody, locked, session: true, seconds: None };
         let pen = RightsChange::Lock { whom: ChangeTarget::One(PUPIL), locked: false, session: true, seconds: Some(120) };
@@ -346,7 +346,7 @@ mod tests {
     fn p12_a_flag_without_a_rule_is_the_roles_again() {
         let mut class = class();
         made(&mut class, &give(PUPIL, Permission::Clear));
-        assert!(class.standing(PUPIL, now()).unwrap().can.can_clear);
+        assert!(class.effective(PUPIL, now()).unwrap().can.can_clear);
         let whom = ChangeTarget::One(PUPIL);
         let null = RightsChange::Flags { whom, flags: vec![(Permission::Clear, None)], session: true, seconds: None };
         made(&mut class, &null);

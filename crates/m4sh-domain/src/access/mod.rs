@@ -1,6 +1,6 @@
 //! Who may do what, as one table: a role gives flags, rules of the class and the session change them, a lock takes the
 //! pen. Called by the board and classroom actors and by `http`. Never looks anything up and never reads a clock: rows and
-//! the time go in, a [`Standing`] comes out.
+//! the time go in, a [`EffectiveRights`] comes out.
 
 mod permissions;
 mod change;
@@ -13,5 +13,5 @@ pub use permissions::{Permissions, Permission};
 pub use change::{RightsChange, ChangeDenied, RuleEdit, ChangeTarget};
 pub use visibility::{Authorship, Visibility, Layer};
 pub use locks::Locks;
-pub use rights::{BoardAssignment, StoredRule, Rights, Rule, Standing, RuleSubject};
+pub use rights::{BoardAssignment, StoredRule, Rights, Rule, EffectiveRights, RuleSubject};
 pub use role::Role;

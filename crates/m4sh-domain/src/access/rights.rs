@@ -1,5 +1,5 @@
 //! The rights in force on one board of a class, as a value: members, rules, and whose board it is. Kept by the board
-//! actor, pushed down to it by its classroom. Never awake to the time by itself: a [`Standing`] says until when it holds.
+//! actor, pushed down to it by its classroom. Never awake to the time by itself: a [`EffectiveRights`] says until when it holds.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -95,7 +95,7 @@ pub struct Rights {
 
 /// What one person is and may do, until something changes or `until` has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct EffectiveRights {
     /// What they are.
     pub role: Role,
     /// What they may do.
@@ -106,14 +106,14 @@ pub struct Standing {
     pub until: Option<Timestamp>,
 }
 
-impl Standing {
+impl EffectiveRights {
     /// On a board of one's own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Permissions::ALL, locked: false, until: None };
     /// With a share link.
     pub const GUEST: Self = Self { role: Role::Guest, can: Permissions::WATCH, locked: false, until: None };
 }
 
-impl Standing {
+impl EffectiveRights {
     /// What `user`, whose standing this is, sees.
     #[must_use]
     pub const fn visibility(self, user: UserId) -> Visibility {
@@ -125,7 +125,7 @@ impl Rights {
     /// What somebody is and may do here; `None` for a stranger, for whoever was sent out, and for a pupil before
     /// another pupil's board.
     #[must_use]
-    pub fn standing(&self, user: UserId, now: Timestamp) -> Option<Standing> {
+    pub fn effective(&self, user: UserId, now: Timestamp) -> Option<EffectiveRights> {
         let role = *self.members.get(&user)?;
         let mut until = None;
         let mut rule = |what| {
@@ -152,7 +152,7 @@ impl Rights {
         if locked {
             can = Permission::PEN.into_iter().fold(can, |can, flag| can.with(flag, false));
         }
-        Some(Standing { role, can, locked, until })
+        Some(EffectiveRights { role, can, locked, until })
     }
 
     /// What a role brings here: on a board of their own a pupil also turns and clears pages.
@@ -218,7 +218,7 @@ mod tests {
         let all = rule(None, RuleSubject::Pen, false);
         let one = rule(Some(PUPIL), RuleSubject::Pen, true);
         let rights = rights(vec![all, one, Rule { session: false, ..rule(Some(OTHER), RuleSubject::Pen, true) }]);
-        let can = |user| rights.standing(user, at(0)).unwrap();
+        let can = |user| rights.effective(user, at(0)).unwrap();
         assert!(can(PUPIL).can.can_draw && !can(PUPIL).locked);
         assert!(
             !can(OTHER).can.can_draw && can(OTHER).locked,
@@ -231,37 +231,37 @@ mod tests {
     fn p10_a_rule_with_an_end_holds_until_then_and_says_so() {
         let timed = Rule { until: Some(at(120)), ..rule(Some(PUPIL), RuleSubject::Pen, true) };
         let rights = rights(vec![rule(None, RuleSubject::Pen, false), timed]);
-        let before = rights.standing(PUPIL, at(119)).unwrap();
+        let before = rights.effective(PUPIL, at(119)).unwrap();
         assert_eq!((before.can.can_draw, before.until), (true, Some(at(120))));
-        let after = rights.standing(PUPIL, at(120)).unwrap();
+        let after = rights.effective(PUPIL, at(120)).unwrap();
         assert_eq!((after.can.can_draw, after.until), (false, None));
     }
 
     #[test]
     fn p9_a_lock_takes_the_pen_and_its_end_gives_no_more_than_there_was() {
         let rights = rights(vec![rule(Some(PUPIL), RuleSubject::Pen, true)]);
-        assert_eq!(rights.standing(PUPIL, at(0)).unwrap().can, Permissions::of(Role::Student, true));
+        assert_eq!(rights.effective(PUPIL, at(0)).unwrap().can, Permissions::of(Role::Student, true));
     }
 
     #[test]
     fn p9_a_flag_is_given_or_taken_and_an_ended_lesson_gives_nothing() {
         let mut rights =
             rights(vec![rule(Some(PUPIL), RuleSubject::Flag(Permission::Clear), true), rule(None, RuleSubject::Flag(Permission::Export), false)]);
-        let can = rights.standing(PUPIL, at(0)).unwrap().can;
+        let can = rights.effective(PUPIL, at(0)).unwrap().can;
         assert!(can.can_clear && !can.can_export);
         rights.live = false;
-        assert!(!rights.standing(PUPIL, at(0)).unwrap().can.can_clear);
+        assert!(!rights.effective(PUPIL, at(0)).unwrap().can.can_clear);
     }
 
     #[test]
     fn p11_whoever_was_sent_out_has_no_standing_and_nobody_has_one_on_anothers_board() {
         let mut rights = rights(vec![rule(Some(PUPIL), RuleSubject::Enter, false)]);
-        assert_eq!(rights.standing(PUPIL, at(0)), None);
+        assert_eq!(rights.effective(PUPIL, at(0)), None);
         rights.board = BoardAssignment::Pupil(OTHER);
-        assert!(rights.standing(OTHER, at(0)).unwrap().can.can_clear);
+        assert!(rights.effective(OTHER, at(0)).unwrap().can.can_clear);
         rights.rules = Arc::default();
-        assert_eq!(rights.standing(PUPIL, at(0)), None);
-        assert!(rights.standing(TUTOR, at(0)).is_some());
+        assert_eq!(rights.effective(PUPIL, at(0)), None);
+        assert!(rights.effective(TUTOR, at(0)).is_some());
     }
 
     #[test]

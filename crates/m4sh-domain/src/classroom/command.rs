@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{ChatMessage, ChatMode, ClassChange, Viewport, Question};
 use crate::{
-    access::{Role, Standing},
+    access::{Role, EffectiveRights},
     ids::{BoardId, SessionId, UserId},
     json::Object,
 };
@@ -82,7 +82,7 @@ pub struct Requester {
 impl Requester {
     /// Somebody with a standing in the lesson: an assistant leads while they may lock.
     #[must_use]
-    pub fn new(user: UserId, name: Arc<str>, standing: Standing) -> Self {
+    pub fn new(user: UserId, name: Arc<str>, standing: EffectiveRights) -> Self {
         let leads = standing.role.leads() || (standing.role.sees_all() && standing.can.can_lock);
         Self { user, name, role: standing.role, leads }
     }

@@ -39,7 +39,7 @@ async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_besi
     let at = (classroom, Some(session));
     let locked = async || {
         let access = store.session_access(classroom, session).await.unwrap().unwrap();
-        access.rights.standing(pupil, Timestamp::now()).unwrap().locked
+        access.rights.effective(pupil, Timestamp::now()).unwrap().locked
     };
     assert!(!locked().await);
     store.edit_rules(at, tutor, &lock(ChangeTarget::Everybody, true, None)).await.unwrap().unwrap();

@@ -160,12 +160,12 @@ impl ClassroomActor {
     fn send_to_leaders(&mut self, frame: &Object, besides: Option<UserId>) {
         let Ok(access) = &self.known else { return };
         let now = jiff::Timestamp::now();
-        let sees = |user| access.rights.standing(user, now).is_some_and(|standing| standing.role.sees_all());
+        let sees = |user| access.rights.effective(user, now).is_some_and(|standing| standing.role.sees_all());
         self.sockets.broadcast(&ServerFrame::Prepared(frame), |seat| Some(seat.user) == besides || sees(seat.user));
     }
 
     fn sees_all(&self, user: UserId) -> bool {
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.standing(user, jiff::Timestamp::now()));
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, jiff::Timestamp::now()));
         standing.is_some_and(|standing| standing.role.sees_all())
     }
 
