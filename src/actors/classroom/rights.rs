@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::rights::{NotMade, Place};
-use m4sh_domain::access::{RightsChange, Locks};
+use m4sh_domain::access::{RightsChange, PenLocks};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct RightsQueue {
     waiting: VecDeque<PendingChange>,
     busy: bool,
-    last_sent: Locks,
+    last_sent: PenLocks,
     /// When the next lock ends by itself.
     timer: Option<SpawnHandle>,
 }
@@ -150,7 +150,7 @@ impl ClassroomActor {
 }
 
 /// Locks as they are told: `{all, until?, users: {user: {locked, until?}}}`.
-fn shown(locks: &Locks) -> Object {
+fn shown(locks: &PenLocks) -> Object {
     let user = |(user, (locked, until)): (&UserId, &(bool, Option<Timestamp>))| {
         let fields = std::iter::once(named("locked", *locked)).chain(ends(*until));
         (user.to_string(), Value::Object(fields.collect()))

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use m4sh_domain::{
-    access::{Permissions, RightsChange, ChangeDenied, Permission, Locks, EffectiveRights, ChangeTarget},
+    access::{Permissions, RightsChange, ChangeDenied, Permission, PenLocks, EffectiveRights, ChangeTarget},
     ids::{ClassroomId, SessionId, UserId},
 };
 use m4sh_store::SessionAccess;
@@ -105,7 +105,7 @@ pub async fn role(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(json!({"user_id": user, "display_name": name, "role": role.name()})))
 }
 
-fn pens(locks: &Locks) -> Result<HttpResponse, Problem> {
+fn pens(locks: &PenLocks) -> Result<HttpResponse, Problem> {
     let user = |(user, (locked, until)): (&UserId, &(bool, Option<Timestamp>))| json!({"user_id": user, "locked": locked, "until": until.map(times::field)});
     let users: Vec<_> = locks.users.iter().map(user).collect();
     Ok(HttpResponse::Ok().json(json!({"all": locks.all, "until": locks.until.map(times::field), "users": users})))

@@ -5,13 +5,13 @@
 mod permissions;
 mod change;
 mod visibility;
-mod locks;
+mod pen_locks;
 mod rights;
 mod role;
 
 pub use permissions::{Permissions, Permission};
 pub use change::{RightsChange, ChangeDenied, RuleEdit, ChangeTarget};
 pub use visibility::{Authorship, Visibility, Layer};
-pub use locks::Locks;
+pub use pen_locks::PenLocks;
 pub use rights::{BoardAssignment, StoredRule, Rights, Rule, EffectiveRights, RuleSubject};
 pub use role::Role;

@@ -10,7 +10,7 @@ use crate::ids::UserId;
 
 /// The pens of a lesson.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Locks {
+pub struct PenLocks {
     /// Whether pens are taken from everybody of whom `users` says nothing else …
     pub all: bool,
     /// … and when that ends by itself.
@@ -19,7 +19,7 @@ pub struct Locks {
     pub users: BTreeMap<UserId, (bool, Option<Timestamp>)>,
 }
 
-impl Locks {
+impl PenLocks {
     /// When the next of the rules ends.
     #[must_use]
     pub fn next_end(&self) -> Option<Timestamp> {
@@ -30,7 +30,7 @@ impl Locks {
 impl Rights {
     /// Whose pens are taken at `now`.
     #[must_use]
-    pub fn locks(&self, now: Timestamp) -> Locks {
+    pub fn locks(&self, now: Timestamp) -> PenLocks {
         // Nobody has this id, so only what is said of everybody holds for it.
         let all = self.rule(Role::Student, UserId(uuid::Uuid::nil()), RuleSubject::Pen, now);
         let named = self.rules.iter().filter(|rule| rule.subject == RuleSubject::Pen).filter_map(|rule| rule.who);
@@ -40,7 +40,7 @@ impl Rights {
             // Another one's may be the more particular: the lesson's for all goes before the class's for one.
             rule.who.map(|_| (user, (!rule.allowed, rule.until)))
         };
-        Locks {
+        PenLocks {
             all: all.is_some_and(|rule| !rule.allowed),
             until: all.and_then(|rule| rule.until),
             users: named.filter_map(one).collect(),
