@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::ledger::SharedPool;
 use crate::actors::outbox::Outbox;
-use m4sh_domain::board::{Course, Digest, Document, Op, Refusal};
+use m4sh_domain::board::{BatchKind, Digest, Document, Op, Refusal};
 use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::class::IsolationFrame;
@@ -276,7 +276,7 @@ pub struct Saved {
     /// Whether anything changed.
     pub change: Change,
     /// What it was to those who take things back.
-    pub course: Course,
+    pub course: BatchKind,
 }
 
 /// Whether a save changed anything.

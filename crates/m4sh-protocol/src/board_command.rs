@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::client::label;
-use m4sh_domain::board::{Course, Way};
+use m4sh_domain::board::{BatchKind, Way};
 use m4sh_domain::ids::{Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -196,7 +196,7 @@ pub struct AcceptedCommand<'a> {
     /// The revision that it made.
     pub rev: Rev,
     /// What it is to those who take things back.
-    pub course: Course,
+    pub course: BatchKind,
     /// The effective operations; `None` when history has let go of them, and whoever came back since has them.
     pub ops: Option<Bytes>,
 }
@@ -205,11 +205,11 @@ impl AcceptedCommand<'_> {
     /// The frame's own field, if any: what was done, and what it was about.
     pub(super) const fn about(&self) -> Option<(&'static str, u64)> {
         match self.course {
-            Course::Edit => None,
-            Course::Undo(of) => Some(("undoes", of.0)),
-            Course::Redo(of) => Some(("redoes", of.0)),
-            Course::Clear(items) => Some(("cleared", items)),
-            Course::Unclear(of) => Some(("restores", of.0)),
+            BatchKind::Edit => None,
+            BatchKind::Undo(of) => Some(("undoes", of.0)),
+            BatchKind::Redo(of) => Some(("redoes", of.0)),
+            BatchKind::Clear(items) => Some(("cleared", items)),
+            BatchKind::Unclear(of) => Some(("restores", of.0)),
         }
     }
 }

@@ -181,7 +181,7 @@ pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
         digest: rows::digest(row)?,
         page_count: rows::pages(row)?,
         fingerprint: get::<i64>(row, "fingerprint")?.cast_unsigned(),
-        course: undo::course(row)?,
+        kind: undo::course(row)?,
         back: None,
     })
 }

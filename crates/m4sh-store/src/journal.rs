@@ -214,7 +214,7 @@ impl<'a> Columns<'a> {
             columns.batches.push(&entry.key.id);
             columns.digests.push(entry.digest.as_ref().map(|digest| digest.0.as_slice()));
             columns.ops.push(&entry.ops);
-            let course = entry.course.kept();
+            let course = entry.kind.to_stored();
             columns.courses.push(course.map(|(course, _)| course));
             columns.regards.push(course.map(|(_, regard)| signed(regard)));
             columns.backs.push(entry.back.as_deref());

@@ -12,7 +12,7 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{Course, cleared_page},
+    board::{BatchKind, cleared_page},
     ids::{BoardId, Rev, UserId},
 };
 
@@ -34,7 +34,7 @@ pub struct ClearRow {
 }
 
 /// One batch to those who take things back: whose it was, its revision, what it was, and its way back.
-pub type Turned = (UserId, Rev, Course, Option<Bytes>);
+pub type Turned = (UserId, Rev, BatchKind, Option<Bytes>);
 
 /// The last rows, until so many or until their ways back together pass so many bytes. The length of long ones is known
 /// without reading them, and what a clear took is not read at all.
@@ -70,13 +70,13 @@ const CLEARS: &str = "
     ORDER BY listed.rev DESC";
 
 /// What a row says of its batch.
-pub(super) fn course(row: &Row) -> Result<Course, StoreError> {
+pub(super) fn course(row: &Row) -> Result<BatchKind, StoreError> {
     let regard = get::<Option<i64>>(row, "regard")?.unwrap_or_default();
     let kept = match get::<Option<i16>>(row, "course")? {
         Some(course) => Some((course, u64::try_from(regard).map_err(StoreError::query)?)),
         None => None,
     };
-    Course::from_kept(kept).ok_or_else(|| {
+    BatchKind::from_stored(kept).ok_or_else(|| {
         StoreError::query(format!("a journal row has course {kept:?}, which this program does not know"))
     })
 }

@@ -16,7 +16,7 @@ use crate::actors::messages::{
 };
 use crate::actors::meters::meters;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, Course, Digest, Entry, Outcome, Refusal};
+use m4sh_domain::board::{BatchKey, BatchKind, Digest, Entry, Outcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
@@ -209,13 +209,13 @@ impl Awake {
                 self.charge_save(entry.key.author, entry.ops.len());
                 self.pulse(&entry);
                 self.publish(None, &entry, span, ctx);
-                (entry.rev, entry.at, entry.digest, Change::Accepted, entry.course)
+                (entry.rev, entry.at, entry.digest, Change::Accepted, entry.kind)
             }
             Outcome::Repeat(receipt) => {
                 meters().repeats.increment(1);
                 (receipt.rev, receipt.at, receipt.digest, Change::Accepted, receipt.course)
             }
-            Outcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged, Course::Edit),
+            Outcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged, BatchKind::Edit),
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());
         Ok(Ticket { saved: Saved { rev, digest, at, change, course }, durable: self.wait_for(rev) })

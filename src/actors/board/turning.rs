@@ -14,7 +14,7 @@ use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, Course, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+    BatchKey, BatchKind, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -163,7 +163,7 @@ impl Awake {
     pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &Entry) {
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = Some(entry.ops_visible_to(eyes));
-        self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.course, ops }));
+        self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
     }
 
     fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), No> {
@@ -294,8 +294,8 @@ impl Awake {
 fn cleared(id: &str, clear: &Receipt, page: Option<&str>) -> Object {
     let until = clear.at.checked_add(limits::CLEAR_KEPT).unwrap_or(clear.at);
     let items = match clear.course {
-        Course::Clear(items) => items,
-        Course::Edit | Course::Undo(_) | Course::Redo(_) | Course::Unclear(_) => 0,
+        BatchKind::Clear(items) => items,
+        BatchKind::Edit | BatchKind::Undo(_) | BatchKind::Redo(_) | BatchKind::Unclear(_) => 0,
     };
     let fields = [
         ("t", Some(Value::from("cleared"))),

@@ -20,7 +20,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{Course, Refusal, Way, cleared_items},
+    board::{BatchKind, Refusal, Way, cleared_items},
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
@@ -167,14 +167,14 @@ fn answer(saved: &Saved, more: impl IntoIterator<Item = (&'static str, Value)>) 
     put("next_rev", json!(saved.rev.0));
     put("digest", json!(saved.digest.to_string()));
     match saved.course {
-        Course::Edit => {}
-        Course::Undo(of) => put("undoes", json!(of.0)),
-        Course::Redo(of) => put("redoes", json!(of.0)),
-        Course::Clear(items) => {
+        BatchKind::Edit => {}
+        BatchKind::Undo(of) => put("undoes", json!(of.0)),
+        BatchKind::Redo(of) => put("redoes", json!(of.0)),
+        BatchKind::Clear(items) => {
             put("rev", json!(saved.rev.0));
             put("items", json!(items));
         }
-        Course::Unclear(of) => {
+        BatchKind::Unclear(of) => {
             put("rev", json!(saved.rev.0));
             put("restores", json!(of.0));
         }

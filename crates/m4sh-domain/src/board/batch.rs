@@ -40,7 +40,7 @@ pub struct BatchKey {
 
 /// What a batch is to those who take things back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Course {
+pub enum BatchKind {
     /// An edit like any other.
     #[default]
     Edit,
@@ -54,10 +54,10 @@ pub enum Course {
     Unclear(Rev),
 }
 
-impl Course {
+impl BatchKind {
     /// As it is kept: what it is, and the revision or the number that goes with it.
     #[must_use]
-    pub const fn kept(self) -> Option<(i16, u64)> {
+    pub const fn to_stored(self) -> Option<(i16, u64)> {
         match self {
             Self::Edit => None,
             Self::Undo(of) => Some((1, of.0)),
@@ -69,7 +69,7 @@ impl Course {
 
     /// What was kept; `None` for what this program does not know.
     #[must_use]
-    pub const fn from_kept(kept: Option<(i16, u64)>) -> Option<Self> {
+    pub const fn from_stored(kept: Option<(i16, u64)>) -> Option<Self> {
         match kept {
             None => Some(Self::Edit),
             Some((1, of)) => Some(Self::Undo(Rev(of))),
@@ -100,7 +100,7 @@ pub struct Entry {
     /// Tells a resend from another change under the same key.
     pub fingerprint: u64,
     /// What it is to those who take things back.
-    pub course: Course,
+    pub kind: BatchKind,
     /// How it is taken back, for the journal alone: empty when that was too much to keep, `None` when there is no way.
     /// History lets go of it.
     pub back: Option<Bytes>,
@@ -126,7 +126,7 @@ pub struct Receipt {
     /// Tells a resend from another change under the same key.
     pub fingerprint: u64,
     /// What it was to those who take things back.
-    pub course: Course,
+    pub course: BatchKind,
 }
 
 /// What became of a batch.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, BatchKey, Board, Course, Entry, Kind, Op, Refusal,
+    Action, BatchKey, Board, BatchKind, Entry, Kind, Op, Refusal,
     apply::{Mode, apply},
     check_bounds,
     draft::{Draft, OpsText, RawOp},
@@ -115,7 +115,7 @@ impl Board {
             None => self.overwrite(target),
         };
         let digest = want_digest.then(|| self.digest());
-        let turn = (Course::Clear(items), Some(keep(page, &taken.finish())));
+        let turn = (BatchKind::Clear(items), Some(keep(page, &taken.finish())));
         Ok(self.accept(key, at, effective, digest, fingerprint(&clear_name(page)), turn))
     }
 
@@ -159,7 +159,7 @@ impl Board {
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
-        let turn = (Course::Unclear(of), Some(Bytes::new()));
+        let turn = (BatchKind::Unclear(of), Some(Bytes::new()));
         Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_name(of)), turn))
     }
 }

@@ -149,7 +149,7 @@ impl Erasure {
             digest: None,
             page_count: new.document().page_count(),
             fingerprint: if is_theirs { 0 } else { entry.fingerprint },
-            course: entry.course,
+            kind: entry.kind,
             back: None,
         };
         new.record(Arc::new(next.clone()));

@@ -48,7 +48,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use batch::{BatchKey, Course, Digest, Entry, Outcome, Receipt};
+pub use batch::{BatchKey, BatchKind, Digest, Entry, Outcome, Receipt};
 pub use checkpoint::Checkpoint;
 pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
 pub use document::{Document, Pieces};
@@ -154,7 +154,7 @@ impl Board {
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
-        let turn = (Course::Edit, notes.finish());
+        let turn = (BatchKind::Edit, notes.finish());
         Ok(Outcome::Fresh(self.accept(key, at, effective, digest, fingerprint, turn)))
     }
 
@@ -203,7 +203,7 @@ impl Board {
             effective,
             Some(digest),
             fingerprint_of(&digest.0),
-            (Course::Edit, None),
+            (BatchKind::Edit, None),
         )))
     }
 
@@ -278,7 +278,7 @@ impl Board {
         ops: Vec<u8>,
         digest: Option<Digest>,
         fingerprint: u64,
-        (course, back): (Course, Option<Bytes>),
+        (course, back): (BatchKind, Option<Bytes>),
     ) -> Arc<Entry> {
         self.stacks.note(key.author, self.rev.next(), course, back.as_ref());
         let entry = Arc::new(Entry {
@@ -289,7 +289,7 @@ impl Board {
             digest,
             page_count: self.document.page_count(),
             fingerprint,
-            course,
+            kind: course,
             back,
         });
         self.record(entry.clone());
@@ -297,7 +297,7 @@ impl Board {
     }
 
     fn record(&mut self, entry: Arc<Entry>) {
-        let Entry { rev, at, digest, fingerprint, course, .. } = *entry;
+        let Entry { rev, at, digest, fingerprint, kind: course, .. } = *entry;
         self.rev = rev;
         self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, course });
         // The way back is the journal's and the stacks' to keep, and may be larger than what is told.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, Course, Entry, Kind, Op, Refusal,
+    Action, BatchKey, Board, BatchKind, Entry, Kind, Op, Refusal,
     apply::{Mode, apply},
     draft::{Draft, OpsText, RawOp, fingerprint_of},
     item::Item,
@@ -48,7 +48,7 @@ impl Board {
             }
         };
         let fingerprint = fingerprint_of(&Sha256::digest(&ops).into());
-        Ok(Some(self.accept(key, at, ops, None, fingerprint, (Course::Edit, None))))
+        Ok(Some(self.accept(key, at, ops, None, fingerprint, (BatchKind::Edit, None))))
     }
 
     /// Reveals by operations, if they are not much longer than the whole state and can name every item.

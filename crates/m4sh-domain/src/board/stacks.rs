@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::Course;
+use super::BatchKind;
 use crate::ids::{Rev, UserId};
 use crate::limits;
 
@@ -82,16 +82,16 @@ impl Stacks {
     }
 
     /// Takes note of a batch, new or from the journal.
-    pub(super) fn note(&mut self, user: UserId, rev: Rev, course: Course, back: Option<&Bytes>) {
+    pub(super) fn note(&mut self, user: UserId, rev: Rev, course: BatchKind, back: Option<&Bytes>) {
         // What a clear took is brought back by its revision, and it is large.
         let back = match course {
-            Course::Clear(_) | Course::Unclear(_) => Some(Bytes::new()),
-            Course::Edit | Course::Undo(_) | Course::Redo(_) => back.cloned(),
+            BatchKind::Clear(_) | BatchKind::Unclear(_) => Some(Bytes::new()),
+            BatchKind::Edit | BatchKind::Undo(_) | BatchKind::Redo(_) => back.cloned(),
         };
         let (way, from) = match course {
-            Course::Edit | Course::Clear(_) | Course::Unclear(_) => (Way::Undo, None),
-            Course::Undo(of) => (Way::Redo, Some((Way::Undo, of))),
-            Course::Redo(of) => (Way::Undo, Some((Way::Redo, of))),
+            BatchKind::Edit | BatchKind::Clear(_) | BatchKind::Unclear(_) => (Way::Undo, None),
+            BatchKind::Undo(of) => (Way::Redo, Some((Way::Undo, of))),
+            BatchKind::Redo(of) => (Way::Undo, Some((Way::Redo, of))),
         };
         let pair = self.people.entry(user).or_default();
         let mut freed = 0;
@@ -141,7 +141,7 @@ mod tests {
     const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
 
     fn edit(stacks: &mut Stacks, user: UserId, rev: u64, bytes: usize) {
-        stacks.note(user, Rev(rev), Course::Edit, Some(&vec![1; bytes].into()));
+        stacks.note(user, Rev(rev), BatchKind::Edit, Some(&vec![1; bytes].into()));
     }
 
     fn top(stacks: &Stacks, user: UserId, way: Way) -> Option<u64> {
@@ -153,10 +153,10 @@ mod tests {
         let mut stacks = Stacks::default();
         (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 10));
         let back = Bytes::from_static(b"x");
-        stacks.note(ANNA, Rev(4), Course::Undo(Rev(3)), Some(&back));
-        stacks.note(ANNA, Rev(5), Course::Undo(Rev(2)), Some(&back));
+        stacks.note(ANNA, Rev(4), BatchKind::Undo(Rev(3)), Some(&back));
+        stacks.note(ANNA, Rev(5), BatchKind::Undo(Rev(2)), Some(&back));
         assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(1), Some(5)));
-        stacks.note(ANNA, Rev(6), Course::Redo(Rev(5)), Some(&back));
+        stacks.note(ANNA, Rev(6), BatchKind::Redo(Rev(5)), Some(&back));
         assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(6), Some(4)));
         edit(&mut stacks, BEN, 7, 1);
         assert_eq!(top(&stacks, ANNA, Way::Redo), Some(4), "another's edit is nothing to it");
@@ -169,7 +169,7 @@ mod tests {
     fn z1_what_was_dropped_before_an_undo_is_dropped_by_its_row_too() {
         let mut stacks = Stacks::default();
         (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
-        stacks.note(ANNA, Rev(4), Course::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
+        stacks.note(ANNA, Rev(4), BatchKind::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
         assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(1), Some(4)));
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, Course, Document, Entry, Kind, Op, Receipt, Refusal, Way,
+    Action, BatchKey, Board, BatchKind, Document, Entry, Kind, Op, Receipt, Refusal, Way,
     apply::{Mode, apply, apply_noting},
     batch::Digest,
     check_bounds,
@@ -441,8 +441,8 @@ impl Board {
         transaction.commit(&mut self.hashing);
         let digest: Option<Digest> = want_digest.then(|| self.digest());
         let course = match plan.way {
-            Way::Undo => Course::Undo(plan.of),
-            Way::Redo => Course::Redo(plan.of),
+            Way::Undo => BatchKind::Undo(plan.of),
+            Way::Redo => BatchKind::Redo(plan.of),
         };
         // An undo that changed nothing is still there to be done again.
         let back = notes.finish().unwrap_or_default();
@@ -450,7 +450,7 @@ impl Board {
     }
 
     /// Takes over what is to be taken back from before this process, oldest first.
-    pub fn recall(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, Course, Option<Bytes>)>) {
+    pub fn recall(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)>) {
         for (user, rev, course, back) in rows {
             self.stacks.note(user, rev, course, back.as_ref());
         }

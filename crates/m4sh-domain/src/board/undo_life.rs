@@ -69,8 +69,8 @@ fn begin() -> Board {
     )
 }
 
-fn rows(entries: &[Arc<Entry>]) -> impl Iterator<Item = (UserId, Rev, Course, Option<Bytes>)> {
-    entries.iter().map(|entry| (entry.key.author, entry.rev, entry.course, entry.back.clone()))
+fn rows(entries: &[Arc<Entry>]) -> impl Iterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)> {
+    entries.iter().map(|entry| (entry.key.author, entry.rev, entry.kind, entry.back.clone()))
 }
 
 /// Whatever was accepted. Waking again is what a restart does: a checkpoint, and the rows.
@@ -87,7 +87,7 @@ fn happen(board: &mut Board, entries: &mut Vec<Arc<Entry>>, event: &Event) -> Re
         Event::Turn(who, way) => turn(board, *who, *way, Authorship::FULL)?,
         Event::Clear(who, page) => board.clear(key_of(*who, next), *page, Authorship::FULL, at(), false)?,
         Event::Unclear(who) => {
-            let Some(clear) = entries.iter().rev().find(|entry| matches!(entry.course, Course::Clear(_))) else {
+            let Some(clear) = entries.iter().rev().find(|entry| matches!(entry.kind, BatchKind::Clear(_))) else {
                 return Ok(None);
             };
             let taken = cleared_items(clear.back.as_ref().unwrap()).unwrap();

@@ -9,7 +9,7 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use super::{
-    BatchKey, Course, Document, Entry,
+    BatchKey, BatchKind, Document, Entry,
     draft::OpsText,
     item::{self, Writer},
     layers,
@@ -63,7 +63,7 @@ impl Entry {
             digest: None,
             page_count: self.page_count,
             fingerprint: 0,
-            course: if is_hidden { Course::Edit } else { self.course },
+            kind: if is_hidden { BatchKind::Edit } else { self.kind },
             back: None,
         })
     }

@@ -133,7 +133,7 @@ impl Authors {
 mod tests {
     use super::*;
     use crate::{
-        board::{BatchKey, Course},
+        board::{BatchKey, BatchKind},
         ids::ClientId,
         json::Bounds,
     };
@@ -148,7 +148,7 @@ mod tests {
             digest: None,
             page_count: 1,
             fingerprint: 0,
-            course: Course::default(),
+            kind: BatchKind::default(),
             back: None,
         };
         let ops = Value::parse(ops.as_bytes(), Bounds::default()).unwrap().to_canonical();

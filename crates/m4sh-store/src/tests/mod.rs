@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{AccountRole, JournalRow, NewAccount, NewBoard, NewLogin, Origin, Store, TokenHash};
 use m4sh_domain::{
-    board::{BatchKey, Course, Digest, Entry},
+    board::{BatchKey, BatchKind, Digest, Entry},
     ids::{BoardId, ClientId, Epoch, LoginId, Rev, UserId},
 };
 
@@ -94,7 +94,7 @@ fn row(board: BoardId, epoch: Epoch, rev: u64) -> JournalRow {
         page_count: 3,
         // Beyond what a signed number holds, as half of all fingerprints are.
         fingerprint: u64::MAX - rev,
-        course: Course::Edit,
+        kind: BatchKind::Edit,
         back: None,
     };
     JournalRow { board, epoch, entry: Arc::new(entry) }

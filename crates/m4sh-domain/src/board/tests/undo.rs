@@ -54,11 +54,11 @@ fn z1_an_undo_is_a_batch_that_leads_back_and_a_redo_leads_there_again() {
         say(&mut board, ANNA, ops);
         let after = board.state();
         let entry = turn(&mut board, ANNA, Way::Undo, Authorship::FULL).unwrap();
-        assert_eq!((entry.course, entry.rev), (Course::Undo(Rev(1)), Rev(2)));
+        assert_eq!((entry.kind, entry.rev), (BatchKind::Undo(Rev(1)), Rev(2)));
         // Of what was there nothing is missing; a list or `meta` that the batch made stays, empty.
         let undone = board.state().replace(r#","shapes":[]"#, "").replace(r#""meta":{},"#, "");
         assert_eq!(undone, before, "{ops}");
-        assert_eq!(turn(&mut board, ANNA, Way::Redo, Authorship::FULL).unwrap().course, Course::Redo(Rev(2)));
+        assert_eq!(turn(&mut board, ANNA, Way::Redo, Authorship::FULL).unwrap().kind, BatchKind::Redo(Rev(2)));
         assert_eq!(board.state(), after, "{ops}");
         undo(&mut board, ANNA).unwrap();
         assert_eq!(undo(&mut board, ANNA), Err(Refusal::NothingToUndo));
@@ -122,7 +122,7 @@ fn z1_a_new_edit_leaves_nothing_to_redo() {
     undo(&mut board, ANNA).unwrap();
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"b1"}}]"#);
     let mut other = Board::new(board.document().clone(), board.rev());
-    other.recall([(ANNA, Rev(2), Course::Undo(Rev(1)), Some(bytes::Bytes::new()))]);
+    other.recall([(ANNA, Rev(2), BatchKind::Undo(Rev(1)), Some(bytes::Bytes::new()))]);
     assert_eq!(other.plan(ANNA, Way::Redo, Authorship::FULL), Err(Refusal::UndoTooLarge));
     say(&mut board, ANNA, r#"[{"op":"add","kind":"stroke","value":{"id":"d"}}]"#);
     assert_eq!(redo(&mut board, ANNA), Err(Refusal::NothingToUndo));
@@ -152,7 +152,7 @@ fn z5_what_is_too_much_to_keep_says_so_and_the_one_before_comes_next() {
 fn z6_a_clear_is_one_short_change_and_comes_back_on_top_of_what_is_there() {
     let mut board = board(BOARD);
     let cleared = board.clear(key_of(ANNA, "c"), Some("p"), Authorship::FULL, at(), false).unwrap();
-    assert_eq!((cleared.course, board.state().contains(r#""id":"a""#)), (Course::Clear(2), false));
+    assert_eq!((cleared.kind, board.state().contains(r#""id":"a""#)), (BatchKind::Clear(2), false));
     assert!(board.state().contains(r#""id":"z""#), "another page stays");
     assert!(cleared.ops.len() < 200, "whatever it took: {:?}", cleared.ops);
     assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoTooLarge));
@@ -163,7 +163,7 @@ fn z6_a_clear_is_one_short_change_and_comes_back_on_top_of_what_is_there() {
     assert_eq!(cleared_page(&kept[..3]).as_deref(), Some("p"));
     let back =
         |board: &mut Board| board.unclear(key_of(BEN, board.rev()), Rev(1), cleared_items(&kept).unwrap(), at(), true);
-    assert_eq!(back(&mut board).unwrap().course, Course::Unclear(Rev(1)));
+    assert_eq!(back(&mut board).unwrap().kind, BatchKind::Unclear(Rev(1)));
     assert!(board.state().contains(r#""strokes":[{"id":"a","is":"new"},{"id":"b","n":1}]"#), "{}", board.state());
     assert_eq!(back(&mut board), Err(Refusal::NothingToRestore));
     say(&mut board, ANNA, r#"[{"op":"remove","kind":"page","id":"p"}]"#);
@@ -181,10 +181,10 @@ fn z6_who_does_not_lead_clears_only_what_is_theirs_to_change() {
     board.submit(key_of(BEN, "t"), ops, tutor, at(), false).unwrap();
     let pupil = Authorship { layer: None, visibility: Visibility::Own(ANNA), bound_by_locks: Some(ANNA) };
     let all = board.clear(key_of(ANNA, "c"), None, pupil, at(), false).unwrap();
-    assert_eq!((all.course, board.document().page_count()), (Course::Clear(2), 2));
+    assert_eq!((all.kind, board.document().page_count()), (BatchKind::Clear(2), 2));
     assert!(board.state().contains(r#""strokes":[{"id":"b","locked":true,"n":1},{"id":"task"}]"#), "{}", board.state());
     let taken = board.clear(key_of(BEN, "c"), None, tutor, at(), false).unwrap();
-    assert_eq!(taken.course, Course::Clear(2));
+    assert_eq!(taken.kind, BatchKind::Clear(2));
     board.unclear(key_of(BEN, "u"), Rev(3), cleared_items(&taken.back.clone().unwrap()).unwrap(), at(), false).unwrap();
     assert_eq!(
         board.clear(key_of(ANNA, "d"), None, pupil, at(), false),
