@@ -182,7 +182,7 @@ pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
         page_count: rows::pages(row)?,
         fingerprint: get::<i64>(row, "fingerprint")?.cast_unsigned(),
         kind: undo::course(row)?,
-        back: None,
+        inverse: None,
     })
 }
 

@@ -217,7 +217,7 @@ impl<'a> Columns<'a> {
             let course = entry.kind.to_stored();
             columns.courses.push(course.map(|(course, _)| course));
             columns.regards.push(course.map(|(_, regard)| signed(regard)));
-            columns.backs.push(entry.back.as_deref());
+            columns.backs.push(entry.inverse.as_deref());
         }
         columns
     }

@@ -14,7 +14,7 @@ use super::{
     page::{COLLECTIONS, Page},
     slots::{Keyed, Measured as _, Slots},
     transaction::Transaction,
-    undo::Notes,
+    undo::InverseRecorder,
 };
 use crate::limits;
 use crate::{
@@ -63,19 +63,19 @@ pub(super) fn apply(
     by: Authorship,
     transaction: &mut Transaction<'_>,
 ) -> Result<Vec<u8>, Refusal> {
-    apply_noting(batch, mode, by, transaction, None)
+    apply_recording(batch, mode, by, transaction, None)
 }
 
 /// The same, noting how each change is taken back.
 ///
 /// # Errors
 /// As [`apply`].
-pub(super) fn apply_noting(
+pub(super) fn apply_recording(
     batch: &Draft,
     mode: Mode,
     by: Authorship,
     transaction: &mut Transaction<'_>,
-    mut back: Option<&mut Notes>,
+    mut back: Option<&mut InverseRecorder>,
 ) -> Result<Vec<u8>, Refusal> {
     let refuse = |index: usize, fault: Fault| match fault {
         Fault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
@@ -94,7 +94,7 @@ pub(super) fn apply_noting(
         let mark = work.transaction.mark();
         let touched = work.line(&line).map_err(|fault| refuse(index, fault))?;
         if let Some(notes) = back.as_deref_mut() {
-            notes.take(work.transaction.since(mark), work.transaction.document());
+            notes.record(work.transaction.since(mark), work.transaction.document());
         }
         effective.push(&line, touched.page.as_deref(), touched.layer);
     }

@@ -103,14 +103,14 @@ pub struct Entry {
     pub kind: BatchKind,
     /// How it is taken back, for the journal alone: empty when that was too much to keep, `None` when there is no way.
     /// History lets go of it.
-    pub back: Option<Bytes>,
+    pub inverse: Option<Bytes>,
 }
 
 impl Entry {
     /// Bytes that its row takes, roughly.
     #[must_use]
     pub fn stored_len(&self) -> usize {
-        self.ops.len() + self.back.as_ref().map_or(0, Bytes::len)
+        self.ops.len() + self.inverse.as_ref().map_or(0, Bytes::len)
     }
 }
 

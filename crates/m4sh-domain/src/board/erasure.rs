@@ -150,7 +150,7 @@ impl Erasure {
             page_count: new.document().page_count(),
             fingerprint: if is_theirs { 0 } else { entry.fingerprint },
             kind: entry.kind,
-            back: None,
+            inverse: None,
         };
         new.record(Arc::new(next.clone()));
         Ok((next != entry).then_some(next))

@@ -60,14 +60,14 @@ pub use stacks::Way;
 pub use undo::Plan;
 
 use self::{
-    apply::{Mode, apply, apply_noting},
+    apply::{Mode, apply, apply_recording},
     digest::Hashing,
     draft::{Draft, OpsText, RawOp, fingerprint_of},
     history::History,
     receipts::Receipts,
     stacks::Stacks,
     transaction::Transaction,
-    undo::Notes,
+    undo::InverseRecorder,
 };
 use crate::limits;
 use crate::{access::Authorship, ids::Rev, json::Value};
@@ -149,8 +149,8 @@ impl Board {
         }
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let mut notes = Notes::default();
-        let effective = apply_noting(&draft, Mode::Client, by, &mut transaction, Some(&mut notes))?;
+        let mut notes = InverseRecorder::default();
+        let effective = apply_recording(&draft, Mode::Client, by, &mut transaction, Some(&mut notes))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
@@ -290,7 +290,7 @@ impl Board {
             page_count: self.document.page_count(),
             fingerprint,
             kind: course,
-            back,
+            inverse: back,
         });
         self.record(entry.clone());
         entry
@@ -301,7 +301,7 @@ impl Board {
         self.rev = rev;
         self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, course });
         // The way back is the journal's and the stacks' to keep, and may be larger than what is told.
-        let told = if entry.back.is_some() { Arc::new(Entry { back: None, ..Entry::clone(&entry) }) } else { entry };
+        let told = if entry.inverse.is_some() { Arc::new(Entry { inverse: None, ..Entry::clone(&entry) }) } else { entry };
         self.history.push(told);
     }
 }

@@ -34,7 +34,7 @@ impl Way {
 pub(super) struct Kept {
     pub(super) rev: Rev,
     /// Empty: it was too much to keep.
-    pub(super) back: Bytes,
+    pub(super) inverse: Bytes,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Stacks {
     /// Forgets the batch that somebody would take back next.
     pub(super) fn drop_top(&mut self, user: UserId, way: Way) {
         if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_back()) {
-            self.bytes -= kept.back.len();
+            self.bytes -= kept.inverse.len();
         }
     }
 
@@ -99,7 +99,7 @@ impl Stacks {
             while list.back().is_some_and(|kept| kept.rev >= first)
                 && let Some(kept) = list.pop_back()
             {
-                freed += kept.back.len();
+                freed += kept.inverse.len();
             }
         };
         match from {
@@ -110,11 +110,11 @@ impl Stacks {
         if let Some(back) = back {
             let list = pair.of(way);
             self.bytes += back.len();
-            list.push_back(Kept { rev, back });
+            list.push_back(Kept { rev, inverse: back });
             if list.len() > limits::UNDO_BATCHES
                 && let Some(oldest) = list.pop_front()
             {
-                freed += oldest.back.len();
+                freed += oldest.inverse.len();
             }
         }
         self.bytes -= freed;
@@ -127,7 +127,7 @@ impl Stacks {
             let oldest = self.people.iter().filter_map(|(user, pair)| Some((pair.oldest()?, *user)));
             let Some(((_, way), user)) = oldest.min_by_key(|((rev, _), _)| *rev) else { return };
             if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_front()) {
-                self.bytes -= kept.back.len();
+                self.bytes -= kept.inverse.len();
             }
         }
     }

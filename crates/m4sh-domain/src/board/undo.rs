@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Action, BatchKey, Board, BatchKind, Document, Entry, Kind, Op, Receipt, Refusal, Way,
-    apply::{Mode, apply, apply_noting},
+    apply::{Mode, apply, apply_recording},
     batch::Digest,
     check_bounds,
     draft::{Draft, fingerprint_of},
@@ -38,9 +38,9 @@ const VERSION: u8 = 1;
 
 /// Tells one text from another: half of its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Mark(u64, u64);
+struct ContentHash(u64, u64);
 
-impl Mark {
+impl ContentHash {
     fn of(text: &[u8]) -> Self {
         let digest: [u8; 32] = Sha256::digest(text).into();
         let half = |at: usize| digest[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
@@ -50,56 +50,56 @@ impl Mark {
 
 /// A member that a batch changed. Texts are canonical, and so they are ASCII.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Member {
+struct MemberChange {
     key: String,
     /// What was there; `None`: no such member.
     old: Option<String>,
     /// What the batch left there.
-    new: Option<Mark>,
+    new: Option<ContentHash>,
 }
 
 /// One change, and what it takes to take it back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-enum Back {
-    Added { page: String, kind: String, id: String, left: Mark },
+enum Inverse {
+    Added { page: String, kind: String, id: String, left: ContentHash },
     Removed { page: String, kind: String, text: String, layer: Option<String> },
-    Changed { page: String, kind: String, id: String, members: Vec<Member> },
-    PageAdded { id: String, left: Mark },
+    Changed { page: String, kind: String, id: String, members: Vec<MemberChange> },
+    PageAdded { id: String, left: ContentHash },
     PageRemoved { text: String, layers: Option<String> },
-    PageChanged { id: String, members: Vec<Member> },
-    Meta { members: Vec<Member> },
+    PageChanged { id: String, members: Vec<MemberChange> },
+    Meta { members: Vec<MemberChange> },
 }
 
 /// The way back of a batch that is being applied.
 #[derive(Default)]
-pub(super) struct Notes {
-    backs: Vec<Back>,
+pub(super) struct InverseRecorder {
+    inverses: Vec<Inverse>,
     bytes: usize,
 }
 
-impl Notes {
+impl InverseRecorder {
     /// Notes what one operation changed; the document is as it left it.
-    pub(super) fn take(&mut self, steps: &[Step], document: &Document) {
+    pub(super) fn record(&mut self, steps: &[Step], document: &Document) {
         for step in steps {
             if self.bytes > limits::UNDO_BATCH_BYTES {
                 return;
             }
-            let Some(back) = back_of(step, document) else { continue };
+            let Some(back) = inverse_of(step, document) else { continue };
             self.bytes += back.len();
-            self.backs.push(back);
+            self.inverses.push(back);
         }
     }
 
     /// What is kept of it: nothing of a batch that changed nothing, an empty text of one that was too much.
     pub(super) fn finish(self) -> Option<Bytes> {
-        if self.backs.is_empty() {
+        if self.inverses.is_empty() {
             return None;
         }
         if self.bytes > limits::UNDO_BATCH_BYTES {
             return Some(Bytes::new());
         }
         // Writing to memory cannot fail; were it to, the batch could not be taken back, and says so.
-        Some(rmp_serde::to_vec(&(VERSION, self.backs)).unwrap_or_default().into())
+        Some(rmp_serde::to_vec(&(VERSION, self.inverses)).unwrap_or_default().into())
     }
 }
 
@@ -115,16 +115,16 @@ fn item_in(document: &Document, page: u32, collection: &str, slot: u32) -> Optio
     document.page(page)?.members()?.get(collection)?.list()?.get(slot).cloned()
 }
 
-fn back_of(step: &Step, document: &Document) -> Option<Back> {
+fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
     let page_id = |slot: u32| document.page(slot)?.id().map(|id| id.as_ref().to_owned());
     let kind_name = |collection| kind_of(collection).map(|kind| kind.name().to_owned());
     Some(match step {
         Step::ItemAdded { page, collection, slot } => {
             let item = item_in(document, *page, collection, *slot)?;
             let id = item.id()?.as_ref().to_owned();
-            Back::Added { page: page_id(*page)?, kind: kind_name(collection)?, id, left: Mark::of(item.bytes()) }
+            Inverse::Added { page: page_id(*page)?, kind: kind_name(collection)?, id, left: ContentHash::of(item.bytes()) }
         }
-        Step::ItemRemoved { page, collection, item, .. } => Back::Removed {
+        Step::ItemRemoved { page, collection, item, .. } => Inverse::Removed {
             page: page_id(*page)?,
             kind: kind_name(collection)?,
             text: text_of(item.bytes())?,
@@ -135,13 +135,13 @@ fn back_of(step: &Step, document: &Document) -> Option<Back> {
             let members = differences(old.bytes(), new.bytes())?;
             let id = new.id()?.as_ref().to_owned();
             (!members.is_empty()).then_some(())?;
-            Back::Changed { page: page_id(*page)?, kind: kind_name(collection)?, id, members }
+            Inverse::Changed { page: page_id(*page)?, kind: kind_name(collection)?, id, members }
         }
         Step::PageAdded { slot } => {
             let page = document.page(*slot)?;
-            Back::PageAdded { id: page_id(*slot)?, left: Mark::of(&stream::page_text(page)) }
+            Inverse::PageAdded { id: page_id(*slot)?, left: ContentHash::of(&stream::page_text(page)) }
         }
-        Step::PageRemoved { page, .. } => Back::PageRemoved {
+        Step::PageRemoved { page, .. } => Inverse::PageRemoved {
             text: text_of(&stream::page_text(page))?,
             layers: (page.layered() > 0)
                 .then(|| layers::text_of(&alone((**page).clone())))
@@ -152,12 +152,12 @@ fn back_of(step: &Step, document: &Document) -> Option<Back> {
             let new = document.page(*page)?.members()?.get(key).and_then(Part::raw);
             let old = old.as_ref().and_then(Part::raw);
             (new != old).then_some(())?;
-            let member = Member {
+            let member = MemberChange {
                 key: key.as_ref().to_owned(),
                 old: old.and_then(|text| text_of(text)),
-                new: new.map(|text| Mark::of(text)),
+                new: new.map(|text| ContentHash::of(text)),
             };
-            Back::PageChanged { id: page_id(*page)?, members: vec![member] }
+            Inverse::PageChanged { id: page_id(*page)?, members: vec![member] }
         }
         Step::Root { key, old } if &**key == "meta" => {
             let text = |part: Option<&Part<Page>>| {
@@ -167,7 +167,7 @@ fn back_of(step: &Step, document: &Document) -> Option<Back> {
             let old = if old == b"null" { b"{}".to_vec() } else { old };
             let members = differences(&old, &text(document.root.get("meta")))?;
             (!members.is_empty()).then_some(())?;
-            Back::Meta { members }
+            Inverse::Meta { members }
         }
         // Which page is open follows from the others, and a list that was missing is no loss.
         Step::Root { .. } | Step::Member { .. } | Step::Whole(_) | Step::PageNamed { .. } => return None,
@@ -182,18 +182,18 @@ fn alone(page: Page) -> Document {
 }
 
 /// The members in which two canonical objects differ.
-fn differences(old: &[u8], new: &[u8]) -> Option<Vec<Member>> {
+fn differences(old: &[u8], new: &[u8]) -> Option<Vec<MemberChange>> {
     let read = |text| json::members(text).ok()?.collect::<Result<Vec<_>, _>>().ok();
     let (old, new) = (read(old)?, read(new)?);
     let mut out = Vec::new();
     let member = |key: &str, old: Option<&[u8]>, new: Option<&[u8]>| {
-        Some(Member {
+        Some(MemberChange {
             key: key.to_owned(),
             old: match old {
                 Some(text) => Some(text_of(text)?),
                 None => None,
             },
-            new: new.map(Mark::of),
+            new: new.map(ContentHash::of),
         })
     };
     let (mut ours, mut theirs) = (old.iter().peekable(), new.iter().peekable());
@@ -219,10 +219,10 @@ fn differences(old: &[u8], new: &[u8]) -> Option<Vec<Member>> {
     }
 }
 
-impl Back {
+impl Inverse {
     /// Bytes that it takes to keep, roughly.
     fn len(&self) -> usize {
-        let members = |members: &Vec<Member>| {
+        let members = |members: &Vec<MemberChange>| {
             members.iter().map(|one| one.key.len() + one.old.as_ref().map_or(0, String::len) + 24).sum::<usize>()
         };
         16 + match self {
@@ -247,7 +247,7 @@ impl Back {
             Self::Added { page, kind, id, left } => {
                 let kind = Kind::from_name(kind)?;
                 let text = document.item(page, kind.collection()?, id)?;
-                (Mark::of(&text) == *left).then_some(())?;
+                (ContentHash::of(&text) == *left).then_some(())?;
                 vec![Op { id: Some(id.clone()), page_id: Some(page.clone()), ..Op::new(Action::Remove, kind) }]
             }
             Self::Removed { page, kind, text, layer } => {
@@ -265,7 +265,7 @@ impl Back {
                 vec![Op { patch, unset, ..op }]
             }
             Self::PageAdded { id, left } => {
-                (Mark::of(&stream::page_text(find_page(id)?)) == *left).then_some(())?;
+                (ContentHash::of(&stream::page_text(find_page(id)?)) == *left).then_some(())?;
                 vec![Op { id: Some(id.clone()), ..Op::new(Action::Remove, Kind::Page) }]
             }
             Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
@@ -296,10 +296,10 @@ fn member_of(object: &[u8], wanted: &str) -> Option<Vec<u8>> {
 
 /// Those members that are as the batch left them, as they were before it: what to set, and what to take out.
 #[allow(clippy::type_complexity, reason = "two halves of one operation")]
-fn restored(members: &[Member], now: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(Option<Value>, Vec<String>)> {
+fn restored(members: &[MemberChange], now: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(Option<Value>, Vec<String>)> {
     let (mut patch, mut unset) = (Object::default(), Vec::new());
     for member in members {
-        if now(&member.key).map(|text| Mark::of(&text)) != member.new {
+        if now(&member.key).map(|text| ContentHash::of(&text)) != member.new {
             continue;
         }
         match &member.old {
@@ -378,12 +378,12 @@ impl Board {
     /// [`Refusal::NothingToUndo`]; [`Refusal::UndoTooLarge`] and [`Refusal::UndoConflict`], after which the batch is not
     /// tried again; [`Refusal::Forbidden`] and [`Refusal::Locked`] when it touches what is not theirs to change by now.
     pub fn plan(&mut self, user: UserId, way: Way, by: Authorship) -> Result<Plan, Refusal> {
-        let Kept { rev, back } = self.stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
+        let Kept { rev, inverse: back } = self.stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
         if back.is_empty() {
             self.stacks.drop_top(user, way);
             return Err(Refusal::UndoTooLarge);
         }
-        let read = rmp_serde::from_slice::<(u8, Vec<Back>)>(&back).ok().filter(|(version, _)| *version == VERSION);
+        let read = rmp_serde::from_slice::<(u8, Vec<Inverse>)>(&back).ok().filter(|(version, _)| *version == VERSION);
         let Some((_, backs)) = read else {
             self.stacks.drop_top(user, way);
             return Err(Refusal::UndoTooLarge);
@@ -397,7 +397,7 @@ impl Board {
     }
 
     /// Tries each step on the document, the last one first, and takes all of it back again.
-    fn left_of(&mut self, backs: &[Back], by: Authorship) -> Result<Vec<Op>, Refusal> {
+    fn left_of(&mut self, backs: &[Inverse], by: Authorship) -> Result<Vec<Op>, Refusal> {
         let mut transaction = Transaction::new(&mut self.document);
         let mut ops = Vec::new();
         for back in backs.iter().rev() {
@@ -434,9 +434,9 @@ impl Board {
     ) -> Result<Arc<Entry>, Refusal> {
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let mut notes = Notes::default();
+        let mut notes = InverseRecorder::default();
         let draft = Draft::new(plan.ops);
-        let ops = apply_noting(&draft, Mode::Client, hands(by), &mut transaction, Some(&mut notes))?;
+        let ops = apply_recording(&draft, Mode::Client, hands(by), &mut transaction, Some(&mut notes))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest: Option<Digest> = want_digest.then(|| self.digest());

@@ -70,7 +70,7 @@ fn begin() -> Board {
 }
 
 fn rows(entries: &[Arc<Entry>]) -> impl Iterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)> {
-    entries.iter().map(|entry| (entry.key.author, entry.rev, entry.kind, entry.back.clone()))
+    entries.iter().map(|entry| (entry.key.author, entry.rev, entry.kind, entry.inverse.clone()))
 }
 
 /// Whatever was accepted. Waking again is what a restart does: a checkpoint, and the rows.
@@ -90,7 +90,7 @@ fn happen(board: &mut Board, entries: &mut Vec<Arc<Entry>>, event: &Event) -> Re
             let Some(clear) = entries.iter().rev().find(|entry| matches!(entry.kind, BatchKind::Clear(_))) else {
                 return Ok(None);
             };
-            let taken = cleared_items(clear.back.as_ref().unwrap()).unwrap();
+            let taken = cleared_items(clear.inverse.as_ref().unwrap()).unwrap();
             board.unclear(key_of(*who, next), clear.rev, taken, at(), false)?
         }
         Event::Restart => {
@@ -158,7 +158,7 @@ proptest! {
         }
         let last = Event::Ops(who, format!("[{}]", ops.join(",")));
         let edited = happen(&mut board, &mut entries, &last).ok().flatten();
-        if edited.is_some_and(|entry| entry.back.is_some()) {
+        if edited.is_some_and(|entry| entry.inverse.is_some()) {
             let after = board.state();
             if turn(&mut board, who, Way::Undo, Authorship::FULL).is_ok() {
                 turn(&mut board, who, Way::Redo, Authorship::FULL).unwrap();

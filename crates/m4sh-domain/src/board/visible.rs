@@ -64,7 +64,7 @@ impl Entry {
             page_count: self.page_count,
             fingerprint: 0,
             kind: if is_hidden { BatchKind::Edit } else { self.kind },
-            back: None,
+            inverse: None,
         })
     }
 }

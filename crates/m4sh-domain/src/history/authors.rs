@@ -149,7 +149,7 @@ mod tests {
             page_count: 1,
             fingerprint: 0,
             kind: BatchKind::default(),
-            back: None,
+            inverse: None,
         };
         let ops = Value::parse(ops.as_bytes(), Bounds::default()).unwrap().to_canonical();
         authors.take(&entry, &Op::parse_journal(Rev(rev), &ops).unwrap());

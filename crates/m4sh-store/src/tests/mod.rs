@@ -95,7 +95,7 @@ fn row(board: BoardId, epoch: Epoch, rev: u64) -> JournalRow {
         // Beyond what a signed number holds, as half of all fingerprints are.
         fingerprint: u64::MAX - rev,
         kind: BatchKind::Edit,
-        back: None,
+        inverse: None,
     };
     JournalRow { board, epoch, entry: Arc::new(entry) }
 }

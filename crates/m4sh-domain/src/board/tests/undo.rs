@@ -135,7 +135,7 @@ fn z5_what_is_too_much_to_keep_says_so_and_the_one_before_comes_next() {
     let much = "x".repeat(limits::UNDO_BATCH_BYTES + 1);
     say(&mut board, BEN, &format!(r#"[{{"op":"add","kind":"stroke","value":{{"id":"m","t":"{much}"}}}}]"#));
     let removed = say(&mut board, ANNA, r#"[{"op":"remove","kind":"stroke","id":"m"}]"#);
-    assert_eq!(removed.back.as_deref(), Some(&b""[..]));
+    assert_eq!(removed.inverse.as_deref(), Some(&b""[..]));
     assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoTooLarge));
     assert!(undo(&mut board, ANNA).is_ok());
     // What is large is still undone when its way back is short.
@@ -159,7 +159,7 @@ fn z6_a_clear_is_one_short_change_and_comes_back_on_top_of_what_is_there() {
     assert_eq!(board.clear(key_of(ANNA, "d"), Some("p"), Authorship::FULL, at(), false), Err(Refusal::NothingToClear));
     assert!(board.clear(key_of(ANNA, "d"), Some("x"), Authorship::FULL, at(), false).is_err());
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"a","is":"new"}}]"#);
-    let kept = cleared.back.clone().unwrap();
+    let kept = cleared.inverse.clone().unwrap();
     assert_eq!(cleared_page(&kept[..3]).as_deref(), Some("p"));
     let back =
         |board: &mut Board| board.unclear(key_of(BEN, board.rev()), Rev(1), cleared_items(&kept).unwrap(), at(), true);
@@ -185,7 +185,7 @@ fn z6_who_does_not_lead_clears_only_what_is_theirs_to_change() {
     assert!(board.state().contains(r#""strokes":[{"id":"b","locked":true,"n":1},{"id":"task"}]"#), "{}", board.state());
     let taken = board.clear(key_of(BEN, "c"), None, tutor, at(), false).unwrap();
     assert_eq!(taken.kind, BatchKind::Clear(2));
-    board.unclear(key_of(BEN, "u"), Rev(3), cleared_items(&taken.back.clone().unwrap()).unwrap(), at(), false).unwrap();
+    board.unclear(key_of(BEN, "u"), Rev(3), cleared_items(&taken.inverse.clone().unwrap()).unwrap(), at(), false).unwrap();
     assert_eq!(
         board.clear(key_of(ANNA, "d"), None, pupil, at(), false),
         Err(Refusal::NothingToClear),
