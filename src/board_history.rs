@@ -110,7 +110,7 @@ fn begin(row: &CheckpointRow, receipts: Vec<(BatchKey, Receipt)>) -> Option<Boar
     let (document, rev) = Checkpoint::decode(&row.bytes).ok().filter(|(_, rev)| *rev == row.rev)?;
     let mut board = Board::new(document, rev);
     for (key, receipt) in receipts {
-        board.remember(key, receipt);
+        board.restore_receipt(key, receipt);
     }
     Some(board)
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::client::label;
-use m4sh_domain::board::{BatchKind, Way};
+use m4sh_domain::board::{BatchKind, UndoDirection};
 use m4sh_domain::ids::{Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -13,7 +13,7 @@ use m4sh_domain::limits;
 #[derive(Clone, PartialEq, Debug)]
 pub enum CommandFrame {
     /// `undo` and `redo`.
-    UndoRedo { id: Box<str>, way: Way },
+    UndoRedo { id: Box<str>, way: UndoDirection },
     /// `clear`.
     Clear { id: Box<str>, page: Option<Box<str>> },
     /// `unclear`.
@@ -105,7 +105,7 @@ impl CommandFrame {
         const NEEDS_ID: &str = "this needs id, a text of 1 to 64 bytes";
         Some(match kind {
             "undo" | "redo" => {
-                let way = if kind == "undo" { Way::Undo } else { Way::Redo };
+                let way = if kind == "undo" { UndoDirection::Undo } else { UndoDirection::Redo };
                 id.map(|id| Self::UndoRedo { id, way }).ok_or(NEEDS_ID)
             }
             "clear" => match (id, page(value)) {
@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn z4_what_takes_back_and_clears_is_read_whole_or_bad_with_its_id() {
         let frames = [
-            (r#"{"t":"undo","id":"u"}"#, CommandFrame::UndoRedo { id: "u".into(), way: Way::Undo }),
-            (r#"{"t":"redo","id":"u"}"#, CommandFrame::UndoRedo { id: "u".into(), way: Way::Redo }),
+            (r#"{"t":"undo","id":"u"}"#, CommandFrame::UndoRedo { id: "u".into(), way: UndoDirection::Undo }),
+            (r#"{"t":"redo","id":"u"}"#, CommandFrame::UndoRedo { id: "u".into(), way: UndoDirection::Redo }),
             (r#"{"t":"clear","id":"u"}"#, CommandFrame::Clear { id: "u".into(), page: None }),
             (r#"{"t":"clear","id":"u","page":"p"}"#, CommandFrame::Clear { id: "u".into(), page: Some("p".into()) }),
             (r#"{"t":"unclear","id":"u","rev":7}"#, CommandFrame::Unclear { id: "u".into(), of: Rev(7) }),

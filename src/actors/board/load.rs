@@ -64,6 +64,6 @@ async fn read(id: BoardId, store: &Store) -> Result<Option<Found>, Trouble> {
         BoardHistoryError::NoGoodCheckpoint => Trouble::NoGoodCheckpoint,
     })?;
     let RebuiltBoard { mut board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
-    board.recall(store.recall(id).await?);
+    board.restore_undo(store.recall(id).await?);
     Ok(Some(Found { board, epoch: claim.epoch, checkpoint, access: claim.access }))
 }

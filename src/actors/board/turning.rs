@@ -14,7 +14,7 @@ use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, Entry, Outcome, Plan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+    BatchKey, BatchKind, Entry, Outcome, UndoPlan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -86,12 +86,12 @@ impl Awake {
                 let key = key(id);
                 let done = self.repeat_or(conn, &key, way.name(), |awake| {
                     let by = awake.access.authorship(user);
-                    let plan = awake.board.plan(user, way, by);
+                    let plan = awake.board.plan_undo(user, way, by);
                     // Looking for what there is to take back costs as much as taking it back.
                     let (cost, ops) = plan.as_ref().map_or((bytes, &[][..]), |plan| (bytes.max(plan.bytes), &plan.ops));
                     awake.may_submit(user, cost, ops)?;
                     let plan = plan?;
-                    Ok(awake.board.take_back(key.clone(), plan, by, Timestamp::now(), false)?)
+                    Ok(awake.board.apply_undo(key.clone(), plan, by, Timestamp::now(), false)?)
                 });
                 (key, done)
             }
@@ -122,7 +122,7 @@ impl Awake {
         what: &str,
         new: impl FnOnce(&mut Self) -> Result<Arc<Entry>, No>,
     ) -> Result<Option<Arc<Entry>>, No> {
-        if let Some(receipt) = self.board.known(key, what)? {
+        if let Some(receipt) = self.board.find_receipt(key, what)? {
             self.tell_repeat(conn, &key.id, &receipt);
             return Ok(None);
         }
@@ -176,7 +176,7 @@ impl Awake {
     /// Reads what a clear took, when it is saved, and goes on in a later turn: it may be a large page.
     fn read_cleared(&mut self, conn: ConnId, key: BatchKey, of: Rev, bytes: usize, ctx: &mut Context<BoardActor>) {
         let span = tracing::Span::current();
-        let known = match self.board.known(&key, &unclear_name(of)) {
+        let known = match self.board.find_receipt(&key, &unclear_name(of)) {
             Ok(None) => self.may_clear(key.author, bytes).map(|()| false),
             Ok(Some(receipt)) => {
                 self.tell_repeat(conn, &key.id, &receipt);
@@ -235,11 +235,11 @@ impl Awake {
         let key = self.key(save.who, save.key.as_deref(), save.base, true)?;
         let (who, way) = (save.who, save.way);
         let done = self.known_or(&key, way.name(), |board| {
-            let plan: Plan = board.plan(who, way, by)?;
+            let plan: UndoPlan = board.plan_undo(who, way, by)?;
             if first_forbidden(can, &plan.ops).is_some() {
                 return Err(Refusal::Forbidden { index: None });
             }
-            board.take_back(key.clone(), plan, by, Timestamp::now(), true)
+            board.apply_undo(key.clone(), plan, by, Timestamp::now(), true)
         });
         self.ticket(done, span, ctx)
     }
@@ -283,7 +283,7 @@ impl Awake {
         what: &str,
         new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<Entry>, Refusal>,
     ) -> Result<Outcome, Refusal> {
-        match self.board.known(key, what)? {
+        match self.board.find_receipt(key, what)? {
             Some(receipt) => Ok(Outcome::Repeat(receipt)),
             None => new(&mut self.board).map(Outcome::Fresh),
         }

@@ -4,7 +4,7 @@
 use actix::Message;
 
 use super::Base;
-use m4sh_domain::board::{Op, Way};
+use m4sh_domain::board::{Op, UndoDirection};
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_protocol::board_command::CommandFrame;
 
@@ -31,7 +31,7 @@ pub struct TurnSave {
     /// The client's key for this, when it has one.
     pub key: Option<Box<str>>,
     /// Which way.
-    pub way: Way,
+    pub way: UndoDirection,
 }
 
 /// A page to clear, or all of them.

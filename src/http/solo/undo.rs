@@ -20,7 +20,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{BatchKind, Refusal, Way, cleared_items},
+    board::{BatchKind, Refusal, UndoDirection, cleared_items},
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
@@ -67,7 +67,7 @@ pub async fn undo(
     trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
-    turn(&services, path.0, &request, &trail, who.user, Way::Undo).await
+    turn(&services, path.0, &request, &trail, who.user, UndoDirection::Undo).await
 }
 
 /// `POST /boards/{id}/redo/`: one's own last undo.
@@ -78,7 +78,7 @@ pub async fn redo(
     trail: AuditContext,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
-    turn(&services, path.0, &request, &trail, who.user, Way::Redo).await
+    turn(&services, path.0, &request, &trail, who.user, UndoDirection::Redo).await
 }
 
 async fn turn(
@@ -87,7 +87,7 @@ async fn turn(
     request: &HttpRequest,
     trail: &AuditContext,
     who: UserId,
-    way: Way,
+    way: UndoDirection,
 ) -> Result<HttpResponse, Problem> {
     trail.node(board.0);
     services.limiter.check(Scope::SoloDiff, who)?;

@@ -56,8 +56,8 @@ pub use erasure::{ERASED, Erasure, Shared};
 pub use look::{ItemLook, PageLook};
 pub use op::{Action, Kind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
-pub use stacks::Way;
-pub use undo::Plan;
+pub use stacks::UndoDirection;
+pub use undo::UndoPlan;
 
 use self::{
     apply::{Mode, apply, apply_recording},
@@ -121,7 +121,7 @@ impl Board {
     }
 
     /// Remembers a batch from before this process, oldest first; past `limits::RECEIPTS` the oldest leave.
-    pub fn remember(&mut self, key: BatchKey, receipt: Receipt) {
+    pub fn restore_receipt(&mut self, key: BatchKey, receipt: Receipt) {
         self.receipts.remember(key, receipt);
     }
 

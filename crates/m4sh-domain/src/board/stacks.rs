@@ -11,14 +11,14 @@ use crate::limits;
 
 /// Which way to go.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Way {
+pub enum UndoDirection {
     /// Take the last batch back.
     Undo,
     /// Take the last undo back.
     Redo,
 }
 
-impl Way {
+impl UndoDirection {
     /// The frame's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -44,16 +44,16 @@ struct Pair {
 }
 
 impl Pair {
-    fn of(&mut self, way: Way) -> &mut VecDeque<Kept> {
+    fn of(&mut self, way: UndoDirection) -> &mut VecDeque<Kept> {
         match way {
-            Way::Undo => &mut self.undo,
-            Way::Redo => &mut self.redo,
+            UndoDirection::Undo => &mut self.undo,
+            UndoDirection::Redo => &mut self.redo,
         }
     }
 
-    fn oldest(&self) -> Option<(Rev, Way)> {
+    fn oldest(&self) -> Option<(Rev, UndoDirection)> {
         let of = |list: &VecDeque<Kept>, way| list.front().map(|kept| (kept.rev, way));
-        [of(&self.undo, Way::Undo), of(&self.redo, Way::Redo)].into_iter().flatten().min_by_key(|(rev, _)| *rev)
+        [of(&self.undo, UndoDirection::Undo), of(&self.redo, UndoDirection::Redo)].into_iter().flatten().min_by_key(|(rev, _)| *rev)
     }
 }
 
@@ -66,16 +66,16 @@ pub(super) struct Stacks {
 
 impl Stacks {
     /// The batch that somebody would take back next.
-    pub(super) fn top(&self, user: UserId, way: Way) -> Option<&Kept> {
+    pub(super) fn top(&self, user: UserId, way: UndoDirection) -> Option<&Kept> {
         let pair = self.people.get(&user)?;
         match way {
-            Way::Undo => pair.undo.back(),
-            Way::Redo => pair.redo.back(),
+            UndoDirection::Undo => pair.undo.back(),
+            UndoDirection::Redo => pair.redo.back(),
         }
     }
 
     /// Forgets the batch that somebody would take back next.
-    pub(super) fn drop_top(&mut self, user: UserId, way: Way) {
+    pub(super) fn drop_top(&mut self, user: UserId, way: UndoDirection) {
         if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_back()) {
             self.bytes -= kept.inverse.len();
         }
@@ -89,9 +89,9 @@ impl Stacks {
             BatchKind::Edit | BatchKind::Undo(_) | BatchKind::Redo(_) => back.cloned(),
         };
         let (way, from) = match course {
-            BatchKind::Edit | BatchKind::Clear(_) | BatchKind::Unclear(_) => (Way::Undo, None),
-            BatchKind::Undo(of) => (Way::Redo, Some((Way::Undo, of))),
-            BatchKind::Redo(of) => (Way::Undo, Some((Way::Redo, of))),
+            BatchKind::Edit | BatchKind::Clear(_) | BatchKind::Unclear(_) => (UndoDirection::Undo, None),
+            BatchKind::Undo(of) => (UndoDirection::Redo, Some((UndoDirection::Undo, of))),
+            BatchKind::Redo(of) => (UndoDirection::Undo, Some((UndoDirection::Redo, of))),
         };
         let pair = self.people.entry(user).or_default();
         let mut freed = 0;
@@ -144,7 +144,7 @@ mod tests {
         stacks.note(user, Rev(rev), BatchKind::Edit, Some(&vec![1; bytes].into()));
     }
 
-    fn top(stacks: &Stacks, user: UserId, way: Way) -> Option<u64> {
+    fn top(stacks: &Stacks, user: UserId, way: UndoDirection) -> Option<u64> {
         stacks.top(user, way).map(|kept| kept.rev.0)
     }
 
@@ -155,13 +155,13 @@ mod tests {
         let back = Bytes::from_static(b"x");
         stacks.note(ANNA, Rev(4), BatchKind::Undo(Rev(3)), Some(&back));
         stacks.note(ANNA, Rev(5), BatchKind::Undo(Rev(2)), Some(&back));
-        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(1), Some(5)));
+        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(1), Some(5)));
         stacks.note(ANNA, Rev(6), BatchKind::Redo(Rev(5)), Some(&back));
-        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(6), Some(4)));
+        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(6), Some(4)));
         edit(&mut stacks, BEN, 7, 1);
-        assert_eq!(top(&stacks, ANNA, Way::Redo), Some(4), "another's edit is nothing to it");
+        assert_eq!(top(&stacks, ANNA, UndoDirection::Redo), Some(4), "another's edit is nothing to it");
         edit(&mut stacks, ANNA, 8, 1);
-        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(8), None));
+        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(8), None));
         assert_eq!(stacks.bytes, 10 + 1 + 1 + 1);
     }
 
@@ -170,7 +170,7 @@ mod tests {
         let mut stacks = Stacks::default();
         (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
         stacks.note(ANNA, Rev(4), BatchKind::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
-        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, ANNA, Way::Redo)), (Some(1), Some(4)));
+        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(1), Some(4)));
     }
 
     #[test]
@@ -183,6 +183,6 @@ mod tests {
             edit(&mut stacks, BEN, rev, limits::UNDO_BATCH_BYTES);
         }
         assert!(stacks.bytes <= limits::UNDO_BOARD_BYTES);
-        assert_eq!((top(&stacks, ANNA, Way::Undo), top(&stacks, BEN, Way::Undo)), (None, Some(299)));
+        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, BEN, UndoDirection::Undo)), (None, Some(299)));
     }
 }

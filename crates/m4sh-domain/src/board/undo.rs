@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, Document, Entry, Kind, Op, Receipt, Refusal, Way,
+    Action, BatchKey, Board, BatchKind, Document, Entry, Kind, Op, Receipt, Refusal, UndoDirection,
     apply::{Mode, apply, apply_recording},
     batch::Digest,
     check_bounds,
@@ -350,8 +350,8 @@ fn page_again(text: &str, on_layers: Option<&str>) -> Option<Vec<Op>> {
 
 /// What a batch is to be taken back by, before anybody said yes.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Plan {
-    way: Way,
+pub struct UndoPlan {
+    direction: UndoDirection,
     /// The batch that it takes back.
     pub of: Rev,
     /// What it would do.
@@ -365,7 +365,7 @@ impl Board {
     ///
     /// # Errors
     /// [`Refusal::KeyReused`] when it was something else.
-    pub fn known(&self, key: &BatchKey, what: &str) -> Result<Option<Receipt>, Refusal> {
+    pub fn find_receipt(&self, key: &BatchKey, what: &str) -> Result<Option<Receipt>, Refusal> {
         match self.receipts.get(key) {
             None => Ok(None),
             Some(receipt) => repeat(receipt, fingerprint(what)).map(|_| Some(receipt.clone())),
@@ -377,7 +377,7 @@ impl Board {
     /// # Errors
     /// [`Refusal::NothingToUndo`]; [`Refusal::UndoTooLarge`] and [`Refusal::UndoConflict`], after which the batch is not
     /// tried again; [`Refusal::Forbidden`] and [`Refusal::Locked`] when it touches what is not theirs to change by now.
-    pub fn plan(&mut self, user: UserId, way: Way, by: Authorship) -> Result<Plan, Refusal> {
+    pub fn plan_undo(&mut self, user: UserId, way: UndoDirection, by: Authorship) -> Result<UndoPlan, Refusal> {
         let Kept { rev, inverse: back } = self.stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
         if back.is_empty() {
             self.stacks.drop_top(user, way);
@@ -388,16 +388,16 @@ impl Board {
             self.stacks.drop_top(user, way);
             return Err(Refusal::UndoTooLarge);
         };
-        let ops = self.left_of(&backs, by)?;
+        let ops = self.applicable_ops(&backs, by)?;
         if ops.is_empty() {
             self.stacks.drop_top(user, way);
             return Err(Refusal::UndoConflict);
         }
-        Ok(Plan { way, of: rev, ops, bytes: back.len() })
+        Ok(UndoPlan { direction: way, of: rev, ops, bytes: back.len() })
     }
 
     /// Tries each step on the document, the last one first, and takes all of it back again.
-    fn left_of(&mut self, backs: &[Inverse], by: Authorship) -> Result<Vec<Op>, Refusal> {
+    fn applicable_ops(&mut self, backs: &[Inverse], by: Authorship) -> Result<Vec<Op>, Refusal> {
         let mut transaction = Transaction::new(&mut self.document);
         let mut ops = Vec::new();
         for back in backs.iter().rev() {
@@ -406,7 +406,7 @@ impl Board {
                     // While work is hidden, nothing of it appears before everybody.
                     op.layer = by.layer;
                 }
-                match apply(&Draft::new(vec![op.clone()]), Mode::Client, hands(by), &mut transaction) {
+                match apply(&Draft::new(vec![op.clone()]), Mode::Client, undo_authorship(by), &mut transaction) {
                     Ok(_) => ops.push(op),
                     // A page that is there again is another one, with items of its own.
                     Err(Refusal::InvalidOp { .. }) if op.kind == Kind::Page && op.action == Action::Add => break,
@@ -424,10 +424,10 @@ impl Board {
     ///
     /// # Errors
     /// [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
-    pub fn take_back(
+    pub fn apply_undo(
         &mut self,
         key: BatchKey,
-        plan: Plan,
+        plan: UndoPlan,
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
@@ -436,21 +436,21 @@ impl Board {
         let mut transaction = Transaction::new(&mut self.document);
         let mut notes = InverseRecorder::default();
         let draft = Draft::new(plan.ops);
-        let ops = apply_recording(&draft, Mode::Client, hands(by), &mut transaction, Some(&mut notes))?;
+        let ops = apply_recording(&draft, Mode::Client, undo_authorship(by), &mut transaction, Some(&mut notes))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest: Option<Digest> = want_digest.then(|| self.digest());
-        let course = match plan.way {
-            Way::Undo => BatchKind::Undo(plan.of),
-            Way::Redo => BatchKind::Redo(plan.of),
+        let course = match plan.direction {
+            UndoDirection::Undo => BatchKind::Undo(plan.of),
+            UndoDirection::Redo => BatchKind::Redo(plan.of),
         };
         // An undo that changed nothing is still there to be done again.
         let back = notes.finish().unwrap_or_default();
-        Ok(self.accept(key, at, ops, digest, fingerprint(plan.way.name()), (course, Some(back))))
+        Ok(self.accept(key, at, ops, digest, fingerprint(plan.direction.name()), (course, Some(back))))
     }
 
     /// Takes over what is to be taken back from before this process, oldest first.
-    pub fn recall(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)>) {
+    pub fn restore_undo(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)>) {
         for (user, rev, course, back) in rows {
             self.stacks.note(user, rev, course, back.as_ref());
         }
@@ -469,6 +469,6 @@ pub(super) fn fingerprint(what: &str) -> u64 {
 }
 
 /// Whose hands take something back: each item goes onto the layer on which it lay.
-fn hands(by: Authorship) -> Authorship {
+fn undo_authorship(by: Authorship) -> Authorship {
     if by.is_isolated() { by } else { Authorship { layer: None, ..by } }
 }

@@ -14,7 +14,7 @@ use crate::ids::UserId;
 #[derive(Clone, Debug)]
 enum Event {
     Ops(UserId, String),
-    Turn(UserId, Way),
+    Turn(UserId, UndoDirection),
     Clear(UserId, Option<&'static str>),
     Unclear(UserId),
     Restart,
@@ -56,7 +56,7 @@ fn event() -> impl Strategy<Value = Event> {
     let person = || select(vec![ANNA, BEN]);
     prop_oneof![
         8 => (person(), prop::collection::vec(op(), 1..4)).prop_map(|(who, ops)| Event::Ops(who, format!("[{}]", ops.join(",")))),
-        5 => (person(), select(vec![Way::Undo, Way::Undo, Way::Redo])).prop_map(|(who, way)| Event::Turn(who, way)),
+        5 => (person(), select(vec![UndoDirection::Undo, UndoDirection::Undo, UndoDirection::Redo])).prop_map(|(who, way)| Event::Turn(who, way)),
         1 => (person(), select(vec![None, Some("p"), Some("q")])).prop_map(|(who, page)| Event::Clear(who, page)),
         1 => person().prop_map(Event::Unclear),
         1 => Just(Event::Restart),
@@ -96,7 +96,7 @@ fn happen(board: &mut Board, entries: &mut Vec<Arc<Entry>>, event: &Event) -> Re
         Event::Restart => {
             let (document, rev) = Checkpoint::decode(&board.checkpoint().encode()).unwrap();
             *board = Board::new(document, rev);
-            board.recall(rows(entries));
+            board.restore_undo(rows(entries));
             return Ok(None);
         }
     };
@@ -133,9 +133,9 @@ proptest! {
         }
         prop_assert_eq!(copy.state(), board.state());
         prop_assert_eq!(copy.digest(), board.digest());
-        copy.recall(rows(&entries));
+        copy.restore_undo(rows(&entries));
         if !dropped {
-            for (user, way) in [(ANNA, Way::Undo), (ANNA, Way::Redo), (BEN, Way::Undo), (BEN, Way::Redo)] {
+            for (user, way) in [(ANNA, UndoDirection::Undo), (ANNA, UndoDirection::Redo), (BEN, UndoDirection::Undo), (BEN, UndoDirection::Redo)] {
                 loop {
                     prop_assert_eq!(copy.stacks.top(user, way), board.stacks.top(user, way));
                     if copy.stacks.top(user, way).is_none() {
@@ -160,8 +160,8 @@ proptest! {
         let edited = happen(&mut board, &mut entries, &last).ok().flatten();
         if edited.is_some_and(|entry| entry.inverse.is_some()) {
             let after = board.state();
-            if turn(&mut board, who, Way::Undo, Authorship::FULL).is_ok() {
-                turn(&mut board, who, Way::Redo, Authorship::FULL).unwrap();
+            if turn(&mut board, who, UndoDirection::Undo, Authorship::FULL).is_ok() {
+                turn(&mut board, who, UndoDirection::Redo, Authorship::FULL).unwrap();
                 prop_assert_eq!(board.state(), after);
             }
         }

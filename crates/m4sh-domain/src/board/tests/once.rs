@@ -68,13 +68,13 @@ fn r12_receipts_outlive_a_restart_and_the_oldest_leave_first() {
     first.submit(key("k"), ops(), Authorship::FULL, at(), false).unwrap();
     let receipt = first.receipt(&key("k")).unwrap().clone();
     let mut second = Board::new(first.document().clone(), first.rev());
-    second.remember(key("k"), receipt.clone());
+    second.restore_receipt(key("k"), receipt.clone());
     assert_eq!(second.submit(key("k"), ops(), Authorship::FULL, at(), false), Ok(Outcome::Repeat(receipt.clone())));
     for n in 1..limits::RECEIPTS {
-        second.remember(key(n), receipt.clone());
+        second.restore_receipt(key(n), receipt.clone());
     }
     assert!(second.receipt(&key("k")).is_some());
-    second.remember(key("one more"), receipt);
+    second.restore_receipt(key("one more"), receipt);
     assert!(second.receipt(&key("k")).is_none() && second.receipt(&key(1)).is_some());
 }
 

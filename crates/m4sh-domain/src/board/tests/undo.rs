@@ -24,17 +24,17 @@ fn say(board: &mut Board, user: UserId, ops: &str) -> Arc<Entry> {
     }
 }
 
-pub(in super::super) fn turn(board: &mut Board, user: UserId, way: Way, by: Authorship) -> Result<Arc<Entry>, Refusal> {
-    let plan = board.plan(user, way, by)?;
-    board.take_back(key_of(user, format!("{}-{}", way.name(), board.rev())), plan, by, at(), false)
+pub(in super::super) fn turn(board: &mut Board, user: UserId, way: UndoDirection, by: Authorship) -> Result<Arc<Entry>, Refusal> {
+    let plan = board.plan_undo(user, way, by)?;
+    board.apply_undo(key_of(user, format!("{}-{}", way.name(), board.rev())), plan, by, at(), false)
 }
 
 fn undo(board: &mut Board, user: UserId) -> Result<String, Refusal> {
-    turn(board, user, Way::Undo, Authorship::FULL).map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap())
+    turn(board, user, UndoDirection::Undo, Authorship::FULL).map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap())
 }
 
 fn redo(board: &mut Board, user: UserId) -> Result<String, Refusal> {
-    turn(board, user, Way::Redo, Authorship::FULL).map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap())
+    turn(board, user, UndoDirection::Redo, Authorship::FULL).map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap())
 }
 
 #[test]
@@ -53,12 +53,12 @@ fn z1_an_undo_is_a_batch_that_leads_back_and_a_redo_leads_there_again() {
         let before = board.state();
         say(&mut board, ANNA, ops);
         let after = board.state();
-        let entry = turn(&mut board, ANNA, Way::Undo, Authorship::FULL).unwrap();
+        let entry = turn(&mut board, ANNA, UndoDirection::Undo, Authorship::FULL).unwrap();
         assert_eq!((entry.kind, entry.rev), (BatchKind::Undo(Rev(1)), Rev(2)));
         // Of what was there nothing is missing; a list or `meta` that the batch made stays, empty.
         let undone = board.state().replace(r#","shapes":[]"#, "").replace(r#""meta":{},"#, "");
         assert_eq!(undone, before, "{ops}");
-        assert_eq!(turn(&mut board, ANNA, Way::Redo, Authorship::FULL).unwrap().kind, BatchKind::Redo(Rev(2)));
+        assert_eq!(turn(&mut board, ANNA, UndoDirection::Redo, Authorship::FULL).unwrap().kind, BatchKind::Redo(Rev(2)));
         assert_eq!(board.state(), after, "{ops}");
         undo(&mut board, ANNA).unwrap();
         assert_eq!(undo(&mut board, ANNA), Err(Refusal::NothingToUndo));
@@ -122,8 +122,8 @@ fn z1_a_new_edit_leaves_nothing_to_redo() {
     undo(&mut board, ANNA).unwrap();
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"b1"}}]"#);
     let mut other = Board::new(board.document().clone(), board.rev());
-    other.recall([(ANNA, Rev(2), BatchKind::Undo(Rev(1)), Some(bytes::Bytes::new()))]);
-    assert_eq!(other.plan(ANNA, Way::Redo, Authorship::FULL), Err(Refusal::UndoTooLarge));
+    other.restore_undo([(ANNA, Rev(2), BatchKind::Undo(Rev(1)), Some(bytes::Bytes::new()))]);
+    assert_eq!(other.plan_undo(ANNA, UndoDirection::Redo, Authorship::FULL), Err(Refusal::UndoTooLarge));
     say(&mut board, ANNA, r#"[{"op":"add","kind":"stroke","value":{"id":"d"}}]"#);
     assert_eq!(redo(&mut board, ANNA), Err(Refusal::NothingToUndo));
 }
@@ -226,9 +226,9 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
         assert_eq!(board.replace(key_of(BEN, "s"), state, pupil, at()), Err(Refusal::Locked { index: None }), "{to}");
     }
     say(&mut board, ANNA, r#"[{"op":"update","kind":"stroke","id":"b","patch":{"locked":true}}]"#);
-    assert_eq!(turn(&mut board, BEN, Way::Undo, pupil), Err(Refusal::Locked { index: None }));
+    assert_eq!(turn(&mut board, BEN, UndoDirection::Undo, pupil), Err(Refusal::Locked { index: None }));
     say(&mut board, ANNA, r#"[{"op":"update","kind":"stroke","id":"b","patch":{"locked":false}}]"#);
-    assert!(turn(&mut board, BEN, Way::Undo, pupil).is_ok(), "it was not forgotten");
+    assert!(turn(&mut board, BEN, UndoDirection::Undo, pupil).is_ok(), "it was not forgotten");
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
         .unwrap();
     let tutor = Authorship { layer: Some(Layer::Tutor), visibility: Visibility::All, bound_by_locks: None };
     board.submit(key_of(BEN, 2), ops(r#"[{"op":"remove","kind":"page","id":"p"}]"#), tutor, at(), false).unwrap();
-    let entry = turn(&mut board, BEN, Way::Undo, tutor).unwrap();
+    let entry = turn(&mut board, BEN, UndoDirection::Undo, tutor).unwrap();
     assert!(board.document().visible_to(Visibility::Public).item("p", "strokes", "a").is_some());
     assert!(board.document().visible_to(Visibility::Own(BEN)).item("p", "strokes", "h").is_none(), "still hers alone");
     assert!(board.document().visible_to(Visibility::Own(ANNA)).item("p", "strokes", "h").is_some());
@@ -256,6 +256,6 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
             false,
         )
         .unwrap();
-    turn(&mut board, ANNA, Way::Undo, hidden).unwrap();
+    turn(&mut board, ANNA, UndoDirection::Undo, hidden).unwrap();
     assert!(board.document().visible_to(Visibility::Public).item("p", "strokes", "a").is_none());
 }
