@@ -32,7 +32,7 @@ mod refusal;
 mod reveal;
 mod visible;
 mod slots;
-mod stacks;
+mod undo_stacks;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -56,7 +56,7 @@ pub use erasure::{ERASED, Erasure, Shared};
 pub use look::{ItemLook, PageLook};
 pub use op::{Action, Kind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
-pub use stacks::UndoDirection;
+pub use undo_stacks::UndoDirection;
 pub use undo::UndoPlan;
 
 use self::{
@@ -65,7 +65,7 @@ use self::{
     draft::{Draft, OpsText, RawOp, fingerprint_of},
     history::History,
     receipts::Receipts,
-    stacks::Stacks,
+    undo_stacks::UndoStacks,
     transaction::Transaction,
     undo::InverseRecorder,
 };
@@ -80,7 +80,7 @@ pub struct Board {
     hashing: Hashing,
     history: History,
     receipts: Receipts,
-    stacks: Stacks,
+    undo_stacks: UndoStacks,
 }
 
 impl Board {
@@ -93,7 +93,7 @@ impl Board {
             hashing: Hashing::default(),
             history: History::new(rev),
             receipts: Receipts::default(),
-            stacks: Stacks::default(),
+            undo_stacks: UndoStacks::default(),
         }
     }
 
@@ -280,7 +280,7 @@ impl Board {
         fingerprint: u64,
         (course, back): (BatchKind, Option<Bytes>),
     ) -> Arc<Entry> {
-        self.stacks.note(key.author, self.rev.next(), course, back.as_ref());
+        self.undo_stacks.record(key.author, self.rev.next(), course, back.as_ref());
         let entry = Arc::new(Entry {
             rev: self.rev.next(),
             key,

@@ -22,7 +22,7 @@ use super::{
     page::{COLLECTIONS, Page},
     repeat,
     slots::{Keyed as _, Measured as _, Slots},
-    stacks::Kept,
+    undo_stacks::UndoEntry,
     stream,
     transaction::{Step, Transaction},
 };
@@ -378,19 +378,19 @@ impl Board {
     /// [`Refusal::NothingToUndo`]; [`Refusal::UndoTooLarge`] and [`Refusal::UndoConflict`], after which the batch is not
     /// tried again; [`Refusal::Forbidden`] and [`Refusal::Locked`] when it touches what is not theirs to change by now.
     pub fn plan_undo(&mut self, user: UserId, way: UndoDirection, by: Authorship) -> Result<UndoPlan, Refusal> {
-        let Kept { rev, inverse: back } = self.stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
+        let UndoEntry { rev, inverse: back } = self.undo_stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
         if back.is_empty() {
-            self.stacks.drop_top(user, way);
+            self.undo_stacks.drop_top(user, way);
             return Err(Refusal::UndoTooLarge);
         }
         let read = rmp_serde::from_slice::<(u8, Vec<Inverse>)>(&back).ok().filter(|(version, _)| *version == VERSION);
         let Some((_, backs)) = read else {
-            self.stacks.drop_top(user, way);
+            self.undo_stacks.drop_top(user, way);
             return Err(Refusal::UndoTooLarge);
         };
         let ops = self.applicable_ops(&backs, by)?;
         if ops.is_empty() {
-            self.stacks.drop_top(user, way);
+            self.undo_stacks.drop_top(user, way);
             return Err(Refusal::UndoConflict);
         }
         Ok(UndoPlan { direction: way, of: rev, ops, bytes: back.len() })
@@ -452,7 +452,7 @@ impl Board {
     /// Takes over what is to be taken back from before this process, oldest first.
     pub fn restore_undo(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)>) {
         for (user, rev, course, back) in rows {
-            self.stacks.note(user, rev, course, back.as_ref());
+            self.undo_stacks.record(user, rev, course, back.as_ref());
         }
     }
 

@@ -137,12 +137,12 @@ proptest! {
         if !dropped {
             for (user, way) in [(ANNA, UndoDirection::Undo), (ANNA, UndoDirection::Redo), (BEN, UndoDirection::Undo), (BEN, UndoDirection::Redo)] {
                 loop {
-                    prop_assert_eq!(copy.stacks.top(user, way), board.stacks.top(user, way));
-                    if copy.stacks.top(user, way).is_none() {
+                    prop_assert_eq!(copy.undo_stacks.top(user, way), board.undo_stacks.top(user, way));
+                    if copy.undo_stacks.top(user, way).is_none() {
                         break;
                     }
-                    copy.stacks.drop_top(user, way);
-                    board.stacks.drop_top(user, way);
+                    copy.undo_stacks.drop_top(user, way);
+                    board.undo_stacks.drop_top(user, way);
                 }
             }
         }

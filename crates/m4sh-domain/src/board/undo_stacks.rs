@@ -31,20 +31,20 @@ impl UndoDirection {
 
 /// A batch that may be taken back.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Kept {
+pub(super) struct UndoEntry {
     pub(super) rev: Rev,
     /// Empty: it was too much to keep.
     pub(super) inverse: Bytes,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Pair {
-    undo: VecDeque<Kept>,
-    redo: VecDeque<Kept>,
+struct UserStacks {
+    undo: VecDeque<UndoEntry>,
+    redo: VecDeque<UndoEntry>,
 }
 
-impl Pair {
-    fn of(&mut self, way: UndoDirection) -> &mut VecDeque<Kept> {
+impl UserStacks {
+    fn of(&mut self, way: UndoDirection) -> &mut VecDeque<UndoEntry> {
         match way {
             UndoDirection::Undo => &mut self.undo,
             UndoDirection::Redo => &mut self.redo,
@@ -52,21 +52,21 @@ impl Pair {
     }
 
     fn oldest(&self) -> Option<(Rev, UndoDirection)> {
-        let of = |list: &VecDeque<Kept>, way| list.front().map(|kept| (kept.rev, way));
+        let of = |list: &VecDeque<UndoEntry>, way| list.front().map(|kept| (kept.rev, way));
         [of(&self.undo, UndoDirection::Undo), of(&self.redo, UndoDirection::Redo)].into_iter().flatten().min_by_key(|(rev, _)| *rev)
     }
 }
 
 /// Everybody's on one board.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stacks {
-    people: HashMap<UserId, Pair>,
+pub(super) struct UndoStacks {
+    people: HashMap<UserId, UserStacks>,
     bytes: usize,
 }
 
-impl Stacks {
+impl UndoStacks {
     /// The batch that somebody would take back next.
-    pub(super) fn top(&self, user: UserId, way: UndoDirection) -> Option<&Kept> {
+    pub(super) fn top(&self, user: UserId, way: UndoDirection) -> Option<&UndoEntry> {
         let pair = self.people.get(&user)?;
         match way {
             UndoDirection::Undo => pair.undo.back(),
@@ -82,7 +82,7 @@ impl Stacks {
     }
 
     /// Takes note of a batch, new or from the journal.
-    pub(super) fn note(&mut self, user: UserId, rev: Rev, course: BatchKind, back: Option<&Bytes>) {
+    pub(super) fn record(&mut self, user: UserId, rev: Rev, course: BatchKind, back: Option<&Bytes>) {
         // What a clear took is brought back by its revision, and it is large.
         let back = match course {
             BatchKind::Clear(_) | BatchKind::Unclear(_) => Some(Bytes::new()),
@@ -95,7 +95,7 @@ impl Stacks {
         };
         let pair = self.people.entry(user).or_default();
         let mut freed = 0;
-        let mut drop_from = |list: &mut VecDeque<Kept>, first: Rev| {
+        let mut drop_from = |list: &mut VecDeque<UndoEntry>, first: Rev| {
             while list.back().is_some_and(|kept| kept.rev >= first)
                 && let Some(kept) = list.pop_back()
             {
@@ -110,7 +110,7 @@ impl Stacks {
         if let Some(back) = back {
             let list = pair.of(way);
             self.bytes += back.len();
-            list.push_back(Kept { rev, inverse: back });
+            list.push_back(UndoEntry { rev, inverse: back });
             if list.len() > limits::UNDO_BATCHES
                 && let Some(oldest) = list.pop_front()
             {
@@ -140,23 +140,23 @@ mod tests {
     const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
     const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
 
-    fn edit(stacks: &mut Stacks, user: UserId, rev: u64, bytes: usize) {
-        stacks.note(user, Rev(rev), BatchKind::Edit, Some(&vec![1; bytes].into()));
+    fn edit(stacks: &mut UndoStacks, user: UserId, rev: u64, bytes: usize) {
+        stacks.record(user, Rev(rev), BatchKind::Edit, Some(&vec![1; bytes].into()));
     }
 
-    fn top(stacks: &Stacks, user: UserId, way: UndoDirection) -> Option<u64> {
+    fn top(stacks: &UndoStacks, user: UserId, way: UndoDirection) -> Option<u64> {
         stacks.top(user, way).map(|kept| kept.rev.0)
     }
 
     #[test]
     fn z1_undo_and_redo_go_back_and_forth_and_an_edit_ends_redo() {
-        let mut stacks = Stacks::default();
+        let mut stacks = UndoStacks::default();
         (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 10));
         let back = Bytes::from_static(b"x");
-        stacks.note(ANNA, Rev(4), BatchKind::Undo(Rev(3)), Some(&back));
-        stacks.note(ANNA, Rev(5), BatchKind::Undo(Rev(2)), Some(&back));
+        stacks.record(ANNA, Rev(4), BatchKind::Undo(Rev(3)), Some(&back));
+        stacks.record(ANNA, Rev(5), BatchKind::Undo(Rev(2)), Some(&back));
         assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(1), Some(5)));
-        stacks.note(ANNA, Rev(6), BatchKind::Redo(Rev(5)), Some(&back));
+        stacks.record(ANNA, Rev(6), BatchKind::Redo(Rev(5)), Some(&back));
         assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(6), Some(4)));
         edit(&mut stacks, BEN, 7, 1);
         assert_eq!(top(&stacks, ANNA, UndoDirection::Redo), Some(4), "another's edit is nothing to it");
@@ -167,15 +167,15 @@ mod tests {
 
     #[test]
     fn z1_what_was_dropped_before_an_undo_is_dropped_by_its_row_too() {
-        let mut stacks = Stacks::default();
+        let mut stacks = UndoStacks::default();
         (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
-        stacks.note(ANNA, Rev(4), BatchKind::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
+        stacks.record(ANNA, Rev(4), BatchKind::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
         assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(1), Some(4)));
     }
 
     #[test]
     fn z5_a_person_keeps_so_many_batches_and_a_board_so_many_bytes() {
-        let mut stacks = Stacks::default();
+        let mut stacks = UndoStacks::default();
         (1..=limits::UNDO_BATCHES as u64 + 5).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
         assert_eq!(stacks.people[&ANNA].undo.len(), limits::UNDO_BATCHES);
         assert_eq!(stacks.bytes, limits::UNDO_BATCHES);
