@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{BatchKey, Board, Checkpoint, Corrupt, Document, Entry, Receipt},
+    board::{BatchKey, Board, Checkpoint, Corrupt, Document, JournalEntry, Receipt},
     ids::{BoardId, Rev},
 };
 use m4sh_store::{CheckpointRow, Store, StoreError};
@@ -102,7 +102,7 @@ async fn replay(store: &Store, id: BoardId, mut board: Board, up_to: Option<Rev>
     Ok(Some(board))
 }
 
-fn bytes(page: &[Entry]) -> usize {
+fn bytes(page: &[JournalEntry]) -> usize {
     page.iter().map(|entry| entry.ops.len()).sum()
 }
 
@@ -115,7 +115,7 @@ fn begin(row: &CheckpointRow, receipts: Vec<(BatchKey, Receipt)>) -> Option<Boar
     Some(board)
 }
 
-fn apply(mut board: Board, page: Vec<Entry>) -> Result<Board, Corrupt> {
+fn apply(mut board: Board, page: Vec<JournalEntry>) -> Result<Board, Corrupt> {
     for entry in page {
         let at = entry.rev;
         if let Err(error) = board.replay(entry) {

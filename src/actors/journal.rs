@@ -12,7 +12,7 @@ use crate::actors::board::BoardActor;
 use crate::actors::messages::{Append, Fenced, JournalState, Persisted};
 use crate::actors::meters::meters;
 use crate::actors::shard::JournalHealth;
-use m4sh_domain::board::Entry;
+use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
 use m4sh_domain::limits;
 use m4sh_store::{JournalRow, JournalSession, Store, StoreError};
@@ -44,7 +44,7 @@ pub struct JournalWriter {
 struct Waiting {
     board: BoardId,
     epoch: Epoch,
-    entry: Arc<Entry>,
+    entry: Arc<JournalEntry>,
     owner: Addr<BoardActor>,
     span: tracing::Span,
 }

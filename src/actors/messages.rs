@@ -446,7 +446,7 @@ pub struct Append {
     /// The ownership that the fence checks.
     pub epoch: Epoch,
     /// The batch.
-    pub entry: Arc<m4sh_domain::board::Entry>,
+    pub entry: Arc<m4sh_domain::board::JournalEntry>,
     /// Whom to tell.
     pub owner: actix::Addr<crate::actors::board::BoardActor>,
     /// The span of the request or connection that it came by.

@@ -36,7 +36,7 @@ async fn board(store: &Store, id: BoardId) -> Result<Result<(), String>, StoreEr
     Ok(replay(&rows, entries))
 }
 
-fn replay(rows: &[CheckpointRow], entries: Vec<m4sh_domain::board::Entry>) -> Result<(), String> {
+fn replay(rows: &[CheckpointRow], entries: Vec<m4sh_domain::board::JournalEntry>) -> Result<(), String> {
     let mut newer = Vec::new();
     for row in rows {
         let (document, rev) = Checkpoint::decode(&row.bytes).map_err(|e| at(row.rev, e))?;

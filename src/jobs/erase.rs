@@ -122,11 +122,11 @@ struct Walk {
     /// Up to where it has come.
     known: Rev,
     /// What is to be written instead.
-    rows: Vec<m4sh_domain::board::Entry>,
+    rows: Vec<m4sh_domain::board::JournalEntry>,
 }
 
 impl Walk {
-    fn on(mut self, page: Vec<m4sh_domain::board::Entry>) -> Result<Self, Corrupt> {
+    fn on(mut self, page: Vec<m4sh_domain::board::JournalEntry>) -> Result<Self, Corrupt> {
         for entry in page {
             self.known = entry.rev;
             self.rows.extend(self.erasure.step(entry)?);
@@ -135,7 +135,7 @@ impl Walk {
     }
 
     /// The rest, which came meanwhile, and the whole of it.
-    fn finish(self, tail: Vec<m4sh_domain::board::Entry>) -> Result<Rewritten, Corrupt> {
+    fn finish(self, tail: Vec<m4sh_domain::board::JournalEntry>) -> Result<Rewritten, Corrupt> {
         let walk = self.on(tail)?;
         let checkpoint = walk.erasure.board().checkpoint();
         Ok(Rewritten {

@@ -16,7 +16,7 @@ use crate::roster::{RosterEntry, Quality, Selection, entry_fields, put_standing,
 use crate::board_command::AcceptedCommand;
 use crate::{msgpack, presence};
 use m4sh_domain::access::{Role, EffectiveRights};
-use m4sh_domain::board::Entry;
+use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 
@@ -68,7 +68,7 @@ pub enum SyncContent {
     /// The whole document.
     State(Arc<SharedState>),
     /// The tail after the client's position.
-    Tail(Vec<Arc<Entry>>),
+    Tail(Vec<Arc<JournalEntry>>),
 }
 
 /// A document as joiners get it: encoded once for all who come at the same revision.
@@ -107,7 +107,7 @@ pub enum ServerFrame<'a> {
     /// What I missed while I read too slowly.
     CatchUp(Box<CatchUp<'a>>),
     /// Another's batch.
-    Ops(&'a Entry),
+    Ops(&'a JournalEntry),
     /// My batch is ordered.
     Accepted { id: &'a str, rev: Rev },
     /// The same of a batch that I did not write out: what it did.
@@ -331,7 +331,7 @@ impl Welcome<'_> {
 }
 
 /// The missed batches as one JSON list.
-pub(super) fn tail(entries: &[Arc<Entry>]) -> Bytes {
+pub(super) fn tail(entries: &[Arc<JournalEntry>]) -> Bytes {
     let mut json = vec![b'['];
     for (place, entry) in entries.iter().enumerate() {
         if place > 0 {

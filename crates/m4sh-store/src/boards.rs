@@ -15,7 +15,7 @@ use super::{
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::{Rights, EffectiveRights},
-    board::{BatchKey, Entry, Receipt},
+    board::{BatchKey, JournalEntry, Receipt},
     ids::{BoardId, ClassroomId, ClientId, Epoch, Rev, SessionId, UserId},
 };
 
@@ -168,12 +168,12 @@ fn key(row: &Row) -> Result<BatchKey, StoreError> {
     })
 }
 
-pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
+pub(super) fn entry(row: &Row) -> Result<JournalEntry, StoreError> {
     let format: i16 = get(row, "format")?;
     if format != FORMAT {
         return Err(StoreError::query(format!("a journal row has format {format}; this program knows {FORMAT}")));
     }
-    Ok(Entry {
+    Ok(JournalEntry {
         rev: rows::rev(row)?,
         key: key(row)?,
         at: get(row, "at")?,
@@ -236,7 +236,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; `Query` also when a row is of a format that this program does not know.
-    pub async fn journal_after(&self, id: BoardId, after: Rev) -> Result<Vec<Entry>, StoreError> {
+    pub async fn journal_after(&self, id: BoardId, after: Rev) -> Result<Vec<JournalEntry>, StoreError> {
         self.journal(id, after, i64::MAX, i64::MAX).await
     }
 
@@ -251,11 +251,11 @@ impl Store {
         after: Rev,
         rows: u32,
         bytes: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         self.journal(id, after, rows.into(), i64::try_from(bytes).unwrap_or(i64::MAX)).await
     }
 
-    async fn journal(&self, id: BoardId, after: Rev, rows: i64, bytes: i64) -> Result<Vec<Entry>, StoreError> {
+    async fn journal(&self, id: BoardId, after: Rev, rows: i64, bytes: i64) -> Result<Vec<JournalEntry>, StoreError> {
         let rows = self.pool.get().await?.query(JOURNAL, &[&id.0, &signed(after.0), &rows, &bytes]).await?;
         rows.iter().map(entry).collect()
     }

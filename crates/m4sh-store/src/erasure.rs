@@ -13,7 +13,7 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{Corrupt, Entry},
+    board::{Corrupt, JournalEntry},
     ids::{BoardId, ClassroomId, Epoch, Rev, SessionId, UserId},
 };
 
@@ -36,7 +36,7 @@ pub struct Rewritten {
     /// The newest revision.
     pub head: Rev,
     /// Journal rows that differ.
-    pub rows: Vec<Entry>,
+    pub rows: Vec<JournalEntry>,
     /// A checkpoint of the newest revision.
     pub checkpoint: Vec<u8>,
 }
@@ -210,7 +210,7 @@ impl Store {
         board: BoardId,
         who: UserId,
         known: Rev,
-        rewrite: impl FnOnce(Vec<Entry>) -> Result<Rewritten, Corrupt>,
+        rewrite: impl FnOnce(Vec<JournalEntry>) -> Result<Rewritten, Corrupt>,
     ) -> Result<Option<Erased>, ErasureError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
@@ -296,7 +296,7 @@ impl Store {
 }
 
 /// Writes rows anew, some at a time.
-async fn rewrite_rows(tx: &Tx<'_>, board: BoardId, entries: &[Entry]) -> Result<u64, StoreError> {
+async fn rewrite_rows(tx: &Tx<'_>, board: BoardId, entries: &[JournalEntry]) -> Result<u64, StoreError> {
     let mut written = 0;
     for some in entries.chunks(limits::FLUSH_ROWS) {
         macro_rules! column {

@@ -13,7 +13,7 @@ use super::{
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::Role,
-    board::Entry,
+    board::JournalEntry,
     ids::{BoardId, ClassroomId, Rev, UserId},
 };
 
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn look_back(&self, look: LookBack) -> Result<Vec<Entry>, StoreError> {
+    pub async fn look_back(&self, look: LookBack) -> Result<Vec<JournalEntry>, StoreError> {
         let author = look.author.map(|user| user.0);
         let bytes = i64::try_from(limits::REPLAY_BYTES).unwrap_or(i64::MAX);
         let (before, after) = (signed(look.before.0), signed(look.after.0));
@@ -176,7 +176,7 @@ impl Store {
         &self,
         from: &[(BoardId, Rev)],
         rows: u32,
-    ) -> Result<Vec<(BoardId, Entry)>, StoreError> {
+    ) -> Result<Vec<(BoardId, JournalEntry)>, StoreError> {
         let boards: Vec<Uuid> = from.iter().map(|(board, _)| board.0).collect();
         let revs: Vec<i64> = from.iter().map(|(_, rev)| signed(rev.0)).collect();
         let bytes = i64::try_from(limits::REPLAY_BYTES).unwrap_or(i64::MAX);

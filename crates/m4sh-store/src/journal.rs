@@ -19,7 +19,7 @@ use super::{
     rows::{get, signed, signed_pages},
 };
 use m4sh_domain::{
-    board::Entry,
+    board::JournalEntry,
     ids::{BoardId, Epoch},
 };
 
@@ -34,7 +34,7 @@ pub struct JournalRow {
     /// The owner who accepted it.
     pub epoch: Epoch,
     /// The batch.
-    pub entry: Arc<Entry>,
+    pub entry: Arc<JournalEntry>,
 }
 
 /// A connection of its own for one journal writer, outside the pool: its statement is prepared once and its settings

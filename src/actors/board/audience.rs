@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Awake;
 use m4sh_domain::access::Visibility;
-use m4sh_domain::board::Entry;
+use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame, SharedState};
@@ -68,7 +68,7 @@ impl Awake {
     }
 
     /// Says a batch to every seat but its author's, each as its eyes see it.
-    pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<Entry>) {
+    pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<JournalEntry>) {
         let Some(owners) = entry.layer_owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
         let narrow = |eyes| match eyes {
             Visibility::Own(user) if !owners.contains(&user) => Visibility::Public,

@@ -61,6 +61,6 @@ impl Awake {
 }
 
 /// Bytes of a tail, roughly: what its batches have, and their frames around them.
-pub(super) fn tail_bytes(entries: &[Arc<m4sh_domain::board::Entry>]) -> usize {
+pub(super) fn tail_bytes(entries: &[Arc<m4sh_domain::board::JournalEntry>]) -> usize {
     entries.iter().map(|entry| entry.ops.len() + 120).sum()
 }

@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{News, Peek, Peeked, Pulse};
-use m4sh_domain::board::{Action, Entry, Op};
+use m4sh_domain::board::{Action, JournalEntry, Op};
 use m4sh_domain::json::{Bounds, Value};
 
 /// In canonical text the members of an operation stand in this order; of one on a layer, that stands in between.
@@ -46,7 +46,7 @@ impl Awake {
     }
 
     /// A batch, and what the items that it updates have become.
-    fn with_updated(&self, batch: Arc<Entry>) -> (Arc<Entry>, Vec<Op>) {
+    fn with_updated(&self, batch: Arc<JournalEntry>) -> (Arc<JournalEntry>, Vec<Op>) {
         if memmem::find(&batch.ops, UPDATE).is_none() {
             return (batch, Vec::new());
         }
@@ -64,7 +64,7 @@ impl Awake {
     }
 
     /// Counts a batch for its author.
-    pub(super) fn pulse(&mut self, entry: &Entry) {
+    pub(super) fn pulse(&mut self, entry: &JournalEntry) {
         let none = Pulse { ops: 0, strokes: 0, last: Timestamp::UNIX_EPOCH };
         let pulse = self.pulses.entry(entry.key.author).or_insert(none);
         pulse.ops += 1;

@@ -16,7 +16,7 @@ use crate::actors::messages::{
 };
 use crate::actors::meters::meters;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchKind, Digest, Entry, Outcome, Refusal};
+use m4sh_domain::board::{BatchKey, BatchKind, Digest, JournalEntry, Outcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
@@ -108,7 +108,7 @@ impl Awake {
     pub(super) fn publish(
         &mut self,
         author: Option<ConnId>,
-        entry: &Arc<Entry>,
+        entry: &Arc<JournalEntry>,
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) {

@@ -14,7 +14,7 @@ use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, Entry, Outcome, UndoPlan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+    BatchKey, BatchKind, JournalEntry, Outcome, UndoPlan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -120,8 +120,8 @@ impl Awake {
         conn: ConnId,
         key: &BatchKey,
         what: &str,
-        new: impl FnOnce(&mut Self) -> Result<Arc<Entry>, No>,
-    ) -> Result<Option<Arc<Entry>>, No> {
+        new: impl FnOnce(&mut Self) -> Result<Arc<JournalEntry>, No>,
+    ) -> Result<Option<Arc<JournalEntry>>, No> {
         if let Some(receipt) = self.board.find_receipt(key, what)? {
             self.tell_repeat(conn, &key.id, &receipt);
             return Ok(None);
@@ -135,7 +135,7 @@ impl Awake {
         &mut self,
         conn: ConnId,
         key: &BatchKey,
-        done: Result<Option<Arc<Entry>>, No>,
+        done: Result<Option<Arc<JournalEntry>>, No>,
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) {
@@ -160,7 +160,7 @@ impl Awake {
     }
 
     /// What a batch did, to its author.
-    pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &Entry) {
+    pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &JournalEntry) {
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = Some(entry.ops_visible_to(eyes));
         self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
@@ -281,7 +281,7 @@ impl Awake {
         &mut self,
         key: &BatchKey,
         what: &str,
-        new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<Entry>, Refusal>,
+        new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<JournalEntry>, Refusal>,
     ) -> Result<Outcome, Refusal> {
         match self.board.find_receipt(key, what)? {
             Some(receipt) => Ok(Outcome::Repeat(receipt)),

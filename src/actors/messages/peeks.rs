@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::Message;
 use jiff::Timestamp;
 
-use m4sh_domain::board::{Document, Entry, Op};
+use m4sh_domain::board::{Document, JournalEntry, Op};
 use m4sh_domain::ids::{Epoch, Rev, UserId};
 
 /// What a tutor's feed asks now and then. Answered with nothing by a board that is not at work.
@@ -36,7 +36,7 @@ pub struct Peeked {
 /// What changed on a board.
 pub enum News {
     /// Batches in order, each with what the items that it updates have become by now, as additions.
-    Batches(Vec<(Arc<Entry>, Vec<Op>)>),
+    Batches(Vec<(Arc<JournalEntry>, Vec<Op>)>),
     /// Everything: the position was too old.
     Document(Document),
 }

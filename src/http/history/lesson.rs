@@ -391,7 +391,7 @@ impl Services {
         let mut rows = self.store.merged_journal(&starts, REPLAY_ROWS).await?;
         let bytes: usize = rows.iter().map(|(_, entry)| entry.ops.len()).sum();
         let is_last = rows.len() < REPLAY_ROWS as usize && bytes < REPLAY_BYTES;
-        let place_of = |(board, entry): &(BoardId, m4sh_domain::board::Entry)| Place {
+        let place_of = |(board, entry): &(BoardId, m4sh_domain::board::JournalEntry)| Place {
             at: entry.at,
             board: *board,
             rev: entry.rev,

@@ -24,7 +24,7 @@ use asked::Moment;
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::{Visibility, EffectiveRights},
-    board::{Document, ERASED, Entry, Op},
+    board::{Document, ERASED, JournalEntry, Op},
     ids::{BoardId, Rev, UserId},
 };
 use m4sh_store::BoardAccess;
@@ -47,7 +47,7 @@ pub(super) struct Reader {
 /// A batch as its reader may see it.
 pub(super) struct Batch {
     /// The batch; its operations are in `ops`.
-    pub entry: Entry,
+    pub entry: JournalEntry,
     /// The operations that are seen.
     pub ops: Vec<Op>,
 }
@@ -102,14 +102,14 @@ impl Services {
 
 /// Reads entries as these eyes see them. A batch of which a reader sees nothing is left out whole: not even its author
 /// and its time are told.
-pub(super) async fn seen(entries: Vec<Entry>, eyes: Visibility) -> Result<Vec<Batch>, Problem> {
+pub(super) async fn seen(entries: Vec<JournalEntry>, eyes: Visibility) -> Result<Vec<Batch>, Problem> {
     let seen = seen_with(entries.into_iter().map(|entry| ((), entry)).collect(), eyes).await?;
     Ok(seen.into_iter().map(|((), batch)| batch).collect())
 }
 
 /// The same of entries that have something beside them.
 pub(super) async fn seen_with<T: Send + 'static>(
-    entries: Vec<(T, Entry)>,
+    entries: Vec<(T, JournalEntry)>,
     eyes: Visibility,
 ) -> Result<Vec<(T, Batch)>, Problem> {
     let read = move |(beside, entry)| match one_seen(entry, eyes) {
@@ -120,7 +120,7 @@ pub(super) async fn seen_with<T: Send + 'static>(
     off_thread(move || entries.into_iter().filter_map(read).collect()).await?
 }
 
-fn one_seen(entry: Entry, eyes: Visibility) -> Result<Option<Batch>, Problem> {
+fn one_seen(entry: JournalEntry, eyes: Visibility) -> Result<Option<Batch>, Problem> {
     let text = entry.ops_visible_to(eyes);
     let ops = Op::parse_journal(entry.rev, &text).map_err(|error| Problem::Internal(error.to_string()))?;
     let is_hidden = ops.is_empty() && eyes != Visibility::All;

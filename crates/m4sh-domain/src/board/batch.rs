@@ -83,7 +83,7 @@ impl BatchKind {
 
 /// One accepted batch, as it is journaled and sent to others.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Entry {
+pub struct JournalEntry {
     /// The revision that the batch made.
     pub rev: Rev,
     /// Who sent it under which name.
@@ -91,7 +91,7 @@ pub struct Entry {
     /// When it was accepted.
     pub at: Timestamp,
     /// Canonical JSON array of the effective operations, with every `page_id` resolved, and the layer of every item that
-    /// lies on one. Shown to nobody as it is: [`Entry::seen_by`].
+    /// lies on one. Shown to nobody as it is: [`JournalEntry::seen_by`].
     pub ops: Bytes,
     /// Digest of the state after it, when it was asked for.
     pub digest: Option<Digest>,
@@ -106,7 +106,7 @@ pub struct Entry {
     pub inverse: Option<Bytes>,
 }
 
-impl Entry {
+impl JournalEntry {
     /// Bytes that its row takes, roughly.
     #[must_use]
     pub fn stored_len(&self) -> usize {
@@ -133,7 +133,7 @@ pub struct Receipt {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
     /// Accepted now.
-    Fresh(Arc<Entry>),
+    Fresh(Arc<JournalEntry>),
     /// Accepted before, under the same key; nothing happened now.
     Repeat(Receipt),
     /// A whole-state save of the state that is there; only from `Board::replace`.

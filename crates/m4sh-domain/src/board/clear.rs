@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, BatchKey, Board, BatchKind, Entry, Kind, Op, Refusal,
+    Action, BatchKey, Board, BatchKind, JournalEntry, Kind, Op, Refusal,
     apply::{Mode, apply},
     check_bounds,
     draft::{Draft, OpsText, RawOp},
@@ -58,7 +58,7 @@ impl Board {
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Arc<Entry>, Refusal> {
+    ) -> Result<Arc<JournalEntry>, Refusal> {
         let unknown = || Refusal::InvalidOp { index: 0, message: "there is no such page".to_owned() };
         let pages = self.document.pages().ok_or_else(unknown)?;
         let wanted = match page {
@@ -131,7 +131,7 @@ impl Board {
         taken: Vec<Op>,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Arc<Entry>, Refusal> {
+    ) -> Result<Arc<JournalEntry>, Refusal> {
         let mut ops =
             vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, Kind::State) }];
         let mut new_pages: Vec<String> = Vec::new();

@@ -11,7 +11,7 @@ use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Action, BatchKey, Board, Corrupt, Document, Entry, Kind, Op, Refusal,
+    Action, BatchKey, Board, Corrupt, Document, JournalEntry, Kind, Op, Refusal,
     apply::{Mode, apply},
     draft::Draft,
     layers,
@@ -45,7 +45,7 @@ impl Shared {
     ///
     /// # Errors
     /// [`Corrupt::Row`].
-    pub fn look(&mut self, entry: &Entry) -> Result<(), Corrupt> {
+    pub fn look(&mut self, entry: &JournalEntry) -> Result<(), Corrupt> {
         if entry.key.author == self.author {
             return Ok(());
         }
@@ -106,7 +106,7 @@ impl Erasure {
     ///
     /// # Errors
     /// [`Corrupt`] when it is not the next row or does not apply.
-    pub fn step(&mut self, entry: Entry) -> Result<Option<Entry>, Corrupt> {
+    pub fn step(&mut self, entry: JournalEntry) -> Result<Option<JournalEntry>, Corrupt> {
         let ops = Op::parse_journal(entry.rev, &entry.ops)?;
         let is_theirs = entry.key.author == self.shared.author;
         if !is_theirs && self.new.is_none() {
@@ -140,7 +140,7 @@ impl Erasure {
             }
             fit(new, kept)
         };
-        let next = Entry {
+        let next = JournalEntry {
             rev: entry.rev,
             key: if is_theirs { nobodys(entry.rev) } else { entry.key.clone() },
             at: entry.at,

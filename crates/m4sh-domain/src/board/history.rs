@@ -3,14 +3,14 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::Entry;
+use super::JournalEntry;
 use crate::ids::Rev;
 use crate::limits;
 
 /// A window on the end of the journal.
 #[derive(Debug)]
 pub(super) struct History {
-    entries: VecDeque<Arc<Entry>>,
+    entries: VecDeque<Arc<JournalEntry>>,
     /// The revision before the oldest entry.
     base: Rev,
     bytes: usize,
@@ -23,7 +23,7 @@ impl History {
     }
 
     /// Appends the next entry; the oldest ones leave.
-    pub(super) fn push(&mut self, entry: Arc<Entry>) {
+    pub(super) fn push(&mut self, entry: Arc<JournalEntry>) {
         self.bytes += entry.ops.len();
         self.entries.push_back(entry);
         while self.entries.len() > limits::HISTORY_BATCHES || self.bytes > limits::HISTORY_BYTES {
@@ -34,7 +34,7 @@ impl History {
     }
 
     /// The entries after `rev`, oldest first; `None` when the window does not reach back, or `rev` lies ahead.
-    pub(super) fn since(&self, rev: Rev) -> Option<Vec<Arc<Entry>>> {
+    pub(super) fn since(&self, rev: Rev) -> Option<Vec<Arc<JournalEntry>>> {
         let skip = usize::try_from(rev.0.checked_sub(self.base.0)?).ok()?;
         (skip <= self.entries.len()).then(|| self.entries.range(skip..).cloned().collect())
     }

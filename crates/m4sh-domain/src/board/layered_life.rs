@@ -95,7 +95,7 @@ fn begin() -> Board {
 }
 
 /// Whatever was accepted.
-fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &Event) -> Option<Arc<Entry>> {
+fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &Event) -> Option<Arc<JournalEntry>> {
     let outcome = match event {
         Event::Isolate(on) => {
             *isolated = *on;
@@ -178,7 +178,7 @@ proptest! {
         }
         let mut copy = begin();
         for (number, entry) in entries.iter().enumerate() {
-            copy.replay(Entry::clone(entry)).unwrap();
+            copy.replay(JournalEntry::clone(entry)).unwrap();
             if number == cut {
                 let (document, rev) = Checkpoint::decode(&copy.checkpoint().encode()).unwrap();
                 copy = Board::new(document, rev);
@@ -325,7 +325,7 @@ fn i6_more_than_operations_are_worth_is_revealed_as_a_whole_state() {
     }
     let mut copy = begin();
     for entry in board.since(Rev(0)).unwrap() {
-        copy.replay(Entry::clone(&entry)).unwrap();
+        copy.replay(JournalEntry::clone(&entry)).unwrap();
     }
     assert!(layers::are_equal(copy.document(), board.document()) && copy.document() == board.document());
 }

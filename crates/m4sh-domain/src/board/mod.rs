@@ -48,7 +48,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use batch::{BatchKey, BatchKind, Digest, Entry, Outcome, Receipt};
+pub use batch::{BatchKey, BatchKind, Digest, JournalEntry, Outcome, Receipt};
 pub use checkpoint::Checkpoint;
 pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
 pub use document::{Document, Pieces};
@@ -212,7 +212,7 @@ impl Board {
     /// # Errors
     /// [`Corrupt::Gap`] when it is not the next row, [`Corrupt::Row`] when it cannot be applied or leads to
     /// another number of pages than it says. The board is exactly as before.
-    pub fn replay(&mut self, entry: Entry) -> Result<(), Corrupt> {
+    pub fn replay(&mut self, entry: JournalEntry) -> Result<(), Corrupt> {
         let (expected, got) = (self.rev.next(), entry.rev);
         if expected != got {
             return Err(Corrupt::Gap { expected, got });
@@ -232,7 +232,7 @@ impl Board {
 
     /// The batches after `rev`, oldest first; `None` when they are no longer at hand, or `rev` lies ahead.
     #[must_use]
-    pub fn since(&self, rev: Rev) -> Option<Vec<Arc<Entry>>> {
+    pub fn since(&self, rev: Rev) -> Option<Vec<Arc<JournalEntry>>> {
         self.history.since(rev)
     }
 
@@ -279,9 +279,9 @@ impl Board {
         digest: Option<Digest>,
         fingerprint: u64,
         (course, back): (BatchKind, Option<Bytes>),
-    ) -> Arc<Entry> {
+    ) -> Arc<JournalEntry> {
         self.undo_stacks.record(key.author, self.rev.next(), course, back.as_ref());
-        let entry = Arc::new(Entry {
+        let entry = Arc::new(JournalEntry {
             rev: self.rev.next(),
             key,
             at,
@@ -296,12 +296,12 @@ impl Board {
         entry
     }
 
-    fn record(&mut self, entry: Arc<Entry>) {
-        let Entry { rev, at, digest, fingerprint, kind: course, .. } = *entry;
+    fn record(&mut self, entry: Arc<JournalEntry>) {
+        let JournalEntry { rev, at, digest, fingerprint, kind: course, .. } = *entry;
         self.rev = rev;
         self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, course });
         // The way back is the journal's and the stacks' to keep, and may be larger than what is told.
-        let told = if entry.inverse.is_some() { Arc::new(Entry { inverse: None, ..Entry::clone(&entry) }) } else { entry };
+        let told = if entry.inverse.is_some() { Arc::new(JournalEntry { inverse: None, ..JournalEntry::clone(&entry) }) } else { entry };
         self.history.push(told);
     }
 }

@@ -161,7 +161,7 @@ fn happen(board: &mut Board, number: usize, event: &Event, want_digest: bool) ->
     }
 }
 
-fn live(state: &Value, events: &[Event]) -> (Board, Vec<Arc<Entry>>) {
+fn live(state: &Value, events: &[Event]) -> (Board, Vec<Arc<JournalEntry>>) {
     let mut board = begin(state);
     let mut entries = Vec::new();
     for (number, event) in events.iter().enumerate() {
@@ -172,10 +172,10 @@ fn live(state: &Value, events: &[Event]) -> (Board, Vec<Arc<Entry>>) {
     (board, entries)
 }
 
-fn replayed(document: Document, rev: Rev, tail: &[Arc<Entry>]) -> Board {
+fn replayed(document: Document, rev: Rev, tail: &[Arc<JournalEntry>]) -> Board {
     let mut board = Board::new(document, rev);
     for entry in tail {
-        board.replay(Entry::clone(entry)).unwrap();
+        board.replay(JournalEntry::clone(entry)).unwrap();
     }
     board
 }

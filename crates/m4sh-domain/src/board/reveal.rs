@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, Entry, Kind, Op, Refusal,
+    Action, BatchKey, Board, BatchKind, JournalEntry, Kind, Op, Refusal,
     apply::{Mode, apply},
     draft::{Draft, OpsText, RawOp, fingerprint_of},
     item::Item,
@@ -34,7 +34,7 @@ impl Board {
         key: BatchKey,
         whose: impl Fn(UserId) -> bool,
         at: Timestamp,
-    ) -> Result<Option<Arc<Entry>>, Refusal> {
+    ) -> Result<Option<Arc<JournalEntry>>, Refusal> {
         let is_revealed = |item: &Item| matches!(item.layer(), Some(Layer::Private(owner)) if whose(owner));
         if !layers::items_of(&self.document).any(|(_, _, item)| is_revealed(item)) {
             return Ok(None);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, Document, Entry, Kind, Op, Receipt, Refusal, UndoDirection,
+    Action, BatchKey, Board, BatchKind, Document, JournalEntry, Kind, Op, Receipt, Refusal, UndoDirection,
     apply::{Mode, apply, apply_recording},
     batch::Digest,
     check_bounds,
@@ -431,7 +431,7 @@ impl Board {
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Arc<Entry>, Refusal> {
+    ) -> Result<Arc<JournalEntry>, Refusal> {
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
         let mut notes = InverseRecorder::default();
@@ -458,7 +458,7 @@ impl Board {
 
     /// The batch that made a revision, while history has it.
     #[must_use]
-    pub fn entry(&self, rev: Rev) -> Option<Arc<Entry>> {
+    pub fn entry(&self, rev: Rev) -> Option<Arc<JournalEntry>> {
         self.history.since(Rev(rev.0.checked_sub(1)?))?.into_iter().next()
     }
 }

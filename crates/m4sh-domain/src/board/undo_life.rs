@@ -69,12 +69,12 @@ fn begin() -> Board {
     )
 }
 
-fn rows(entries: &[Arc<Entry>]) -> impl Iterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)> {
+fn rows(entries: &[Arc<JournalEntry>]) -> impl Iterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)> {
     entries.iter().map(|entry| (entry.key.author, entry.rev, entry.kind, entry.inverse.clone()))
 }
 
 /// Whatever was accepted. Waking again is what a restart does: a checkpoint, and the rows.
-fn happen(board: &mut Board, entries: &mut Vec<Arc<Entry>>, event: &Event) -> Result<Option<Arc<Entry>>, Refusal> {
+fn happen(board: &mut Board, entries: &mut Vec<Arc<JournalEntry>>, event: &Event) -> Result<Option<Arc<JournalEntry>>, Refusal> {
     let next = board.rev();
     let entry = match event {
         Event::Ops(who, ops) => {
@@ -129,7 +129,7 @@ proptest! {
         }
         let mut copy = begin();
         for entry in &entries {
-            copy.replay(Entry::clone(entry)).unwrap();
+            copy.replay(JournalEntry::clone(entry)).unwrap();
         }
         prop_assert_eq!(copy.state(), board.state());
         prop_assert_eq!(copy.digest(), board.digest());

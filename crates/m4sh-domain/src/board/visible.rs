@@ -9,7 +9,7 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use super::{
-    BatchKey, BatchKind, Document, Entry,
+    BatchKey, BatchKind, Document, JournalEntry,
     draft::OpsText,
     item::{self, Writer},
     layers,
@@ -20,7 +20,7 @@ use crate::{
     json::{self, NotCanonical},
 };
 
-impl Entry {
+impl JournalEntry {
     /// The operations as these eyes see them: without those on items that are hidden from them. May be an empty list.
     #[must_use]
     pub fn ops_visible_to(&self, eyes: Visibility) -> Bytes {

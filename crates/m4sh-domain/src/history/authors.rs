@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 
 use crate::{
-    board::{Action, Entry, Kind, Op},
+    board::{Action, JournalEntry, Kind, Op},
     ids::{Rev, UserId},
     json::Value,
 };
@@ -51,7 +51,7 @@ impl Authors {
     }
 
     /// The next entry, with its operations as whoever asks may see them.
-    pub fn take(&mut self, entry: &Entry, ops: &[Op]) {
+    pub fn take(&mut self, entry: &JournalEntry, ops: &[Op]) {
         let deed = Deed { rev: entry.rev, at: entry.at, by: entry.key.author };
         for op in ops {
             let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
@@ -140,7 +140,7 @@ mod tests {
     use uuid::Uuid;
 
     fn fold(authors: &mut Authors, rev: u64, by: u128, ops: &str) {
-        let entry = Entry {
+        let entry = JournalEntry {
             rev: Rev(rev),
             key: BatchKey { author: UserId(Uuid::from_u128(by)), client: ClientId(Uuid::nil()), id: "b".into() },
             at: Timestamp::from_second(i64::try_from(rev).unwrap()).unwrap(),

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{AccountRole, JournalRow, NewAccount, NewBoard, NewLogin, Origin, Store, TokenHash};
 use m4sh_domain::{
-    board::{BatchKey, BatchKind, Digest, Entry},
+    board::{BatchKey, BatchKind, Digest, JournalEntry},
     ids::{BoardId, ClientId, Epoch, LoginId, Rev, UserId},
 };
 
@@ -81,7 +81,7 @@ async fn some_board(store: &Store) -> BoardId {
 }
 
 fn row(board: BoardId, epoch: Epoch, rev: u64) -> JournalRow {
-    let entry = Entry {
+    let entry = JournalEntry {
         rev: Rev(rev),
         key: BatchKey {
             author: UserId(Uuid::from_u128(7)),
@@ -100,7 +100,7 @@ fn row(board: BoardId, epoch: Epoch, rev: u64) -> JournalRow {
     JournalRow { board, epoch, entry: Arc::new(entry) }
 }
 
-fn revs(entries: &[Entry]) -> Vec<u64> {
+fn revs(entries: &[JournalEntry]) -> Vec<u64> {
     entries.iter().map(|entry| entry.rev.0).collect()
 }
 

@@ -7,7 +7,7 @@ use super::{Erasure, Shared};
 use crate::{
     access::Authorship,
     board::{
-        BatchKey, Board, Document, Entry, Outcome,
+        BatchKey, Board, Document, JournalEntry, Outcome,
         testing::{json, parse, state},
     },
     ids::{ClientId, Rev, UserId},
@@ -21,7 +21,7 @@ const EMPTY: &str = r#"{"activePageId":"p1","pages":[{"assets":[],"id":"p1","str
 /// A board and its journal.
 struct Book {
     board: Board,
-    entries: Vec<Entry>,
+    entries: Vec<JournalEntry>,
 }
 
 impl Book {
@@ -54,11 +54,11 @@ impl Book {
     }
 
     /// The journal without a person, and the state that it leads to.
-    fn without(&self, author: UserId) -> (Vec<Entry>, String) {
+    fn without(&self, author: UserId) -> (Vec<JournalEntry>, String) {
         let mut shared = Shared::new(author);
         self.entries.iter().for_each(|entry| shared.look(entry).unwrap());
         let mut walk = Erasure::new(Document::from_value(json(EMPTY)).unwrap(), Rev(0), shared);
-        let step = |entry: &Entry| walk.step(entry.clone()).unwrap().unwrap_or_else(|| entry.clone());
+        let step = |entry: &JournalEntry| walk.step(entry.clone()).unwrap().unwrap_or_else(|| entry.clone());
         let entries: Vec<_> = self.entries.iter().map(step).collect();
         let after = state(walk.board().document());
         let mut again = Board::new(Document::from_value(json(EMPTY)).unwrap(), Rev(0));
@@ -73,7 +73,7 @@ impl Book {
     }
 }
 
-fn text(entries: &[Entry]) -> String {
+fn text(entries: &[JournalEntry]) -> String {
     entries.iter().map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap()).collect()
 }
 

@@ -101,23 +101,23 @@ fn d18_a_journal_row_is_applied_only_as_the_next_one_and_only_when_it_fits() {
     let mut source = board("{}");
     source.say(r#"[{"op":"add","kind":"stroke","value":{"id":"a"}}]"#).unwrap();
     source.say(r#"[{"op":"add","kind":"page","value":{"id":"p2"}}]"#).unwrap();
-    let rows: Vec<Entry> = source.since(Rev(0)).unwrap().iter().map(|entry| Entry::clone(entry)).collect();
+    let rows: Vec<JournalEntry> = source.since(Rev(0)).unwrap().iter().map(|entry| JournalEntry::clone(entry)).collect();
     let mut copy = board("{}");
     assert_eq!(copy.replay(rows[1].clone()), Err(Corrupt::Gap { expected: Rev(1), got: Rev(2) }));
     copy.replay(rows[0].clone()).unwrap();
     let state = copy.state();
     for broken in [
-        Entry { page_count: 7, ..rows[1].clone() },
-        Entry { ops: "not json".into(), ..rows[1].clone() },
-        Entry { ops: "{}".into(), ..rows[1].clone() },
-        Entry { ops: r#"[{"op":"add"}]"#.into(), ..rows[1].clone() },
-        Entry { ops: r#"[{"kind":"stroke","op":"remove","id":"x"}]"#.into(), ..rows[1].clone() },
-        Entry {
+        JournalEntry { page_count: 7, ..rows[1].clone() },
+        JournalEntry { ops: "not json".into(), ..rows[1].clone() },
+        JournalEntry { ops: "{}".into(), ..rows[1].clone() },
+        JournalEntry { ops: r#"[{"op":"add"}]"#.into(), ..rows[1].clone() },
+        JournalEntry { ops: r#"[{"kind":"stroke","op":"remove","id":"x"}]"#.into(), ..rows[1].clone() },
+        JournalEntry {
             ops: r#"[{"kind":"meta","op":"remove","id":"x"},{"kind":"state","op":"add","value":{}}]"#.into(),
             ..rows[1].clone()
         },
-        Entry { ops: r#"[{"kind":"state","op":"update","patch":{"pages":[]}}]"#.into(), ..rows[1].clone() },
-        Entry { ops: r#"[{"kind":"state","op":"add","value":7}]"#.into(), ..rows[1].clone() },
+        JournalEntry { ops: r#"[{"kind":"state","op":"update","patch":{"pages":[]}}]"#.into(), ..rows[1].clone() },
+        JournalEntry { ops: r#"[{"kind":"state","op":"add","value":7}]"#.into(), ..rows[1].clone() },
     ] {
         assert!(matches!(copy.replay(broken), Err(Corrupt::Row { rev: Rev(2), .. })));
         assert_eq!((copy.state(), copy.rev()), (state.clone(), Rev(1)));

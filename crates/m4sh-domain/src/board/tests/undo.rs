@@ -16,7 +16,7 @@ pub(in super::super) fn key_of(user: UserId, id: impl ToString) -> BatchKey {
     BatchKey { author: user, client: ClientId(user.0), id: id.to_string().into() }
 }
 
-fn say(board: &mut Board, user: UserId, ops: &str) -> Arc<Entry> {
+fn say(board: &mut Board, user: UserId, ops: &str) -> Arc<JournalEntry> {
     let ops = Op::parse_list(json(ops)).unwrap();
     match board.submit(key_of(user, board.rev()), ops, Authorship::FULL, at(), false).unwrap() {
         Outcome::Fresh(entry) => entry,
@@ -24,7 +24,7 @@ fn say(board: &mut Board, user: UserId, ops: &str) -> Arc<Entry> {
     }
 }
 
-pub(in super::super) fn turn(board: &mut Board, user: UserId, way: UndoDirection, by: Authorship) -> Result<Arc<Entry>, Refusal> {
+pub(in super::super) fn turn(board: &mut Board, user: UserId, way: UndoDirection, by: Authorship) -> Result<Arc<JournalEntry>, Refusal> {
     let plan = board.plan_undo(user, way, by)?;
     board.apply_undo(key_of(user, format!("{}-{}", way.name(), board.rev())), plan, by, at(), false)
 }
