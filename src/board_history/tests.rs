@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use m4sh_domain::{
     access::Authorship,
-    board::{Op, Outcome},
+    board::{Op, BatchOutcome},
     ids::{ClientId, UserId},
     json::{Bounds, Value},
 };
@@ -62,7 +62,7 @@ async fn drawn(store: &Store, revs: u64) -> (BoardId, Vec<String>, Board) {
         let ops = json(&format!(r#"[{{"op":"add","kind":"stroke","value":{{"id":"s{rev}","color":"я"}}}}]"#));
         let key = BatchKey { author: owner, client: ClientId(owner.0), id: format!("{rev}").into() };
         let ops = Op::parse_list(ops).unwrap();
-        let Outcome::Fresh(entry) =
+        let BatchOutcome::Accepted(entry) =
             board.submit(key, ops, Authorship::FULL, Timestamp::from_second(1_700_000_000).unwrap(), false).unwrap()
         else {
             panic!()

@@ -16,7 +16,7 @@ use crate::actors::messages::{
 };
 use crate::actors::meters::meters;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchKind, Digest, JournalEntry, Outcome, Refusal};
+use m4sh_domain::board::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
@@ -49,17 +49,17 @@ impl Awake {
         let id = key.id.clone();
         let by = self.access.authorship(user);
         match self.board.submit(key, ops, by, Timestamp::now(), false) {
-            Ok(Outcome::Fresh(entry)) => {
+            Ok(BatchOutcome::Accepted(entry)) => {
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
                 self.tell_warning(conn, user);
                 self.pulse(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
-            Ok(Outcome::Repeat(receipt)) => {
+            Ok(BatchOutcome::Duplicate(receipt)) => {
                 meters().repeats.increment(1);
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: receipt.rev });
             }
-            Ok(Outcome::Unchanged) => {}
+            Ok(BatchOutcome::Unchanged) => {}
             Err(refusal) => {
                 meters().refused.increment(1);
                 self.refuse(conn, &id, refusal.code(), &refusal.to_string(), refusal.index(), None);
@@ -196,7 +196,7 @@ impl Awake {
     /// What a write came to, for its answer.
     pub(super) fn ticket(
         &mut self,
-        outcome: Result<Outcome, Refusal>,
+        outcome: Result<BatchOutcome, Refusal>,
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) -> Result<Ticket, BoardError> {
@@ -205,17 +205,17 @@ impl Awake {
             other => BoardError::Refused(other),
         };
         let (rev, at, digest, change, course) = match outcome.map_err(refused)? {
-            Outcome::Fresh(entry) => {
+            BatchOutcome::Accepted(entry) => {
                 self.charge_save(entry.key.author, entry.ops.len());
                 self.pulse(&entry);
                 self.publish(None, &entry, span, ctx);
                 (entry.rev, entry.at, entry.digest, Change::Accepted, entry.kind)
             }
-            Outcome::Repeat(receipt) => {
+            BatchOutcome::Duplicate(receipt) => {
                 meters().repeats.increment(1);
                 (receipt.rev, receipt.at, receipt.digest, Change::Accepted, receipt.course)
             }
-            Outcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged, BatchKind::Edit),
+            BatchOutcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged, BatchKind::Edit),
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());
         Ok(Ticket { saved: Saved { rev, digest, at, change, course }, durable: self.wait_for(rev) })

@@ -10,7 +10,7 @@ use super::saves::{FORBIDDEN, Refused};
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, Op, Outcome, Refusal};
+use m4sh_domain::board::{BatchKey, Op, BatchOutcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -207,7 +207,7 @@ impl Awake {
         let by = self.access.authorship(live.user);
         let id = key.id.clone();
         match self.board.submit(key, vec![op], by, Timestamp::now(), false) {
-            Ok(Outcome::Fresh(entry)) => {
+            Ok(BatchOutcome::Accepted(entry)) => {
                 if let Some(conn) = conn {
                     self.tell_done(conn, &id, &entry);
                 }
@@ -215,7 +215,7 @@ impl Awake {
                 self.pulse(&entry);
                 self.publish(conn, &entry, tracing::Span::current(), ctx);
             }
-            Ok(Outcome::Repeat(_) | Outcome::Unchanged) => {}
+            Ok(BatchOutcome::Duplicate(_) | BatchOutcome::Unchanged) => {}
             Err(refusal) => {
                 self.tell_undrawn(live.user, &live.id);
                 if let Some(conn) = conn {

@@ -14,7 +14,7 @@ use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, JournalEntry, Outcome, UndoPlan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+    BatchKey, BatchKind, JournalEntry, BatchOutcome, UndoPlan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -282,10 +282,10 @@ impl Awake {
         key: &BatchKey,
         what: &str,
         new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<JournalEntry>, Refusal>,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<BatchOutcome, Refusal> {
         match self.board.find_receipt(key, what)? {
-            Some(receipt) => Ok(Outcome::Repeat(receipt)),
-            None => new(&mut self.board).map(Outcome::Fresh),
+            Some(receipt) => Ok(BatchOutcome::Duplicate(receipt)),
+            None => new(&mut self.board).map(BatchOutcome::Accepted),
         }
     }
 }

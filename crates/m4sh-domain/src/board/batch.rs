@@ -131,11 +131,11 @@ pub struct Receipt {
 
 /// What became of a batch.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Outcome {
+pub enum BatchOutcome {
     /// Accepted now.
-    Fresh(Arc<JournalEntry>),
+    Accepted(Arc<JournalEntry>),
     /// Accepted before, under the same key; nothing happened now.
-    Repeat(Receipt),
+    Duplicate(Receipt),
     /// A whole-state save of the state that is there; only from `Board::replace`.
     Unchanged,
 }

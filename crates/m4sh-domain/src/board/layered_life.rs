@@ -121,7 +121,7 @@ fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &Event) 
         }
     };
     match outcome {
-        Ok(Outcome::Fresh(entry)) => Some(entry),
+        Ok(BatchOutcome::Accepted(entry)) => Some(entry),
         _ => None,
     }
 }

@@ -48,7 +48,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use batch::{BatchKey, BatchKind, Digest, JournalEntry, Outcome, Receipt};
+pub use batch::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Receipt};
 pub use checkpoint::Checkpoint;
 pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
 pub use document::{Document, Pieces};
@@ -138,7 +138,7 @@ impl Board {
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<BatchOutcome, Refusal> {
         if let Some(index) = ops.iter().position(|op| op.kind == Kind::State) {
             return Err(Refusal::InvalidOp { index, message: "`state` is not for clients".to_owned() });
         }
@@ -155,7 +155,7 @@ impl Board {
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
         let turn = (BatchKind::Edit, notes.finish());
-        Ok(Outcome::Fresh(self.accept(key, at, effective, digest, fingerprint, turn)))
+        Ok(BatchOutcome::Accepted(self.accept(key, at, effective, digest, fingerprint, turn)))
     }
 
     /// Replaces the whole state. The entry holds the smallest change that operations can say, or the state when
@@ -166,7 +166,7 @@ impl Board {
     /// [`Refusal::KeyReused`] when the key was used for another state or for operations,
     /// [`Refusal::InvalidState`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The
     /// board is exactly as before.
-    pub fn replace(&mut self, key: BatchKey, state: Value, by: Authorship, at: Timestamp) -> Result<Outcome, Refusal> {
+    pub fn replace(&mut self, key: BatchKey, state: Value, by: Authorship, at: Timestamp) -> Result<BatchOutcome, Refusal> {
         self.put(key, Document::from_value(state)?, by, at)
     }
 
@@ -182,7 +182,7 @@ impl Board {
         mut target: Document,
         by: Authorship,
         at: Timestamp,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<BatchOutcome, Refusal> {
         if let Some(receipt) = self.receipts.get(&key) {
             let digest = Hashing::default().digest(&target);
             return repeat(receipt, fingerprint_of(&digest.0));
@@ -190,14 +190,14 @@ impl Board {
         layers::inherit(&mut target, &self.document, by)?;
         locked::keep(&target, &self.document, by)?;
         if self.rev > Rev(0) && self.document == target {
-            return Ok(Outcome::Unchanged);
+            return Ok(BatchOutcome::Unchanged);
         }
         let effective = match self.change_to(&target) {
             Some(effective) => effective,
             None => self.overwrite(target),
         };
         let digest = self.digest();
-        Ok(Outcome::Fresh(self.accept(
+        Ok(BatchOutcome::Accepted(self.accept(
             key,
             at,
             effective,
@@ -306,8 +306,8 @@ impl Board {
     }
 }
 
-fn repeat(receipt: &Receipt, fingerprint: u64) -> Result<Outcome, Refusal> {
-    if receipt.fingerprint == fingerprint { Ok(Outcome::Repeat(receipt.clone())) } else { Err(Refusal::KeyReused) }
+fn repeat(receipt: &Receipt, fingerprint: u64) -> Result<BatchOutcome, Refusal> {
+    if receipt.fingerprint == fingerprint { Ok(BatchOutcome::Duplicate(receipt.clone())) } else { Err(Refusal::KeyReused) }
 }
 
 /// A batch that does not make the board larger is never refused for the board's size.

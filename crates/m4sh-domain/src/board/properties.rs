@@ -151,10 +151,10 @@ fn begin(state: &Value) -> Board {
     Board::new(Document::from_value(state.clone()).unwrap(), Rev(0))
 }
 
-fn happen(board: &mut Board, number: usize, event: &Event, want_digest: bool) -> Result<Outcome, Refusal> {
+fn happen(board: &mut Board, number: usize, event: &Event, want_digest: bool) -> Result<BatchOutcome, Refusal> {
     match event {
         Event::Ops(ops) => {
-            let Ok(ops) = Op::parse_list(Value::from(ops.clone())) else { return Ok(Outcome::Unchanged) };
+            let Ok(ops) = Op::parse_list(Value::from(ops.clone())) else { return Ok(BatchOutcome::Unchanged) };
             board.submit(key(number), ops, Authorship::FULL, Timestamp::UNIX_EPOCH, want_digest)
         }
         Event::Save(state) => board.replace(key(number), state.clone(), Authorship::FULL, Timestamp::UNIX_EPOCH),
@@ -165,7 +165,7 @@ fn live(state: &Value, events: &[Event]) -> (Board, Vec<Arc<JournalEntry>>) {
     let mut board = begin(state);
     let mut entries = Vec::new();
     for (number, event) in events.iter().enumerate() {
-        if let Ok(Outcome::Fresh(entry)) = happen(&mut board, number, event, number % 3 == 0) {
+        if let Ok(BatchOutcome::Accepted(entry)) = happen(&mut board, number, event, number % 3 == 0) {
             entries.push(entry);
         }
     }
@@ -213,7 +213,7 @@ proptest! {
         let mut board = begin(&state);
         for (number, event) in events.iter().enumerate() {
             let before = (board.state(), board.rev(), board.digest(), board.since(Rev(0)));
-            if !matches!(happen(&mut board, number, event, true), Ok(Outcome::Fresh(_))) {
+            if !matches!(happen(&mut board, number, event, true), Ok(BatchOutcome::Accepted(_))) {
                 prop_assert_eq!(before, (board.state(), board.rev(), board.digest(), board.since(Rev(0))));
                 prop_assert_eq!(board.digest(), from_scratch(&board));
                 prop_assert!(board.receipt(&key(number)).is_none());
@@ -230,7 +230,7 @@ proptest! {
             let wanted = if target.is_falsy() { json("{}") } else { target.clone() };
             prop_assert_eq!(board.state().into_bytes(), wanted.to_canonical());
             prop_assert_eq!(board.digest(), from_scratch(&board));
-            if let Outcome::Fresh(entry) = outcome {
+            if let BatchOutcome::Accepted(entry) = outcome {
                 let copy = replayed(before, rev, &[entry]);
                 prop_assert_eq!(copy.document(), board.document());
             }
@@ -293,7 +293,7 @@ proptest! {
         for (number, event) in events.iter().enumerate() {
             let name = key(number);
             let Some(entry) = entries.iter().find(|entry| entry.key == name) else { continue };
-            let Ok(Outcome::Repeat(receipt)) = happen(&mut board, number, event, true) else {
+            let Ok(BatchOutcome::Duplicate(receipt)) = happen(&mut board, number, event, true) else {
                 return Err(TestCaseError::fail("a repeat"));
             };
             prop_assert_eq!((receipt.rev, receipt.at, receipt.digest), (entry.rev, entry.at, entry.digest));
@@ -306,7 +306,7 @@ proptest! {
         let mut board = begin(&state);
         let mut past = vec![board.document().clone()];
         for (number, event) in events.iter().enumerate() {
-            if let Ok(Outcome::Fresh(_)) = happen(&mut board, number, event, false) {
+            if let Ok(BatchOutcome::Accepted(_)) = happen(&mut board, number, event, false) {
                 past.push(board.document().clone());
             }
         }

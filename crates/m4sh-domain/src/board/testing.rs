@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{BatchKey, Board, Document, Op, OpsError, Outcome, Refusal};
+use super::{BatchKey, Board, Document, Op, OpsError, BatchOutcome, Refusal};
 use crate::{
     access::Authorship,
     ids::{ClientId, Rev, UserId},
@@ -41,13 +41,13 @@ pub(super) fn state(document: &Document) -> String {
 
 impl Board {
     /// Submits operations under a key of their own.
-    pub(super) fn say(&mut self, ops: &str) -> Result<Outcome, Refusal> {
+    pub(super) fn say(&mut self, ops: &str) -> Result<BatchOutcome, Refusal> {
         let key = key(format!("{}-{ops}", self.rev()));
         self.submit(key, parse(ops).unwrap(), Authorship::FULL, at(), true)
     }
 
     /// Saves a whole state under a key of its own.
-    pub(super) fn save(&mut self, state: &str) -> Result<Outcome, Refusal> {
+    pub(super) fn save(&mut self, state: &str) -> Result<BatchOutcome, Refusal> {
         let key = key(format!("save {}", self.rev()));
         self.replace(key, json(state), Authorship::FULL, at())
     }
@@ -58,12 +58,12 @@ impl Board {
 }
 
 /// The effective operations of an accepted batch.
-pub(super) fn effective(outcome: &Outcome) -> String {
-    let Outcome::Fresh(entry) = outcome else { panic!("accepted: {outcome:?}") };
+pub(super) fn effective(outcome: &BatchOutcome) -> String {
+    let BatchOutcome::Accepted(entry) = outcome else { panic!("accepted: {outcome:?}") };
     String::from_utf8(entry.ops.to_vec()).unwrap()
 }
 
-pub(super) fn refused(outcome: Result<Outcome, Refusal>) -> (usize, String) {
+pub(super) fn refused(outcome: Result<BatchOutcome, Refusal>) -> (usize, String) {
     match outcome {
         Err(Refusal::InvalidOp { index, message }) => (index, message),
         other => panic!("refused: {other:?}"),

@@ -80,7 +80,7 @@ fn happen(board: &mut Board, entries: &mut Vec<Arc<JournalEntry>>, event: &Event
         Event::Ops(who, ops) => {
             let ops = Op::parse_list(json(ops)).unwrap();
             match board.submit(key_of(*who, next), ops, Authorship::FULL, at(), false)? {
-                Outcome::Fresh(entry) => entry,
+                BatchOutcome::Accepted(entry) => entry,
                 _ => return Ok(None),
             }
         }

@@ -7,7 +7,7 @@ use super::{Erasure, Shared};
 use crate::{
     access::Authorship,
     board::{
-        BatchKey, Board, Document, JournalEntry, Outcome,
+        BatchKey, Board, Document, JournalEntry, BatchOutcome,
         testing::{json, parse, state},
     },
     ids::{ClientId, Rev, UserId},
@@ -34,8 +34,8 @@ impl Book {
         BatchKey { author, client: ClientId(author.0), id: format!("b{}", self.entries.len()).into() }
     }
 
-    fn keep(&mut self, outcome: Outcome) {
-        if let Outcome::Fresh(entry) = outcome {
+    fn keep(&mut self, outcome: BatchOutcome) {
+        if let BatchOutcome::Accepted(entry) = outcome {
             self.entries.push((*entry).clone());
         }
     }

@@ -18,7 +18,7 @@ fn d5_a_board_takes_its_bytes_and_no_more_and_may_always_shrink() {
 #[test]
 fn d5_a_board_takes_its_pages_and_no_more() {
     let mut board = board("{}");
-    let mut last = Ok(Outcome::Unchanged);
+    let mut last = Ok(BatchOutcome::Unchanged);
     for page in 0..limits::BOARD_PAGES {
         assert!(last.is_ok(), "{page}");
         last = board.say(&format!(r#"[{{"op":"add","kind":"page","value":{{"id":"{page}"}}}}]"#));

@@ -20,12 +20,12 @@ fn r1_every_accepted_batch_is_one_revision_and_nothing_else_is() {
 fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
     let mut board = board("{}");
     let ops = || parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a","x":1.0}}]"#).unwrap();
-    let Outcome::Fresh(entry) = board.submit(key("k"), ops(), Authorship::FULL, at(), true).unwrap() else {
+    let BatchOutcome::Accepted(entry) = board.submit(key("k"), ops(), Authorship::FULL, at(), true).unwrap() else {
         panic!("new")
     };
     board.say(r#"[{"op":"remove","kind":"stroke","id":"a"}]"#).unwrap();
     let before = board.state();
-    let Outcome::Repeat(receipt) = board.submit(key("k"), ops(), Authorship::FULL, Timestamp::MAX, true).unwrap()
+    let BatchOutcome::Duplicate(receipt) = board.submit(key("k"), ops(), Authorship::FULL, Timestamp::MAX, true).unwrap()
     else {
         panic!("a repeat")
     };
@@ -37,13 +37,13 @@ fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
     assert_eq!(board.submit(key("k"), other, Authorship::FULL, at(), true), Err(Refusal::KeyReused));
     assert_eq!(board.replace(key("k"), json("{}"), Authorship::FULL, at()), Err(Refusal::KeyReused));
 
-    let Outcome::Fresh(_) = board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()).unwrap() else {
+    let BatchOutcome::Accepted(_) = board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()).unwrap() else {
         panic!("new")
     };
     board.save("{}").unwrap();
     assert!(matches!(
         board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()),
-        Ok(Outcome::Repeat(Receipt { rev: Rev(3), .. }))
+        Ok(BatchOutcome::Duplicate(Receipt { rev: Rev(3), .. }))
     ));
     assert_eq!(board.replace(key("s"), json(r#"{"a":2}"#), Authorship::FULL, at()), Err(Refusal::KeyReused));
     assert_eq!(board.state(), "{}");
@@ -57,7 +57,7 @@ fn r3_a_key_belongs_to_its_author_and_client() {
     let elsewhere = BatchKey { client: crate::ids::ClientId(uuid::Uuid::max()), ..mine.clone() };
     for (n, key) in [mine, theirs, elsewhere].into_iter().enumerate() {
         let ops = parse(&format!(r#"[{{"op":"add","kind":"stroke","value":{{"id":"{n}"}}}}]"#)).unwrap();
-        assert!(matches!(board.submit(key, ops, Authorship::FULL, at(), false), Ok(Outcome::Fresh(_))));
+        assert!(matches!(board.submit(key, ops, Authorship::FULL, at(), false), Ok(BatchOutcome::Accepted(_))));
     }
 }
 
@@ -69,7 +69,7 @@ fn r12_receipts_outlive_a_restart_and_the_oldest_leave_first() {
     let receipt = first.receipt(&key("k")).unwrap().clone();
     let mut second = Board::new(first.document().clone(), first.rev());
     second.restore_receipt(key("k"), receipt.clone());
-    assert_eq!(second.submit(key("k"), ops(), Authorship::FULL, at(), false), Ok(Outcome::Repeat(receipt.clone())));
+    assert_eq!(second.submit(key("k"), ops(), Authorship::FULL, at(), false), Ok(BatchOutcome::Duplicate(receipt.clone())));
     for n in 1..limits::RECEIPTS {
         second.restore_receipt(key(n), receipt.clone());
     }

@@ -61,9 +61,9 @@ fn r13_what_operations_cannot_say_is_saved_as_the_whole_state() {
 #[test]
 fn s10_the_same_state_changes_nothing_except_as_the_boards_first() {
     let mut board = board("{}");
-    let Outcome::Fresh(entry) = board.save("{}").unwrap() else { panic!("the first save is a change") };
+    let BatchOutcome::Accepted(entry) = board.save("{}").unwrap() else { panic!("the first save is a change") };
     assert_eq!((entry.rev, entry.digest), (Rev(1), Some(board.digest())));
-    assert_eq!(board.save("null").unwrap(), Outcome::Unchanged);
+    assert_eq!(board.save("null").unwrap(), BatchOutcome::Unchanged);
     assert_eq!(board.rev(), Rev(1));
     assert_eq!(board.since(Rev(0)).unwrap().len(), 1);
 }

@@ -19,7 +19,7 @@ pub(in super::super) fn key_of(user: UserId, id: impl ToString) -> BatchKey {
 fn say(board: &mut Board, user: UserId, ops: &str) -> Arc<JournalEntry> {
     let ops = Op::parse_list(json(ops)).unwrap();
     match board.submit(key_of(user, board.rev()), ops, Authorship::FULL, at(), false).unwrap() {
-        Outcome::Fresh(entry) => entry,
+        BatchOutcome::Accepted(entry) => entry,
         other => panic!("{other:?}"),
     }
 }
