@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use m4sh_domain::access::{Authorship, BoardAssignment, Permissions, Visibility, Layer, EffectiveRights};
-use m4sh_domain::board::{Action, Kind, Op};
+use m4sh_domain::board::{Action, OpKind, Op};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_store::{BoardAccess, BoardSession};
 
@@ -95,10 +95,10 @@ pub(super) fn first_forbidden(can: Permissions, ops: &[Op]) -> Option<usize> {
 
 fn covers(can: Permissions, op: &Op) -> bool {
     match (op.kind, op.action) {
-        (Kind::Page, Action::Add) => can.can_add_page,
-        (Kind::Page, Action::Remove) => can.can_delete_page,
-        (Kind::State, _) => can.can_clear,
-        (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text, Action::Remove) => can.can_erase,
-        (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text | Kind::Page | Kind::Meta, _) => can.can_draw,
+        (OpKind::Page, Action::Add) => can.can_add_page,
+        (OpKind::Page, Action::Remove) => can.can_delete_page,
+        (OpKind::State, _) => can.can_clear,
+        (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, Action::Remove) => can.can_erase,
+        (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text | OpKind::Page | OpKind::Meta, _) => can.can_draw,
     }
 }

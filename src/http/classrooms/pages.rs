@@ -2,12 +2,12 @@
 //! `push` and `collect`. Pure: states and operations go in and out.
 
 use m4sh_domain::{
-    board::{Action, Kind, Op},
+    board::{Action, OpKind, Op},
     json::{Object, Value},
 };
 
 /// The lists of a page that hold items.
-const LISTS: [Kind; 4] = [Kind::Asset, Kind::Shape, Kind::Stroke, Kind::Text];
+const LISTS: [OpKind; 4] = [OpKind::Asset, OpKind::Shape, OpKind::Stroke, OpKind::Text];
 
 /// The page with that id; without one the open page, else the first.
 pub(super) fn find<'a>(state: &'a Value, id: Option<&str>) -> Option<&'a Object> {
@@ -29,7 +29,7 @@ pub(super) fn copy(page: &Object, id: &str, name: Option<&str>) -> Op {
     }
     Op {
         action: Action::Add,
-        kind: Kind::Page,
+        kind: OpKind::Page,
         id: None,
         page_id: None,
         value: Some(page.into()),
@@ -46,7 +46,7 @@ pub(super) fn take_back(state: &Value, given: &Object, id: &str) -> Vec<Op> {
     let Some(page) = find(state, Some(id)) else { return Vec::new() };
     let only = state.get("pages").and_then(Value::as_array).is_some_and(|pages| pages.len() <= 1);
     if !only && same(page, given) {
-        return vec![remove(Kind::Page, id, None)];
+        return vec![remove(OpKind::Page, id, None)];
     }
     let mut ops = Vec::new();
     for kind in LISTS {
@@ -64,7 +64,7 @@ pub(super) fn take_back(state: &Value, given: &Object, id: &str) -> Vec<Op> {
 
 /// Whether two pages hold the same items, whatever they are called.
 fn same(page: &Object, given: &Object) -> bool {
-    LISTS.into_iter().filter_map(Kind::collection).all(|list| {
+    LISTS.into_iter().filter_map(OpKind::collection).all(|list| {
         let items =
             |page: &Object| page.get(list).and_then(|list| list.as_array().map(<[Value]>::to_vec)).unwrap_or_default();
         items(page) == items(given)
@@ -73,10 +73,10 @@ fn same(page: &Object, given: &Object) -> bool {
 
 /// The removal of pages.
 pub(super) fn remove_page(id: &str) -> Op {
-    remove(Kind::Page, id, None)
+    remove(OpKind::Page, id, None)
 }
 
-fn remove(kind: Kind, id: &str, page: Option<&str>) -> Op {
+fn remove(kind: OpKind, id: &str, page: Option<&str>) -> Op {
     let page_id = page.map(str::to_owned);
     Op {
         action: Action::Remove,
@@ -117,11 +117,11 @@ mod tests {
         let given = given.as_object().unwrap();
         let board = |strokes: &str| value(&format!(r#"{{"pages":[{{"id":"own"}},{{"id":"p","strokes":{strokes}}}]}}"#));
         let whole = take_back(&board(r#"[{"id":"1"},{"id":"2","c":1}]"#), given, "p");
-        assert_eq!(whole, [remove(Kind::Page, "p", None)]);
+        assert_eq!(whole, [remove(OpKind::Page, "p", None)]);
         let worked_on = take_back(&board(r#"[{"id":"1"},{"id":"2","c":9},{"id":"mine"}]"#), given, "p");
-        assert_eq!(worked_on, [remove(Kind::Stroke, "1", Some("p"))]);
+        assert_eq!(worked_on, [remove(OpKind::Stroke, "1", Some("p"))]);
         assert_eq!(take_back(&value(r#"{"pages":[{"id":"own"}]}"#), given, "p"), []);
         let last = take_back(&value(r#"{"pages":[{"id":"p","strokes":[{"id":"1"}]}]}"#), given, "p");
-        assert_eq!(last, [remove(Kind::Stroke, "1", Some("p"))], "a board keeps its last page");
+        assert_eq!(last, [remove(OpKind::Stroke, "1", Some("p"))], "a board keeps its last page");
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Batch;
 use crate::http::times;
 use m4sh_domain::{
-    board::{Action, ERASED, Kind, Op},
+    board::{Action, ERASED, OpKind, Op},
     ids::{BoardId, UserId},
     json::{Object, Value},
 };
@@ -117,7 +117,7 @@ impl Operation {
 #[must_use]
 pub fn page_of(op: &Op) -> Option<&str> {
     match op.kind {
-        Kind::Page => op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str()),
+        OpKind::Page => op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str()),
         _ => op.page_id.as_deref(),
     }
 }
@@ -133,7 +133,7 @@ pub fn operations(
     let person = Person::of(entry.key.author, names);
     let (at, moment) = (times::field(entry.at), entry.at);
     let page = page.map(str::to_owned);
-    let wanted = move |op: &Op| op.kind == Kind::State || page.is_none() || page_of(op) == page.as_deref();
+    let wanted = move |op: &Op| op.kind == OpKind::State || page.is_none() || page_of(op) == page.as_deref();
     ops.into_iter().enumerate().filter(move |(_, op)| wanted(op)).map(move |(index, op)| Operation {
         id: format!("{}.{index}", entry.rev),
         seq: entry.rev.0,
@@ -148,7 +148,7 @@ pub fn operations(
     })
 }
 
-fn op_type(action: Action, kind: Kind) -> String {
+fn op_type(action: Action, kind: OpKind) -> String {
     let verb = match action {
         Action::Add => "add",
         Action::Update => "update",

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Document, Kind, Refusal,
+    Action, Document, OpKind, Refusal,
     draft::{Draft, Line, OpsText, Payload},
     item::{self, Item},
     layers, locked,
@@ -133,22 +133,22 @@ impl Work<'_, '_> {
             return Err(Fault::Forbidden);
         }
         match (line.kind, line.action) {
-            (Kind::Page, Action::Add) => {
+            (OpKind::Page, Action::Add) => {
                 return Ok(Touched { page: None, layer: self.add_page(line)? });
             }
-            (Kind::Page, Action::Update) => self.update_page(line),
-            (Kind::Page, Action::Remove) => self.remove_page(line),
-            (Kind::Meta, Action::Add | Action::Update) => self.merge_meta(line),
-            (Kind::Meta, Action::Remove) => self.remove_meta(line),
-            (Kind::State, _) if self.mode != Mode::Exact => Err("`state` is not for clients".into()),
-            (Kind::State, Action::Add) => self.set_state(line),
-            (Kind::State, Action::Update) => self.merge_state(line),
-            (Kind::State, Action::Remove) => {
+            (OpKind::Page, Action::Update) => self.update_page(line),
+            (OpKind::Page, Action::Remove) => self.remove_page(line),
+            (OpKind::Meta, Action::Add | Action::Update) => self.merge_meta(line),
+            (OpKind::Meta, Action::Remove) => self.remove_meta(line),
+            (OpKind::State, _) if self.mode != Mode::Exact => Err("`state` is not for clients".into()),
+            (OpKind::State, Action::Add) => self.set_state(line),
+            (OpKind::State, Action::Update) => self.merge_state(line),
+            (OpKind::State, Action::Remove) => {
                 self.transaction.set_root(not_pages(required_id(line)?)?, None);
                 Ok(())
             }
             // Kinds with a collection returned above.
-            (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text, _) => Err(BROKEN),
+            (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, _) => Err(BROKEN),
         }?;
         Ok(Touched::default())
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, BatchKey, Board, BatchKind, JournalEntry, Kind, Op, Refusal,
+    Action, BatchKey, Board, BatchKind, JournalEntry, OpKind, Op, Refusal,
     apply::{Mode, apply},
     check_bounds,
     draft::{Draft, OpsText, RawOp},
@@ -75,7 +75,7 @@ impl Board {
         let mut taken = OpsText::new(1024);
         let mut items = 0_u64;
         let mut ops = OpsText::new(256);
-        ops.push_raw(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, Kind::State) });
+        ops.push_raw(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, OpKind::State) });
         let mut can_say = true;
         for (slot, page) in pages.iter().filter(|(slot, _)| wanted.is_none_or(|wanted| wanted == *slot)) {
             // What cannot be named cannot be brought back.
@@ -102,7 +102,7 @@ impl Board {
                 });
             }
             if !patch.is_empty() {
-                let op = RawOp::new(Action::Update, Kind::Page);
+                let op = RawOp::new(Action::Update, OpKind::Page);
                 ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op });
             }
         }
@@ -133,7 +133,7 @@ impl Board {
         want_digest: bool,
     ) -> Result<Arc<JournalEntry>, Refusal> {
         let mut ops =
-            vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, Kind::State) }];
+            vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, OpKind::State) }];
         let mut new_pages: Vec<String> = Vec::new();
         for op in taken {
             let (Some(page), Some(collection)) = (op.page_id.as_deref(), op.kind.collection()) else { continue };
@@ -146,7 +146,7 @@ impl Board {
                 new_pages.push(page.to_owned());
                 let lists = ["strokes", "assets"].map(|list| (list.to_owned(), Value::Array(Vec::new())));
                 let members = std::iter::once(("id".to_owned(), page.into())).chain(lists);
-                ops.push(Op { value: Some(Value::Object(members.collect())), ..Op::new(Action::Add, Kind::Page) });
+                ops.push(Op { value: Some(Value::Object(members.collect())), ..Op::new(Action::Add, OpKind::Page) });
             }
             ops.push(op);
         }
@@ -164,8 +164,8 @@ impl Board {
     }
 }
 
-fn kind_of(collection: &str) -> Option<Kind> {
-    [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
+fn kind_of(collection: &str) -> Option<OpKind> {
+    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
 }
 
 /// What a clear took, as it is kept: the page, then the operations that bring it back, compressed.

@@ -2,7 +2,7 @@
 //! Never guesses: what operations cannot say gives `None`, and the caller checks the rest by applying it.
 
 use super::{
-    Action, Kind,
+    Action, OpKind,
     document::Document,
     draft::{OpsText, RawOp},
     item::{self, Item, Writer},
@@ -20,9 +20,9 @@ pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Ve
     for (key, part) in new.root.iter().filter(|(key, part)| *key != "pages" && old.root.get(key) != Some(part)) {
         root.member(key, part.raw()?);
     }
-    ops.push_raw(&RawOp { patch: Some(&root.finish()), ..op(Action::Update, Kind::State) });
+    ops.push_raw(&RawOp { patch: Some(&root.finish()), ..op(Action::Update, OpKind::State) });
     for (key, _) in old.root.iter().filter(|(key, _)| *key != "pages" && new.root.get(key).is_none()) {
-        ops.push_raw(&RawOp { id: Some(key), ..op(Action::Remove, Kind::State) });
+        ops.push_raw(&RawOp { id: Some(key), ..op(Action::Remove, OpKind::State) });
     }
     match (old.root.get("pages"), new.root.get("pages")) {
         (Some(Part::List(old)), Some(Part::List(new))) => pages(old, new, limit, &mut ops)?,
@@ -32,7 +32,7 @@ pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Ve
     (ops.len() <= limit).then(|| ops.finish())
 }
 
-fn op<'a>(action: Action, kind: Kind) -> RawOp<'a> {
+fn op<'a>(action: Action, kind: OpKind) -> RawOp<'a> {
     RawOp::new(action, kind)
 }
 
@@ -46,7 +46,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) 
     for (_, page) in old.iter() {
         let id = page.id()?;
         if new.find(id).is_none() {
-            ops.push_raw(&RawOp { id: Some(id), ..op(Action::Remove, Kind::Page) });
+            ops.push_raw(&RawOp { id: Some(id), ..op(Action::Remove, OpKind::Page) });
         }
     }
     let mut order = Order::default();
@@ -55,7 +55,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) 
         match order.follow(old.find(id))? {
             Some(slot) => one_page(id, old.get(slot)?, page, ops)?,
             None => {
-                ops.push_raw(&RawOp { value: Some(&stream::page_text(page)), ..op(Action::Add, Kind::Page) });
+                ops.push_raw(&RawOp { value: Some(&stream::page_text(page)), ..op(Action::Add, OpKind::Page) });
             }
         }
         if ops.len() > limit {
@@ -86,7 +86,7 @@ fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsText) -> Option<()> {
         }
     }
     if !patch.is_empty() {
-        ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op(Action::Update, Kind::Page) });
+        ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op(Action::Update, OpKind::Page) });
     }
     Some(())
 }
@@ -96,7 +96,7 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
     if !old.is_plain() || !new.is_plain() {
         return None;
     }
-    let kinds = [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text];
+    let kinds = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
     let kind = kinds.into_iter().find(|kind| kind.collection() == Some(key))?;
     let op = |action, id| RawOp { id, page_id: Some(page), ..op(action, kind) };
     for (_, item) in old.iter() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, Kind, Op, item::Writer};
+use super::{Action, OpKind, Op, item::Writer};
 use crate::{
     access::Layer,
     json::{self, Value},
@@ -37,7 +37,7 @@ pub(super) struct Payload<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) action: Action,
-    pub(super) kind: Kind,
+    pub(super) kind: OpKind,
     pub(super) id: Option<&'a str>,
     pub(super) page_id: Option<&'a str>,
     pub(super) value: Option<Payload<'a>>,
@@ -102,7 +102,7 @@ impl Draft {
 
     /// Whether this batch is the server's own, to be applied to the letter.
     pub(super) fn is_exact(&self) -> bool {
-        self.ops.first().is_some_and(|op| op.kind == Kind::State)
+        self.ops.first().is_some_and(|op| op.kind == OpKind::State)
     }
 }
 
@@ -199,7 +199,7 @@ impl OpsText {
 /// An operation whose values are canonical texts.
 pub(super) struct RawOp<'a> {
     pub(super) action: Action,
-    pub(super) kind: Kind,
+    pub(super) kind: OpKind,
     pub(super) id: Option<&'a str>,
     pub(super) page_id: Option<&'a str>,
     pub(super) value: Option<&'a [u8]>,
@@ -224,7 +224,7 @@ fn names(names: &[String]) -> Vec<u8> {
 
 impl RawOp<'_> {
     /// An operation without anything but what it does to what.
-    pub(super) const fn new(action: Action, kind: Kind) -> Self {
+    pub(super) const fn new(action: Action, kind: OpKind) -> Self {
         Self { action, kind, id: None, page_id: None, value: None, patch: None, layer: None, layers: None, unset: &[] }
     }
 }

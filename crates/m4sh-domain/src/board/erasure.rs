@@ -11,7 +11,7 @@ use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Action, BatchKey, Board, Corrupt, Document, JournalEntry, Kind, Op, Refusal,
+    Action, BatchKey, Board, Corrupt, Document, JournalEntry, OpKind, Op, Refusal,
     apply::{Mode, apply},
     draft::Draft,
     layers,
@@ -197,8 +197,8 @@ impl Theirs {
         for op in ops {
             let (page, id) = (op.page_id.clone().unwrap_or_default(), id_of(&op).map(str::to_owned));
             match (op.action, op.kind) {
-                (Action::Add, Kind::Page) => kept.extend(id.and_then(|id| blank(&id, shared))),
-                (Action::Remove, Kind::Page) => kept.push(op),
+                (Action::Add, OpKind::Page) => kept.extend(id.and_then(|id| blank(&id, shared))),
+                (Action::Remove, OpKind::Page) => kept.push(op),
                 (Action::Add, kind) if kind.collection().is_some() => {
                     if let Some(id) = id {
                         self.add(&page, &id);
@@ -218,7 +218,7 @@ impl Theirs {
         let mut kept = Vec::new();
         for page in before.look() {
             let Some(now) = after.look_at(page.id) else {
-                kept.push(removed(Kind::Page, page.id, None));
+                kept.push(removed(OpKind::Page, page.id, None));
                 continue;
             };
             let gone = page.items().filter(|item| now.item(item.kind, item.id).is_none());
@@ -248,9 +248,9 @@ fn is_whole(op: &Op) -> bool {
         value.as_ref().is_some_and(|value| lists.into_iter().any(|list| value.get(list).is_some()))
     };
     match op.kind {
-        Kind::State => op.action == Action::Add,
-        Kind::Page => has_lists(&op.value) || has_lists(&op.patch),
-        Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text | Kind::Meta => false,
+        OpKind::State => op.action == Action::Add,
+        OpKind::Page => has_lists(&op.value) || has_lists(&op.patch),
+        OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text | OpKind::Meta => false,
     }
 }
 
@@ -258,7 +258,7 @@ fn id_of(op: &Op) -> Option<&str> {
     op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str())
 }
 
-fn removed(kind: Kind, id: &str, page: Option<&str>) -> Op {
+fn removed(kind: OpKind, id: &str, page: Option<&str>) -> Op {
     let (id, page_id) = (Some(id.to_owned()), page.map(str::to_owned));
     Op { id, page_id, ..Op::new(Action::Remove, kind) }
 }
@@ -266,7 +266,7 @@ fn removed(kind: Kind, id: &str, page: Option<&str>) -> Op {
 /// A page of theirs on which others worked, with nothing but its id.
 fn blank(id: &str, shared: &Shared) -> Option<Op> {
     let value = Object::from_iter([("id".to_owned(), Value::from(id))]);
-    let add = Op { action: Action::Add, id: None, value: Some(value.into()), ..removed(Kind::Page, id, None) };
+    let add = Op { action: Action::Add, id: None, value: Some(value.into()), ..removed(OpKind::Page, id, None) };
     shared.pages.contains(id).then_some(add)
 }
 
@@ -294,7 +294,7 @@ fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
             Err(_) => {
                 drop(transaction);
                 let nothing = Some(Object::default().into());
-                let (action, kind) = (Action::Update, Kind::State);
+                let (action, kind) = (Action::Update, OpKind::State);
                 ops = vec![Op { action, id: None, patch: nothing, ..removed(kind, "", None) }];
             }
         }

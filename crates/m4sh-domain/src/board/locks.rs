@@ -2,7 +2,7 @@
 //! Called by `http` before it restores. Never changes an item beyond its `locked` and `lockedBy`.
 
 use super::{
-    Document, Kind,
+    Document, OpKind,
     item::{self, Writer},
 };
 use crate::json;
@@ -30,7 +30,7 @@ impl Document {
         self
     }
 
-    fn put_item(&mut self, page: &str, kind: Kind, id: &str, text: &[u8]) -> Option<()> {
+    fn put_item(&mut self, page: &str, kind: OpKind, id: &str, text: &[u8]) -> Option<()> {
         let collection = kind.collection()?;
         self.root
             .edit("pages", |pages| {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Document, Kind,
+    Document, OpKind,
     item::Item,
     members::Part,
     page::Page,
@@ -23,7 +23,7 @@ pub struct PageLook<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct ItemLook<'a> {
     /// In which list of the page it is.
-    pub kind: Kind,
+    pub kind: OpKind,
     /// Its id.
     pub id: &'a str,
     /// Its canonical text.
@@ -31,7 +31,7 @@ pub struct ItemLook<'a> {
 }
 
 /// The kinds that are items of a page.
-pub const ITEM_KINDS: [Kind; 4] = [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text];
+pub const ITEM_KINDS: [OpKind; 4] = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
 
 impl Document {
     /// The pages in order.
@@ -77,7 +77,7 @@ impl<'a> PageLook<'a> {
 
     /// The item of a kind with that id.
     #[must_use]
-    pub fn item(self, kind: Kind, id: &str) -> Option<ItemLook<'a>> {
+    pub fn item(self, kind: OpKind, id: &str) -> Option<ItemLook<'a>> {
         let items = self.list(kind)?;
         let item = items.get(items.find(id)?)?;
         Some(ItemLook { kind, id: item.id()?, text: item.bytes() })
@@ -89,7 +89,7 @@ impl<'a> PageLook<'a> {
         members.flat_map(|members| members.iter()).filter_map(|(key, part)| Some((key, part.raw()?.as_ref())))
     }
 
-    fn list(self, kind: Kind) -> Option<&'a Slots<Item>> {
+    fn list(self, kind: OpKind) -> Option<&'a Slots<Item>> {
         self.page.members()?.get(kind.collection()?).and_then(Part::list)
     }
 }

@@ -54,7 +54,7 @@ pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
 pub use document::{Document, Pieces};
 pub use erasure::{ERASED, Erasure, Shared};
 pub use look::{ItemLook, PageLook};
-pub use op::{Action, Kind, Op};
+pub use op::{Action, OpKind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
 pub use undo_stacks::UndoDirection;
 pub use undo::UndoPlan;
@@ -139,7 +139,7 @@ impl Board {
         at: Timestamp,
         want_digest: bool,
     ) -> Result<BatchOutcome, Refusal> {
-        if let Some(index) = ops.iter().position(|op| op.kind == Kind::State) {
+        if let Some(index) = ops.iter().position(|op| op.kind == OpKind::State) {
             return Err(Refusal::InvalidOp { index, message: "`state` is not for clients".to_owned() });
         }
         let draft = Draft::new(ops);
@@ -265,7 +265,7 @@ impl Board {
         target.write_state(&mut state);
         let layers = layers::text_of(&target);
         let mut ops = OpsText::new(state.len() + layers.as_ref().map_or(0, Vec::len) + 64);
-        ops.push_raw(&RawOp { value: Some(&state), layers: layers.as_deref(), ..RawOp::new(Action::Add, Kind::State) });
+        ops.push_raw(&RawOp { value: Some(&state), layers: layers.as_deref(), ..RawOp::new(Action::Add, OpKind::State) });
         self.document = target;
         self.hashing.reset();
         ops.finish()

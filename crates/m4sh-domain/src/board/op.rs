@@ -38,7 +38,7 @@ impl Action {
 
 /// What an operation is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum OpKind {
     /// An item of a page's `strokes`.
     Stroke,
     /// An item of a page's `assets`.
@@ -55,7 +55,7 @@ pub enum Kind {
     State,
 }
 
-impl Kind {
+impl OpKind {
     const ALL: [Self; 7] = [Self::Stroke, Self::Asset, Self::Shape, Self::Text, Self::Page, Self::Meta, Self::State];
 
     /// The name under `kind`.
@@ -95,7 +95,7 @@ pub struct Op {
     /// What it does.
     pub action: Action,
     /// To what kind of thing.
-    pub kind: Kind,
+    pub kind: OpKind,
     /// The item, page or key that is updated or removed.
     pub id: Option<String>,
     /// The page on which it happens.
@@ -114,7 +114,7 @@ pub struct Op {
 
 impl Op {
     /// An operation without anything but what it does to what.
-    pub(super) const fn new(action: Action, kind: Kind) -> Self {
+    pub(super) const fn new(action: Action, kind: OpKind) -> Self {
         Self {
             action,
             kind,
@@ -131,7 +131,7 @@ impl Op {
     /// The addition of a stroke that the server itself puts together.
     #[must_use]
     pub fn stroke(page_id: Option<String>, value: Value) -> Self {
-        Self { page_id, value: Some(value), ..Self::new(Action::Add, Kind::Stroke) }
+        Self { page_id, value: Some(value), ..Self::new(Action::Add, OpKind::Stroke) }
     }
 
     /// Reads what a client sent as its operations: 1 to `limits::OPS_PER_BATCH` of them. Unknown fields are
@@ -182,7 +182,7 @@ impl Op {
                 };
                 Some(Self {
                     action: Action::from_name(op.get("op")?.as_str()?)?,
-                    kind: Kind::from_name(op.get("kind")?.as_str()?)?,
+                    kind: OpKind::from_name(op.get("kind")?.as_str()?)?,
                     id: text(op.remove("id")),
                     page_id: text(op.remove("page_id")),
                     value: op.remove("value"),
@@ -227,12 +227,12 @@ impl Op {
         Value::Object(present.collect())
     }
 
-    fn parse(op: Value) -> Result<Self, Fault> {
+    fn parse(op: Value) -> Result<Self, FieldFault> {
         let Value::Object(mut op) = op else { return Err(("ops", "an operation is an object")) };
         let action = op.get("op").and_then(Value::as_str).and_then(Action::from_name);
         let action = action.ok_or(("op", "one of add, update, remove"))?;
-        let kind = op.get("kind").and_then(Value::as_str).and_then(Kind::from_name);
-        let kind = kind.filter(|kind| *kind != Kind::State);
+        let kind = op.get("kind").and_then(Value::as_str).and_then(OpKind::from_name);
+        let kind = kind.filter(|kind| *kind != OpKind::State);
         let kind = kind.ok_or(("kind", "one of stroke, asset, shape, text, page, meta"))?;
         let id = match op.remove("id") {
             None | Some(Value::Null) => None,
@@ -252,7 +252,7 @@ impl Op {
     }
 
     /// The faults of contract/boards.md 1.4 that are faults of shape and not of sense.
-    fn check_fields(&self) -> Result<(), Fault> {
+    fn check_fields(&self) -> Result<(), FieldFault> {
         match self.action {
             Action::Add if self.value.is_none() => return Err(("value", "required to add")),
             Action::Update | Action::Remove if self.id.is_none() => {
@@ -263,7 +263,7 @@ impl Op {
             }
             Action::Add | Action::Update | Action::Remove => {}
         }
-        if self.kind == Kind::Meta && self.action != Action::Remove {
+        if self.kind == OpKind::Meta && self.action != Action::Remove {
             let object = self.payload().and_then(Value::as_object);
             if object.is_none_or(Object::is_empty) {
                 return Err(("value", "meta takes an object that is not empty"));
@@ -289,9 +289,9 @@ impl Op {
     }
 }
 
-type Fault = (&'static str, &'static str);
+type FieldFault = (&'static str, &'static str);
 
-fn take(op: &mut Object, field: &'static str) -> Result<Option<Value>, Fault> {
+fn take(op: &mut Object, field: &'static str) -> Result<Option<Value>, FieldFault> {
     match op.remove(field) {
         Some(Value::Null) => Err((field, "may not be null")),
         value => Ok(value),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, JournalEntry, Kind, Op, Refusal,
+    Action, BatchKey, Board, BatchKind, JournalEntry, OpKind, Op, Refusal,
     apply::{Mode, apply},
     draft::{Draft, OpsText, RawOp, fingerprint_of},
     item::Item,
@@ -55,7 +55,7 @@ impl Board {
     fn as_operations(&mut self, is_revealed: impl Fn(&Item) -> bool) -> Option<Vec<u8>> {
         let mut ops = OpsText::new(1024);
         for (page, collection, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
-            let kinds = [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text];
+            let kinds = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
             let kind = kinds.into_iter().find(|kind| kind.collection() == Some(collection))?;
             // Of items with one id the first is meant, and only that one can be named.
             let named = layers::find(&self.document, page, collection, item)?;

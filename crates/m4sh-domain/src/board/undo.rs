@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, Document, JournalEntry, Kind, Op, Receipt, Refusal, UndoDirection,
+    Action, BatchKey, Board, BatchKind, Document, JournalEntry, OpKind, Op, Receipt, Refusal, UndoDirection,
     apply::{Mode, apply, apply_recording},
     batch::Digest,
     check_bounds,
@@ -107,8 +107,8 @@ fn text_of(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
-fn kind_of(collection: &str) -> Option<Kind> {
-    [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
+fn kind_of(collection: &str) -> Option<OpKind> {
+    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
 }
 
 fn item_in(document: &Document, page: u32, collection: &str, slot: u32) -> Option<Item> {
@@ -245,7 +245,7 @@ impl Inverse {
         let find_page = |id: &str| document.pages().and_then(|pages| pages.get(pages.find(id)?));
         Some(match self {
             Self::Added { page, kind, id, left } => {
-                let kind = Kind::from_name(kind)?;
+                let kind = OpKind::from_name(kind)?;
                 let text = document.item(page, kind.collection()?, id)?;
                 (ContentHash::of(&text) == *left).then_some(())?;
                 vec![Op { id: Some(id.clone()), page_id: Some(page.clone()), ..Op::new(Action::Remove, kind) }]
@@ -255,10 +255,10 @@ impl Inverse {
                     Some(name) => Some(Layer::from_name(name)?),
                     None => None,
                 };
-                vec![added(Kind::from_name(kind)?, page, text, layer)?]
+                vec![added(OpKind::from_name(kind)?, page, text, layer)?]
             }
             Self::Changed { page, kind, id, members } => {
-                let kind = Kind::from_name(kind)?;
+                let kind = OpKind::from_name(kind)?;
                 let text = document.item(page, kind.collection()?, id)?;
                 let (patch, unset) = restored(members, |key| member_of(&text, key))?;
                 let op = Op { id: Some(id.clone()), page_id: Some(page.clone()), ..Op::new(Action::Update, kind) };
@@ -266,23 +266,23 @@ impl Inverse {
             }
             Self::PageAdded { id, left } => {
                 (ContentHash::of(&stream::page_text(find_page(id)?)) == *left).then_some(())?;
-                vec![Op { id: Some(id.clone()), ..Op::new(Action::Remove, Kind::Page) }]
+                vec![Op { id: Some(id.clone()), ..Op::new(Action::Remove, OpKind::Page) }]
             }
             Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
             Self::PageChanged { id, members } => {
                 let page: &Members<Item> = find_page(id)?.members()?;
                 let (patch, unset) =
                     restored(members, |key| page.get(key).and_then(Part::raw).map(|text| text.to_vec()))?;
-                vec![Op { id: Some(id.clone()), patch, unset, ..Op::new(Action::Update, Kind::Page) }]
+                vec![Op { id: Some(id.clone()), patch, unset, ..Op::new(Action::Update, OpKind::Page) }]
             }
             Self::Meta { members } => {
                 let meta = document.root.get("meta").and_then(Part::raw).cloned();
                 let (value, unset) = restored(members, |key| member_of(meta.as_ref()?, key))?;
                 let mut ops = Vec::new();
                 if value.is_some() {
-                    ops.push(Op { value, ..Op::new(Action::Add, Kind::Meta) });
+                    ops.push(Op { value, ..Op::new(Action::Add, OpKind::Meta) });
                 }
-                ops.extend(unset.into_iter().map(|key| Op { id: Some(key), ..Op::new(Action::Remove, Kind::Meta) }));
+                ops.extend(unset.into_iter().map(|key| Op { id: Some(key), ..Op::new(Action::Remove, OpKind::Meta) }));
                 ops
             }
         })
@@ -326,7 +326,7 @@ fn with_text_id(mut value: Value) -> Option<Value> {
     Some(value)
 }
 
-fn added(kind: Kind, page: &str, text: &str, layer: Option<Layer>) -> Option<Op> {
+fn added(kind: OpKind, page: &str, text: &str, layer: Option<Layer>) -> Option<Op> {
     let value = Some(with_text_id(parsed(text)?)?);
     Some(Op { page_id: Some(page.to_owned()), value, layer, ..Op::new(Action::Add, kind) })
 }
@@ -334,13 +334,13 @@ fn added(kind: Kind, page: &str, text: &str, layer: Option<Layer>) -> Option<Op>
 /// A removed page with its items, each on its layer.
 fn page_again(text: &str, on_layers: Option<&str>) -> Option<Vec<Op>> {
     let Some(on_layers) = on_layers else {
-        return Some(vec![Op { value: Some(with_text_id(parsed(text)?)?), ..Op::new(Action::Add, Kind::Page) }]);
+        return Some(vec![Op { value: Some(with_text_id(parsed(text)?)?), ..Op::new(Action::Add, OpKind::Page) }]);
     };
     let mut document = Document::from_canonical(format!(r#"{{"pages":[{text}]}}"#).as_bytes()).ok()?;
     layers::read(&mut document, on_layers.as_bytes()).ok()?;
     let bare = layers::without_items(text.as_bytes()).ok()?;
     let bare = parsed(std::str::from_utf8(&bare).ok()?)?;
-    let mut ops = vec![Op { value: Some(with_text_id(bare)?), ..Op::new(Action::Add, Kind::Page) }];
+    let mut ops = vec![Op { value: Some(with_text_id(bare)?), ..Op::new(Action::Add, OpKind::Page) }];
     for (page, collection, item) in layers::items_of(&document) {
         let text = std::str::from_utf8(item.bytes()).ok()?;
         ops.extend(added(kind_of(collection)?, page.id()?, text, item.layer()));
@@ -409,7 +409,7 @@ impl Board {
                 match apply(&Draft::new(vec![op.clone()]), Mode::Client, undo_authorship(by), &mut transaction) {
                     Ok(_) => ops.push(op),
                     // A page that is there again is another one, with items of its own.
-                    Err(Refusal::InvalidOp { .. }) if op.kind == Kind::Page && op.action == Action::Add => break,
+                    Err(Refusal::InvalidOp { .. }) if op.kind == OpKind::Page && op.action == Action::Add => break,
                     Err(Refusal::InvalidOp { .. }) => {}
                     Err(Refusal::Forbidden { .. }) => return Err(Refusal::Forbidden { index: None }),
                     Err(Refusal::Locked { .. }) => return Err(Refusal::Locked { index: None }),

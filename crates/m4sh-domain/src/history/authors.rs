@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 
 use crate::{
-    board::{Action, JournalEntry, Kind, Op},
+    board::{Action, JournalEntry, OpKind, Op},
     ids::{Rev, UserId},
     json::Value,
 };
@@ -26,7 +26,7 @@ pub struct Deed {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Known {
     /// What it is.
-    pub kind: Kind,
+    pub kind: OpKind,
     /// Who made it; `None` when that was before the entries that were seen.
     pub made: Option<Deed>,
     /// Who last changed it.
@@ -56,10 +56,10 @@ impl Authors {
         for op in ops {
             let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
             match (op.kind, op.action) {
-                (Kind::State, Action::Add) => self.whole(op.value.as_ref(), deed),
-                (Kind::State | Kind::Meta, _) => {}
-                (Kind::Page, Action::Remove) => self.page_removed(id.unwrap_or_default(), deed),
-                (Kind::Page, _) => {
+                (OpKind::State, Action::Add) => self.whole(op.value.as_ref(), deed),
+                (OpKind::State | OpKind::Meta, _) => {}
+                (OpKind::Page, Action::Remove) => self.page_removed(id.unwrap_or_default(), deed),
+                (OpKind::Page, _) => {
                     let value = op.value.as_ref().or(op.patch.as_ref());
                     self.lists(id.unwrap_or_default(), value, deed);
                 }
@@ -73,7 +73,7 @@ impl Authors {
         self.known.iter().map(|((page, id), known)| (page.as_str(), id.as_str(), known))
     }
 
-    fn item(&mut self, page: &str, kind: Kind, id: Option<&str>, action: Action, deed: Deed) {
+    fn item(&mut self, page: &str, kind: OpKind, id: Option<&str>, action: Action, deed: Deed) {
         let Some(id) = id.filter(|id| self.wants(page, id)) else { return };
         let known = self.known.entry((page.to_owned(), id.to_owned())).or_insert(Known {
             kind,
@@ -103,7 +103,7 @@ impl Authors {
     }
 
     fn lists(&mut self, page: &str, value: Option<&Value>, deed: Deed) {
-        for kind in [Kind::Stroke, Kind::Asset, Kind::Shape, Kind::Text] {
+        for kind in [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text] {
             let list = kind.collection().and_then(|list| value?.get(list)).and_then(Value::as_array);
             for item in list.unwrap_or_default() {
                 let Some(id) = item.get("id").and_then(Value::as_str) else { continue };

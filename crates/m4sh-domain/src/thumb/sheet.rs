@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::Mark;
 use crate::limits;
 use crate::{
-    board::{Action, Kind, Op},
+    board::{Action, OpKind, Op},
     json::Value,
 };
 
 /// Which list of a page an item is in, and its id.
-type Name = (Kind, Box<str>);
+type Name = (OpKind, Box<str>);
 
 /// A page's marks.
 #[derive(Default, Debug)]
@@ -67,7 +67,7 @@ impl Sheet {
         for page in pages {
             let Some(id) = page.get("id").and_then(Value::as_str) else { continue };
             sheet.pages.insert(id.into(), Page::default());
-            for kind in [Kind::Asset, Kind::Shape, Kind::Stroke, Kind::Text] {
+            for kind in [OpKind::Asset, OpKind::Shape, OpKind::Stroke, OpKind::Text] {
                 let list = kind.collection().and_then(|list| page.get(list)).and_then(Value::as_array);
                 for item in list.unwrap_or_default() {
                     if let Some(name) = item.get("id").and_then(Value::as_str) {
@@ -91,9 +91,9 @@ impl Sheet {
 
     fn apply_one(&mut self, op: &Op) -> bool {
         match (op.kind, op.action) {
-            (Kind::State, _) => return false,
-            (Kind::Meta, _) => {}
-            (Kind::Page, Action::Add) => {
+            (OpKind::State, _) => return false,
+            (OpKind::Meta, _) => {}
+            (OpKind::Page, Action::Add) => {
                 // A page that comes with items is read like a state.
                 let value = op.value.as_ref();
                 let lists = ["assets", "shapes", "strokes", "texts"];
@@ -107,7 +107,7 @@ impl Sheet {
                     self.show(id);
                 }
             }
-            (Kind::Page, Action::Remove) => {
+            (OpKind::Page, Action::Remove) => {
                 if let Some(page) = op.id.as_deref().and_then(|id| self.pages.remove(id)) {
                     self.marks -= page.marks.len();
                     self.version += 1;
@@ -116,8 +116,8 @@ impl Sheet {
                     return false;
                 }
             }
-            (Kind::Page, Action::Update) => {}
-            (Kind::Stroke | Kind::Asset | Kind::Shape | Kind::Text, action) => {
+            (OpKind::Page, Action::Update) => {}
+            (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, action) => {
                 let Some(page) = op.page_id.as_deref() else { return false };
                 self.show(page);
                 match action {
@@ -147,7 +147,7 @@ impl Sheet {
         }
     }
 
-    fn put(&mut self, page: &str, kind: Kind, name: &str, mark: Option<Mark>) {
+    fn put(&mut self, page: &str, kind: OpKind, name: &str, mark: Option<Mark>) {
         self.version += 1;
         let version = self.version;
         let own = self.pages.entry(page.into()).or_default();

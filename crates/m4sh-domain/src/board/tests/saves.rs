@@ -73,7 +73,7 @@ fn d15_the_servers_own_kind_is_refused_from_anybody_else() {
     let mut board = board("{}");
     let ops = vec![Op {
         action: Action::Add,
-        kind: Kind::State,
+        kind: OpKind::State,
         id: None,
         page_id: None,
         value: Some(json(r#"{"a":1}"#)),
