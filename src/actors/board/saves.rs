@@ -150,7 +150,7 @@ impl Awake {
         let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
         let key = self.key(save.who, save.key.as_deref(), save.base, can.can_clear)?;
         let by = self.access.authorship(save.who);
-        let outcome = self.board.put(key, std::mem::take(&mut save.document), by, Timestamp::now());
+        let outcome = self.board.replace_with(key, std::mem::take(&mut save.document), by, Timestamp::now());
         self.ticket(outcome, span, ctx)
     }
 

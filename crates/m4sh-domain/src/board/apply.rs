@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Action, Document, OpKind, Refusal,
-    draft::{Draft, Line, OpsText, Payload},
+    draft::{Draft, Line, OpsWriter, Payload},
     item::{self, Item},
     layers, locked,
     members::{Canonical, Members, Part},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Who wrote the batch, and so how it is to be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mode {
+pub(super) enum ApplyMode {
     /// A client: the state is made normal first, and everything is checked.
     Client,
     /// A client's batch from the journal: the same, but what was within the bounds then is so now.
@@ -34,7 +34,7 @@ pub(super) enum Mode {
 }
 
 /// Why one operation cannot be applied.
-pub(super) enum Fault {
+pub(super) enum OpFault {
     /// What is wrong with it.
     Invalid(&'static str),
     /// It would write more than a whole board.
@@ -45,13 +45,13 @@ pub(super) enum Fault {
     Locked,
 }
 
-impl From<&'static str> for Fault {
+impl From<&'static str> for OpFault {
     fn from(message: &'static str) -> Self {
         Self::Invalid(message)
     }
 }
 
-const BROKEN: Fault = Fault::Invalid("the state around it cannot be changed by operations");
+const BROKEN: OpFault = OpFault::Invalid("the state around it cannot be changed by operations");
 
 /// Applies a batch and gives back its effective operations as canonical text.
 ///
@@ -59,7 +59,7 @@ const BROKEN: Fault = Fault::Invalid("the state around it cannot be changed by o
 /// The first operation that does not fit; the caller drops the transaction, which undoes the others.
 pub(super) fn apply(
     batch: &Draft,
-    mode: Mode,
+    mode: ApplyMode,
     by: Authorship,
     transaction: &mut Transaction<'_>,
 ) -> Result<Vec<u8>, Refusal> {
@@ -72,29 +72,29 @@ pub(super) fn apply(
 /// As [`apply`].
 pub(super) fn apply_recording(
     batch: &Draft,
-    mode: Mode,
+    mode: ApplyMode,
     by: Authorship,
     transaction: &mut Transaction<'_>,
     mut back: Option<&mut InverseRecorder>,
 ) -> Result<Vec<u8>, Refusal> {
-    let refuse = |index: usize, fault: Fault| match fault {
-        Fault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
-        Fault::TooLarge { got } => Refusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
-        Fault::Forbidden => Refusal::Forbidden { index: Some(index) },
-        Fault::Locked => Refusal::Locked { index: Some(index) },
+    let refuse = |index: usize, fault: OpFault| match fault {
+        OpFault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
+        OpFault::TooLarge { got } => Refusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
+        OpFault::Forbidden => Refusal::Forbidden { index: Some(index) },
+        OpFault::Locked => Refusal::Locked { index: Some(index) },
     };
-    if mode == Mode::Exact {
+    if mode == ApplyMode::Exact {
         transaction.set_normal(false);
     } else {
         normalise(transaction).map_err(|message| refuse(0, message.into()))?;
     }
-    let mut work = Work { transaction, mode, by, written: 0 };
-    let mut effective = OpsText::new(256);
+    let mut work = BatchApplier { transaction, mode, by, written: 0 };
+    let mut effective = OpsWriter::new(256);
     for (index, line) in batch.lines().enumerate() {
-        let mark = work.transaction.mark();
+        let mark = work.transaction.savepoint();
         let touched = work.line(&line).map_err(|fault| refuse(index, fault))?;
         if let Some(notes) = back.as_deref_mut() {
-            notes.record(work.transaction.since(mark), work.transaction.document());
+            notes.record(work.transaction.steps_since(mark), work.transaction.document());
         }
         effective.push(&line, touched.page.as_deref(), touched.layer);
     }
@@ -102,9 +102,9 @@ pub(super) fn apply_recording(
 }
 
 /// A batch under way.
-struct Work<'a, 'd> {
+struct BatchApplier<'a, 'd> {
     transaction: &'a mut Transaction<'d>,
-    mode: Mode,
+    mode: ApplyMode,
     by: Authorship,
     /// Bytes of objects that were written anew because something was merged into them.
     written: usize,
@@ -112,14 +112,14 @@ struct Work<'a, 'd> {
 
 /// What an operation turned out to be about.
 #[derive(Default)]
-struct Touched {
+struct ResolvedTarget {
     page: Option<Arc<str>>,
     layer: Option<Layer>,
 }
 
-impl Work<'_, '_> {
+impl BatchApplier<'_, '_> {
     /// Applies one operation and says what it was about.
-    fn line(&mut self, line: &Line<'_>) -> Result<Touched, Fault> {
+    fn line(&mut self, line: &Line<'_>) -> Result<ResolvedTarget, OpFault> {
         if let Some(collection) = line.kind.collection() {
             let (page, id) = self.target(line)?;
             let layer = match line.action {
@@ -127,20 +127,20 @@ impl Work<'_, '_> {
                 Action::Update => self.update_item(page, collection, line)?,
                 Action::Remove => self.remove_item(page, collection, line)?,
             };
-            return Ok(Touched { page: Some(id), layer });
+            return Ok(ResolvedTarget { page: Some(id), layer });
         }
-        if self.mode == Mode::Client && self.by.is_isolated() {
-            return Err(Fault::Forbidden);
+        if self.mode == ApplyMode::Client && self.by.is_isolated() {
+            return Err(OpFault::Forbidden);
         }
         match (line.kind, line.action) {
             (OpKind::Page, Action::Add) => {
-                return Ok(Touched { page: None, layer: self.add_page(line)? });
+                return Ok(ResolvedTarget { page: None, layer: self.add_page(line)? });
             }
             (OpKind::Page, Action::Update) => self.update_page(line),
             (OpKind::Page, Action::Remove) => self.remove_page(line),
             (OpKind::Meta, Action::Add | Action::Update) => self.merge_meta(line),
             (OpKind::Meta, Action::Remove) => self.remove_meta(line),
-            (OpKind::State, _) if self.mode != Mode::Exact => Err("`state` is not for clients".into()),
+            (OpKind::State, _) if self.mode != ApplyMode::Exact => Err("`state` is not for clients".into()),
             (OpKind::State, Action::Add) => self.set_state(line),
             (OpKind::State, Action::Update) => self.merge_state(line),
             (OpKind::State, Action::Remove) => {
@@ -150,11 +150,11 @@ impl Work<'_, '_> {
             // Kinds with a collection returned above.
             (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, _) => Err(BROKEN),
         }?;
-        Ok(Touched::default())
+        Ok(ResolvedTarget::default())
     }
 
     /// The page of an item's operation: the one it names, or its value names, or the active one, or the current one.
-    fn target(&self, line: &Line<'_>) -> Result<(u32, Arc<str>), Fault> {
+    fn target(&self, line: &Line<'_>) -> Result<(u32, Arc<str>), OpFault> {
         let document = self.transaction.document();
         let pages = document.pages().ok_or(BROKEN)?;
         let named = match line.page_id.map(str::trim).filter(|id| !id.is_empty()) {
@@ -176,7 +176,7 @@ impl Work<'_, '_> {
         }
     }
 
-    fn items(&self, page: u32, collection: &'static str) -> Result<Option<&Slots<Item>>, Fault> {
+    fn items(&self, page: u32, collection: &'static str) -> Result<Option<&Slots<Item>>, OpFault> {
         let page = self.transaction.document().page(page).and_then(Page::members).ok_or(BROKEN)?;
         match page.get(collection) {
             None => Ok(None),
@@ -185,9 +185,9 @@ impl Work<'_, '_> {
         }
     }
 
-    fn add_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+    fn add_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
         let value = line.value.ok_or("a value is required")?;
-        let item = if self.mode == Mode::Exact {
+        let item = if self.mode == ApplyMode::Exact {
             Item::read(value.text).map_err(|_| BROKEN)?
         } else {
             Item::new(new_id(value)?, value.text)
@@ -195,7 +195,7 @@ impl Work<'_, '_> {
         match self.items(page, collection)? {
             None => self.transaction.set_member(page, collection, Some(Part::List(Slots::default()))),
             Some(items) => {
-                if self.mode != Mode::Exact && item.id().is_some_and(|id| items.find(id).is_some()) {
+                if self.mode != ApplyMode::Exact && item.id().is_some_and(|id| items.find(id).is_some()) {
                     return Err("an item with this id is there already".into());
                 }
             }
@@ -212,27 +212,27 @@ impl Work<'_, '_> {
     }
 
     /// The item that an operation names, as far as its author knows of it.
-    fn find_item(&self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(u32, &Item), Fault> {
+    fn find_item(&self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(u32, &Item), OpFault> {
         let id = required_id(line)?;
         let items = self.items(page, collection)?;
         let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
         let eyes = self.by.visibility;
         let (slot, item) = found.filter(|(_, item)| eyes.can_see(item.layer())).ok_or("there is no item with this id")?;
-        let apart = self.mode == Mode::Client && self.by.is_isolated() && item.layer() != self.by.layer;
+        let apart = self.mode == ApplyMode::Client && self.by.is_isolated() && item.layer() != self.by.layer;
         if apart || !eyes.may_change(item.layer()) {
-            return Err(Fault::Forbidden);
+            return Err(OpFault::Forbidden);
         }
         self.check_lock(item)?;
         Ok((slot, item))
     }
 
     /// Nobody who does not lead touches what another one locked, or locks in another's name.
-    fn check_lock(&self, item: &Item) -> Result<(), Fault> {
-        let binds = self.mode == Mode::Client && self.by.bound_by_locks.is_some_and(|user| locked::binds(item, user));
-        if binds { Err(Fault::Locked) } else { Ok(()) }
+    fn check_lock(&self, item: &Item) -> Result<(), OpFault> {
+        let binds = self.mode == ApplyMode::Client && self.by.bound_by_locks.is_some_and(|user| locked::binds(item, user));
+        if binds { Err(OpFault::Locked) } else { Ok(()) }
     }
 
-    fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+    fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
         let patch = merged(line)?;
         let (slot, item) = self.find_item(page, collection, line)?;
         let mut text = match patch {
@@ -252,24 +252,24 @@ impl Work<'_, '_> {
         Ok(layer)
     }
 
-    fn remove_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+    fn remove_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
         let (slot, item) = self.find_item(page, collection, line)?;
         let layer = item.layer();
         self.transaction.remove_item(page, collection, slot);
         Ok(layer)
     }
 
-    fn find_page(&self, line: &Line<'_>) -> Result<u32, Fault> {
+    fn find_page(&self, line: &Line<'_>) -> Result<u32, OpFault> {
         let id = required_id(line)?;
         let pages = self.transaction.document().pages().ok_or(BROKEN)?;
         Ok(pages.find(id).ok_or("there is no such page")?)
     }
 
-    fn add_page(&mut self, line: &Line<'_>) -> Result<Option<Layer>, Fault> {
+    fn add_page(&mut self, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
         let value = line.value.ok_or("a value is required")?;
         let pages = self.transaction.document().pages().ok_or(BROKEN)?;
         let mut page = Page::read(value.text).map_err(|_| BROKEN)?;
-        if self.mode != Mode::Exact {
+        if self.mode != ApplyMode::Exact {
             if pages.find(new_id(value)?).is_some() {
                 return Err("a page with this id is there already".into());
             }
@@ -284,7 +284,7 @@ impl Work<'_, '_> {
         Ok(layer)
     }
 
-    fn update_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn update_page(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let patch = merged(line)?;
         let slot = self.find_page(line)?;
         for key in line.unset.iter().filter(|key| *key != "id" && !COLLECTIONS.contains(&key.as_str())) {
@@ -296,7 +296,7 @@ impl Work<'_, '_> {
             if key == "id" {
                 continue;
             }
-            if self.mode != Mode::Exact && COLLECTIONS.contains(&&*key) {
+            if self.mode != ApplyMode::Exact && COLLECTIONS.contains(&&*key) {
                 return Err("items are changed one by one, not as a member of their page".into());
             }
             let part = Members::part(&key, value, &COLLECTIONS).map_err(|_| BROKEN)?;
@@ -305,10 +305,10 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn remove_page(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn remove_page(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let slot = self.find_page(line)?;
         let document = self.transaction.document();
-        if self.mode == Mode::Exact {
+        if self.mode == ApplyMode::Exact {
             self.transaction.remove_page(slot);
             return Ok(());
         }
@@ -316,11 +316,11 @@ impl Work<'_, '_> {
             return Err("a board keeps its last page".into());
         }
         if document.page(slot).is_some_and(|page| layers::has_foreign(page, self.by.visibility)) {
-            return Err(Fault::Forbidden);
+            return Err(OpFault::Forbidden);
         }
-        let bound = self.by.bound_by_locks.filter(|_| self.mode == Mode::Client);
+        let bound = self.by.bound_by_locks.filter(|_| self.mode == ApplyMode::Client);
         if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locked::bind_any(page, user))) {
-            return Err(Fault::Locked);
+            return Err(OpFault::Locked);
         }
         let was_active = document.active_page().as_deref() == line.id;
         self.transaction.remove_page(slot);
@@ -336,7 +336,7 @@ impl Work<'_, '_> {
     }
 
     /// The text of `meta`; a missing one and `null` are empty.
-    fn meta(&self) -> Result<Arc<[u8]>, Fault> {
+    fn meta(&self) -> Result<Arc<[u8]>, OpFault> {
         match self.transaction.document().root.get("meta").map(Part::raw) {
             None => Ok(Arc::from(b"{}".as_slice())),
             Some(Some(text)) if text.as_ref() == b"null" => Ok(Arc::from(b"{}".as_slice())),
@@ -345,14 +345,14 @@ impl Work<'_, '_> {
         }
     }
 
-    fn merge_meta(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn merge_meta(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let merged = item::merge(&self.meta()?, object(line)?.text, None).map_err(|_| BROKEN)?;
         self.charge(merged.len())?;
         self.transaction.set_root("meta", Some(Part::Raw(merged.into())));
         Ok(())
     }
 
-    fn remove_meta(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn remove_meta(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let meta = self.meta()?;
         self.charge(meta.len())?;
         if let Some(rest) = item::without(&meta, required_id(line)?).map_err(|_| BROKEN)? {
@@ -361,7 +361,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn set_state(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn set_state(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let value = line.value.ok_or("a value is required")?;
         let mut document = Document::from_canonical(value.text).map_err(|_| BROKEN)?;
         if let Some(layers) = line.layers {
@@ -371,7 +371,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn merge_state(&mut self, line: &Line<'_>) -> Result<(), Fault> {
+    fn merge_state(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let patch = line.patch.ok_or("a patch is required")?;
         for member in json::members(patch.text).map_err(|_| BROKEN)? {
             let (key, value) = member.map_err(|_| BROKEN)?;
@@ -382,28 +382,28 @@ impl Work<'_, '_> {
 
     /// Merging writes a whole object anew, and a hundred merges into one large object would write a hundred of
     /// them: one batch may write as much as a whole board.
-    fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
+    fn charge(&mut self, bytes: usize) -> Result<(), OpFault> {
         self.written += bytes;
-        if self.mode == Mode::Client && self.written > limits::BOARD_BYTES {
-            return Err(Fault::TooLarge { got: self.written });
+        if self.mode == ApplyMode::Client && self.written > limits::BOARD_BYTES {
+            return Err(OpFault::TooLarge { got: self.written });
         }
         Ok(())
     }
 }
 
-fn required_id<'a>(line: &Line<'a>) -> Result<&'a str, Fault> {
+fn required_id<'a>(line: &Line<'a>) -> Result<&'a str, OpFault> {
     Ok(line.id.ok_or("an id is required")?)
 }
 
 /// The id of what is added: text as operations will name it.
-fn new_id<'a>(value: Payload<'a>) -> Result<&'a str, Fault> {
+fn new_id<'a>(value: Payload<'a>) -> Result<&'a str, OpFault> {
     let members = value.value.as_object().ok_or("the value must be an object")?;
     let id = members.get("id").and_then(|id| id.as_str()).ok_or("the value needs an id")?;
     let usable = !id.is_empty() && id.len() <= limits::ITEM_ID_BYTES && id.trim().len() == id.len();
     Ok(usable.then_some(id).ok_or("the value needs an id of 1 to 256 bytes")?)
 }
 
-fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, Fault> {
+fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, OpFault> {
     let payload = line.payload().ok_or("a patch is required")?;
     match payload.value.as_object() {
         Some(members) if !members.is_empty() => Ok(payload),
@@ -412,10 +412,10 @@ fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, Fault> {
 }
 
 /// What an update merges in; one that only takes members out merges nothing.
-fn merged<'a>(line: &Line<'a>) -> Result<Option<Payload<'a>>, Fault> {
+fn merged<'a>(line: &Line<'a>) -> Result<Option<Payload<'a>>, OpFault> {
     if line.unset.is_empty() || line.payload().is_some() { object(line).map(Some) } else { Ok(None) }
 }
 
-fn not_pages(key: &str) -> Result<&str, Fault> {
+fn not_pages(key: &str) -> Result<&str, OpFault> {
     if key == "pages" { Err(BROKEN) } else { Ok(key) }
 }

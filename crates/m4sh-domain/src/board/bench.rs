@@ -120,7 +120,7 @@ fn bench_whole_states_of_2_mb() {
     let prepared = |n: usize| Document::from_value(changed(n + 20)).unwrap();
     measure("the same, with the document made beforehand", 10, prepared, |document| {
         let key = key(format!("p{}", board.rev()));
-        black_box(board.put(key, document, Authorship::FULL, at()).unwrap());
+        black_box(board.replace_with(key, document, Authorship::FULL, at()).unwrap());
     });
     measure("write the state", 20, |_| (), |()| drop(black_box(board.state())));
     measure("take a checkpoint", 20, |_| (), |()| drop(black_box(board.checkpoint())));

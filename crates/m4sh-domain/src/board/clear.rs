@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::{
     Action, BatchKey, Board, BatchKind, JournalEntry, OpKind, Op, Refusal,
-    apply::{Mode, apply},
+    apply::{ApplyMode, apply},
     check_bounds,
-    draft::{Draft, OpsText, RawOp},
+    draft::{Draft, OpsWriter, RawOp},
     item::{Item, Writer},
     layers, locked,
     members::Part,
@@ -72,9 +72,9 @@ impl Board {
                 && !by.bound_by_locks.is_some_and(|user| locked::binds(item, user))
         };
         let mut target = self.document.clone();
-        let mut taken = OpsText::new(1024);
+        let mut taken = OpsWriter::new(1024);
         let mut items = 0_u64;
-        let mut ops = OpsText::new(256);
+        let mut ops = OpsWriter::new(256);
         ops.push_raw(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, OpKind::State) });
         let mut can_say = true;
         for (slot, page) in pages.iter().filter(|(slot, _)| wanted.is_none_or(|wanted| wanted == *slot)) {
@@ -109,8 +109,8 @@ impl Board {
         if items == 0 {
             return Err(Refusal::NothingToClear);
         }
-        let said = if can_say { self.exactly(ops.finish(), &target) } else { None };
-        let effective = match said.or_else(|| self.change_to(&target)) {
+        let said = if can_say { self.apply_exact(ops.finish(), &target) } else { None };
+        let effective = match said.or_else(|| self.apply_diff(&target)) {
             Some(effective) => effective,
             None => self.overwrite(target),
         };
@@ -155,7 +155,7 @@ impl Board {
         }
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let effective = apply(&Draft::new(ops), Mode::Exact, Authorship::FULL, &mut transaction)?;
+        let effective = apply(&Draft::new(ops), ApplyMode::Exact, Authorship::FULL, &mut transaction)?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());

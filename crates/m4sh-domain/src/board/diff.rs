@@ -4,7 +4,7 @@
 use super::{
     Action, OpKind,
     document::Document,
-    draft::{OpsText, RawOp},
+    draft::{OpsWriter, RawOp},
     item::{self, Item, Writer},
     members::Part,
     page::Page,
@@ -15,7 +15,7 @@ use super::{
 /// Operations that turn `old` into `new`, to be applied exactly: the first one is always about the state.
 /// `None` when there are none, or none of at most about `limit` bytes.
 pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Vec<u8>> {
-    let mut ops = OpsText::new(1024);
+    let mut ops = OpsWriter::new(1024);
     let mut root = Writer::new(64);
     for (key, part) in new.root.iter().filter(|(key, part)| *key != "pages" && old.root.get(key) != Some(part)) {
         root.member(key, part.raw()?);
@@ -36,7 +36,7 @@ fn op<'a>(action: Action, kind: OpKind) -> RawOp<'a> {
     RawOp::new(action, kind)
 }
 
-fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) -> Option<()> {
+fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsWriter) -> Option<()> {
     if old == new {
         return Some(());
     }
@@ -49,7 +49,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) 
             ops.push_raw(&RawOp { id: Some(id), ..op(Action::Remove, OpKind::Page) });
         }
     }
-    let mut order = Order::default();
+    let mut order = OrderCheck::default();
     for (_, page) in new.iter() {
         let id = page.id()?;
         match order.follow(old.find(id))? {
@@ -65,7 +65,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsText) 
     Some(())
 }
 
-fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsText) -> Option<()> {
+fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsWriter) -> Option<()> {
     let (old, new) = (old.members()?, new.members()?);
     if old.iter().any(|(key, _)| new.get(key).is_none()) {
         return None;
@@ -92,7 +92,7 @@ fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsText) -> Option<()> {
 }
 
 /// One list's changes, item by item. `None` when the whole list must be written.
-fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut OpsText) -> Option<()> {
+fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut OpsWriter) -> Option<()> {
     if !old.is_plain() || !new.is_plain() {
         return None;
     }
@@ -105,7 +105,7 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
             ops.push_raw(&RawOp { layer: item.layer(), ..op(Action::Remove, Some(id)) });
         }
     }
-    let mut order = Order::default();
+    let mut order = OrderCheck::default();
     for (_, item) in new.iter() {
         let id = item.id()?;
         match order.follow(old.find(id))? {
@@ -126,12 +126,12 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
 
 /// What stays must come first and in its old order, since what is added is appended.
 #[derive(Default)]
-struct Order {
+struct OrderCheck {
     next: u32,
     adding: bool,
 }
 
-impl Order {
+impl OrderCheck {
     /// Takes the old slot of the next element, if it had one; `None` when the order cannot be kept.
     fn follow(&mut self, slot: Option<u32>) -> Option<Option<u32>> {
         match slot {

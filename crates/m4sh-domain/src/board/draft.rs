@@ -93,7 +93,7 @@ impl Draft {
 
     /// Tells a resend from another batch: the same for the same operations, in every process and version.
     pub(super) fn fingerprint(&self) -> u64 {
-        let mut text = OpsText::new(self.text.len() + 96 * self.ops.len());
+        let mut text = OpsWriter::new(self.text.len() + 96 * self.ops.len());
         for line in self.lines() {
             text.push(&line, line.page_id, line.layer);
         }
@@ -113,9 +113,9 @@ pub(super) fn fingerprint_of(digest: &[u8; 32]) -> u64 {
 }
 
 /// Writes the canonical list of operations.
-pub(super) struct OpsText(Vec<u8>);
+pub(super) struct OpsWriter(Vec<u8>);
 
-impl OpsText {
+impl OpsWriter {
     /// A list of about so many bytes.
     pub(super) fn new(capacity: usize) -> Self {
         let mut out = Vec::with_capacity(capacity);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Action, BatchKey, Board, Corrupt, Document, JournalEntry, OpKind, Op, Refusal,
-    apply::{Mode, apply},
+    apply::{ApplyMode, apply},
     draft::Draft,
     layers,
     look::ITEM_KINDS,
@@ -131,7 +131,7 @@ impl Erasure {
         } else if let Some(before) = &before {
             let target = merge::without(before, self.old.document(), new.document(), &self.theirs);
             let is_there = new.document() == &target && layers::are_equal(new.document(), &target);
-            let effective = if is_there { None } else { new.change_to(&target) };
+            let effective = if is_there { None } else { new.apply_diff(&target) };
             effective.unwrap_or_else(|| if is_there { fit(new, Vec::new()) } else { new.overwrite(target) })
         } else {
             let kept = ops.into_iter().filter(|op| !self.theirs.is_about(op)).collect::<Vec<_>>();
@@ -279,7 +279,7 @@ fn nobodys(rev: Rev) -> BatchKey {
 fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
     loop {
         let draft = Draft::new(ops.clone());
-        let mode = if draft.is_exact() { Mode::Exact } else { Mode::Replay };
+        let mode = if draft.is_exact() { ApplyMode::Exact } else { ApplyMode::Replay };
         let mut transaction = Transaction::new(&mut board.document);
         match apply(&draft, mode, Authorship::FULL, &mut transaction) {
             Ok(effective) => {

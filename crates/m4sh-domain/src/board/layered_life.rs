@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use proptest::{prelude::*, sample::select};
 
 use super::{
-    apply::{Mode, apply},
+    apply::{ApplyMode, apply},
     draft::Draft,
     testing::*,
     transaction::Transaction,
@@ -138,7 +138,7 @@ fn shown(document: &Document) -> String {
 fn follow(document: &mut Document, ops: &[u8]) {
     let text = std::str::from_utf8(ops).unwrap();
     let draft = Draft::new(Op::parse_journal(Rev(1), text.as_bytes()).unwrap());
-    let mode = if draft.is_exact() { Mode::Exact } else { Mode::Replay };
+    let mode = if draft.is_exact() { ApplyMode::Exact } else { ApplyMode::Replay };
     let mut transaction = Transaction::new(document);
     if let Err(refusal) = apply(&draft, mode, Authorship::FULL, &mut transaction) {
         panic!("{refusal}: {text}");
@@ -272,7 +272,7 @@ fn i7_a_restored_state_keeps_hidden_what_was_hidden_and_is_not_on_the_board() {
     let past = board.document().clone();
     board.reveal(key("r"), |_| true, at()).unwrap().unwrap();
     say(&mut board, "3", r#"[{"op":"remove","kind":"stroke","id":"a2"}]"#, TUTOR, false);
-    board.put(key("restore"), past, Authorship::FULL, Timestamp::UNIX_EPOCH).unwrap();
+    board.replace_with(key("restore"), past, Authorship::FULL, Timestamp::UNIX_EPOCH).unwrap();
     let seen = super::testing::state(&board.document().visible_to(Visibility::Own(BEN)));
     assert!(seen.contains(r#""a1""#), "what was revealed stays so: {seen}");
     assert!(!seen.contains(r#""a2""#), "what was hidden then and is gone comes back hidden: {seen}");

@@ -60,9 +60,9 @@ pub use undo_stacks::UndoDirection;
 pub use undo::UndoPlan;
 
 use self::{
-    apply::{Mode, apply, apply_recording},
+    apply::{ApplyMode, apply, apply_recording},
     digest::Hashing,
-    draft::{Draft, OpsText, RawOp, fingerprint_of},
+    draft::{Draft, OpsWriter, RawOp, fingerprint_of},
     history::History,
     receipts::Receipts,
     undo_stacks::UndoStacks,
@@ -150,7 +150,7 @@ impl Board {
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
         let mut notes = InverseRecorder::default();
-        let effective = apply_recording(&draft, Mode::Client, by, &mut transaction, Some(&mut notes))?;
+        let effective = apply_recording(&draft, ApplyMode::Client, by, &mut transaction, Some(&mut notes))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
@@ -167,7 +167,7 @@ impl Board {
     /// [`Refusal::InvalidState`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The
     /// board is exactly as before.
     pub fn replace(&mut self, key: BatchKey, state: Value, by: Authorship, at: Timestamp) -> Result<BatchOutcome, Refusal> {
-        self.put(key, Document::from_value(state)?, by, at)
+        self.replace_with(key, Document::from_value(state)?, by, at)
     }
 
     /// [`Board::replace`] by a document that was made beforehand: reading a large state takes tens of
@@ -176,7 +176,7 @@ impl Board {
     ///
     /// # Errors
     /// [`Refusal::KeyReused`], [`Refusal::Forbidden`]. The board is exactly as before.
-    pub fn put(
+    pub fn replace_with(
         &mut self,
         key: BatchKey,
         mut target: Document,
@@ -192,7 +192,7 @@ impl Board {
         if self.rev > Rev(0) && self.document == target {
             return Ok(BatchOutcome::Unchanged);
         }
-        let effective = match self.change_to(&target) {
+        let effective = match self.apply_diff(&target) {
             Some(effective) => effective,
             None => self.overwrite(target),
         };
@@ -219,7 +219,7 @@ impl Board {
         }
         let corrupt = |reason: String| Corrupt::Row { rev: got, reason };
         let draft = Draft::new(Op::parse_journal(got, &entry.ops)?);
-        let mode = if draft.is_exact() { Mode::Exact } else { Mode::Replay };
+        let mode = if draft.is_exact() { ApplyMode::Exact } else { ApplyMode::Replay };
         let mut transaction = Transaction::new(&mut self.document);
         apply(&draft, mode, Authorship::FULL, &mut transaction).map_err(|refusal| corrupt(refusal.to_string()))?;
         if transaction.document().page_count() != entry.page_count {
@@ -243,15 +243,15 @@ impl Board {
     }
 
     /// Changes the document into the target by operations, if they can say it in less than half of its bytes.
-    fn change_to(&mut self, target: &Document) -> Option<Vec<u8>> {
-        self.exactly(diff::between(&self.document, target, target.byte_len() / 2)?, target)
+    fn apply_diff(&mut self, target: &Document) -> Option<Vec<u8>> {
+        self.apply_exact(diff::between(&self.document, target, target.byte_len() / 2)?, target)
     }
 
     /// Changes the document into the target by these operations of the server's own, if they do that.
-    fn exactly(&mut self, effective: Vec<u8>, target: &Document) -> Option<Vec<u8>> {
+    fn apply_exact(&mut self, effective: Vec<u8>, target: &Document) -> Option<Vec<u8>> {
         let draft = Draft::new(Op::parse_journal(self.rev.next(), &effective).ok()?);
         let mut transaction = Transaction::new(&mut self.document);
-        apply(&draft, Mode::Exact, Authorship::FULL, &mut transaction).ok()?;
+        apply(&draft, ApplyMode::Exact, Authorship::FULL, &mut transaction).ok()?;
         // The proof that the change is the right one; without it the transaction is taken back.
         if transaction.document() != target || !layers::are_equal(transaction.document(), target) {
             return None;
@@ -264,7 +264,7 @@ impl Board {
         let mut state = Vec::new();
         target.write_state(&mut state);
         let layers = layers::text_of(&target);
-        let mut ops = OpsText::new(state.len() + layers.as_ref().map_or(0, Vec::len) + 64);
+        let mut ops = OpsWriter::new(state.len() + layers.as_ref().map_or(0, Vec::len) + 64);
         ops.push_raw(&RawOp { value: Some(&state), layers: layers.as_deref(), ..RawOp::new(Action::Add, OpKind::State) });
         self.document = target;
         self.hashing.reset();

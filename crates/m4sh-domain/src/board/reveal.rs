@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Action, BatchKey, Board, BatchKind, JournalEntry, OpKind, Op, Refusal,
-    apply::{Mode, apply},
-    draft::{Draft, OpsText, RawOp, fingerprint_of},
+    apply::{ApplyMode, apply},
+    draft::{Draft, OpsWriter, RawOp, fingerprint_of},
     item::Item,
     layers,
     slots::Keyed as _,
@@ -53,7 +53,7 @@ impl Board {
 
     /// Reveals by operations, if they are not much longer than the whole state and can name every item.
     fn as_operations(&mut self, is_revealed: impl Fn(&Item) -> bool) -> Option<Vec<u8>> {
-        let mut ops = OpsText::new(1024);
+        let mut ops = OpsWriter::new(1024);
         for (page, collection, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
             let kinds = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
             let kind = kinds.into_iter().find(|kind| kind.collection() == Some(collection))?;
@@ -73,7 +73,7 @@ impl Board {
         let draft = Draft::new(Op::parse_journal(self.rev.next(), &ops.finish()).ok()?);
         let mut transaction = Transaction::new(&mut self.document);
         // As the journal will be read: the state is made normal, and nothing is refused for its size.
-        let effective = apply(&draft, Mode::Replay, Authorship::FULL, &mut transaction).ok()?;
+        let effective = apply(&draft, ApplyMode::Replay, Authorship::FULL, &mut transaction).ok()?;
         transaction.commit(&mut self.hashing);
         Some(effective)
     }

@@ -36,12 +36,12 @@ impl<'a> Transaction<'a> {
     }
 
     /// How many changes there were so far.
-    pub(super) fn mark(&self) -> usize {
+    pub(super) fn savepoint(&self) -> usize {
         self.steps.len()
     }
 
     /// The changes since there were so many.
-    pub(super) fn since(&self, mark: usize) -> &[Step] {
+    pub(super) fn steps_since(&self, mark: usize) -> &[Step] {
         self.steps.get(mark..).unwrap_or_default()
     }
 

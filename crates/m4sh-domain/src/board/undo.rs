@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Action, BatchKey, Board, BatchKind, Document, JournalEntry, OpKind, Op, Receipt, Refusal, UndoDirection,
-    apply::{Mode, apply, apply_recording},
+    apply::{ApplyMode, apply, apply_recording},
     batch::Digest,
     check_bounds,
     draft::{Draft, fingerprint_of},
@@ -406,7 +406,7 @@ impl Board {
                     // While work is hidden, nothing of it appears before everybody.
                     op.layer = by.layer;
                 }
-                match apply(&Draft::new(vec![op.clone()]), Mode::Client, undo_authorship(by), &mut transaction) {
+                match apply(&Draft::new(vec![op.clone()]), ApplyMode::Client, undo_authorship(by), &mut transaction) {
                     Ok(_) => ops.push(op),
                     // A page that is there again is another one, with items of its own.
                     Err(Refusal::InvalidOp { .. }) if op.kind == OpKind::Page && op.action == Action::Add => break,
@@ -436,7 +436,7 @@ impl Board {
         let mut transaction = Transaction::new(&mut self.document);
         let mut notes = InverseRecorder::default();
         let draft = Draft::new(plan.ops);
-        let ops = apply_recording(&draft, Mode::Client, undo_authorship(by), &mut transaction, Some(&mut notes))?;
+        let ops = apply_recording(&draft, ApplyMode::Client, undo_authorship(by), &mut transaction, Some(&mut notes))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest: Option<Digest> = want_digest.then(|| self.digest());

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     BatchKey, BatchKind, Document, JournalEntry,
-    draft::OpsText,
+    draft::OpsWriter,
     item::{self, Writer},
     layers,
 };
@@ -93,7 +93,7 @@ fn owners(ops: &[u8]) -> Result<Option<Vec<UserId>>, NotCanonical> {
 
 /// The operations that these eyes see; `None` when all of them are as they are.
 fn seen(ops: &[u8], eyes: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
-    let mut out = OpsText::new(ops.len());
+    let mut out = OpsWriter::new(ops.len());
     let mut changed = false;
     for op in json::elements(ops)? {
         let op = op?;
