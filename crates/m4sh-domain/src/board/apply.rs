@@ -9,7 +9,7 @@ use super::{
     item::{self, Item},
     layers, locked,
     members::{Canonical, Members, Part},
-    normal::normalise,
+    normalize::normalize_document,
     op::read_id,
     page::{COLLECTIONS, Page},
     slots::{Keyed, Measured as _, Slots},
@@ -84,9 +84,9 @@ pub(super) fn apply_recording(
         OpFault::Locked => Refusal::Locked { index: Some(index) },
     };
     if mode == ApplyMode::Exact {
-        transaction.set_normal(false);
+        transaction.set_normalized(false);
     } else {
-        normalise(transaction).map_err(|message| refuse(0, message.into()))?;
+        normalize_document(transaction).map_err(|message| refuse(0, message.into()))?;
     }
     let mut work = BatchApplier { transaction, mode, by, written: 0 };
     let mut effective = OpsWriter::new(256);

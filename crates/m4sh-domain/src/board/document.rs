@@ -26,7 +26,7 @@ use crate::{
 pub struct Document {
     pub(super) root: Members<Page>,
     /// Known to have pages with ids and lists, and an active page: saves looking at every page for each batch.
-    pub(super) normal: bool,
+    pub(super) is_normalized: bool,
 }
 
 impl Document {
@@ -60,7 +60,7 @@ impl Document {
 
     /// A document of a canonical state, which is trusted to be canonical.
     pub(super) fn from_canonical(text: &[u8]) -> Result<Self, NotCanonical> {
-        Ok(Self { root: Members::read(text, &["pages"])?, normal: false })
+        Ok(Self { root: Members::read(text, &["pages"])?, is_normalized: false })
     }
 
     /// Pages, and 1 for a board without any.

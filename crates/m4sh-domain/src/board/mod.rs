@@ -22,7 +22,7 @@ mod locked;
 mod locks;
 mod look;
 mod members;
-mod normal;
+mod normalize;
 mod op;
 mod page;
 #[cfg(test)]

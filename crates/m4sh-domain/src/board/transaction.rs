@@ -27,7 +27,7 @@ pub(super) struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     /// Begins.
     pub(super) fn new(document: &'a mut Document) -> Self {
-        Self { was_normal: document.normal, document, steps: Vec::new(), kept: false }
+        Self { was_normal: document.is_normalized, document, steps: Vec::new(), kept: false }
     }
 
     /// The document as it is by now.
@@ -46,8 +46,8 @@ impl<'a> Transaction<'a> {
     }
 
     /// Notes whether the document is known to be normal.
-    pub(super) fn set_normal(&mut self, normal: bool) {
-        self.document.normal = normal;
+    pub(super) fn set_normalized(&mut self, normal: bool) {
+        self.document.is_normalized = normal;
     }
 
     /// Replaces everything.
@@ -203,7 +203,7 @@ impl Drop for Transaction<'_> {
         while let Some(step) = self.steps.pop() {
             self.undo(step);
         }
-        self.document.normal = self.was_normal;
+        self.document.is_normalized = self.was_normal;
     }
 }
 

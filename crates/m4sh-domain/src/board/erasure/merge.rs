@@ -20,7 +20,7 @@ pub(super) fn without(before: &Document, after: &Document, new: &Document, their
         }
         other => drop(root.set("pages", other.cloned())),
     }
-    Document { root, normal: false }
+    Document { root, is_normalized: false }
 }
 
 /// Members: what the save changed as it says, everything else as it is without that person.

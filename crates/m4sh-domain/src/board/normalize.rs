@@ -14,8 +14,8 @@ use super::{
 ///
 /// # Errors
 /// The state has `pages` that are no list.
-pub(super) fn normalise(transaction: &mut Transaction<'_>) -> Result<(), &'static str> {
-    if transaction.document().normal {
+pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<(), &'static str> {
+    if transaction.document().is_normalized {
         return Ok(());
     }
     match transaction.document().root.get("pages") {
@@ -51,7 +51,7 @@ pub(super) fn normalise(transaction: &mut Transaction<'_>) -> Result<(), &'stati
             transaction.set_root("activePageId", Some(Part::text(&id)));
         }
     }
-    transaction.set_normal(true);
+    transaction.set_normalized(true);
     Ok(())
 }
 
