@@ -8,7 +8,7 @@ use super::{
     draft::{Draft, Line, OpsWriter, Payload},
     item::{self, Item},
     layers, locked,
-    members::{Canonical, Members, Part},
+    members::{FromCanonical, ObjectMembers, MemberValue},
     normalize::normalize_document,
     op::read_id,
     page::{COLLECTIONS, Page},
@@ -180,8 +180,8 @@ impl BatchApplier<'_, '_> {
         let page = self.transaction.document().page(page).and_then(Page::members).ok_or(BROKEN)?;
         match page.get(collection) {
             None => Ok(None),
-            Some(Part::List(items)) => Ok(Some(items)),
-            Some(Part::Raw(_)) => Err("the page's member of this kind is not a list".into()),
+            Some(MemberValue::List(items)) => Ok(Some(items)),
+            Some(MemberValue::Raw(_)) => Err("the page's member of this kind is not a list".into()),
         }
     }
 
@@ -193,7 +193,7 @@ impl BatchApplier<'_, '_> {
             Item::new(new_id(value)?, value.text)
         };
         match self.items(page, collection)? {
-            None => self.transaction.set_member(page, collection, Some(Part::List(Slots::default()))),
+            None => self.transaction.set_member(page, collection, Some(MemberValue::List(Slots::default()))),
             Some(items) => {
                 if self.mode != ApplyMode::Exact && item.id().is_some_and(|id| items.find(id).is_some()) {
                     return Err("an item with this id is there already".into());
@@ -299,7 +299,7 @@ impl BatchApplier<'_, '_> {
             if self.mode != ApplyMode::Exact && COLLECTIONS.contains(&&*key) {
                 return Err("items are changed one by one, not as a member of their page".into());
             }
-            let part = Members::part(&key, value, &COLLECTIONS).map_err(|_| BROKEN)?;
+            let part = ObjectMembers::part(&key, value, &COLLECTIONS).map_err(|_| BROKEN)?;
             self.transaction.set_member(slot, &key, Some(part));
         }
         Ok(())
@@ -330,14 +330,14 @@ impl BatchApplier<'_, '_> {
                 .document()
                 .pages()
                 .and_then(|pages| pages.iter().find_map(|(_, page)| page.id().cloned()));
-            self.transaction.set_root("activePageId", first.map(|id| Part::text(&id)));
+            self.transaction.set_root("activePageId", first.map(|id| MemberValue::text(&id)));
         }
         Ok(())
     }
 
     /// The text of `meta`; a missing one and `null` are empty.
     fn meta(&self) -> Result<Arc<[u8]>, OpFault> {
-        match self.transaction.document().root.get("meta").map(Part::raw) {
+        match self.transaction.document().root.get("meta").map(MemberValue::raw) {
             None => Ok(Arc::from(b"{}".as_slice())),
             Some(Some(text)) if text.as_ref() == b"null" => Ok(Arc::from(b"{}".as_slice())),
             Some(Some(text)) if text.first() == Some(&b'{') => Ok(text.clone()),
@@ -348,7 +348,7 @@ impl BatchApplier<'_, '_> {
     fn merge_meta(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
         let merged = item::merge(&self.meta()?, object(line)?.text, None).map_err(|_| BROKEN)?;
         self.charge(merged.len())?;
-        self.transaction.set_root("meta", Some(Part::Raw(merged.into())));
+        self.transaction.set_root("meta", Some(MemberValue::Raw(merged.into())));
         Ok(())
     }
 
@@ -356,7 +356,7 @@ impl BatchApplier<'_, '_> {
         let meta = self.meta()?;
         self.charge(meta.len())?;
         if let Some(rest) = item::without(&meta, required_id(line)?).map_err(|_| BROKEN)? {
-            self.transaction.set_root("meta", Some(Part::Raw(rest.into())));
+            self.transaction.set_root("meta", Some(MemberValue::Raw(rest.into())));
         }
         Ok(())
     }
@@ -375,7 +375,7 @@ impl BatchApplier<'_, '_> {
         let patch = line.patch.ok_or("a patch is required")?;
         for member in json::members(patch.text).map_err(|_| BROKEN)? {
             let (key, value) = member.map_err(|_| BROKEN)?;
-            self.transaction.set_root(not_pages(&key)?, Some(Part::Raw(value.into())));
+            self.transaction.set_root(not_pages(&key)?, Some(MemberValue::Raw(value.into())));
         }
         Ok(())
     }

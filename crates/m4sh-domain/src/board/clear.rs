@@ -11,9 +11,9 @@ use super::{
     apply::{ApplyMode, apply},
     check_bounds,
     draft::{Draft, OpsWriter, RawOp},
-    item::{Item, Writer},
+    item::{Item, ObjectWriter},
     layers, locked,
-    members::Part,
+    members::MemberValue,
     page::COLLECTIONS,
     slots::{Keyed as _, Measured as _, Slots},
     stream,
@@ -80,7 +80,7 @@ impl Board {
         for (slot, page) in pages.iter().filter(|(slot, _)| wanted.is_none_or(|wanted| wanted == *slot)) {
             // What cannot be named cannot be brought back.
             let Some(id) = page.id().filter(|id| pages.find(id) == Some(slot)) else { continue };
-            let mut patch = Writer::new(64);
+            let mut patch = ObjectWriter::new(64);
             for collection in COLLECTIONS {
                 let Some(list) = layers::list(page, collection) else { continue };
                 if !list.iter().any(|(_, item)| goes(item)) {
@@ -98,7 +98,7 @@ impl Board {
                 can_say &= left.layered() == 0;
                 patch.member(collection, &stream::items_text(&left));
                 target.root.edit("pages", |pages| {
-                    pages.edit(slot, |page| page.set(collection, Some(Part::List(left))));
+                    pages.edit(slot, |page| page.set(collection, Some(MemberValue::List(left))));
                 });
             }
             if !patch.is_empty() {

@@ -5,8 +5,8 @@ use super::{
     Action, OpKind,
     document::Document,
     draft::{OpsWriter, RawOp},
-    item::{self, Item, Writer},
-    members::Part,
+    item::{self, Item, ObjectWriter},
+    members::MemberValue,
     page::Page,
     slots::{Keyed, Slots},
     stream,
@@ -16,7 +16,7 @@ use super::{
 /// `None` when there are none, or none of at most about `limit` bytes.
 pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Vec<u8>> {
     let mut ops = OpsWriter::new(1024);
-    let mut root = Writer::new(64);
+    let mut root = ObjectWriter::new(64);
     for (key, part) in new.root.iter().filter(|(key, part)| *key != "pages" && old.root.get(key) != Some(part)) {
         root.member(key, part.raw()?);
     }
@@ -25,7 +25,7 @@ pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Ve
         ops.push_raw(&RawOp { id: Some(key), ..op(Action::Remove, OpKind::State) });
     }
     match (old.root.get("pages"), new.root.get("pages")) {
-        (Some(Part::List(old)), Some(Part::List(new))) => pages(old, new, limit, &mut ops)?,
+        (Some(MemberValue::List(old)), Some(MemberValue::List(new))) => pages(old, new, limit, &mut ops)?,
         (old, new) if old == new => {}
         _ => return None,
     }
@@ -40,7 +40,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsWriter
     if old == new {
         return Some(());
     }
-    if !old.is_plain() || !new.is_plain() {
+    if !old.has_unique_ids() || !new.has_unique_ids() {
         return None;
     }
     for (_, page) in old.iter() {
@@ -70,19 +70,19 @@ fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsWriter) -> Option<()>
     if old.iter().any(|(key, _)| new.get(key).is_none()) {
         return None;
     }
-    let mut patch = Writer::new(64);
+    let mut patch = ObjectWriter::new(64);
     for (key, part) in new.iter().filter(|(key, part)| old.get(key) != Some(part)) {
         if key == "id" {
             return None;
         }
         let before = ops.len();
         match (old.get(key), part) {
-            (Some(Part::List(was)), Part::List(is)) if items(id, key, was, is, ops).is_some() => {}
-            (_, Part::List(is)) => {
+            (Some(MemberValue::List(was)), MemberValue::List(is)) if items(id, key, was, is, ops).is_some() => {}
+            (_, MemberValue::List(is)) => {
                 ops.truncate(before);
                 patch.member(key, &stream::items_text(is));
             }
-            (_, Part::Raw(text)) => patch.member(key, text),
+            (_, MemberValue::Raw(text)) => patch.member(key, text),
         }
     }
     if !patch.is_empty() {
@@ -93,7 +93,7 @@ fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsWriter) -> Option<()>
 
 /// One list's changes, item by item. `None` when the whole list must be written.
 fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut OpsWriter) -> Option<()> {
-    if !old.is_plain() || !new.is_plain() {
+    if !old.has_unique_ids() || !new.has_unique_ids() {
         return None;
     }
     let kinds = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];

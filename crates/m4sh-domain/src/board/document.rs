@@ -10,7 +10,7 @@ use super::{
     Refusal,
     item::usable_id,
     layers,
-    members::Members,
+    members::ObjectMembers,
     page::Page,
     slots::{Keyed as _, Measured, Slots},
     stream::{self, Gather, Plain},
@@ -24,7 +24,7 @@ use crate::{
 /// A board's state. Equal documents have equal canonical texts.
 #[derive(Clone, Debug, Default)]
 pub struct Document {
-    pub(super) root: Members<Page>,
+    pub(super) root: ObjectMembers<Page>,
     /// Known to have pages with ids and lists, and an active page: saves looking at every page for each batch.
     pub(super) is_normalized: bool,
 }
@@ -60,7 +60,7 @@ impl Document {
 
     /// A document of a canonical state, which is trusted to be canonical.
     pub(super) fn from_canonical(text: &[u8]) -> Result<Self, NotCanonical> {
-        Ok(Self { root: Members::read(text, &["pages"])?, is_normalized: false })
+        Ok(Self { root: ObjectMembers::read(text, &["pages"])?, is_normalized: false })
     }
 
     /// Pages, and 1 for a board without any.

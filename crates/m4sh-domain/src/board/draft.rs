@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, OpKind, Op, item::Writer};
+use super::{Action, OpKind, Op, item::ObjectWriter};
 use crate::{
     access::Layer,
     json::{self, Value},
@@ -161,7 +161,7 @@ impl OpsWriter {
         if self.0.len() > 1 {
             self.0.push(b',');
         }
-        let mut object = Writer::onto(std::mem::take(&mut self.0));
+        let mut object = ObjectWriter::onto(std::mem::take(&mut self.0));
         let mut text = |key, text: Option<&str>| {
             if let Some(text) = text {
                 object.text_member(key, text);

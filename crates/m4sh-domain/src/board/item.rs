@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    members::Canonical,
+    members::FromCanonical,
     slots::{Keyed, Measured},
 };
 use crate::limits;
@@ -60,7 +60,7 @@ impl PartialEq for Item {
     }
 }
 
-impl Canonical for Item {
+impl FromCanonical for Item {
     fn read(text: &[u8]) -> Result<Self, NotCanonical> {
         let mut id = None;
         if text.first() == Some(&b'{') {
@@ -108,7 +108,7 @@ pub(super) fn usable_id(value: &[u8]) -> Option<Arc<str>> {
 /// A canonical object with the members of another one set in it, except the member `kept`.
 pub(super) fn merge(object: &[u8], patch: &[u8], kept: Option<&str>) -> Result<Vec<u8>, NotCanonical> {
     let mut old = json::members(object)?.peekable();
-    let mut out = Writer::new(object.len() + patch.len());
+    let mut out = ObjectWriter::new(object.len() + patch.len());
     for member in json::members(patch)? {
         let (key, value) = member?;
         if kept == Some(&*key) {
@@ -129,7 +129,7 @@ pub(super) fn merge(object: &[u8], patch: &[u8], kept: Option<&str>) -> Result<V
 
 /// A canonical object without one of its members; `None` when it has no such member.
 pub(super) fn without(object: &[u8], key: &str) -> Result<Option<Vec<u8>>, NotCanonical> {
-    let mut out = Writer::new(object.len());
+    let mut out = ObjectWriter::new(object.len());
     let mut found = false;
     for member in json::members(object)? {
         let (own, value) = member?;
@@ -146,7 +146,7 @@ pub(super) fn without(object: &[u8], key: &str) -> Result<Option<Vec<u8>>, NotCa
 /// went, the id differs, or one of the two is no object.
 pub(super) fn changes(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     let mut old = json::members(old).ok()?.peekable();
-    let mut out = Writer::new(64);
+    let mut out = ObjectWriter::new(64);
     for member in json::members(new).ok()? {
         let (key, value) = member.ok()?;
         let own = match old.peek() {
@@ -166,12 +166,12 @@ pub(super) fn changes(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Writes a canonical object from members that come sorted.
-pub(super) struct Writer {
+pub(super) struct ObjectWriter {
     out: Vec<u8>,
     first: bool,
 }
 
-impl Writer {
+impl ObjectWriter {
     /// An object of about so many bytes.
     pub(super) fn new(capacity: usize) -> Self {
         Self::onto(Vec::with_capacity(capacity))

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     Document, Refusal,
-    item::{Item, Writer},
-    members::{Canonical as _, Members, Part},
+    item::{Item, ObjectWriter},
+    members::{FromCanonical as _, ObjectMembers, MemberValue},
     page::{COLLECTIONS, Page},
     slots::{Keyed, Measured as _, Slots},
     stream,
@@ -32,7 +32,7 @@ pub(super) fn text_of(document: &Document) -> Option<Vec<u8>> {
         list.push(if list.is_empty() { b'[' } else { b',' });
         list.extend_from_slice(place.to_string().as_bytes());
     }
-    let mut out = Writer::new(places.values().map(|list| list.len() + 48).sum());
+    let mut out = ObjectWriter::new(places.values().map(|list| list.len() + 48).sum());
     for (name, mut list) in places {
         list.push(b']');
         out.member(&name, &list);
@@ -130,7 +130,7 @@ pub(super) fn visible_document(document: &Document, eyes: Visibility) -> Option<
     }
     let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| visible_page(page, eyes)).collect();
     let mut seen = document.clone();
-    seen.root.set("pages", Some(Part::List(pages)));
+    seen.root.set("pages", Some(MemberValue::List(pages)));
     Some(seen)
 }
 
@@ -144,7 +144,7 @@ fn visible_page(page: &Page, eyes: Visibility) -> Page {
         let Some(items) = list(page, collection) else { continue };
         if items.layered() > 0 {
             let left = items.iter().filter(|(_, item)| eyes.can_see(item.layer())).map(|(_, item)| item.clone());
-            seen.set(collection, Some(Part::List(left.collect())));
+            seen.set(collection, Some(MemberValue::List(left.collect())));
         }
     }
     seen
@@ -164,7 +164,7 @@ pub(super) fn items_on(page: &Page) -> impl Iterator<Item = (&'static str, &Item
 
 /// A list of a page's items.
 pub(super) fn list<'a>(page: &'a Page, collection: &str) -> Option<&'a Slots<Item>> {
-    page.members().and_then(|members: &Members<Item>| members.get(collection)).and_then(Part::list)
+    page.members().and_then(|members: &ObjectMembers<Item>| members.get(collection)).and_then(MemberValue::list)
 }
 
 /// The item of a document that an item of another one is, by page, list and id.
@@ -200,7 +200,7 @@ pub(super) fn without_items(page: &[u8]) -> Result<Vec<u8>, NotCanonical> {
     let mut page = Page::read(page)?;
     for collection in COLLECTIONS {
         if list(&page, collection).is_some() {
-            page.set(collection, Some(Part::List(Slots::default())));
+            page.set(collection, Some(MemberValue::List(Slots::default())));
         }
     }
     Ok(stream::page_text(&page))

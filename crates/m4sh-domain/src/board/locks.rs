@@ -3,7 +3,7 @@
 
 use super::{
     Document, OpKind,
-    item::{self, Writer},
+    item::{self, ObjectWriter},
 };
 use crate::json;
 
@@ -64,7 +64,7 @@ fn relocked(then: &[u8], now: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut text = then.to_vec();
-    let mut patch = Writer::new(32);
+    let mut patch = ObjectWriter::new(32);
     for (key, value) in LOCKS.iter().zip(has) {
         match value {
             Some(value) => patch.member(key, &value),

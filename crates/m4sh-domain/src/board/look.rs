@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     Document, OpKind,
     item::Item,
-    members::Part,
+    members::MemberValue,
     page::Page,
     slots::{Keyed as _, Slots},
 };
@@ -90,6 +90,6 @@ impl<'a> PageLook<'a> {
     }
 
     fn list(self, kind: OpKind) -> Option<&'a Slots<Item>> {
-        self.page.members()?.get(kind.collection()?).and_then(Part::list)
+        self.page.members()?.get(kind.collection()?).and_then(MemberValue::list)
     }
 }

@@ -8,14 +8,14 @@ use crate::json::{self, NotCanonical};
 
 /// One member's value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Part<T: Keyed> {
+pub(super) enum MemberValue<T: Keyed> {
     /// Canonical text, kept as it is.
     Raw(Arc<[u8]>),
     /// A list that operations may change.
     List(Slots<T>),
 }
 
-impl<T: Keyed> Part<T> {
+impl<T: Keyed> MemberValue<T> {
     /// A text member.
     pub(super) fn text(text: &str) -> Self {
         let mut quoted = Vec::with_capacity(text.len() + 2);
@@ -34,7 +34,7 @@ impl<T: Keyed> Part<T> {
     }
 }
 
-impl<T: Keyed> Measured for Part<T> {
+impl<T: Keyed> Measured for MemberValue<T> {
     fn byte_len(&self) -> usize {
         match self {
             Self::Raw(text) => text.len(),
@@ -48,32 +48,32 @@ impl<T: Keyed> Measured for Part<T> {
 }
 
 /// Something read from canonical text.
-pub(super) trait Canonical: Sized {
+pub(super) trait FromCanonical: Sized {
     /// Reads it; the text may be any canonical value.
     fn read(text: &[u8]) -> Result<Self, NotCanonical>;
 }
 
 /// Sorted members with the length of their text. Equal ones have equal texts, whatever lies on layers.
 #[derive(Clone, Debug)]
-pub(super) struct Members<T: Keyed> {
-    parts: BTreeMap<Box<str>, Part<T>>,
+pub(super) struct ObjectMembers<T: Keyed> {
+    parts: BTreeMap<Box<str>, MemberValue<T>>,
     content: usize,
     layered: usize,
 }
 
-impl<T: Keyed> Default for Members<T> {
+impl<T: Keyed> Default for ObjectMembers<T> {
     fn default() -> Self {
         Self { parts: BTreeMap::new(), content: 0, layered: 0 }
     }
 }
 
-impl<T: Keyed + PartialEq> PartialEq for Members<T> {
+impl<T: Keyed + PartialEq> PartialEq for ObjectMembers<T> {
     fn eq(&self, other: &Self) -> bool {
         self.content == other.content && self.parts == other.parts
     }
 }
 
-impl<T: Keyed + Canonical> Members<T> {
+impl<T: Keyed + FromCanonical> ObjectMembers<T> {
     /// Reads a canonical object; of the keys in `lists` those with arrays become lists.
     pub(super) fn read(text: &[u8], lists: &[&str]) -> Result<Self, NotCanonical> {
         let mut members = Self::default();
@@ -86,23 +86,23 @@ impl<T: Keyed + Canonical> Members<T> {
     }
 
     /// One member's value from its canonical text.
-    pub(super) fn part(key: &str, value: &[u8], lists: &[&str]) -> Result<Part<T>, NotCanonical> {
+    pub(super) fn part(key: &str, value: &[u8], lists: &[&str]) -> Result<MemberValue<T>, NotCanonical> {
         if value.first() == Some(&b'[') && lists.contains(&key) {
             let elements: Result<Slots<T>, _> = json::elements(value)?.map(|element| T::read(element?)).collect();
-            return elements.map(Part::List);
+            return elements.map(MemberValue::List);
         }
-        Ok(Part::Raw(value.into()))
+        Ok(MemberValue::Raw(value.into()))
     }
 }
 
-impl<T: Keyed> Members<T> {
+impl<T: Keyed> ObjectMembers<T> {
     /// The member `key`.
-    pub(super) fn get(&self, key: &str) -> Option<&Part<T>> {
+    pub(super) fn get(&self, key: &str) -> Option<&MemberValue<T>> {
         self.parts.get(key)
     }
 
     /// Sets or removes a member and gives back what was there.
-    pub(super) fn set(&mut self, key: &str, part: Option<Part<T>>) -> Option<Part<T>> {
+    pub(super) fn set(&mut self, key: &str, part: Option<MemberValue<T>>) -> Option<MemberValue<T>> {
         let overhead = json::string_len(key) + 1;
         let new_len = part.as_ref().map_or(0, |part| part.byte_len() + overhead);
         self.layered += part.as_ref().map_or(0, Measured::layered);
@@ -117,7 +117,7 @@ impl<T: Keyed> Members<T> {
 
     /// Changes the list `key` in place; `None` when there is none.
     pub(super) fn edit<R>(&mut self, key: &str, change: impl FnOnce(&mut Slots<T>) -> R) -> Option<R> {
-        let Some(Part::List(list)) = self.parts.get_mut(key) else { return None };
+        let Some(MemberValue::List(list)) = self.parts.get_mut(key) else { return None };
         let before = (list.byte_len(), list.layered());
         let result = change(list);
         self.content = self.content + list.byte_len() - before.0;
@@ -126,18 +126,18 @@ impl<T: Keyed> Members<T> {
     }
 
     /// Members in the order of their keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Part<T>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &MemberValue<T>)> {
         self.parts.iter().map(|(key, part)| (key.as_ref(), part))
     }
 
     /// Members from a key on.
-    pub(super) fn iter_from(&self, key: &str) -> impl Iterator<Item = (&str, &Part<T>)> {
+    pub(super) fn iter_from(&self, key: &str) -> impl Iterator<Item = (&str, &MemberValue<T>)> {
         use std::ops::Bound::{Included, Unbounded};
         self.parts.range::<str, _>((Included(key), Unbounded)).map(|(key, part)| (key.as_ref(), part))
     }
 }
 
-impl<T: Keyed> Measured for Members<T> {
+impl<T: Keyed> Measured for ObjectMembers<T> {
     fn byte_len(&self) -> usize {
         2 + self.content + self.parts.len().saturating_sub(1)
     }

@@ -3,7 +3,7 @@
 
 use super::{
     Document,
-    members::Part,
+    members::MemberValue,
     page::Page,
     slots::{Keyed, Slots},
     transaction::Transaction,
@@ -19,9 +19,9 @@ pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<()
         return Ok(());
     }
     match transaction.document().root.get("pages") {
-        None => transaction.set_root("pages", Some(Part::List(Slots::default()))),
-        Some(Part::List(_)) => {}
-        Some(Part::Raw(_)) => return Err("the state's `pages` is not a list"),
+        None => transaction.set_root("pages", Some(MemberValue::List(Slots::default()))),
+        Some(MemberValue::List(_)) => {}
+        Some(MemberValue::Raw(_)) => return Err("the state's `pages` is not a list"),
     }
     let active = transaction.document().active_page();
     if transaction.document().pages().is_some_and(|pages| pages.len() == 0) {
@@ -41,14 +41,14 @@ pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<()
             transaction.name_page(slot, &id);
         }
         for list in missing {
-            transaction.set_member(slot, list, Some(Part::List(Slots::default())));
+            transaction.set_member(slot, list, Some(MemberValue::List(Slots::default())));
         }
     }
     if lacks_active_page(transaction.document()) {
         let document = transaction.document();
         let page = document.current_page().and_then(|slot| document.page(slot)?.id().cloned());
         if let Some(id) = page {
-            transaction.set_root("activePageId", Some(Part::text(&id)));
+            transaction.set_root("activePageId", Some(MemberValue::text(&id)));
         }
     }
     transaction.set_normalized(true);
@@ -74,7 +74,7 @@ fn free_id(document: &Document, number: &mut u32) -> String {
 fn lacks_active_page(document: &Document) -> bool {
     match document.root.get("activePageId") {
         None => true,
-        Some(Part::Raw(text)) => matches!(text.as_ref(), b"null" | b"\"\"" | b"0" | b"false"),
-        Some(Part::List(_)) => false,
+        Some(MemberValue::Raw(text)) => matches!(text.as_ref(), b"null" | b"\"\"" | b"0" | b"false"),
+        Some(MemberValue::List(_)) => false,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     item::{Item, usable_id},
-    members::{Canonical, Members, Part},
+    members::{FromCanonical, ObjectMembers, MemberValue},
     slots::{Keyed, Measured, Slots},
 };
 use crate::json::{self, NotCanonical};
@@ -17,51 +17,51 @@ pub(super) const COLLECTIONS: [&str; 4] = ["assets", "shapes", "strokes", "texts
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     id: Option<Arc<str>>,
-    body: Body,
+    body: PageBody,
 }
 
 /// What a page holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Body {
+pub(super) enum PageBody {
     /// Not an object: kept, and nothing can be done on it.
     Opaque(Arc<[u8]>),
     /// An object.
-    Members(Members<Item>),
+    Members(ObjectMembers<Item>),
 }
 
 impl Page {
     /// A page with that id and without items.
     pub(super) fn blank(id: &str) -> Self {
-        let mut page = Self { id: None, body: Body::Members(Members::default()) };
+        let mut page = Self { id: None, body: PageBody::Members(ObjectMembers::default()) };
         page.set_id(id);
         page.add_missing_lists();
         page
     }
 
     /// A page of these members, with an id that they name.
-    pub(super) fn of(id: &str, members: Members<Item>) -> Self {
-        Self { id: Some(id.into()), body: Body::Members(members) }
+    pub(super) fn of(id: &str, members: ObjectMembers<Item>) -> Self {
+        Self { id: Some(id.into()), body: PageBody::Members(members) }
     }
 
     /// The members; `None` when the page is not an object.
-    pub(super) fn members(&self) -> Option<&Members<Item>> {
-        if let Body::Members(members) = &self.body { Some(members) } else { None }
+    pub(super) fn members(&self) -> Option<&ObjectMembers<Item>> {
+        if let PageBody::Members(members) = &self.body { Some(members) } else { None }
     }
 
     /// What the page holds.
-    pub(super) fn body(&self) -> &Body {
+    pub(super) fn body(&self) -> &PageBody {
         &self.body
     }
 
     /// Changes a list of items in place.
     pub(super) fn edit<R>(&mut self, collection: &str, change: impl FnOnce(&mut Slots<Item>) -> R) -> Option<R> {
-        let Body::Members(members) = &mut self.body else { return None };
+        let PageBody::Members(members) = &mut self.body else { return None };
         members.edit(collection, change)
     }
 
     /// Sets or removes a member other than `id`, and gives back what was there.
-    pub(super) fn set(&mut self, key: &str, part: Option<Part<Item>>) -> Option<Part<Item>> {
-        let Body::Members(members) = &mut self.body else { return None };
+    pub(super) fn set(&mut self, key: &str, part: Option<MemberValue<Item>>) -> Option<MemberValue<Item>> {
+        let PageBody::Members(members) = &mut self.body else { return None };
         members.set(key, part)
     }
 
@@ -70,8 +70,8 @@ impl Page {
         let Some(members) = self.members() else { return false };
         match members.get("id") {
             None => true,
-            Some(Part::List(_)) => false,
-            Some(Part::Raw(text)) => {
+            Some(MemberValue::List(_)) => false,
+            Some(MemberValue::Raw(text)) => {
                 text.as_ref() == b"null" || json::unquote(text).is_ok_and(|id| text[0] == b'"' && id.trim().is_empty())
             }
         }
@@ -79,7 +79,7 @@ impl Page {
 
     /// Gives the page an id.
     pub(super) fn set_id(&mut self, id: &str) {
-        self.set("id", Some(Part::text(id)));
+        self.set("id", Some(MemberValue::text(id)));
         self.id = Some(id.into());
     }
 
@@ -87,20 +87,20 @@ impl Page {
     pub(super) fn add_missing_lists(&mut self) {
         for collection in ["strokes", "assets"] {
             if self.members().is_some_and(|members| members.get(collection).is_none()) {
-                self.set(collection, Some(Part::List(Slots::default())));
+                self.set(collection, Some(MemberValue::List(Slots::default())));
             }
         }
     }
 }
 
-impl Canonical for Page {
+impl FromCanonical for Page {
     fn read(text: &[u8]) -> Result<Self, NotCanonical> {
         if text.first() != Some(&b'{') {
-            return Ok(Self { id: None, body: Body::Opaque(text.into()) });
+            return Ok(Self { id: None, body: PageBody::Opaque(text.into()) });
         }
-        let members = Members::read(text, &COLLECTIONS)?;
+        let members = ObjectMembers::read(text, &COLLECTIONS)?;
         let id = members.get("id").and_then(|id| usable_id(id.raw()?));
-        Ok(Self { id, body: Body::Members(members) })
+        Ok(Self { id, body: PageBody::Members(members) })
     }
 }
 
@@ -113,8 +113,8 @@ impl PartialEq for Page {
 impl Measured for Page {
     fn byte_len(&self) -> usize {
         match &self.body {
-            Body::Opaque(text) => text.len(),
-            Body::Members(members) => members.byte_len(),
+            PageBody::Opaque(text) => text.len(),
+            PageBody::Members(members) => members.byte_len(),
         }
     }
 

@@ -77,7 +77,7 @@ impl<T: Keyed> Slots<T> {
     }
 
     /// Whether each element has an id of its own.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(super) fn has_unique_ids(&self) -> bool {
         self.index.len() == self.live
     }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::{
     document::{Document, Pieces},
     item::Item,
-    members::{Members, Part},
-    page::{Body, Page},
+    members::{ObjectMembers, MemberValue},
+    page::{PageBody, Page},
     slots::{Measured as _, Slots},
 };
 use crate::json;
@@ -87,8 +87,8 @@ pub(super) fn walk<V: Visit>(document: &Document, start: Option<Start<'_>>, visi
             begin_member(key, first, visit);
         }
         match part {
-            Part::Raw(text) => visit.shared(text),
-            Part::List(pages) => walk_pages(pages, open, visit),
+            MemberValue::Raw(text) => visit.shared(text),
+            MemberValue::List(pages) => walk_pages(pages, open, visit),
         }
         first = false;
     }
@@ -115,12 +115,12 @@ fn walk_pages<V: Visit>(pages: &Slots<Page>, start: Option<Start<'_>>, visit: &m
 
 fn walk_page<V: Visit>(slot: u32, page: &Page, start: Option<Start<'_>>, visit: &mut V) {
     match page.body() {
-        Body::Opaque(text) => visit.shared(text),
-        Body::Members(members) => walk_members(slot, members, start, visit),
+        PageBody::Opaque(text) => visit.shared(text),
+        PageBody::Members(members) => walk_members(slot, members, start, visit),
     }
 }
 
-fn walk_members<V: Visit>(page: u32, members: &Members<Item>, start: Option<Start<'_>>, visit: &mut V) {
+fn walk_members<V: Visit>(page: u32, members: &ObjectMembers<Item>, start: Option<Start<'_>>, visit: &mut V) {
     let mut first = start.is_none_or(|start| start.first && start.place.item == 0);
     if start.is_none() {
         visit.buffer().push(b'{');
@@ -133,8 +133,8 @@ fn walk_members<V: Visit>(page: u32, members: &Members<Item>, start: Option<Star
             begin_member(key, first, visit);
         }
         match part {
-            Part::Raw(text) => visit.shared(text),
-            Part::List(items) => walk_items(page, key, items, open, visit),
+            MemberValue::Raw(text) => visit.shared(text),
+            MemberValue::List(items) => walk_items(page, key, items, open, visit),
         }
         first = false;
     }

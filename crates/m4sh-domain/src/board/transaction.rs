@@ -1,16 +1,16 @@
 //! One batch's changes to a document, each with its way back. Called by `apply` and `Board`.
 //! Never copies the document: a batch that fails is undone step by step.
 
-use super::{digest::Hashing, document::Document, item::Item, members::Part, page::Page, slots::Slots, stream::Place};
+use super::{digest::Hashing, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots, stream::Place};
 
 /// What to do to take one change back.
 pub(super) enum Step {
     Whole(Box<Document>),
-    Root { key: Box<str>, old: Option<Part<Page>> },
+    Root { key: Box<str>, old: Option<MemberValue<Page>> },
     PageAdded { slot: u32 },
     PageRemoved { slot: u32, page: Box<Page> },
     PageNamed { slot: u32, page: Box<Page> },
-    Member { page: u32, key: Box<str>, old: Option<Part<Item>> },
+    Member { page: u32, key: Box<str>, old: Option<MemberValue<Item>> },
     ItemAdded { page: u32, collection: &'static str, slot: u32 },
     ItemRemoved { page: u32, collection: &'static str, slot: u32, item: Item },
     ItemChanged { page: u32, collection: &'static str, slot: u32, item: Item },
@@ -57,7 +57,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Sets or removes a member of the state.
-    pub(super) fn set_root(&mut self, key: &str, part: Option<Part<Page>>) {
+    pub(super) fn set_root(&mut self, key: &str, part: Option<MemberValue<Page>>) {
         let old = self.document.root.set(key, part);
         self.steps.push(Step::Root { key: key.into(), old });
     }
@@ -91,7 +91,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Sets or removes a member of a page, other than `id`.
-    pub(super) fn set_member(&mut self, page: u32, key: &str, part: Option<Part<Item>>) {
+    pub(super) fn set_member(&mut self, page: u32, key: &str, part: Option<MemberValue<Item>>) {
         if let Some(old) = self.page(page, |page| page.set(key, part)) {
             self.steps.push(Step::Member { page, key: key.into(), old });
         }

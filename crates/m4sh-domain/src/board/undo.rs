@@ -17,7 +17,7 @@ use super::{
     draft::{Draft, fingerprint_of},
     item::Item,
     layers,
-    members::{Members, Part},
+    members::{ObjectMembers, MemberValue},
     op::read_id,
     page::{COLLECTIONS, Page},
     repeat,
@@ -149,8 +149,8 @@ fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
                 .and_then(|text| text_of(&text)),
         },
         Step::Member { page, key, old } if !COLLECTIONS.contains(&&**key) => {
-            let new = document.page(*page)?.members()?.get(key).and_then(Part::raw);
-            let old = old.as_ref().and_then(Part::raw);
+            let new = document.page(*page)?.members()?.get(key).and_then(MemberValue::raw);
+            let old = old.as_ref().and_then(MemberValue::raw);
             (new != old).then_some(())?;
             let member = MemberChange {
                 key: key.as_ref().to_owned(),
@@ -160,8 +160,8 @@ fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
             Inverse::PageChanged { id: page_id(*page)?, members: vec![member] }
         }
         Step::Root { key, old } if &**key == "meta" => {
-            let text = |part: Option<&Part<Page>>| {
-                part.and_then(Part::raw).cloned().unwrap_or_else(|| Arc::from(b"{}".as_slice()))
+            let text = |part: Option<&MemberValue<Page>>| {
+                part.and_then(MemberValue::raw).cloned().unwrap_or_else(|| Arc::from(b"{}".as_slice()))
             };
             let old = text(old.as_ref()).to_vec();
             let old = if old == b"null" { b"{}".to_vec() } else { old };
@@ -177,7 +177,7 @@ fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
 /// A document of one page.
 fn alone(page: Page) -> Document {
     let mut document = Document::default();
-    document.root.set("pages", Some(Part::List(std::iter::once(page).collect::<Slots<Page>>())));
+    document.root.set("pages", Some(MemberValue::List(std::iter::once(page).collect::<Slots<Page>>())));
     document
 }
 
@@ -270,13 +270,13 @@ impl Inverse {
             }
             Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
             Self::PageChanged { id, members } => {
-                let page: &Members<Item> = find_page(id)?.members()?;
+                let page: &ObjectMembers<Item> = find_page(id)?.members()?;
                 let (patch, unset) =
-                    restored(members, |key| page.get(key).and_then(Part::raw).map(|text| text.to_vec()))?;
+                    restored(members, |key| page.get(key).and_then(MemberValue::raw).map(|text| text.to_vec()))?;
                 vec![Op { id: Some(id.clone()), patch, unset, ..Op::new(Action::Update, OpKind::Page) }]
             }
             Self::Meta { members } => {
-                let meta = document.root.get("meta").and_then(Part::raw).cloned();
+                let meta = document.root.get("meta").and_then(MemberValue::raw).cloned();
                 let (value, unset) = restored(members, |key| member_of(meta.as_ref()?, key))?;
                 let mut ops = Vec::new();
                 if value.is_some() {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     BatchKey, BatchKind, Document, JournalEntry,
     draft::OpsWriter,
-    item::{self, Writer},
+    item::{self, ObjectWriter},
     layers,
 };
 use crate::{
@@ -134,7 +134,7 @@ fn head(op: &[u8]) -> Result<Head<'_>, NotCanonical> {
 
 /// An operation with another value, and without a word on layers.
 fn with_value(op: &[u8], value: impl FnOnce(&[u8]) -> Result<Vec<u8>, NotCanonical>) -> Result<Vec<u8>, NotCanonical> {
-    let mut out = Writer::new(op.len());
+    let mut out = ObjectWriter::new(op.len());
     let mut value = Some(value);
     for member in json::members(op)? {
         let (key, own) = member?;

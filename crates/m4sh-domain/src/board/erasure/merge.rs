@@ -5,7 +5,7 @@ use super::Theirs;
 use crate::board::{
     Document,
     item::Item,
-    members::{Members, Part},
+    members::{ObjectMembers, MemberValue},
     page::Page,
     slots::{Keyed, Slots},
 };
@@ -14,9 +14,9 @@ use crate::board::{
 pub(super) fn without(before: &Document, after: &Document, new: &Document, theirs: &Theirs) -> Document {
     let mut root = merged(&before.root, &after.root, &new.root, "pages");
     match after.root.get("pages") {
-        Some(Part::List(pages)) => {
+        Some(MemberValue::List(pages)) => {
             let kept = pages.iter().filter_map(|(_, page)| kept_page(before, page, new, theirs));
-            root.set("pages", Some(Part::List(kept.collect())));
+            root.set("pages", Some(MemberValue::List(kept.collect())));
         }
         other => drop(root.set("pages", other.cloned())),
     }
@@ -25,12 +25,12 @@ pub(super) fn without(before: &Document, after: &Document, new: &Document, their
 
 /// Members: what the save changed as it says, everything else as it is without that person.
 fn merged<T: Keyed + Clone + PartialEq>(
-    before: &Members<T>,
-    after: &Members<T>,
-    new: &Members<T>,
+    before: &ObjectMembers<T>,
+    after: &ObjectMembers<T>,
+    new: &ObjectMembers<T>,
     but: &str,
-) -> Members<T> {
-    let mut out = Members::default();
+) -> ObjectMembers<T> {
+    let mut out = ObjectMembers::default();
     for (key, part) in after.iter().filter(|(key, _)| *key != but) {
         let is_carried = before.get(key) == Some(part);
         let part = if is_carried { new.get(key).cloned() } else { Some(part.clone()) };
@@ -56,11 +56,11 @@ fn kept_page(before: &Document, page: &Page, new: &Document, theirs: &Theirs) ->
     let mut out = merged(&was, members, &now, "");
     let mut is_empty = true;
     for (key, part) in members.iter() {
-        let Part::List(items) = part else { continue };
-        let (was, now) = (was.get(key).and_then(Part::list), now.get(key).and_then(Part::list));
+        let MemberValue::List(items) = part else { continue };
+        let (was, now) = (was.get(key).and_then(MemberValue::list), now.get(key).and_then(MemberValue::list));
         let kept: Slots<Item> = items.iter().filter_map(|(_, item)| kept_item(id, was, item, now, theirs)).collect();
         is_empty &= kept.len() == 0;
-        out.set(key, Some(Part::List(kept)));
+        out.set(key, Some(MemberValue::List(kept)));
     }
     // A page of that person which the save only carried along.
     if is_carried && is.is_none() && is_empty {
