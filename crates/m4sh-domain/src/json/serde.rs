@@ -46,18 +46,18 @@ fn nearest(digits: &str) -> f64 {
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bounds = Bounds::default();
-        Reader { depth: bounds.depth, nodes: &Cell::new(bounds.nodes) }.deserialize(deserializer)
+        ValueReader { depth: bounds.depth, nodes: &Cell::new(bounds.nodes) }.deserialize(deserializer)
     }
 }
 
 /// Reads one value; what it contains gets one level less and shares the count.
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+struct ValueReader<'a> {
     depth: usize,
     nodes: &'a Cell<usize>,
 }
 
-impl Reader<'_> {
+impl ValueReader<'_> {
     fn inner<E: Error>(self) -> Result<Self, E> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deep"))?;
         Ok(Self { depth, ..self })
@@ -74,7 +74,7 @@ fn text<E: Error>(text: &str) -> Result<String, E> {
     if text.contains('\0') { Err(E::custom("U+0000 is not allowed")) } else { Ok(text.to_owned()) }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for ValueReader<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -83,7 +83,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for ValueReader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let inner = self.inner()?;
         let mut members = Vec::new();
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(key) = map.next_key_seed(MemberKey)? {
             self.count_node()?;
             members.push((key, map.next_value_seed(inner)?));
         }
@@ -139,9 +139,9 @@ impl<'de> Visitor<'de> for Reader<'_> {
 }
 
 /// Reads a key: text and nothing else.
-struct Key;
+struct MemberKey;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for MemberKey {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
@@ -149,7 +149,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl Visitor<'_> for Key {
+impl Visitor<'_> for MemberKey {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,19 +12,19 @@ use super::{parse, scan};
 pub struct NotCanonical;
 
 /// The members of a canonical object: key and canonical value, in the order of the keys.
-pub(crate) fn members(text: &[u8]) -> Result<Members<'_>, NotCanonical> {
-    Ok(Members(Cut::open(text, b'{', b'}')?))
+pub(crate) fn members(text: &[u8]) -> Result<MemberIter<'_>, NotCanonical> {
+    Ok(MemberIter(ValueSpan::open(text, b'{', b'}')?))
 }
 
 /// The elements of a canonical array.
-pub(crate) fn elements(text: &[u8]) -> Result<Elements<'_>, NotCanonical> {
-    Ok(Elements(Cut::open(text, b'[', b']')?))
+pub(crate) fn elements(text: &[u8]) -> Result<ElementIter<'_>, NotCanonical> {
+    Ok(ElementIter(ValueSpan::open(text, b'[', b']')?))
 }
 
 /// See [`members`].
-pub(crate) struct Members<'a>(Cut<'a>);
+pub(crate) struct MemberIter<'a>(ValueSpan<'a>);
 
-impl<'a> Iterator for Members<'a> {
+impl<'a> Iterator for MemberIter<'a> {
     type Item = Result<(Cow<'a, str>, &'a [u8]), NotCanonical>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -41,13 +41,13 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// See [`elements`].
-pub(crate) struct Elements<'a>(Cut<'a>);
+pub(crate) struct ElementIter<'a>(ValueSpan<'a>);
 
-impl<'a> Iterator for Elements<'a> {
+impl<'a> Iterator for ElementIter<'a> {
     type Item = Result<&'a [u8], NotCanonical>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next_with(Cut::value)
+        self.0.next_with(ValueSpan::value)
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn unquote(quoted: &[u8]) -> Result<Cow<'_, str>, NotCanonical> {
     parse::unquote(quoted).map(Cow::Owned).ok_or(NotCanonical)
 }
 
-struct Cut<'a> {
+struct ValueSpan<'a> {
     text: &'a [u8],
     at: usize,
     close: u8,
@@ -68,7 +68,7 @@ struct Cut<'a> {
     done: bool,
 }
 
-impl<'a> Cut<'a> {
+impl<'a> ValueSpan<'a> {
     fn open(text: &'a [u8], open: u8, close: u8) -> Result<Self, NotCanonical> {
         if text.first() == Some(&open) && text.len() >= 2 {
             Ok(Self { text, at: 1, close, first: true, done: false })
