@@ -17,7 +17,7 @@ const STEP: usize = 32 * 1024;
 
 /// A place with a hasher that was fed everything before it.
 #[derive(Clone, Debug)]
-struct Border {
+struct HashCheckpoint {
     place: OwnedPlace,
     first: bool,
     fed: usize,
@@ -45,26 +45,26 @@ impl OwnedPlace {
 
 /// The digest of one document and what is needed to renew it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hashing {
-    borders: Vec<Border>,
+pub(super) struct IncrementalDigest {
+    checkpoints: Vec<HashCheckpoint>,
     /// The first place that changed since the last digest. The next change is likely to be near: a border goes there.
     changed: Option<OwnedPlace>,
     digest: Option<Digest>,
 }
 
-impl Hashing {
+impl IncrementalDigest {
     /// The digest of the document, whose every change since the last call was told.
     pub(super) fn digest(&mut self, document: &Document) -> Digest {
         if let Some(digest) = self.digest {
             return digest;
         }
         let changed = self.changed.take();
-        let last = self.borders.last().cloned();
-        let mut feed = Feed {
+        let last = self.checkpoints.last().cloned();
+        let mut feed = HashVisitor {
             buffer: Vec::with_capacity(1024),
             fed: last.as_ref().map_or(0, |border| border.fed),
             hasher: last.as_ref().map_or_else(Sha256::new, |border| border.hasher.clone()),
-            borders: &mut self.borders,
+            borders: &mut self.checkpoints,
             hot: changed.as_ref().map(OwnedPlace::as_place),
         };
         let start = last.as_ref().map(|border| Start { place: border.place.as_place(), first: border.first });
@@ -86,8 +86,8 @@ impl Hashing {
 
     /// The slots behind this place got other numbers; the text is the same.
     pub(super) fn forget_after(&mut self, place: Place<'_>) {
-        while self.borders.last().is_some_and(|border| border.place.as_place() > place) {
-            self.borders.pop();
+        while self.checkpoints.last().is_some_and(|border| border.place.as_place() > place) {
+            self.checkpoints.pop();
         }
     }
 
@@ -98,22 +98,22 @@ impl Hashing {
 }
 
 /// Hashes a walk and leaves borders behind.
-struct Feed<'a> {
+struct HashVisitor<'a> {
     buffer: Vec<u8>,
     fed: usize,
     hasher: Sha256,
-    borders: &'a mut Vec<Border>,
+    borders: &'a mut Vec<HashCheckpoint>,
     hot: Option<Place<'a>>,
 }
 
-impl Feed<'_> {
+impl HashVisitor<'_> {
     fn flush(&mut self) {
         self.hasher.update(&self.buffer);
         self.fed += self.buffer.len();
         self.buffer.clear();
     }
 
-    fn leave_border(&mut self, place: Place<'_>, first: bool) {
+    fn leave_checkpoint(&mut self, place: Place<'_>, first: bool) {
         self.flush();
         if self.borders.last().is_some_and(|last| last.place.as_place() == place) {
             return;
@@ -124,11 +124,11 @@ impl Feed<'_> {
         {
             self.borders.pop();
         }
-        self.borders.push(Border { place: OwnedPlace::of(place), first, fed: self.fed, hasher: self.hasher.clone() });
+        self.borders.push(HashCheckpoint { place: OwnedPlace::of(place), first, fed: self.fed, hasher: self.hasher.clone() });
     }
 }
 
-impl Visit for Feed<'_> {
+impl Visit for HashVisitor<'_> {
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
@@ -140,7 +140,7 @@ impl Visit for Feed<'_> {
         }
         let last = self.borders.last().map_or(0, |border| border.fed);
         if hot || self.fed + self.buffer.len() >= last + STEP {
-            self.leave_border(place, first);
+            self.leave_checkpoint(place, first);
         }
     }
 

@@ -143,7 +143,7 @@ fn follow(document: &mut Document, ops: &[u8]) {
     if let Err(refusal) = apply(&draft, mode, Authorship::FULL, &mut transaction) {
         panic!("{refusal}: {text}");
     }
-    transaction.commit(&mut Hashing::default());
+    transaction.commit(&mut IncrementalDigest::default());
 }
 
 proptest! {

@@ -61,7 +61,7 @@ pub use undo::UndoPlan;
 
 use self::{
     apply::{ApplyMode, apply, apply_recording},
-    digest::Hashing,
+    digest::IncrementalDigest,
     draft::{Draft, OpsWriter, RawOp, fingerprint_of},
     history::History,
     receipts::Receipts,
@@ -77,7 +77,7 @@ use crate::{access::Authorship, ids::Rev, json::Value};
 pub struct Board {
     document: Document,
     rev: Rev,
-    hashing: Hashing,
+    hashing: IncrementalDigest,
     history: History,
     receipts: Receipts,
     undo_stacks: UndoStacks,
@@ -90,7 +90,7 @@ impl Board {
         Self {
             document,
             rev,
-            hashing: Hashing::default(),
+            hashing: IncrementalDigest::default(),
             history: History::new(rev),
             receipts: Receipts::default(),
             undo_stacks: UndoStacks::default(),
@@ -184,7 +184,7 @@ impl Board {
         at: Timestamp,
     ) -> Result<BatchOutcome, Refusal> {
         if let Some(receipt) = self.receipts.get(&key) {
-            let digest = Hashing::default().digest(&target);
+            let digest = IncrementalDigest::default().digest(&target);
             return repeat(receipt, fingerprint_of(&digest.0));
         }
         layers::inherit(&mut target, &self.document, by)?;

@@ -1,7 +1,7 @@
 //! One batch's changes to a document, each with its way back. Called by `apply` and `Board`.
 //! Never copies the document: a batch that fails is undone step by step.
 
-use super::{digest::Hashing, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots, stream::Place};
+use super::{digest::IncrementalDigest, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots, stream::Place};
 
 /// What to do to take one change back.
 pub(super) enum Step {
@@ -120,7 +120,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Keeps the changes and tells the digest where they are.
-    pub(super) fn commit(mut self, hashing: &mut Hashing) {
+    pub(super) fn commit(mut self, hashing: &mut IncrementalDigest) {
         self.kept = true;
         let steps = std::mem::take(&mut self.steps);
         for step in &steps {
@@ -135,7 +135,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Renumbers a list that a removal left mostly empty: only now, since undoing needs the old numbers.
-    fn compact(&mut self, step: &Step, hashing: &mut Hashing) {
+    fn compact(&mut self, step: &Step, hashing: &mut IncrementalDigest) {
         match step {
             Step::ItemRemoved { page, collection, .. }
                 if self.items(*page, collection, Slots::compact) == Some(true) =>
