@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Digest,
     document::Document,
-    stream::{self, Place, Start, Visit},
+    stream::{self, TextPosition, WalkStart, TextVisitor},
 };
 
 /// Distance of two borders, in bytes: what a change costs at most besides the text that follows it.
@@ -18,28 +18,28 @@ const STEP: usize = 32 * 1024;
 /// A place with a hasher that was fed everything before it.
 #[derive(Clone, Debug)]
 struct HashCheckpoint {
-    place: OwnedPlace,
+    place: OwnedPosition,
     first: bool,
     fed: usize,
     hasher: Sha256,
 }
 
-/// A [`Place`] that is kept.
+/// A [`TextPosition`] that is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct OwnedPlace {
+struct OwnedPosition {
     root: Box<str>,
     page: u32,
     member: Option<Box<str>>,
     item: u32,
 }
 
-impl OwnedPlace {
-    fn of(place: Place<'_>) -> Self {
+impl OwnedPosition {
+    fn of(place: TextPosition<'_>) -> Self {
         Self { root: place.root.into(), page: place.page, member: place.member.map(Into::into), item: place.item }
     }
 
-    fn as_place(&self) -> Place<'_> {
-        Place { root: &self.root, page: self.page, member: self.member.as_deref(), item: self.item }
+    fn as_place(&self) -> TextPosition<'_> {
+        TextPosition { root: &self.root, page: self.page, member: self.member.as_deref(), item: self.item }
     }
 }
 
@@ -48,7 +48,7 @@ impl OwnedPlace {
 pub(super) struct IncrementalDigest {
     checkpoints: Vec<HashCheckpoint>,
     /// The first place that changed since the last digest. The next change is likely to be near: a border goes there.
-    changed: Option<OwnedPlace>,
+    changed: Option<OwnedPosition>,
     digest: Option<Digest>,
 }
 
@@ -65,9 +65,9 @@ impl IncrementalDigest {
             fed: last.as_ref().map_or(0, |border| border.fed),
             hasher: last.as_ref().map_or_else(Sha256::new, |border| border.hasher.clone()),
             borders: &mut self.checkpoints,
-            hot: changed.as_ref().map(OwnedPlace::as_place),
+            hot: changed.as_ref().map(OwnedPosition::as_place),
         };
-        let start = last.as_ref().map(|border| Start { place: border.place.as_place(), first: border.first });
+        let start = last.as_ref().map(|border| WalkStart { place: border.place.as_place(), first: border.first });
         stream::walk(document, start, &mut feed);
         feed.flush();
         let digest = Digest(feed.hasher.finalize().into());
@@ -76,16 +76,16 @@ impl IncrementalDigest {
     }
 
     /// Something at this place, or behind it, is about to differ or already does.
-    pub(super) fn invalidate(&mut self, place: Place<'_>) {
+    pub(super) fn invalidate(&mut self, place: TextPosition<'_>) {
         self.digest = None;
         self.forget_after(place);
         if self.changed.as_ref().is_none_or(|changed| place < changed.as_place()) {
-            self.changed = Some(OwnedPlace::of(place));
+            self.changed = Some(OwnedPosition::of(place));
         }
     }
 
     /// The slots behind this place got other numbers; the text is the same.
-    pub(super) fn forget_after(&mut self, place: Place<'_>) {
+    pub(super) fn forget_after(&mut self, place: TextPosition<'_>) {
         while self.checkpoints.last().is_some_and(|border| border.place.as_place() > place) {
             self.checkpoints.pop();
         }
@@ -103,7 +103,7 @@ struct HashVisitor<'a> {
     fed: usize,
     hasher: Sha256,
     borders: &'a mut Vec<HashCheckpoint>,
-    hot: Option<Place<'a>>,
+    hot: Option<TextPosition<'a>>,
 }
 
 impl HashVisitor<'_> {
@@ -113,7 +113,7 @@ impl HashVisitor<'_> {
         self.buffer.clear();
     }
 
-    fn leave_checkpoint(&mut self, place: Place<'_>, first: bool) {
+    fn leave_checkpoint(&mut self, place: TextPosition<'_>, first: bool) {
         self.flush();
         if self.borders.last().is_some_and(|last| last.place.as_place() == place) {
             return;
@@ -124,16 +124,16 @@ impl HashVisitor<'_> {
         {
             self.borders.pop();
         }
-        self.borders.push(HashCheckpoint { place: OwnedPlace::of(place), first, fed: self.fed, hasher: self.hasher.clone() });
+        self.borders.push(HashCheckpoint { place: OwnedPosition::of(place), first, fed: self.fed, hasher: self.hasher.clone() });
     }
 }
 
-impl Visit for HashVisitor<'_> {
+impl TextVisitor for HashVisitor<'_> {
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    fn at(&mut self, place: Place<'_>, first: bool) {
+    fn at(&mut self, place: TextPosition<'_>, first: bool) {
         let hot = self.hot.is_some_and(|hot| place >= hot);
         if hot {
             self.hot = None;

@@ -13,7 +13,7 @@ use super::{
     members::ObjectMembers,
     page::Page,
     slots::{Keyed as _, Measured, Slots},
-    stream::{self, Gather, Plain},
+    stream::{self, PieceCollector, TextCollector},
 };
 use crate::limits;
 use crate::{
@@ -134,13 +134,13 @@ impl Document {
     /// Appends the canonical state to `out`.
     pub fn write_state(&self, out: &mut Vec<u8>) {
         out.reserve(self.byte_len());
-        stream::walk(self, None, &mut Plain(out));
+        stream::walk(self, None, &mut TextCollector(out));
     }
 
     /// The canonical state in pieces, of which the large ones are shared: cheap enough for an actor's turn.
     #[must_use]
     pub fn pieces(&self) -> Pieces {
-        let mut gather = Gather::default();
+        let mut gather = PieceCollector::default();
         stream::walk(self, None, &mut gather);
         gather.finish()
     }

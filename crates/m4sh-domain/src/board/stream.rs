@@ -1,5 +1,5 @@
 //! The canonical text of a document as a walk over its pieces, from the start or from a place in the middle.
-//! Called by `document` to write and by `digest` to hash. Never builds the text itself: a [`Visit`] does.
+//! Called by `document` to write and by `digest` to hash. Never builds the text itself: a [`TextVisitor`] does.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::json;
 /// A place between two pieces of the text, ordered as they come. A number that counts slots is one more than
 /// the next slot, and 0 before the list is opened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct TextPosition<'a> {
     /// Member of the state that is next, or open.
     pub(super) root: &'a str,
     /// Page that is next, or open.
@@ -28,7 +28,7 @@ pub(super) struct Place<'a> {
     pub(super) item: u32,
 }
 
-impl<'a> Place<'a> {
+impl<'a> TextPosition<'a> {
     /// Before a member of the state.
     pub(super) fn root(root: &'a str) -> Self {
         Self { root, page: 0, member: None, item: 0 }
@@ -52,19 +52,19 @@ impl<'a> Place<'a> {
 
 /// Where a walk begins: everything before the place was visited before.
 #[derive(Clone, Copy)]
-pub(super) struct Start<'a> {
-    pub(super) place: Place<'a>,
+pub(super) struct WalkStart<'a> {
+    pub(super) place: TextPosition<'a>,
     /// Whether nothing was visited yet inside the innermost open object or list.
     pub(super) first: bool,
 }
 
 /// Takes the pieces of a walk.
-pub(super) trait Visit {
+pub(super) trait TextVisitor {
     /// Small pieces are appended here.
     fn buffer(&mut self) -> &mut Vec<u8>;
 
     /// A piece begins; `first` when it is the first one inside its object or list.
-    fn at(&mut self, place: Place<'_>, first: bool) {
+    fn at(&mut self, place: TextPosition<'_>, first: bool) {
         let _ = (place, first);
     }
 
@@ -75,7 +75,7 @@ pub(super) trait Visit {
 }
 
 /// Walks over the whole text, or over what follows `start`.
-pub(super) fn walk<V: Visit>(document: &Document, start: Option<Start<'_>>, visit: &mut V) {
+pub(super) fn walk<V: TextVisitor>(document: &Document, start: Option<WalkStart<'_>>, visit: &mut V) {
     let mut first = start.is_none_or(|start| start.first && start.place.page == 0);
     if start.is_none() {
         visit.buffer().push(b'{');
@@ -83,7 +83,7 @@ pub(super) fn walk<V: Visit>(document: &Document, start: Option<Start<'_>>, visi
     for (key, part) in document.root.iter_from(start.map_or("", |start| start.place.root)) {
         let open = start.filter(|start| start.place.page > 0 && start.place.root == key);
         if open.is_none() {
-            visit.at(Place::root(key), first);
+            visit.at(TextPosition::root(key), first);
             begin_member(key, first, visit);
         }
         match part {
@@ -95,7 +95,7 @@ pub(super) fn walk<V: Visit>(document: &Document, start: Option<Start<'_>>, visi
     visit.buffer().push(b'}');
 }
 
-fn walk_pages<V: Visit>(pages: &Slots<Page>, start: Option<Start<'_>>, visit: &mut V) {
+fn walk_pages<V: TextVisitor>(pages: &Slots<Page>, start: Option<WalkStart<'_>>, visit: &mut V) {
     let mut first = start.is_none_or(|start| start.first && start.place.member.is_none());
     if start.is_none() {
         visit.buffer().push(b'[');
@@ -104,7 +104,7 @@ fn walk_pages<V: Visit>(pages: &Slots<Page>, start: Option<Start<'_>>, visit: &m
     for (slot, page) in pages.iter_from(from) {
         let open = start.filter(|start| start.place.member.is_some() && slot == from);
         if open.is_none() {
-            visit.at(Place::page(slot), first);
+            visit.at(TextPosition::page(slot), first);
             separate(first, visit);
         }
         walk_page(slot, page, open, visit);
@@ -113,14 +113,14 @@ fn walk_pages<V: Visit>(pages: &Slots<Page>, start: Option<Start<'_>>, visit: &m
     visit.buffer().push(b']');
 }
 
-fn walk_page<V: Visit>(slot: u32, page: &Page, start: Option<Start<'_>>, visit: &mut V) {
+fn walk_page<V: TextVisitor>(slot: u32, page: &Page, start: Option<WalkStart<'_>>, visit: &mut V) {
     match page.body() {
         PageBody::Opaque(text) => visit.shared(text),
         PageBody::Members(members) => walk_members(slot, members, start, visit),
     }
 }
 
-fn walk_members<V: Visit>(page: u32, members: &ObjectMembers<Item>, start: Option<Start<'_>>, visit: &mut V) {
+fn walk_members<V: TextVisitor>(page: u32, members: &ObjectMembers<Item>, start: Option<WalkStart<'_>>, visit: &mut V) {
     let mut first = start.is_none_or(|start| start.first && start.place.item == 0);
     if start.is_none() {
         visit.buffer().push(b'{');
@@ -129,7 +129,7 @@ fn walk_members<V: Visit>(page: u32, members: &ObjectMembers<Item>, start: Optio
     for (key, part) in members.iter_from(from) {
         let open = start.filter(|start| start.place.item > 0 && key == from);
         if open.is_none() {
-            visit.at(Place::member(page, key), first);
+            visit.at(TextPosition::member(page, key), first);
             begin_member(key, first, visit);
         }
         match part {
@@ -141,13 +141,13 @@ fn walk_members<V: Visit>(page: u32, members: &ObjectMembers<Item>, start: Optio
     visit.buffer().push(b'}');
 }
 
-fn walk_items<V: Visit>(page: u32, key: &str, items: &Slots<Item>, start: Option<Start<'_>>, visit: &mut V) {
+fn walk_items<V: TextVisitor>(page: u32, key: &str, items: &Slots<Item>, start: Option<WalkStart<'_>>, visit: &mut V) {
     let mut first = start.is_none_or(|start| start.first);
     if start.is_none() {
         visit.buffer().push(b'[');
     }
     for (slot, item) in items.iter_from(start.map_or(0, |start| start.place.item - 1)) {
-        visit.at(Place::item(page, key, slot), first);
+        visit.at(TextPosition::item(page, key, slot), first);
         separate(first, visit);
         visit.shared(item.bytes());
         first = false;
@@ -155,22 +155,22 @@ fn walk_items<V: Visit>(page: u32, key: &str, items: &Slots<Item>, start: Option
     visit.buffer().push(b']');
 }
 
-fn begin_member<V: Visit>(key: &str, first: bool, visit: &mut V) {
+fn begin_member<V: TextVisitor>(key: &str, first: bool, visit: &mut V) {
     separate(first, visit);
     json::write_string(key, visit.buffer());
     visit.buffer().push(b':');
 }
 
-fn separate<V: Visit>(first: bool, visit: &mut V) {
+fn separate<V: TextVisitor>(first: bool, visit: &mut V) {
     if !first {
         visit.buffer().push(b',');
     }
 }
 
 /// Writes the text.
-pub(super) struct Plain<'a>(pub(super) &'a mut Vec<u8>);
+pub(super) struct TextCollector<'a>(pub(super) &'a mut Vec<u8>);
 
-impl Visit for Plain<'_> {
+impl TextVisitor for TextCollector<'_> {
     fn buffer(&mut self) -> &mut Vec<u8> {
         self.0
     }
@@ -179,14 +179,14 @@ impl Visit for Plain<'_> {
 /// The text of one page.
 pub(super) fn page_text(page: &Page) -> Vec<u8> {
     let mut text = Vec::with_capacity(page.byte_len());
-    walk_page(0, page, None, &mut Plain(&mut text));
+    walk_page(0, page, None, &mut TextCollector(&mut text));
     text
 }
 
 /// The text of one list of items.
 pub(super) fn items_text(items: &Slots<Item>) -> Vec<u8> {
     let mut text = Vec::with_capacity(items.byte_len());
-    walk_items(0, "", items, None, &mut Plain(&mut text));
+    walk_items(0, "", items, None, &mut TextCollector(&mut text));
     text
 }
 
@@ -195,12 +195,12 @@ const SHARED_BYTES: usize = 4 * 1024;
 
 /// Collects the text: large pieces shared, small ones copied together.
 #[derive(Default)]
-pub(super) struct Gather {
+pub(super) struct PieceCollector {
     run: Vec<u8>,
     pieces: Vec<Bytes>,
 }
 
-impl Gather {
+impl PieceCollector {
     /// All pieces.
     pub(super) fn finish(mut self) -> Pieces {
         self.end_run();
@@ -214,7 +214,7 @@ impl Gather {
     }
 }
 
-impl Visit for Gather {
+impl TextVisitor for PieceCollector {
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.run
     }

@@ -1,7 +1,7 @@
 //! One batch's changes to a document, each with its way back. Called by `apply` and `Board`.
 //! Never copies the document: a batch that fails is undone step by step.
 
-use super::{digest::IncrementalDigest, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots, stream::Place};
+use super::{digest::IncrementalDigest, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots, stream::TextPosition};
 
 /// What to do to take one change back.
 pub(super) enum Step {
@@ -140,10 +140,10 @@ impl<'a> Transaction<'a> {
             Step::ItemRemoved { page, collection, .. }
                 if self.items(*page, collection, Slots::compact) == Some(true) =>
             {
-                hashing.forget_after(Place::member(*page, collection));
+                hashing.forget_after(TextPosition::member(*page, collection));
             }
             Step::PageRemoved { .. } if self.pages(Slots::compact) == Some(true) => {
-                hashing.forget_after(Place::root("pages"));
+                hashing.forget_after(TextPosition::root("pages"));
             }
             _ => {}
         }
@@ -209,17 +209,17 @@ impl Drop for Transaction<'_> {
 
 impl Step {
     /// The first place of the text that the change touches; `None` for all of it.
-    fn place(&self) -> Option<Place<'_>> {
+    fn place(&self) -> Option<TextPosition<'_>> {
         Some(match self {
             Self::Whole(_) => return None,
-            Self::Root { key, .. } => Place::root(key),
+            Self::Root { key, .. } => TextPosition::root(key),
             Self::PageAdded { slot } | Self::PageRemoved { slot, .. } | Self::PageNamed { slot, .. } => {
-                Place::page(*slot)
+                TextPosition::page(*slot)
             }
-            Self::Member { page, key, .. } => Place::member(*page, key),
+            Self::Member { page, key, .. } => TextPosition::member(*page, key),
             Self::ItemAdded { page, collection, slot }
             | Self::ItemRemoved { page, collection, slot, .. }
-            | Self::ItemChanged { page, collection, slot, .. } => Place::item(*page, collection, *slot),
+            | Self::ItemChanged { page, collection, slot, .. } => TextPosition::item(*page, collection, *slot),
         })
     }
 }
