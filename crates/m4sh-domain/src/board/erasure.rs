@@ -15,7 +15,7 @@ use super::{
     apply::{ApplyMode, apply},
     draft::Draft,
     layers,
-    look::ITEM_KINDS,
+    refs::ITEM_KINDS,
     transaction::Transaction,
 };
 use crate::{
@@ -97,7 +97,7 @@ impl Erasure {
     /// A walk that begins after a checkpoint, which has nothing of that person.
     #[must_use]
     pub fn new(document: Document, rev: Rev, shared: Shared) -> Self {
-        let others = document.look().flat_map(|page| page.items().map(|item| item.id.to_owned())).collect();
+        let others = document.page_refs().flat_map(|page| page.items().map(|item| item.id.to_owned())).collect();
         let theirs = Theirs { others, ..Theirs::default() };
         Self { shared, old: Board::new(document, rev), new: None, first: None, theirs }
     }
@@ -216,8 +216,8 @@ impl Theirs {
     /// The same of a save of a whole state or page.
     fn of_whole(&mut self, before: &Document, after: &Document, shared: &Shared) -> Vec<Op> {
         let mut kept = Vec::new();
-        for page in before.look() {
-            let Some(now) = after.look_at(page.id) else {
+        for page in before.page_refs() {
+            let Some(now) = after.page_ref(page.id) else {
                 kept.push(removed(OpKind::Page, page.id, None));
                 continue;
             };
@@ -226,8 +226,8 @@ impl Theirs {
                 gone.filter(|item| !self.has(page.id, item.id)).map(|item| removed(item.kind, item.id, Some(page.id))),
             );
         }
-        for page in after.look() {
-            let was = before.look_at(page.id);
+        for page in after.page_refs() {
+            let was = before.page_ref(page.id);
             if was.is_none() {
                 kept.extend(blank(page.id, shared));
             }

@@ -15,8 +15,8 @@ impl Document {
     #[must_use]
     pub fn with_locks_of(mut self, now: &Self) -> Self {
         let mut changes = Vec::new();
-        for page in self.look() {
-            let Some(today) = now.look_at(page.id) else { continue };
+        for page in self.page_refs() {
+            let Some(today) = now.page_ref(page.id) else { continue };
             for item in page.items() {
                 let Some(current) = today.item(item.kind, item.id) else { continue };
                 if let Some(text) = relocked(item.text, current.text) {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    board::{Document, PageLook},
+    board::{Document, PageRef},
     json,
 };
 
@@ -53,10 +53,10 @@ pub struct Difference<'a> {
 pub fn differences<'a>(old: &'a Document, new: &'a Document) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
     members(old, new, &mut found);
-    for page in new.look() {
-        pages(old.look_at(page.id), Some(page), page.id, &mut found);
+    for page in new.page_refs() {
+        pages(old.page_ref(page.id), Some(page), page.id, &mut found);
     }
-    for page in old.look().filter(|page| new.look_at(page.id).is_none()) {
+    for page in old.page_refs().filter(|page| new.page_ref(page.id).is_none()) {
         pages(Some(page), None, page.id, &mut found);
     }
     found
@@ -76,9 +76,9 @@ fn members<'a>(old: &'a Document, new: &'a Document, found: &mut Vec<Difference<
     }
 }
 
-fn pages<'a>(old: Option<PageLook<'a>>, new: Option<PageLook<'a>>, id: &'a str, found: &mut Vec<Difference<'a>>) {
+fn pages<'a>(old: Option<PageRef<'a>>, new: Option<PageRef<'a>>, id: &'a str, found: &mut Vec<Difference<'a>>) {
     push(found, "page", None, id, old.map(own), new.map(own));
-    for item in new.into_iter().flat_map(PageLook::items) {
+    for item in new.into_iter().flat_map(PageRef::items) {
         let was = old.and_then(|old| old.item(item.kind, item.id)).map(|was| was.text);
         if was.is_some_and(|was| std::sync::Arc::ptr_eq(was, item.text)) {
             continue;
@@ -86,7 +86,7 @@ fn pages<'a>(old: Option<PageLook<'a>>, new: Option<PageLook<'a>>, id: &'a str, 
         let was = was.map(|was| Cow::Borrowed(was.as_ref()));
         push(found, item.kind.name(), Some(id), item.id, was, Some(Cow::Borrowed(item.text)));
     }
-    for item in old.into_iter().flat_map(PageLook::items) {
+    for item in old.into_iter().flat_map(PageRef::items) {
         if new.and_then(|new| new.item(item.kind, item.id)).is_none() {
             push(found, item.kind.name(), Some(id), item.id, Some(Cow::Borrowed(item.text)), None);
         }
@@ -111,7 +111,7 @@ fn push<'a>(
 }
 
 /// A page's own members as an object.
-fn own(page: PageLook<'_>) -> Cow<'_, [u8]> {
+fn own(page: PageRef<'_>) -> Cow<'_, [u8]> {
     let mut text = vec![b'{'];
     for (key, value) in page.members() {
         if text.len() > 1 {

@@ -13,7 +13,7 @@ use super::{
 
 /// A page as it is looked at.
 #[derive(Clone, Copy, Debug)]
-pub struct PageLook<'a> {
+pub struct PageRef<'a> {
     /// Its id.
     pub id: &'a str,
     page: &'a Page,
@@ -21,7 +21,7 @@ pub struct PageLook<'a> {
 
 /// An item as it is looked at.
 #[derive(Clone, Copy, Debug)]
-pub struct ItemLook<'a> {
+pub struct ItemRef<'a> {
     /// In which list of the page it is.
     pub kind: OpKind,
     /// Its id.
@@ -35,7 +35,7 @@ pub const ITEM_KINDS: [OpKind; 4] = [OpKind::Stroke, OpKind::Asset, OpKind::Shap
 
 impl Document {
     /// The pages in order.
-    pub fn look(&self) -> impl Iterator<Item = PageLook<'_>> {
+    pub fn page_refs(&self) -> impl Iterator<Item = PageRef<'_>> {
         let pages = self.pages().into_iter();
         pages.flat_map(|pages| {
             let first = |(slot, page): (u32, _)| look_at(page).filter(|look| pages.find(look.id) == Some(slot));
@@ -45,7 +45,7 @@ impl Document {
 
     /// The page with that id.
     #[must_use]
-    pub fn look_at(&self, id: &str) -> Option<PageLook<'_>> {
+    pub fn page_ref(&self, id: &str) -> Option<PageRef<'_>> {
         let pages = self.pages()?;
         look_at(pages.get(pages.find(id)?)?)
     }
@@ -56,20 +56,20 @@ impl Document {
     }
 }
 
-fn look_at(page: &Page) -> Option<PageLook<'_>> {
+fn look_at(page: &Page) -> Option<PageRef<'_>> {
     page.members()?;
-    Some(PageLook { id: page.id()?, page })
+    Some(PageRef { id: page.id()?, page })
 }
 
-impl<'a> PageLook<'a> {
+impl<'a> PageRef<'a> {
     /// The items, list by list, in order.
-    pub fn items(self) -> impl Iterator<Item = ItemLook<'a>> {
+    pub fn items(self) -> impl Iterator<Item = ItemRef<'a>> {
         ITEM_KINDS.into_iter().flat_map(move |kind| {
             let list = self.list(kind);
             list.into_iter().flat_map(move |items| {
                 items.iter().filter_map(move |(slot, item)| {
                     let id: &str = item.id()?;
-                    (items.find(id) == Some(slot)).then_some(ItemLook { kind, id, text: item.bytes() })
+                    (items.find(id) == Some(slot)).then_some(ItemRef { kind, id, text: item.bytes() })
                 })
             })
         })
@@ -77,10 +77,10 @@ impl<'a> PageLook<'a> {
 
     /// The item of a kind with that id.
     #[must_use]
-    pub fn item(self, kind: OpKind, id: &str) -> Option<ItemLook<'a>> {
+    pub fn item(self, kind: OpKind, id: &str) -> Option<ItemRef<'a>> {
         let items = self.list(kind)?;
         let item = items.get(items.find(id)?)?;
-        Some(ItemLook { kind, id: item.id()?, text: item.bytes() })
+        Some(ItemRef { kind, id: item.id()?, text: item.bytes() })
     }
 
     /// The page's own members, without its lists of items.
