@@ -7,7 +7,7 @@ use super::{
     Action, Document, OpKind, Refusal,
     draft::{Draft, Line, OpsWriter, Payload},
     item::{self, Item},
-    layers, locked,
+    layers, item_locks,
     members::{FromCanonical, ObjectMembers, MemberValue},
     normalize::normalize_document,
     op::read_id,
@@ -228,7 +228,7 @@ impl BatchApplier<'_, '_> {
 
     /// Nobody who does not lead touches what another one locked, or locks in another's name.
     fn check_lock(&self, item: &Item) -> Result<(), OpFault> {
-        let binds = self.mode == ApplyMode::Client && self.by.bound_by_locks.is_some_and(|user| locked::binds(item, user));
+        let binds = self.mode == ApplyMode::Client && self.by.bound_by_locks.is_some_and(|user| item_locks::is_locked_for(item, user));
         if binds { Err(OpFault::Locked) } else { Ok(()) }
     }
 
@@ -319,7 +319,7 @@ impl BatchApplier<'_, '_> {
             return Err(OpFault::Forbidden);
         }
         let bound = self.by.bound_by_locks.filter(|_| self.mode == ApplyMode::Client);
-        if bound.is_some_and(|user| document.page(slot).is_some_and(|page| locked::bind_any(page, user))) {
+        if bound.is_some_and(|user| document.page(slot).is_some_and(|page| item_locks::has_locked_for(page, user))) {
             return Err(OpFault::Locked);
         }
         let was_active = document.active_page().as_deref() == line.id;

@@ -12,7 +12,7 @@ use super::{
     check_bounds,
     draft::{Draft, OpsWriter, RawOp},
     item::{Item, ObjectWriter},
-    layers, locked,
+    layers, item_locks,
     members::MemberValue,
     page::COLLECTIONS,
     slots::{Keyed as _, Measured as _, Slots},
@@ -69,7 +69,7 @@ impl Board {
             by.visibility.can_see(item.layer())
                 && by.visibility.may_change(item.layer())
                 && !(by.is_isolated() && item.layer() != by.layer)
-                && !by.bound_by_locks.is_some_and(|user| locked::binds(item, user))
+                && !by.bound_by_locks.is_some_and(|user| item_locks::is_locked_for(item, user))
         };
         let mut target = self.document.clone();
         let mut taken = OpsWriter::new(1024);

@@ -18,8 +18,8 @@ mod item;
 #[cfg(test)]
 mod layered_life;
 mod layers;
-mod locked;
-mod locks;
+mod item_locks;
+mod restored_locks;
 mod refs;
 mod members;
 mod normalize;
@@ -188,7 +188,7 @@ impl Board {
             return repeat(receipt, fingerprint_of(&digest.0));
         }
         layers::inherit(&mut target, &self.document, by)?;
-        locked::keep(&target, &self.document, by)?;
+        item_locks::check_locks_kept(&target, &self.document, by)?;
         if self.rev > Rev(0) && self.document == target {
             return Ok(BatchOutcome::Unchanged);
         }

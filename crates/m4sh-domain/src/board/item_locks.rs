@@ -6,8 +6,8 @@ use memchr::memmem;
 use super::{Document, Refusal, item::Item, layers, page::Page};
 use crate::{access::Authorship, ids::UserId, json};
 
-/// Whether an item's lock keeps somebody who does not lead from it: `locked` is `true` and `lockedBy` is not them.
-pub(super) fn binds(item: &Item, user: UserId) -> bool {
+/// Whether an item's lock keeps somebody who does not lead from it: `item_locks` is `true` and `lockedBy` is not them.
+pub(super) fn is_locked_for(item: &Item, user: UserId) -> bool {
     let text = item.bytes();
     // Few items are locked, and what is not is found out by one pass over the bytes.
     if text.first() != Some(&b'{') || memmem::find(text, br#""locked":true"#).is_none() {
@@ -29,18 +29,18 @@ pub(super) fn binds(item: &Item, user: UserId) -> bool {
 }
 
 /// Whether any item of a page does.
-pub(super) fn bind_any(page: &Page, user: UserId) -> bool {
-    layers::items_on(page).any(|(_, item)| binds(item, user))
+pub(super) fn has_locked_for(page: &Page, user: UserId) -> bool {
+    layers::items_on(page).any(|(_, item)| is_locked_for(item, user))
 }
 
 /// Whether a whole state leaves others' locked items as they are, and locks nothing in another's name.
 ///
 /// # Errors
 /// [`Refusal::Locked`] when it does not.
-pub(super) fn keep(target: &Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
+pub(super) fn check_locks_kept(target: &Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
     let Some(user) = by.bound_by_locks else { return Ok(()) };
     for (one, other) in [(old, target), (target, old)] {
-        let bound = layers::items_of(one).filter(|(_, _, item)| binds(item, user));
+        let bound = layers::items_of(one).filter(|(_, _, item)| is_locked_for(item, user));
         for (page, collection, item) in bound {
             if layers::find(other, page, collection, item) != Some(item) {
                 return Err(Refusal::Locked { index: None });
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn z9_a_lock_is_a_member_of_the_item_itself_and_its_own_owner_is_free() {
-        let binds = |text: &str| binds(&Item::new("a", text.as_bytes()), ANNA);
+        let binds = |text: &str| is_locked_for(&Item::new("a", text.as_bytes()), ANNA);
         assert!(binds(r#"{"id":"a","locked":true}"#));
         assert!(binds(r#"{"id":"a","locked":true,"lockedBy":"somebody"}"#));
         assert!(binds(r#"{"id":"a","locked":true,"lockedBy":7}"#));
