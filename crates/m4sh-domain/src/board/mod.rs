@@ -16,7 +16,7 @@ mod erasure;
 mod history;
 mod item;
 #[cfg(test)]
-mod layered_life;
+mod layer_properties;
 mod layers;
 mod item_locks;
 mod restored_locks;
@@ -41,7 +41,7 @@ mod tests;
 mod transaction;
 mod undo;
 #[cfg(test)]
-mod undo_life;
+mod undo_properties;
 
 use std::sync::Arc;
 

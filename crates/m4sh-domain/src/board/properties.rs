@@ -11,7 +11,7 @@ use crate::json::{Object, Value};
 
 /// One thing that happens to a board.
 #[derive(Clone, Debug)]
-enum Event {
+enum BoardStep {
     Ops(Vec<Value>),
     Save(Value),
 }
@@ -136,14 +136,14 @@ fn a_state() -> impl Strategy<Value = Value> {
         })
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = BoardStep> {
     prop_oneof![
-        8 => prop::collection::vec(op(), 1..5).prop_map(Event::Ops),
-        1 => a_state().prop_map(Event::Save),
+        8 => prop::collection::vec(op(), 1..5).prop_map(BoardStep::Ops),
+        1 => a_state().prop_map(BoardStep::Save),
     ]
 }
 
-fn life() -> impl Strategy<Value = (Value, Vec<Event>)> {
+fn life() -> impl Strategy<Value = (Value, Vec<BoardStep>)> {
     (a_state(), prop::collection::vec(event(), 1..24))
 }
 
@@ -151,17 +151,17 @@ fn begin(state: &Value) -> Board {
     Board::new(Document::from_value(state.clone()).unwrap(), Rev(0))
 }
 
-fn happen(board: &mut Board, number: usize, event: &Event, want_digest: bool) -> Result<BatchOutcome, Refusal> {
+fn happen(board: &mut Board, number: usize, event: &BoardStep, want_digest: bool) -> Result<BatchOutcome, Refusal> {
     match event {
-        Event::Ops(ops) => {
+        BoardStep::Ops(ops) => {
             let Ok(ops) = Op::parse_list(Value::from(ops.clone())) else { return Ok(BatchOutcome::Unchanged) };
             board.submit(key(number), ops, Authorship::FULL, Timestamp::UNIX_EPOCH, want_digest)
         }
-        Event::Save(state) => board.replace(key(number), state.clone(), Authorship::FULL, Timestamp::UNIX_EPOCH),
+        BoardStep::Save(state) => board.replace(key(number), state.clone(), Authorship::FULL, Timestamp::UNIX_EPOCH),
     }
 }
 
-fn live(state: &Value, events: &[Event]) -> (Board, Vec<Arc<JournalEntry>>) {
+fn live(state: &Value, events: &[BoardStep]) -> (Board, Vec<Arc<JournalEntry>>) {
     let mut board = begin(state);
     let mut entries = Vec::new();
     for (number, event) in events.iter().enumerate() {

@@ -25,7 +25,7 @@ const EVERYBODYS_EYES: [Visibility; 4] = [Visibility::All, Visibility::Own(ANNA)
 
 /// One thing that happens in a lesson.
 #[derive(Clone, Debug)]
-enum Event {
+enum LayerStep {
     Isolate(bool),
     Ops(UserId, String),
     /// Some page of the state that its author sees is edited and saved whole.
@@ -69,13 +69,13 @@ fn op() -> impl Strategy<Value = String> {
     prop_oneof![10 => item, 2 => page]
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = LayerStep> {
     prop_oneof![
-        2 => any::<bool>().prop_map(Event::Isolate),
-        10 => (person(), prop::collection::vec(op(), 1..4)).prop_map(|(who, ops)| Event::Ops(who, format!("[{}]", ops.join(",")))),
-        2 => (person(), name(), name()).prop_map(|(who, from, to)| Event::Save(who, from.to_owned(), to.to_owned())),
-        1 => prop::option::of(select(vec![ANNA, BEN])).prop_map(Event::Reveal),
-        1 => Just(Event::Checkpoint),
+        2 => any::<bool>().prop_map(LayerStep::Isolate),
+        10 => (person(), prop::collection::vec(op(), 1..4)).prop_map(|(who, ops)| LayerStep::Ops(who, format!("[{}]", ops.join(",")))),
+        2 => (person(), name(), name()).prop_map(|(who, from, to)| LayerStep::Save(who, from.to_owned(), to.to_owned())),
+        1 => prop::option::of(select(vec![ANNA, BEN])).prop_map(LayerStep::Reveal),
+        1 => Just(LayerStep::Checkpoint),
     ]
 }
 
@@ -95,25 +95,25 @@ fn begin() -> Board {
 }
 
 /// Whatever was accepted.
-fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &Event) -> Option<Arc<JournalEntry>> {
+fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &LayerStep) -> Option<Arc<JournalEntry>> {
     let outcome = match event {
-        Event::Isolate(on) => {
+        LayerStep::Isolate(on) => {
             *isolated = *on;
             return None;
         }
-        Event::Ops(who, ops) => {
+        LayerStep::Ops(who, ops) => {
             board.submit(key(number), parse(ops).unwrap(), authorship(*who, *isolated), at(), false)
         }
-        Event::Save(who, from, to) => {
+        LayerStep::Save(who, from, to) => {
             let seen = super::testing::state(&board.document().visible_to(eyes_of(*who)));
             let edited = seen.replace(&format!(r#""id":"{from}""#), &format!(r#""id":"{to}""#));
             board.replace(key(number), json(&edited), authorship(*who, *isolated), at())
         }
-        Event::Reveal(whose) => {
+        LayerStep::Reveal(whose) => {
             let revealed = board.reveal(key(number), |user| whose.is_none_or(|whose| whose == user), at());
             return revealed.unwrap();
         }
-        Event::Checkpoint => {
+        LayerStep::Checkpoint => {
             let (document, rev) = Checkpoint::decode(&board.checkpoint().encode()).unwrap();
             assert!(layers::are_equal(&document, board.document()), "a checkpoint keeps layers");
             *board = Board::new(document, rev);
@@ -197,7 +197,7 @@ proptest! {
         let mut isolated = false;
         for (number, event) in events.iter().enumerate() {
             let who = match event {
-                Event::Ops(who, _) | Event::Save(who, _, _) if *who != TUTOR => *who,
+                LayerStep::Ops(who, _) | LayerStep::Save(who, _, _) if *who != TUTOR => *who,
                 _ => {
                     happen(&mut board, number, &mut isolated, event);
                     continue;
@@ -216,7 +216,7 @@ proptest! {
         for (number, event) in events.iter().enumerate() {
             let before = shown(&board.document().visible_to(Visibility::Public));
             let entry = happen(&mut board, number, &mut isolated, event);
-            if let (Event::Ops(who, _) | Event::Save(who, _, _), Some(entry)) = (event, entry)
+            if let (LayerStep::Ops(who, _) | LayerStep::Save(who, _, _), Some(entry)) = (event, entry)
                 && *who != TUTOR && isolated
             {
                 prop_assert_eq!(entry.ops_visible_to(Visibility::Public), "[]");

@@ -12,7 +12,7 @@ use super::{
 use crate::ids::UserId;
 
 #[derive(Clone, Debug)]
-enum Event {
+enum UndoStep {
     Ops(UserId, String),
     Turn(UserId, UndoDirection),
     Clear(UserId, Option<&'static str>),
@@ -52,14 +52,14 @@ fn op() -> impl Strategy<Value = String> {
     prop_oneof![8 => item, 2 => page_op, 1 => meta]
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = UndoStep> {
     let person = || select(vec![ANNA, BEN]);
     prop_oneof![
-        8 => (person(), prop::collection::vec(op(), 1..4)).prop_map(|(who, ops)| Event::Ops(who, format!("[{}]", ops.join(",")))),
-        5 => (person(), select(vec![UndoDirection::Undo, UndoDirection::Undo, UndoDirection::Redo])).prop_map(|(who, way)| Event::Turn(who, way)),
-        1 => (person(), select(vec![None, Some("p"), Some("q")])).prop_map(|(who, page)| Event::Clear(who, page)),
-        1 => person().prop_map(Event::Unclear),
-        1 => Just(Event::Restart),
+        8 => (person(), prop::collection::vec(op(), 1..4)).prop_map(|(who, ops)| UndoStep::Ops(who, format!("[{}]", ops.join(",")))),
+        5 => (person(), select(vec![UndoDirection::Undo, UndoDirection::Undo, UndoDirection::Redo])).prop_map(|(who, way)| UndoStep::Turn(who, way)),
+        1 => (person(), select(vec![None, Some("p"), Some("q")])).prop_map(|(who, page)| UndoStep::Clear(who, page)),
+        1 => person().prop_map(UndoStep::Unclear),
+        1 => Just(UndoStep::Restart),
     ]
 }
 
@@ -74,26 +74,26 @@ fn rows(entries: &[Arc<JournalEntry>]) -> impl Iterator<Item = (UserId, Rev, Bat
 }
 
 /// Whatever was accepted. Waking again is what a restart does: a checkpoint, and the rows.
-fn happen(board: &mut Board, entries: &mut Vec<Arc<JournalEntry>>, event: &Event) -> Result<Option<Arc<JournalEntry>>, Refusal> {
+fn happen(board: &mut Board, entries: &mut Vec<Arc<JournalEntry>>, event: &UndoStep) -> Result<Option<Arc<JournalEntry>>, Refusal> {
     let next = board.rev();
     let entry = match event {
-        Event::Ops(who, ops) => {
+        UndoStep::Ops(who, ops) => {
             let ops = Op::parse_list(json(ops)).unwrap();
             match board.submit(key_of(*who, next), ops, Authorship::FULL, at(), false)? {
                 BatchOutcome::Accepted(entry) => entry,
                 _ => return Ok(None),
             }
         }
-        Event::Turn(who, way) => turn(board, *who, *way, Authorship::FULL)?,
-        Event::Clear(who, page) => board.clear(key_of(*who, next), *page, Authorship::FULL, at(), false)?,
-        Event::Unclear(who) => {
+        UndoStep::Turn(who, way) => turn(board, *who, *way, Authorship::FULL)?,
+        UndoStep::Clear(who, page) => board.clear(key_of(*who, next), *page, Authorship::FULL, at(), false)?,
+        UndoStep::Unclear(who) => {
             let Some(clear) = entries.iter().rev().find(|entry| matches!(entry.kind, BatchKind::Clear(_))) else {
                 return Ok(None);
             };
             let taken = cleared_items(clear.inverse.as_ref().unwrap()).unwrap();
             board.unclear(key_of(*who, next), clear.rev, taken, at(), false)?
         }
-        Event::Restart => {
+        UndoStep::Restart => {
             let (document, rev) = Checkpoint::decode(&board.checkpoint().encode()).unwrap();
             *board = Board::new(document, rev);
             board.restore_undo(rows(entries));
@@ -156,7 +156,7 @@ proptest! {
         for event in &events {
             let _ = happen(&mut board, &mut entries, event);
         }
-        let last = Event::Ops(who, format!("[{}]", ops.join(",")));
+        let last = UndoStep::Ops(who, format!("[{}]", ops.join(",")));
         let edited = happen(&mut board, &mut entries, &last).ok().flatten();
         if edited.is_some_and(|entry| entry.inverse.is_some()) {
             let after = board.state();
@@ -176,7 +176,7 @@ proptest! {
             let Ok(Some(entry)) = happen(&mut board, &mut entries, event) else { continue };
             let after = items(board.document());
             let who = entry.key.author;
-            if let Event::Turn(..) = event {
+            if let UndoStep::Turn(..) = event {
                 for (place, text) in &before {
                     if hands.get(place).is_some_and(|hands| !hands.contains(&who)) {
                         prop_assert_eq!(after.get(place), Some(text), "{:?} by {}", place, who);
@@ -184,7 +184,7 @@ proptest! {
                 }
             }
             // What comes back by an undo or an unclear is still theirs who made it.
-            let is_back = matches!(event, Event::Turn(..) | Event::Unclear(_));
+            let is_back = matches!(event, UndoStep::Turn(..) | UndoStep::Unclear(_));
             for (place, text) in &after {
                 match before.get(place) {
                     Some(old) if old == text => {}
