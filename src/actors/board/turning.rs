@@ -14,7 +14,7 @@ use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, JournalEntry, BatchOutcome, UndoPlan, Receipt, Refusal, clear_name, cleared_items, unclear_name,
+    BatchKey, BatchKind, JournalEntry, BatchOutcome, UndoPlan, Receipt, Refusal, clear_content, cleared_items, unclear_content,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -97,7 +97,7 @@ impl Awake {
             }
             CommandFrame::Clear { id, page } => {
                 let key = key(id);
-                let done = self.repeat_or(conn, &key, &clear_name(page.as_deref()), |awake| {
+                let done = self.repeat_or(conn, &key, &clear_content(page.as_deref()), |awake| {
                     awake.may_clear(user, bytes)?;
                     let by = awake.access.authorship(user);
                     Ok(awake.board.clear(key.clone(), page.as_deref(), by, Timestamp::now(), false)?)
@@ -176,7 +176,7 @@ impl Awake {
     /// Reads what a clear took, when it is saved, and goes on in a later turn: it may be a large page.
     fn read_cleared(&mut self, conn: ConnId, key: BatchKey, of: Rev, bytes: usize, ctx: &mut Context<BoardActor>) {
         let span = tracing::Span::current();
-        let known = match self.board.find_receipt(&key, &unclear_name(of)) {
+        let known = match self.board.find_receipt(&key, &unclear_content(of)) {
             Ok(None) => self.may_clear(key.author, bytes).map(|()| false),
             Ok(Some(receipt)) => {
                 self.tell_repeat(conn, &key.id, &receipt);
@@ -204,7 +204,7 @@ impl Awake {
         };
         ctx.spawn(reading.into_actor_board(move |awake, read, ctx| {
             let done = match read {
-                Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_name(of), |awake| {
+                Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_content(of), |awake| {
                     // It may have been taken while the database was asked.
                     if !awake.access.can(key.author).unwrap_or(Permissions::WATCH).can_clear {
                         return Err(FORBIDDEN.into());
@@ -254,7 +254,7 @@ impl Awake {
         let by = self.access.authorship(save.who);
         let page = save.page.as_deref();
         let done =
-            self.known_or(&key, &clear_name(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
+            self.known_or(&key, &clear_content(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
         self.ticket(done, span, ctx)
     }
 
@@ -267,7 +267,7 @@ impl Awake {
         let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
         let (of, taken) = (save.of, std::mem::take(&mut save.taken));
         let done = self
-            .known_or(&key, &unclear_name(of), |board| board.unclear(key.clone(), of, taken, Timestamp::now(), true));
+            .known_or(&key, &unclear_content(of), |board| board.unclear(key.clone(), of, taken, Timestamp::now(), true));
         self.ticket(done, span, ctx)
     }
 

@@ -36,13 +36,13 @@ const ALL_PAGES: u16 = u16::MAX;
 
 /// What stands for a clear's content.
 #[must_use]
-pub fn clear_name(page: Option<&str>) -> String {
+pub fn clear_content(page: Option<&str>) -> String {
     page.map_or_else(|| "clear".to_owned(), |page| format!("clear:{page}"))
 }
 
 /// What stands for an unclear's content.
 #[must_use]
-pub fn unclear_name(of: Rev) -> String {
+pub fn unclear_content(of: Rev) -> String {
     format!("unclear:{of}")
 }
 
@@ -115,8 +115,8 @@ impl Board {
             None => self.overwrite(target),
         };
         let digest = want_digest.then(|| self.digest());
-        let turn = (BatchKind::Clear(items), Some(keep(page, &taken.finish())));
-        Ok(self.accept(key, at, effective, digest, fingerprint(&clear_name(page)), turn))
+        let turn = (BatchKind::Clear(items), Some(encode_cleared(page, &taken.finish())));
+        Ok(self.accept(key, at, effective, digest, fingerprint(&clear_content(page)), turn))
     }
 
     /// Brings back what a clear took, on top of what is there. Of what is on the board again the board's stays; a page
@@ -160,7 +160,7 @@ impl Board {
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
         let turn = (BatchKind::Unclear(of), Some(Bytes::new()));
-        Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_name(of)), turn))
+        Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_content(of)), turn))
     }
 }
 
@@ -169,7 +169,7 @@ fn kind_of(collection: &str) -> Option<OpKind> {
 }
 
 /// What a clear took, as it is kept: the page, then the operations that bring it back, compressed.
-fn keep(page: Option<&str>, ops: &[u8]) -> Bytes {
+fn encode_cleared(page: Option<&str>, ops: &[u8]) -> Bytes {
     let page = page.unwrap_or_default();
     // Ids are short; an empty one is none.
     let len = if page.is_empty() { ALL_PAGES } else { u16::try_from(page.len()).unwrap_or(ALL_PAGES) };
@@ -181,7 +181,7 @@ fn keep(page: Option<&str>, ops: &[u8]) -> Bytes {
 }
 
 /// The page that was cleared (`None`: all), and what follows it. `None`: this is no such text.
-fn split(kept: &[u8]) -> Option<(Option<&str>, &[u8])> {
+fn split_cleared(kept: &[u8]) -> Option<(Option<&str>, &[u8])> {
     let (len, rest) = kept.split_first_chunk::<2>()?;
     match u16::from_be_bytes(*len) {
         ALL_PAGES => Some((None, rest)),
@@ -195,14 +195,14 @@ fn split(kept: &[u8]) -> Option<(Option<&str>, &[u8])> {
 /// The page that was cleared, from the first `limits::CLEAR_HEAD_BYTES` bytes of what is kept; `None`: all of them.
 #[must_use]
 pub fn cleared_page(kept: &[u8]) -> Option<String> {
-    split(kept)?.0.map(str::to_owned)
+    split_cleared(kept)?.0.map(str::to_owned)
 }
 
 /// The operations that bring back what a clear took; `None` when what is kept cannot be read. Inflates and parses a
 /// whole page, so not on an actor's thread.
 #[must_use]
 pub fn cleared_items(kept: &[u8]) -> Option<Vec<Op>> {
-    let (_, packed) = split(kept)?;
+    let (_, packed) = split_cleared(kept)?;
     let mut ops = Vec::new();
     zstd::Decoder::with_buffer(packed).ok()?.take(MOST_BYTES).read_to_end(&mut ops).ok()?;
     Op::parse_journal(Rev(0), &ops).ok()

@@ -50,7 +50,7 @@ use jiff::Timestamp;
 
 pub use batch::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Receipt};
 pub use checkpoint::Checkpoint;
-pub use clear::{clear_name, cleared_items, cleared_page, unclear_name};
+pub use clear::{clear_content, cleared_items, cleared_page, unclear_content};
 pub use document::{Document, Pieces};
 pub use erasure::{ERASED, Erasure, Shared};
 pub use refs::{ItemRef, PageRef};
