@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Done, JobError, JobRow, Progress, Work};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{Checkpoint, Corrupt, Erasure, Shared},
+    board::{Checkpoint, Corrupt, AuthorErasure, SharedPages},
     ids::{BoardId, ClassroomId, Rev, UserId},
 };
 use m4sh_store::{ErasureError, ErasureScope, Rewritten, Store};
@@ -95,7 +95,7 @@ impl ErasePerson {
         let broken = |error: Corrupt| JobError::Fail(format!("Board {board} does not read back: {error}"));
         let missing = || JobError::Fail(format!("Board {board} has no checkpoint to begin from."));
         let oldest = self.store.checkpoints(board).await?.pop().ok_or_else(missing)?;
-        let mut shared = Shared::new(who);
+        let mut shared = SharedPages::new(who);
         let (mut at, rows) = (oldest.rev, limits::REPLAY_ROWS);
         loop {
             let page = self.store.journal_page(board, at, rows, limits::REPLAY_BYTES).await?;
@@ -104,7 +104,7 @@ impl ErasePerson {
             page.iter().try_for_each(|entry| shared.look(entry)).map_err(broken)?;
         }
         let (document, rev) = Checkpoint::decode(&oldest.bytes).map_err(broken)?;
-        let mut walk = Walk { erasure: Erasure::new(document, rev, shared), known: rev, rows: Vec::new() };
+        let mut walk = Walk { erasure: AuthorErasure::new(document, rev, shared), known: rev, rows: Vec::new() };
         loop {
             let page = self.store.journal_page(board, walk.known, rows, limits::REPLAY_BYTES).await?;
             if page.is_empty() {
@@ -118,7 +118,7 @@ impl ErasePerson {
 
 /// A walk through a board's journal.
 struct Walk {
-    erasure: Erasure,
+    erasure: AuthorErasure,
     /// Up to where it has come.
     known: Rev,
     /// What is to be written instead.

@@ -29,12 +29,12 @@ pub const ERASED: UserId = UserId(Uuid::nil());
 
 /// Pages on which people other than the one to be erased worked: they stay, without what that person gave them.
 #[derive(Clone, Debug)]
-pub struct Shared {
+pub struct SharedPages {
     author: UserId,
     pages: HashSet<String>,
 }
 
-impl Shared {
+impl SharedPages {
     /// None yet.
     #[must_use]
     pub fn new(author: UserId) -> Self {
@@ -62,26 +62,26 @@ impl Shared {
 
 /// A walk through a journal that says what is to be written instead.
 #[derive(Debug)]
-pub struct Erasure {
-    shared: Shared,
+pub struct AuthorErasure {
+    shared: SharedPages,
     /// The board as it was.
     old: Board,
     /// The board without that person, from their first batch on.
     new: Option<Board>,
     first: Option<Rev>,
-    theirs: Theirs,
+    theirs: AuthorItems,
 }
 
 /// Which items are that person's.
 #[derive(Debug, Default)]
-struct Theirs {
+struct AuthorItems {
     placed: HashSet<(String, String)>,
     ids: HashSet<String>,
     /// Ids that others gave to items of their own.
     others: HashSet<String>,
 }
 
-impl Theirs {
+impl AuthorItems {
     fn add(&mut self, page: &str, id: &str) {
         self.placed.insert((page.to_owned(), id.to_owned()));
         self.ids.insert(id.to_owned());
@@ -93,12 +93,12 @@ impl Theirs {
     }
 }
 
-impl Erasure {
+impl AuthorErasure {
     /// A walk that begins after a checkpoint, which has nothing of that person.
     #[must_use]
-    pub fn new(document: Document, rev: Rev, shared: Shared) -> Self {
+    pub fn new(document: Document, rev: Rev, shared: SharedPages) -> Self {
         let others = document.page_refs().flat_map(|page| page.items().map(|item| item.id.to_owned())).collect();
-        let theirs = Theirs { others, ..Theirs::default() };
+        let theirs = AuthorItems { others, ..AuthorItems::default() };
         Self { shared, old: Board::new(document, rev), new: None, first: None, theirs }
     }
 
@@ -175,7 +175,7 @@ impl Erasure {
     }
 }
 
-impl Theirs {
+impl AuthorItems {
     /// Notes ids that others give.
     fn learn(&mut self, op: &Op) {
         if op.action == Action::Add
@@ -192,7 +192,7 @@ impl Theirs {
     }
 
     /// What stays of their own operations.
-    fn of_ops(&mut self, ops: Vec<Op>, shared: &Shared) -> Vec<Op> {
+    fn of_ops(&mut self, ops: Vec<Op>, shared: &SharedPages) -> Vec<Op> {
         let mut kept = Vec::new();
         for op in ops {
             let (page, id) = (op.page_id.clone().unwrap_or_default(), id_of(&op).map(str::to_owned));
@@ -214,7 +214,7 @@ impl Theirs {
     }
 
     /// The same of a save of a whole state or page.
-    fn of_whole(&mut self, before: &Document, after: &Document, shared: &Shared) -> Vec<Op> {
+    fn of_whole(&mut self, before: &Document, after: &Document, shared: &SharedPages) -> Vec<Op> {
         let mut kept = Vec::new();
         for page in before.page_refs() {
             let Some(now) = after.page_ref(page.id) else {
@@ -264,7 +264,7 @@ fn removed(kind: OpKind, id: &str, page: Option<&str>) -> Op {
 }
 
 /// A page of theirs on which others worked, with nothing but its id.
-fn blank(id: &str, shared: &Shared) -> Option<Op> {
+fn blank(id: &str, shared: &SharedPages) -> Option<Op> {
     let value = Object::from_iter([("id".to_owned(), Value::from(id))]);
     let add = Op { action: Action::Add, id: None, value: Some(value.into()), ..removed(OpKind::Page, id, None) };
     shared.pages.contains(id).then_some(add)

@@ -52,7 +52,7 @@ pub use batch::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Receipt
 pub use checkpoint::Checkpoint;
 pub use clear::{clear_content, cleared_items, cleared_page, unclear_content};
 pub use document::{Document, Pieces};
-pub use erasure::{ERASED, Erasure, Shared};
+pub use erasure::{ERASED, AuthorErasure, SharedPages};
 pub use refs::{ItemRef, PageRef};
 pub use op::{Action, OpKind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};

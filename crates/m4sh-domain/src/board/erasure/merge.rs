@@ -1,7 +1,7 @@
 //! What somebody changed by a save of a whole state or page, done again on a board that lacks a third person's work.
 //! Called by `erasure`. Never takes over what the save only carried along: that comes from the board without that person.
 
-use super::Theirs;
+use super::AuthorItems;
 use crate::board::{
     Document,
     item::Item,
@@ -11,7 +11,7 @@ use crate::board::{
 };
 
 /// The document `new` with the change from `before` to `after`, without the items of `theirs`.
-pub(super) fn without(before: &Document, after: &Document, new: &Document, theirs: &Theirs) -> Document {
+pub(super) fn without(before: &Document, after: &Document, new: &Document, theirs: &AuthorItems) -> Document {
     let mut root = merged(&before.root, &after.root, &new.root, "pages");
     match after.root.get("pages") {
         Some(MemberValue::List(pages)) => {
@@ -44,7 +44,7 @@ fn merged<T: Keyed + Clone + PartialEq>(
     out
 }
 
-fn kept_page(before: &Document, page: &Page, new: &Document, theirs: &Theirs) -> Option<Page> {
+fn kept_page(before: &Document, page: &Page, new: &Document, theirs: &AuthorItems) -> Option<Page> {
     let Some((id, members)) = page.id().zip(page.members()) else { return Some(page.clone()) };
     let find = |document: &Document| {
         let pages = document.pages()?;
@@ -75,7 +75,7 @@ fn kept_item(
     was: Option<&Slots<Item>>,
     item: &Item,
     now: Option<&Slots<Item>>,
-    theirs: &Theirs,
+    theirs: &AuthorItems,
 ) -> Option<Item> {
     let Some(id) = item.id() else { return Some(item.clone()) };
     if theirs.has(page, id) {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Erasure, Shared};
+use super::{AuthorErasure, SharedPages};
 use crate::{
     access::Authorship,
     board::{
@@ -19,12 +19,12 @@ const BOB: UserId = UserId(Uuid::from_u128(2));
 const EMPTY: &str = r#"{"activePageId":"p1","pages":[{"assets":[],"id":"p1","strokes":[]}]}"#;
 
 /// A board and its journal.
-struct Book {
+struct TestJournal {
     board: Board,
     entries: Vec<JournalEntry>,
 }
 
-impl Book {
+impl TestJournal {
     fn new() -> Self {
         let board = Board::new(Document::from_value(json(EMPTY)).unwrap(), Rev(0));
         Self { board, entries: Vec::new() }
@@ -55,9 +55,9 @@ impl Book {
 
     /// The journal without a person, and the state that it leads to.
     fn without(&self, author: UserId) -> (Vec<JournalEntry>, String) {
-        let mut shared = Shared::new(author);
+        let mut shared = SharedPages::new(author);
         self.entries.iter().for_each(|entry| shared.look(entry).unwrap());
-        let mut walk = Erasure::new(Document::from_value(json(EMPTY)).unwrap(), Rev(0), shared);
+        let mut walk = AuthorErasure::new(Document::from_value(json(EMPTY)).unwrap(), Rev(0), shared);
         let step = |entry: &JournalEntry| walk.step(entry.clone()).unwrap().unwrap_or_else(|| entry.clone());
         let entries: Vec<_> = self.entries.iter().map(step).collect();
         let after = state(walk.board().document());
@@ -83,7 +83,7 @@ fn add(id: &str, extra: &str) -> String {
 
 #[test]
 fn q9_their_items_go_with_all_that_others_did_to_them_and_others_work_stays() {
-    let mut book = Book::new();
+    let mut book = TestJournal::new();
     book.say(BOB, &add("b", ""));
     book.say(ANN, &add("a", r#","note":"MARK""#));
     book.say(
@@ -104,7 +104,7 @@ fn q9_their_items_go_with_all_that_others_did_to_them_and_others_work_stays() {
 
 #[test]
 fn q9_what_another_puts_back_or_saves_whole_is_still_theirs() {
-    let mut book = Book::new();
+    let mut book = TestJournal::new();
     book.say(ANN, &add("a", r#","note":"MARK""#));
     book.say(BOB, r#"[{"op":"remove","kind":"stroke","page_id":"p1","id":"a"}]"#);
     book.say(BOB, &add("a", r#","note":"MARK""#));
@@ -121,7 +121,7 @@ fn q9_what_another_puts_back_or_saves_whole_is_still_theirs() {
 
 #[test]
 fn q9_a_page_of_theirs_stays_bare_where_others_worked_and_goes_where_nobody_did() {
-    let mut book = Book::new();
+    let mut book = TestJournal::new();
     book.say(ANN, r#"[{"op":"add","kind":"page","value":{"id":"p2","name":"MARK"}}]"#);
     book.say(ANN, r#"[{"op":"add","kind":"page","value":{"id":"p3","name":"MARK"}}]"#);
     book.say(BOB, r#"[{"op":"add","kind":"stroke","page_id":"p2","value":{"id":"b"}}]"#);
@@ -134,7 +134,7 @@ fn q9_a_page_of_theirs_stays_bare_where_others_worked_and_goes_where_nobody_did(
 
 #[test]
 fn q9_what_they_removed_stays_removed_and_their_whole_save_leaves_only_that() {
-    let mut book = Book::new();
+    let mut book = TestJournal::new();
     book.say(BOB, &add("b", ""));
     book.say(BOB, &add("c", ""));
     book.say(ANN, r#"[{"op":"remove","kind":"stroke","page_id":"p1","id":"b"}]"#);
@@ -153,7 +153,7 @@ fn deeds() -> impl Strategy<Value = Vec<(bool, u8, u8, u8)>> {
 proptest! {
     #[test]
     fn q9_whatever_was_done_the_rest_replays_and_has_nothing_of_them(deeds in deeds()) {
-        let mut book = Book::new();
+        let mut book = TestJournal::new();
         for (index, (is_ann, deed, item, page)) in deeds.into_iter().enumerate() {
             let author = if is_ann { ANN } else { BOB };
             // Ids are shared; contents say whose they are.
