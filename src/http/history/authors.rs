@@ -14,7 +14,7 @@ use super::{
 use crate::http::{Services, extract::Signed, problem::Problem, times};
 use m4sh_domain::limits::{HISTORY_ROWS, ITEM_ID_BYTES, REPLAY_BYTES};
 use m4sh_domain::{
-    history::{Authors, Deed},
+    history::{AuthorIndex, Attribution},
     ids::{BoardId, Rev},
     rate::Scope,
 };
@@ -28,7 +28,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(deed: Option<Deed>, names: &Names) -> Option<Self> {
+    fn of(deed: Option<Attribution>, names: &Names) -> Option<Self> {
         deed.map(|deed| Self { rev: deed.rev.0, at: times::field(deed.at), by: Person::of(deed.by, names) })
     }
 }
@@ -64,7 +64,7 @@ pub async fn list(
     let last = services.store.journal_span(board).await?.last;
     let to = entries.last().map_or(last, |entry| entry.rev);
     let batches = seen(entries, reader.eyes).await?;
-    let mut fold = Authors::of(page.clone(), ids.map(|ids| ids.into_iter().collect()));
+    let mut fold = AuthorIndex::of(page.clone(), ids.map(|ids| ids.into_iter().collect()));
     let fold = off_thread(move || {
         for batch in &batches {
             fold.take(&batch.entry, &batch.ops);
@@ -74,7 +74,7 @@ pub async fn list(
     .await?;
     let deeds = fold.known().flat_map(|(_, _, known)| [known.made, known.changed, known.removed]);
     let names = services.names(deeds.flatten().map(|deed| deed.by)).await?;
-    let object = |(page, id, known): (&str, &str, &m4sh_domain::history::Known)| Object {
+    let object = |(page, id, known): (&str, &str, &m4sh_domain::history::ItemHistory)| Object {
         page_id: page.to_owned(),
         id: id.to_owned(),
         kind: known.kind.name(),

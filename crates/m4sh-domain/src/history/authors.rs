@@ -13,7 +13,7 @@ use crate::{
 
 /// Something that was done to an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Deed {
+pub struct Attribution {
     /// In which revision.
     pub rev: Rev,
     /// When.
@@ -24,26 +24,26 @@ pub struct Deed {
 
 /// What is known of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Known {
+pub struct ItemHistory {
     /// What it is.
     pub kind: OpKind,
     /// Who made it; `None` when that was before the entries that were seen.
-    pub made: Option<Deed>,
+    pub made: Option<Attribution>,
     /// Who last changed it.
-    pub changed: Option<Deed>,
+    pub changed: Option<Attribution>,
     /// Who took it away.
-    pub removed: Option<Deed>,
+    pub removed: Option<Attribution>,
 }
 
 /// The fold.
 #[derive(Debug, Default)]
-pub struct Authors {
+pub struct AuthorIndex {
     page: Option<String>,
     ids: Option<HashSet<String>>,
-    known: BTreeMap<(String, String), Known>,
+    known: BTreeMap<(String, String), ItemHistory>,
 }
 
-impl Authors {
+impl AuthorIndex {
     /// Of one page, or of these items, or of all.
     #[must_use]
     pub fn of(page: Option<String>, ids: Option<HashSet<String>>) -> Self {
@@ -52,7 +52,7 @@ impl Authors {
 
     /// The next entry, with its operations as whoever asks may see them.
     pub fn take(&mut self, entry: &JournalEntry, ops: &[Op]) {
-        let deed = Deed { rev: entry.rev, at: entry.at, by: entry.key.author };
+        let deed = Attribution { rev: entry.rev, at: entry.at, by: entry.key.author };
         for op in ops {
             let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
             match (op.kind, op.action) {
@@ -69,13 +69,13 @@ impl Authors {
     }
 
     /// What is known, by page and id.
-    pub fn known(&self) -> impl Iterator<Item = (&str, &str, &Known)> {
+    pub fn known(&self) -> impl Iterator<Item = (&str, &str, &ItemHistory)> {
         self.known.iter().map(|((page, id), known)| (page.as_str(), id.as_str(), known))
     }
 
-    fn item(&mut self, page: &str, kind: OpKind, id: Option<&str>, action: Action, deed: Deed) {
+    fn item(&mut self, page: &str, kind: OpKind, id: Option<&str>, action: Action, deed: Attribution) {
         let Some(id) = id.filter(|id| self.wants(page, id)) else { return };
-        let known = self.known.entry((page.to_owned(), id.to_owned())).or_insert(Known {
+        let known = self.known.entry((page.to_owned(), id.to_owned())).or_insert(ItemHistory {
             kind,
             made: None,
             changed: None,
@@ -93,7 +93,7 @@ impl Authors {
     }
 
     /// A save of a whole state: what was not known before is new.
-    fn whole(&mut self, state: Option<&Value>, deed: Deed) {
+    fn whole(&mut self, state: Option<&Value>, deed: Attribution) {
         let pages = state.and_then(|state| state.get("pages")).and_then(Value::as_array).unwrap_or_default();
         for page in pages {
             if let Some(id) = page.get("id").and_then(Value::as_str) {
@@ -102,7 +102,7 @@ impl Authors {
         }
     }
 
-    fn lists(&mut self, page: &str, value: Option<&Value>, deed: Deed) {
+    fn lists(&mut self, page: &str, value: Option<&Value>, deed: Attribution) {
         for kind in [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text] {
             let list = kind.collection().and_then(|list| value?.get(list)).and_then(Value::as_array);
             for item in list.unwrap_or_default() {
@@ -116,7 +116,7 @@ impl Authors {
         }
     }
 
-    fn page_removed(&mut self, page: &str, deed: Deed) {
+    fn page_removed(&mut self, page: &str, deed: Attribution) {
         for ((own, _), known) in &mut self.known {
             if own == page && known.removed.is_none() {
                 known.removed = Some(deed);
@@ -139,7 +139,7 @@ mod tests {
     };
     use uuid::Uuid;
 
-    fn fold(authors: &mut Authors, rev: u64, by: u128, ops: &str) {
+    fn fold(authors: &mut AuthorIndex, rev: u64, by: u128, ops: &str) {
         let entry = JournalEntry {
             rev: Rev(rev),
             key: BatchKey { author: UserId(Uuid::from_u128(by)), client: ClientId(Uuid::nil()), id: "b".into() },
@@ -155,10 +155,10 @@ mod tests {
         authors.take(&entry, &Op::parse_journal(Rev(rev), &ops).unwrap());
     }
 
-    fn told(authors: &Authors) -> Vec<String> {
+    fn told(authors: &AuthorIndex) -> Vec<String> {
         let deed =
-            |deed: Option<Deed>| deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev));
-        let line = |(page, id, known): (&str, &str, &Known)| {
+            |deed: Option<Attribution>| deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev));
+        let line = |(page, id, known): (&str, &str, &ItemHistory)| {
             format!("{page}/{id} {} {} {}", deed(known.made), deed(known.changed), deed(known.removed))
         };
         authors.known().map(line).collect()
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn q5_it_is_told_who_made_changed_and_removed_an_item_and_when() {
-        let mut all = Authors::default();
+        let mut all = AuthorIndex::default();
         fold(&mut all, 1, 7, r#"[{"kind":"stroke","op":"add","page_id":"p1","value":{"id":"a"}}]"#);
         fold(&mut all, 2, 8, r#"[{"id":"a","kind":"stroke","op":"update","page_id":"p1","patch":{"n":1}}]"#);
         fold(&mut all, 3, 8, r#"[{"kind":"text","op":"add","page_id":"p2","value":{"id":"t"}}]"#);
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn q5_only_what_was_asked_for_is_remembered() {
         let ids = HashSet::from(["a".to_owned()]);
-        let mut some = Authors::of(Some("p1".to_owned()), Some(ids));
+        let mut some = AuthorIndex::of(Some("p1".to_owned()), Some(ids));
         for (page, id) in [("p1", "a"), ("p1", "b"), ("p2", "a")] {
             let op = format!(r#"[{{"kind":"stroke","op":"add","page_id":"{page}","value":{{"id":"{id}"}}}}]"#);
             fold(&mut some, 1, 7, &op);

@@ -4,5 +4,5 @@
 mod authors;
 mod difference;
 
-pub use authors::{Authors, Deed, Known};
+pub use authors::{AuthorIndex, Attribution, ItemHistory};
 pub use difference::{Change, Difference, differences};
