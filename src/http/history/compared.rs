@@ -15,7 +15,7 @@ use crate::http::{Services, extract::Signed, problem::Problem};
 use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
 use m4sh_domain::{
     board::Document,
-    history::{Change, Difference, differences},
+    history::{DiffKind, DiffEntry, diff_documents},
     ids::{BoardId, Rev},
     rate::Scope,
 };
@@ -80,9 +80,9 @@ struct Page {
 impl Page {
     /// At most `limit` rows and, unless the first alone is longer, [`COMPARED_BYTES`].
     fn of(old: &Document, new: &Document, skip: usize, limit: usize) -> Self {
-        let all = differences(old, new);
+        let all = diff_documents(old, new);
         let count = |change| all.iter().filter(|found| found.change == change).count();
-        let counts = [count(Change::Added), count(Change::Removed), count(Change::Changed)];
+        let counts = [count(DiffKind::Added), count(DiffKind::Removed), count(DiffKind::Changed)];
         let mut rows = Vec::new();
         let mut at = skip;
         for found in all.iter().skip(skip).take(limit) {
@@ -101,7 +101,7 @@ impl Page {
     }
 }
 
-fn write(found: &Difference<'_>, out: &mut Vec<u8>) {
+fn write(found: &DiffEntry<'_>, out: &mut Vec<u8>) {
     let head = json!({"change": found.change.name(), "kind": found.kind, "page_id": found.page, "id": found.id});
     out.extend_from_slice(head.to_string().as_bytes());
     out.pop();

@@ -2,7 +2,7 @@
 //! Called by `http`. Pure: entries and documents go in, as whoever asks may see them.
 
 mod authors;
-mod difference;
+mod diff;
 
 pub use authors::{AuthorIndex, Attribution, ItemHistory};
-pub use difference::{Change, Difference, differences};
+pub use diff::{DiffKind, DiffEntry, diff_documents};

@@ -10,7 +10,7 @@ use crate::{
 
 /// What became of something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
+pub enum DiffKind {
     /// It is new.
     Added,
     /// It is gone.
@@ -19,7 +19,7 @@ pub enum Change {
     Changed,
 }
 
-impl Change {
+impl DiffKind {
     /// The word on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -33,9 +33,9 @@ impl Change {
 
 /// One thing that differs. Texts are canonical JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Difference<'a> {
+pub struct DiffEntry<'a> {
     /// What became of it.
-    pub change: Change,
+    pub change: DiffKind,
     /// `stroke`, `asset`, `shape`, `text`, `page`, or `state` for a member of the state.
     pub kind: &'static str,
     /// The page of an item.
@@ -50,7 +50,7 @@ pub struct Difference<'a> {
 
 /// Everything that differs, in the order of the newer state; what is gone comes behind the page or list it was in.
 #[must_use]
-pub fn differences<'a>(old: &'a Document, new: &'a Document) -> Vec<Difference<'a>> {
+pub fn diff_documents<'a>(old: &'a Document, new: &'a Document) -> Vec<DiffEntry<'a>> {
     let mut found = Vec::new();
     members(old, new, &mut found);
     for page in new.page_refs() {
@@ -62,7 +62,7 @@ pub fn differences<'a>(old: &'a Document, new: &'a Document) -> Vec<Difference<'
     found
 }
 
-fn members<'a>(old: &'a Document, new: &'a Document, found: &mut Vec<Difference<'a>>) {
+fn members<'a>(old: &'a Document, new: &'a Document, found: &mut Vec<DiffEntry<'a>>) {
     let text =
         |document: &'a Document, key: &str| document.members().find(|(own, _)| *own == key).map(|(_, text)| text);
     let mut note = |id, before: Option<&'a [u8]>, after: Option<&'a [u8]>| {
@@ -76,7 +76,7 @@ fn members<'a>(old: &'a Document, new: &'a Document, found: &mut Vec<Difference<
     }
 }
 
-fn pages<'a>(old: Option<PageRef<'a>>, new: Option<PageRef<'a>>, id: &'a str, found: &mut Vec<Difference<'a>>) {
+fn pages<'a>(old: Option<PageRef<'a>>, new: Option<PageRef<'a>>, id: &'a str, found: &mut Vec<DiffEntry<'a>>) {
     push(found, "page", None, id, old.map(own), new.map(own));
     for item in new.into_iter().flat_map(PageRef::items) {
         let was = old.and_then(|old| old.item(item.kind, item.id)).map(|was| was.text);
@@ -94,7 +94,7 @@ fn pages<'a>(old: Option<PageRef<'a>>, new: Option<PageRef<'a>>, id: &'a str, fo
 }
 
 fn push<'a>(
-    found: &mut Vec<Difference<'a>>,
+    found: &mut Vec<DiffEntry<'a>>,
     kind: &'static str,
     page: Option<&'a str>,
     id: &'a str,
@@ -102,12 +102,12 @@ fn push<'a>(
     after: Option<Cow<'a, [u8]>>,
 ) {
     let change = match (&before, &after) {
-        (None, Some(_)) => Change::Added,
-        (Some(_), None) => Change::Removed,
-        (Some(before), Some(after)) if before != after => Change::Changed,
+        (None, Some(_)) => DiffKind::Added,
+        (Some(_), None) => DiffKind::Removed,
+        (Some(before), Some(after)) if before != after => DiffKind::Changed,
         _ => return,
     };
-    found.push(Difference { change, kind, page, id, before, after });
+    found.push(DiffEntry { change, kind, page, id, before, after });
 }
 
 /// A page's own members as an object.
@@ -136,13 +136,13 @@ mod tests {
 
     fn told(old: &str, new: &str) -> Vec<String> {
         let (old, new) = (document(old), document(new));
-        let line = |found: &Difference<'_>| {
+        let line = |found: &DiffEntry<'_>| {
             let text =
                 |text: &Option<Cow<'_, [u8]>>| text.as_ref().map(|text| String::from_utf8_lossy(text).into_owned());
             let (before, after) = (text(&found.before).unwrap_or_default(), text(&found.after).unwrap_or_default());
             format!("{} {} {}/{} {before}>{after}", found.change.name(), found.kind, found.page.unwrap_or(""), found.id)
         };
-        differences(&old, &new).iter().map(line).collect()
+        diff_documents(&old, &new).iter().map(line).collect()
     }
 
     #[test]
