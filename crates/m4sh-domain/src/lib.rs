@@ -10,5 +10,5 @@ pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod rate;
-pub mod thumb;
+pub mod thumbnail;
 pub mod times;

@@ -15,7 +15,7 @@ use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
 use m4sh_domain::json::{Bounds, Value};
 use m4sh_domain::limits;
 use m4sh_domain::rate::{Bucket, Scope, Verdict};
-use m4sh_domain::thumb::{Delta, Mark, Sheet};
+use m4sh_domain::thumbnail::{ThumbnailDelta, ThumbnailMark, LiveThumbnail};
 use m4sh_protocol::server::ServerFrame;
 
 /// Marks in one row: some 4 KiB, so that no board holds the lane of a watcher for long.
@@ -27,7 +27,7 @@ const FRAME: usize = 12 * 1024;
 #[derive(Default)]
 pub(super) struct WatchedBoard {
     at: Option<(Epoch, Rev)>,
-    sheet: Option<Sheet>,
+    sheet: Option<LiveThumbnail>,
     /// Whether an answer, or a reading, is under way.
     asking: bool,
     pub(super) rev: Rev,
@@ -38,7 +38,7 @@ pub(super) struct WatchedBoard {
 
 impl WatchedBoard {
     pub(super) fn page(&self) -> Option<&str> {
-        self.sheet.as_ref().map(Sheet::page)
+        self.sheet.as_ref().map(LiveThumbnail::page)
     }
 }
 
@@ -168,18 +168,18 @@ impl ClassroomActor {
 }
 
 /// The thumbnail of a document, made on a thread for such work.
-async fn build_sheet(document: Document) -> Option<Sheet> {
+async fn build_sheet(document: Document) -> Option<LiveThumbnail> {
     let drawing = tokio::task::spawn_blocking(move || {
         let mut text = Vec::with_capacity(document.byte_len());
         document.write_state(&mut text);
         let state = Value::parse(&text, Bounds { depth: usize::MAX, nodes: usize::MAX }).ok()?;
-        Some(Sheet::of(&state))
+        Some(LiveThumbnail::of(&state))
     });
     drawing.await.ok().flatten()
 }
 
 /// `[board, rev, page, full, marks, gone]`.
-fn row(board: BoardId, rev: Rev, delta: &Delta<'_>) -> Value {
+fn row(board: BoardId, rev: Rev, delta: &ThumbnailDelta<'_>) -> Value {
     Value::Array(vec![
         board.to_string().into(),
         rev.0.into(),
@@ -191,7 +191,7 @@ fn row(board: BoardId, rev: Rev, delta: &Delta<'_>) -> Value {
 }
 
 /// `[key, form, color, width, [x, y, dx, dy, …]]`: the first place, and each other from the one before.
-fn shown(key: u32, mark: &Mark) -> Value {
+fn shown(key: u32, mark: &ThumbnailMark) -> Value {
     let mut last = (0, 0);
     let mut places = Vec::with_capacity(mark.points.len() * 2);
     for (x, y) in &mark.points {

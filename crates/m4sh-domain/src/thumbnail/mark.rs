@@ -1,6 +1,6 @@
 //! One item as a thumbnail shows it. Called by `sheet`. Never fails: what has no place is nothing.
 
-use super::simplify::{Point, place, simplify};
+use super::simplify::{GridPoint, place, simplify};
 use crate::{board::OpKind, json::Value};
 
 /// Characters of a colour that are passed on: every colour that clients use is shorter.
@@ -8,7 +8,7 @@ const COLOR: usize = 24;
 
 /// What is drawn of an item.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Mark {
+pub struct ThumbnailMark {
     /// `line` (through its points), `box` (between two corners), `dot` for what is only a place.
     pub form: &'static str,
     /// As the item says; black when it says nothing short.
@@ -16,10 +16,10 @@ pub struct Mark {
     /// In steps of the grid, 1 to 20.
     pub width: u8,
     /// Places on the grid.
-    pub points: Vec<Point>,
+    pub points: Vec<GridPoint>,
 }
 
-impl Mark {
+impl ThumbnailMark {
     /// The mark of an item; `None` for what leaves nothing to see.
     #[must_use]
     pub fn of(kind: OpKind, item: &Value) -> Option<Self> {
@@ -32,7 +32,7 @@ impl Mark {
         let (form, points) = match kind {
             OpKind::Stroke | OpKind::Shape if item.get("points").is_some_and(|points| points.as_array().is_some()) => {
                 let points = simplify(points_of(item));
-                let ends = |points: &[Point]| Some(vec![*points.first()?, *points.last()?]);
+                let ends = |points: &[GridPoint]| Some(vec![*points.first()?, *points.last()?]);
                 match tool {
                     "rectangle" | "circle" => ("box", ends(&points)?),
                     "line" | "arrow" => ("line", ends(&points)?),
@@ -80,8 +80,8 @@ mod tests {
     use super::*;
     use crate::json::Bounds;
 
-    fn mark(kind: OpKind, item: &str) -> Option<Mark> {
-        Mark::of(kind, &Value::parse(item.as_bytes(), Bounds::default()).unwrap())
+    fn mark(kind: OpKind, item: &str) -> Option<ThumbnailMark> {
+        ThumbnailMark::of(kind, &Value::parse(item.as_bytes(), Bounds::default()).unwrap())
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! never grows with it: of a full board the newest marks are kept.
 
 mod mark;
-mod sheet;
+mod live;
 mod simplify;
 
-pub use mark::Mark;
-pub use sheet::{Delta, Sheet};
+pub use mark::ThumbnailMark;
+pub use live::{ThumbnailDelta, LiveThumbnail};

@@ -8,10 +8,10 @@ const UNIT: f64 = 12.0;
 const TOLERANCE: f64 = 0.75;
 
 /// A place on the grid.
-pub(super) type Point = (i32, i32);
+pub(super) type GridPoint = (i32, i32);
 
 /// The place of board coordinates on the grid.
-pub(super) fn place(x: f64, y: f64) -> Point {
+pub(super) fn place(x: f64, y: f64) -> GridPoint {
     // Far outside nobody sees a thumbnail's mark; the bound keeps the sums below from overflowing.
     let step = |value: f64| (value / UNIT).round().clamp(-4_096.0, 8_192.0) as i32;
     (step(x), step(y))
@@ -19,8 +19,8 @@ pub(super) fn place(x: f64, y: f64) -> Point {
 
 /// The line on the grid, without points that repeat the one before or that nobody would miss, at most
 /// [`limits::THUMB_POINTS`].
-pub(super) fn simplify(points: impl Iterator<Item = (f64, f64)>) -> Vec<Point> {
-    let mut line: Vec<Point> = points.map(|(x, y)| place(x, y)).collect();
+pub(super) fn simplify(points: impl Iterator<Item = (f64, f64)>) -> Vec<GridPoint> {
+    let mut line: Vec<GridPoint> = points.map(|(x, y)| place(x, y)).collect();
     line.dedup();
     let mut tolerance = TOLERANCE;
     let mut kept = douglas_peucker(&line, tolerance);
@@ -32,7 +32,7 @@ pub(super) fn simplify(points: impl Iterator<Item = (f64, f64)>) -> Vec<Point> {
 }
 
 /// Douglas and Peucker's way, with a stack of its own: a stroke of ten thousand points must not recurse.
-fn douglas_peucker(line: &[Point], tolerance: f64) -> Vec<Point> {
+fn douglas_peucker(line: &[GridPoint], tolerance: f64) -> Vec<GridPoint> {
     let Some(last) = line.len().checked_sub(1).filter(|last| *last > 1) else { return line.to_vec() };
     let mut keep = vec![false; line.len()];
     (keep[0], keep[last]) = (true, true);
@@ -51,7 +51,7 @@ fn douglas_peucker(line: &[Point], tolerance: f64) -> Vec<Point> {
 }
 
 /// From a point to the line between two others.
-fn distance((x, y): Point, (ax, ay): Point, (bx, by): Point) -> f64 {
+fn distance((x, y): GridPoint, (ax, ay): GridPoint, (bx, by): GridPoint) -> f64 {
     let (dx, dy) = (f64::from(bx - ax), f64::from(by - ay));
     let (px, py) = (f64::from(x - ax), f64::from(y - ay));
     let length = dx.hypot(dy);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::Mark;
+use super::ThumbnailMark;
 use crate::limits;
 use crate::{
     board::{Action, OpKind, Op},
@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// Which list of a page an item is in, and its id.
-type Name = (OpKind, Box<str>);
+type ItemName = (OpKind, Box<str>);
 
 /// A page's marks.
 #[derive(Default, Debug)]
-struct Page {
-    marks: HashMap<Name, Placed>,
+struct PageMarks {
+    marks: HashMap<ItemName, StoredMark>,
     /// Keys by the version of their last change, for telling what is new.
-    changed: BTreeMap<u64, Name>,
+    changed: BTreeMap<u64, ItemName>,
     /// Keys that went, with the version; bounded, since whoever is too far behind starts anew.
     gone: VecDeque<(u64, u32)>,
     /// Whoever has an older version than this starts anew.
@@ -27,16 +27,16 @@ struct Page {
 }
 
 #[derive(Debug)]
-struct Placed {
+struct StoredMark {
     key: u32,
     version: u64,
-    mark: Mark,
+    mark: ThumbnailMark,
 }
 
 /// See the module's words.
 #[derive(Default, Debug)]
-pub struct Sheet {
-    pages: HashMap<Box<str>, Page>,
+pub struct LiveThumbnail {
+    pages: HashMap<Box<str>, PageMarks>,
     open: Box<str>,
     version: u64,
     next_key: u32,
@@ -45,20 +45,20 @@ pub struct Sheet {
 
 /// What somebody who has a version must be told to have the newest.
 #[derive(Debug, PartialEq)]
-pub struct Delta<'a> {
+pub struct ThumbnailDelta<'a> {
     /// The page that is shown: the one where something was done last.
     pub page: &'a str,
     /// Whether everything that they have is to be forgotten first.
     pub full: bool,
     /// New and changed marks by their key, oldest change first.
-    pub marks: Vec<(u32, &'a Mark)>,
+    pub marks: Vec<(u32, &'a ThumbnailMark)>,
     /// Keys that went.
     pub gone: Vec<u32>,
     /// What they have then.
     pub version: u64,
 }
 
-impl Sheet {
+impl LiveThumbnail {
     /// The thumbnail of a whole state. Costs a look at each item: not for an actor's turn.
     #[must_use]
     pub fn of(state: &Value) -> Self {
@@ -66,12 +66,12 @@ impl Sheet {
         let pages = state.get("pages").and_then(Value::as_array).unwrap_or_default();
         for page in pages {
             let Some(id) = page.get("id").and_then(Value::as_str) else { continue };
-            sheet.pages.insert(id.into(), Page::default());
+            sheet.pages.insert(id.into(), PageMarks::default());
             for kind in [OpKind::Asset, OpKind::Shape, OpKind::Stroke, OpKind::Text] {
                 let list = kind.collection().and_then(|list| page.get(list)).and_then(Value::as_array);
                 for item in list.unwrap_or_default() {
                     if let Some(name) = item.get("id").and_then(Value::as_str) {
-                        sheet.put(id, kind, name, Mark::of(kind, item));
+                        sheet.put(id, kind, name, ThumbnailMark::of(kind, item));
                     }
                 }
             }
@@ -124,7 +124,7 @@ impl Sheet {
                     Action::Add => {
                         let Some(item) = &op.value else { return false };
                         let Some(name) = item.get("id").and_then(Value::as_str) else { return true };
-                        self.put(page, op.kind, name, Mark::of(op.kind, item));
+                        self.put(page, op.kind, name, ThumbnailMark::of(op.kind, item));
                     }
                     Action::Remove => {
                         if let Some(name) = op.id.as_deref() {
@@ -147,12 +147,12 @@ impl Sheet {
         }
     }
 
-    fn put(&mut self, page: &str, kind: OpKind, name: &str, mark: Option<Mark>) {
+    fn put(&mut self, page: &str, kind: OpKind, name: &str, mark: Option<ThumbnailMark>) {
         self.version += 1;
         let version = self.version;
         let own = self.pages.entry(page.into()).or_default();
         own.touched = version;
-        let name: Name = (kind, name.into());
+        let name: ItemName = (kind, name.into());
         let old = own.marks.remove(&name);
         if let Some(old) = &old {
             own.changed.remove(&old.version);
@@ -177,7 +177,7 @@ impl Sheet {
             |old| old.key,
         );
         own.changed.insert(version, name.clone());
-        own.marks.insert(name, Placed { key, version, mark });
+        own.marks.insert(name, StoredMark { key, version, mark });
         self.marks += 1;
         self.make_room(page);
     }
@@ -217,7 +217,7 @@ impl Sheet {
     /// What leads from what somebody `has` (page and version) to the newest, with at most `most` marks; `None` when they
     /// have it. With fewer marks than there are, the delta's version is that of the last one told.
     #[must_use]
-    pub fn since(&self, has: Option<(&str, u64)>, most: usize) -> Option<Delta<'_>> {
+    pub fn since(&self, has: Option<(&str, u64)>, most: usize) -> Option<ThumbnailDelta<'_>> {
         let page = self.pages.get(&self.open)?;
         let from = has.filter(|(shown, version)| *shown == &*self.open && *version >= page.starts).map(|(_, at)| at);
         if from == Some(self.version) {
@@ -237,7 +237,7 @@ impl Sheet {
             version = self.version;
         }
         let gone = page.gone.iter().filter(|(at, _)| from.is_some() && *at >= after && *at <= version);
-        Some(Delta {
+        Some(ThumbnailDelta {
             page: &self.open,
             full: from.is_none(),
             marks,
@@ -273,13 +273,13 @@ mod tests {
 
     /// A watcher who keeps what it is told.
     #[derive(Default)]
-    struct Watcher {
+    struct Subscriber {
         has: Option<(String, u64)>,
-        marks: BTreeMap<u32, Mark>,
+        marks: BTreeMap<u32, ThumbnailMark>,
     }
 
-    impl Watcher {
-        fn look(&mut self, sheet: &Sheet, most: usize) {
+    impl Subscriber {
+        fn look(&mut self, sheet: &LiveThumbnail, most: usize) {
             let has = self.has.as_ref().map(|(page, version)| (page.as_str(), *version));
             let Some(delta) = sheet.since(has, most) else { return };
             if delta.full {
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn y21_a_whole_state_is_made_anew_and_an_item_added_again_takes_the_old_ones_place() {
-        let mut sheet = Sheet::of(&Value::parse(br#"{"pages":[{"id":"p","strokes":[]}]}"#, Bounds::default()).unwrap());
+        let mut sheet = LiveThumbnail::of(&Value::parse(br#"{"pages":[{"id":"p","strokes":[]}]}"#, Bounds::default()).unwrap());
         assert!(sheet.apply(&add("p", 1)));
         assert!(!sheet.apply(&ops(r#"[{"kind":"state","op":"add","value":{}}]"#)));
         assert!(sheet.apply(&add("p", 1)));
@@ -308,8 +308,8 @@ mod tests {
         fn y21_whoever_follows_the_changes_has_what_a_newcomer_is_told(
             steps in prop::collection::vec((any::<bool>(), 0_u32..2, 0_u32..12, any::<bool>(), 1_usize..4), 1..80)
         ) {
-            let mut sheet = Sheet::default();
-            let mut watcher = Watcher::default();
+            let mut sheet = LiveThumbnail::default();
+            let mut watcher = Subscriber::default();
             for (is_add, page, id, looks, most) in steps {
                 let page = format!("p{page}");
                 let applied = sheet.apply(&if is_add { add(&page, id) } else { remove(&page, id) });
@@ -321,7 +321,7 @@ mod tests {
             for _ in 0..40 {
                 watcher.look(&sheet, 3);
             }
-            let mut fresh = Watcher::default();
+            let mut fresh = Subscriber::default();
             fresh.look(&sheet, usize::MAX);
             prop_assert_eq!(&watcher.marks, &fresh.marks);
             prop_assert_eq!(watcher.has.map(|(_, version)| version), Some(sheet.version()));
@@ -330,11 +330,11 @@ mod tests {
 
     #[test]
     fn y21_a_sheet_keeps_the_newest_marks_only() {
-        let mut sheet = Sheet::default();
+        let mut sheet = LiveThumbnail::default();
         for id in 0..limits::THUMB_MARKS as u32 + 50 {
             sheet.apply(&add("p", id));
         }
-        let mut watcher = Watcher::default();
+        let mut watcher = Subscriber::default();
         watcher.look(&sheet, usize::MAX);
         assert_eq!(watcher.marks.len(), limits::THUMB_MARKS);
     }
