@@ -10,7 +10,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 use crate::identity::Caller;
-use m4sh_domain::budget::{Holder, Look, Shared, Size, Sizes};
+use m4sh_domain::budget::{Holder, ProjectedUsage, Shared, Size, Sizes};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
@@ -69,7 +69,7 @@ impl Pool {
         sizes: &Sizes,
         cost: Cost,
         now: Duration,
-        looks: &mut Vec<(Scope, Look)>,
+        looks: &mut Vec<(Scope, ProjectedUsage)>,
     ) {
         looks.push((scopes.bytes, self.bytes.look(user, sizes.of(scopes.bytes), cost.bytes, now)));
         if let Some(scope) = scopes.deliveries {

@@ -8,7 +8,7 @@ use super::Awake;
 use crate::actors::clock;
 use crate::actors::ledger::{Cost, Scopes, SharedPool};
 use crate::actors::meters::{budget_hit, budget_rung};
-use m4sh_domain::budget::{Holder, Ladder, Look, Size, Sizes, Verdict};
+use m4sh_domain::budget::{Holder, Throttle, ProjectedUsage, Size, Sizes, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, Verdict as Taken};
 use m4sh_protocol::close::Close;
@@ -23,7 +23,7 @@ pub(super) struct Budgets {
     bytes: Bucket,
     talk: Bucket,
     draw: Bucket,
-    ladder: Ladder,
+    ladder: Throttle,
     /// Whether this user was told that cursors are being dropped, once for each spell.
     told: bool,
     /// What the user is to be told of an operation that passed.
@@ -49,12 +49,12 @@ pub(super) enum Allowance {
 impl Budgets {
     fn is_full(&self, now: Duration) -> bool {
         let buckets = [self.cursor, self.cursor_flood, self.ops, self.bytes, self.talk, self.draw];
-        self.ladder.is_calm(now) && buckets.iter().all(|bucket| bucket.is_full(now))
+        self.ladder.is_idle(now) && buckets.iter().all(|bucket| bucket.is_full(now))
     }
 
     /// The user's own budgets of operations, with a batch of so many bytes added.
-    fn own(&self, sizes: &Sizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, Look)> {
-        let look = |scope, bucket, cost| (scope, Look::at(bucket, sizes.of(scope), cost, now));
+    fn own(&self, sizes: &Sizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
+        let look = |scope, bucket, cost| (scope, ProjectedUsage::of(bucket, sizes.of(scope), cost, now));
         let mut looks = Vec::with_capacity(8);
         looks.push(look(Scope::WsOps, &self.ops, batches));
         looks.push(look(Scope::WsBytes, &self.bytes, bytes));
@@ -71,7 +71,7 @@ impl Awake {
     }
 
     /// Every budget that an operation of this user is a part of, with its cost added.
-    fn looks(&mut self, user: UserId, batches: u32, cost: Cost, now: Duration) -> Vec<(Scope, Look)> {
+    fn looks(&mut self, user: UserId, batches: u32, cost: Cost, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
         let directory = self.directory.clone();
         let sizes = directory.sizes();
         let budgets = self.budgets.entry(user).or_default();
@@ -121,9 +121,9 @@ impl Awake {
     }
 
     /// What may be lost is dropped while any budget of its user's operations is nearly used up.
-    fn presence(&mut self, user: UserId, now: Duration) -> Verdict {
-        let verdict = Ladder::presence(&self.looks(user, 0, Cost::default(), now));
-        if let Verdict::DropPresence { scope, .. } = verdict {
+    fn presence(&mut self, user: UserId, now: Duration) -> ThrottleDecision {
+        let verdict = Throttle::check_presence(&self.looks(user, 0, Cost::default(), now));
+        if let ThrottleDecision::DropPresence { scope, .. } = verdict {
             budget_rung(scope, "presence");
         }
         verdict
@@ -142,7 +142,7 @@ impl Awake {
         }
         let over = match budgets.cursor.take(own.rate, own.burst, 1, now) {
             Taken::Pass { left } => {
-                if let Verdict::DropPresence { scope, retry_after } = self.presence(user, now) {
+                if let ThrottleDecision::DropPresence { scope, retry_after } = self.presence(user, now) {
                     Some((scope, retry_after))
                 } else {
                     if left > own.burst / 2 {
@@ -173,17 +173,17 @@ impl Awake {
         let looks = self.looks(user, 1, cost, now);
         let (ops, volume) = (self.directory.sizes().of(Scope::WsOps), self.directory.sizes().of(Scope::WsBytes));
         let budgets = self.budgets.entry(user).or_default();
-        match budgets.ladder.operation(&looks) {
-            Verdict::Refuse { scope, retry_after } => {
+        match budgets.ladder.check_operation(&looks) {
+            ThrottleDecision::Refuse { scope, retry_after } => {
                 budget_hit(scope);
                 budget_rung(scope, "refused");
                 return Err(retry_after);
             }
-            Verdict::Warn { scope, left, used } => {
+            ThrottleDecision::Warn { scope, left, used } => {
                 budget_rung(scope, "warned");
                 budgets.warning = Some(Warning { scope, left, used });
             }
-            Verdict::Pass { .. } | Verdict::DropPresence { .. } | Verdict::Close => {}
+            ThrottleDecision::Pass { .. } | ThrottleDecision::DropPresence { .. } | ThrottleDecision::Close => {}
         }
         let take = |bucket: &mut Bucket, size: Size, cost| bucket.charge(size.rate, size.burst, cost, now);
         take(&mut budgets.ops, ops, 1);
@@ -218,7 +218,7 @@ impl Awake {
     pub(super) fn lose_patience(&mut self, conn: ConnId, user: UserId) {
         let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsRefused));
         let ladder = &mut self.budgets.entry(user).or_default().ladder;
-        if ladder.refused(size, Scope::WsRefused, Duration::ZERO, now) == Verdict::Close {
+        if ladder.count_refusal(size, Scope::WsRefused, Duration::ZERO, now) == ThrottleDecision::Close {
             budget_hit(Scope::WsRefused);
             budget_rung(Scope::WsRefused, "closed");
             let wait = self.directory.ledger().cool_down(user.into(), now);
@@ -241,7 +241,7 @@ impl Awake {
             budget_rung(Scope::WsTalk, "presence");
             return false;
         }
-        matches!(self.presence(user, now), Verdict::Pass { .. })
+        matches!(self.presence(user, now), ThrottleDecision::Pass { .. })
     }
 
     pub(super) fn forget_full_budgets(&mut self) {

@@ -2,12 +2,12 @@
 //! dropped, operations are refused, then the socket is closed. Called by the board actor, the sockets' door and the
 //! `budgets` command. Never reads a clock: `now` is an argument, as in `rate`.
 
-mod ladder;
+mod throttle;
 mod shares;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use ladder::{Ladder, Look, Verdict, WARN};
+pub use throttle::{Throttle, ProjectedUsage, ThrottleDecision, WARN};
 pub use shares::Shared;
 pub use table::{Holder, Line, Over, Size, Sizes, Spending, TABLE, json, script};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::ladder::{Look, WARN};
+use super::throttle::{ProjectedUsage, WARN};
 use super::table::Size;
 use crate::ids::UserId;
 use crate::rate::{Bucket, Rate};
@@ -32,16 +32,16 @@ impl Shared {
     /// The budget with somebody's expense added. An expense fits when the whole has room for it, or its user's share has:
     /// all shares together are the whole once more, so no more than twice the rate ever passes.
     #[must_use]
-    pub fn look(&self, user: UserId, size: Size, cost: u32, now: Duration) -> Look {
-        let whole = Look::at(&self.whole, size, cost, now);
+    pub fn look(&self, user: UserId, size: Size, cost: u32, now: Duration) -> ProjectedUsage {
+        let whole = ProjectedUsage::of(&self.whole, size, cost, now);
         if whole.used < WARN {
             return whole;
         }
         let known = self.shares.get(&user);
         let others = self.shares.len() - usize::from(known.is_some());
         let share =
-            Look::at(&known.map_or_else(Bucket::default, |share| share.bucket), part(size, others + 1), cost, now);
-        Look {
+            ProjectedUsage::of(&known.map_or_else(Bucket::default, |share| share.bucket), part(size, others + 1), cost, now);
+        ProjectedUsage {
             left: whole.left.max(share.left),
             used: whole.used.min(share.used),
             wait: whole.wait.min(share.wait),

@@ -20,31 +20,31 @@ fn user(number: u128) -> UserId {
     UserId(Uuid::from_u128(number))
 }
 
-fn rung(verdict: Verdict) -> u8 {
+fn rung(verdict: ThrottleDecision) -> u8 {
     match verdict {
-        Verdict::Pass { .. } => 0,
-        Verdict::Warn { .. } => 1,
-        Verdict::DropPresence { .. } => 2,
-        Verdict::Refuse { .. } => 3,
-        Verdict::Close => 4,
+        ThrottleDecision::Pass { .. } => 0,
+        ThrottleDecision::Warn { .. } => 1,
+        ThrottleDecision::DropPresence { .. } => 2,
+        ThrottleDecision::Refuse { .. } => 3,
+        ThrottleDecision::Close => 4,
     }
 }
 
 #[test]
 fn b8_the_rungs_come_in_order_and_the_first_is_told_once_a_spell() {
     let (size, mut bucket, mut ladder, now) =
-        (size(10, 40), Bucket::default(), Ladder::default(), Duration::from_secs(3));
+        (size(10, 40), Bucket::default(), Throttle::default(), Duration::from_secs(3));
     let mut warned = Vec::new();
     let mut shed = None;
     for taken in 1..=41 {
-        let presence = Ladder::presence(&[(OPS, Look::at(&bucket, size, 0, now))]);
+        let presence = Throttle::check_presence(&[(OPS, ProjectedUsage::of(&bucket, size, 0, now))]);
         if rung(presence) == 2 {
             shed.get_or_insert(taken);
         }
-        match ladder.operation(&[(OPS, Look::at(&bucket, size, 1, now))]) {
-            Verdict::Warn { left, used, .. } => warned.push((taken, left, used)),
-            Verdict::Pass { .. } => {}
-            Verdict::Refuse { retry_after, scope } => {
+        match ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, now))]) {
+            ThrottleDecision::Warn { left, used, .. } => warned.push((taken, left, used)),
+            ThrottleDecision::Pass { .. } => {}
+            ThrottleDecision::Refuse { retry_after, scope } => {
                 assert_eq!((taken, retry_after, scope), (41, Duration::from_millis(100), OPS));
                 continue;
             }
@@ -55,20 +55,20 @@ fn b8_the_rungs_come_in_order_and_the_first_is_told_once_a_spell() {
     assert_eq!(warned, [(32, 8, 0.8)]);
     assert_eq!(shed, Some(38), "with 37 of 40 used, before anything is refused");
     let later = now + Duration::from_secs(4);
-    assert_eq!(rung(ladder.operation(&[(OPS, Look::at(&bucket, size, 1, later))])), 0, "the spell is over");
+    assert_eq!(rung(ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, later))])), 0, "the spell is over");
     bucket.charge(size.rate, size.burst, 33, later);
-    assert_eq!(rung(ladder.operation(&[(OPS, Look::at(&bucket, size, 1, later))])), 1, "and the next is told again");
+    assert_eq!(rung(ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, later))])), 1, "and the next is told again");
 }
 
 #[test]
 fn b10_who_is_refused_again_and_again_is_closed_and_who_waits_is_not() {
     let (patience, wait) = (size(2, 4), Duration::from_millis(1));
-    let mut ladder = Ladder::default();
-    let hammering = (0..5).map(|_| rung(ladder.refused(patience, OPS, wait, Duration::ZERO))).collect::<Vec<_>>();
+    let mut ladder = Throttle::default();
+    let hammering = (0..5).map(|_| rung(ladder.count_refusal(patience, OPS, wait, Duration::ZERO))).collect::<Vec<_>>();
     assert_eq!(hammering, [3, 3, 3, 3, 4]);
-    let mut ladder = Ladder::default();
+    let mut ladder = Throttle::default();
     for second in 0..100 {
-        assert_eq!(rung(ladder.refused(patience, OPS, wait, Duration::from_secs(second))), 3);
+        assert_eq!(rung(ladder.count_refusal(patience, OPS, wait, Duration::from_secs(second))), 3);
     }
 }
 
@@ -118,8 +118,8 @@ proptest! {
         let at = |spent| {
             let mut bucket = Bucket::default();
             bucket.charge(size.rate, size.burst, spent, now);
-            let operation = Ladder::default().operation(&[(OPS, Look::at(&bucket, size, cost, now))]);
-            let presence = Ladder::presence(&[(OPS, Look::at(&bucket, size, 0, now))]);
+            let operation = Throttle::default().check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, cost, now))]);
+            let presence = Throttle::check_presence(&[(OPS, ProjectedUsage::of(&bucket, size, 0, now))]);
             (rung(operation), rung(presence))
         };
         let (less, more) = (at(spent), at(spent.saturating_add(more)));
@@ -129,21 +129,21 @@ proptest! {
     #[test]
     fn b8_nothing_waits_for_zero_time_and_what_waited_so_long_passes(count in 1..100_000_u32, times in 1..5_u32, costs in prop::collection::vec((0..10_000_u32, 0..500_u64), 1..60)) {
         let size = size(count, count * times);
-        let (mut bucket, mut ladder, mut now) = (Bucket::default(), Ladder::default(), Duration::ZERO);
+        let (mut bucket, mut ladder, mut now) = (Bucket::default(), Throttle::default(), Duration::ZERO);
         for (cost, pause) in costs {
             now += Duration::from_millis(pause);
-            match ladder.operation(&[(OPS, Look::at(&bucket, size, cost, now))]) {
-                Verdict::Refuse { retry_after, .. } => {
+            match ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, cost, now))]) {
+                ThrottleDecision::Refuse { retry_after, .. } => {
                     prop_assert!(!retry_after.is_zero());
-                    let then = Look::at(&bucket, size, cost, now + retry_after);
+                    let then = ProjectedUsage::of(&bucket, size, cost, now + retry_after);
                     prop_assert_eq!(then.wait, None);
                 }
                 _ => bucket.charge(size.rate, size.burst, cost, now),
             }
-            if let Verdict::DropPresence { retry_after, .. } = Ladder::presence(&[(OPS, Look::at(&bucket, size, 0, now))]) {
+            if let ThrottleDecision::DropPresence { retry_after, .. } = Throttle::check_presence(&[(OPS, ProjectedUsage::of(&bucket, size, 0, now))]) {
                 prop_assert!(!retry_after.is_zero());
-                let then = [(OPS, Look::at(&bucket, size, 0, now + retry_after))];
-                prop_assert_eq!(rung(Ladder::presence(&then)), 0);
+                let then = [(OPS, ProjectedUsage::of(&bucket, size, 0, now + retry_after))];
+                prop_assert_eq!(rung(Throttle::check_presence(&then)), 0);
             }
         }
     }

@@ -11,11 +11,11 @@ pub const WARN: f64 = 0.8;
 /// … from which on what may be lost is dropped, so that operations have the rest …
 pub(super) const SHED: f64 = 0.9;
 /// … and below which the spell is over.
-const CALM: f64 = 0.5;
+const EPISODE_END: f64 = 0.5;
 
 /// One budget, seen with an expense added to it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Look {
+pub struct ProjectedUsage {
     /// How much would be left, in units of cost.
     pub left: u32,
     /// The part that would be used, 0 to 1 (above 1 when it does not fit).
@@ -26,10 +26,10 @@ pub struct Look {
     pub shed_for: Duration,
 }
 
-impl Look {
+impl ProjectedUsage {
     /// At a bucket with a cost.
     #[must_use]
-    pub fn at(bucket: &Bucket, size: Size, cost: u32, now: Duration) -> Self {
+    pub fn of(bucket: &Bucket, size: Size, cost: u32, now: Duration) -> Self {
         let Debt { nanos, depth, interval } = bucket.debt(size.rate, size.burst, cost, now);
         #[allow(clippy::cast_precision_loss, reason = "a share of a budget")]
         let used = nanos as f64 / depth as f64;
@@ -51,7 +51,7 @@ impl Look {
 
 /// What an expense is told.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Verdict {
+pub enum ThrottleDecision {
     /// It passes.
     Pass {
         /// What is left of the scarcest budget.
@@ -86,66 +86,66 @@ pub enum Verdict {
 
 /// How far one user has climbed.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Ladder {
+pub struct Throttle {
     /// Scopes whose spell was told, one bit each.
-    told: u64,
+    warned: u64,
     refusals: Bucket,
 }
 
-impl Ladder {
+impl Throttle {
     /// Judges an operation by every budget that it is a part of. It passes only when it fits all of them.
-    pub fn operation(&mut self, looks: &[(Scope, Look)]) -> Verdict {
+    pub fn check_operation(&mut self, looks: &[(Scope, ProjectedUsage)]) -> ThrottleDecision {
         let longest = looks.iter().filter_map(|(scope, look)| Some((*scope, look.wait?))).max_by_key(|(_, wait)| *wait);
         if let Some((scope, wait)) = longest {
-            return Verdict::Refuse { scope, retry_after: wait };
+            return ThrottleDecision::Refuse { scope, retry_after: wait };
         }
         let mut first = None;
         for (scope, look) in looks {
             let bit = 1 << (*scope as u32);
-            if look.used < CALM {
-                self.told &= !bit;
-            } else if look.used >= WARN && self.told & bit == 0 {
-                self.told |= bit;
+            if look.used < EPISODE_END {
+                self.warned &= !bit;
+            } else if look.used >= WARN && self.warned & bit == 0 {
+                self.warned |= bit;
                 first = first.max_by_used(*scope, *look);
             }
         }
         match first {
-            Some((scope, look)) => Verdict::Warn { scope, left: look.left, used: look.used },
-            None => Verdict::Pass { left: looks.iter().map(|(_, look)| look.left).min().unwrap_or(u32::MAX) },
+            Some((scope, look)) => ThrottleDecision::Warn { scope, left: look.left, used: look.used },
+            None => ThrottleDecision::Pass { left: looks.iter().map(|(_, look)| look.left).min().unwrap_or(u32::MAX) },
         }
     }
 
     /// Judges what may be lost by the same budgets, looked at without a cost: it goes before any operation is refused.
     #[must_use]
-    pub fn presence(looks: &[(Scope, Look)]) -> Verdict {
+    pub fn check_presence(looks: &[(Scope, ProjectedUsage)]) -> ThrottleDecision {
         let worst = looks.iter().max_by_key(|(_, look)| look.shed_for).filter(|(_, look)| !look.shed_for.is_zero());
         match worst {
-            Some((scope, look)) => Verdict::DropPresence { scope: *scope, retry_after: look.shed_for },
-            None => Verdict::Pass { left: looks.iter().map(|(_, look)| look.left).min().unwrap_or(u32::MAX) },
+            Some((scope, look)) => ThrottleDecision::DropPresence { scope: *scope, retry_after: look.shed_for },
+            None => ThrottleDecision::Pass { left: looks.iter().map(|(_, look)| look.left).min().unwrap_or(u32::MAX) },
         }
     }
 
-    /// Counts a refusal. [`Verdict::Close`] when there were so many that nobody seems to listen.
-    pub fn refused(&mut self, patience: Size, scope: Scope, retry_after: Duration, now: Duration) -> Verdict {
+    /// Counts a refusal. [`ThrottleDecision::Close`] when there were so many that nobody seems to listen.
+    pub fn count_refusal(&mut self, patience: Size, scope: Scope, retry_after: Duration, now: Duration) -> ThrottleDecision {
         match self.refusals.take(patience.rate, patience.burst, 1, now) {
-            Taken::Pass { .. } => Verdict::Refuse { scope, retry_after },
-            Taken::Wait(_) => Verdict::Close,
+            Taken::Pass { .. } => ThrottleDecision::Refuse { scope, retry_after },
+            Taken::Wait(_) => ThrottleDecision::Close,
         }
     }
 
     /// Whether forgetting it changes nothing.
     #[must_use]
-    pub fn is_calm(&self, now: Duration) -> bool {
+    pub fn is_idle(&self, now: Duration) -> bool {
         self.refusals.is_full(now)
     }
 }
 
 trait Scarcest {
-    fn max_by_used(self, scope: Scope, look: Look) -> Self;
+    fn max_by_used(self, scope: Scope, look: ProjectedUsage) -> Self;
 }
 
-impl Scarcest for Option<(Scope, Look)> {
-    fn max_by_used(self, scope: Scope, look: Look) -> Self {
+impl Scarcest for Option<(Scope, ProjectedUsage)> {
+    fn max_by_used(self, scope: Scope, look: ProjectedUsage) -> Self {
         match self {
             Some((_, worst)) if worst.used >= look.used => self,
             Some(_) | None => Some((scope, look)),
