@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use m4sh_domain::{
     ids::UserId,
-    rate::{Bucket, Rates, Scope, Verdict},
+    rate::{Bucket, Rates, Scope, RateDecision},
 };
 
 /// Buckets kept at most, 48 bytes each. Full buckets are swept first; they are the same as none.
@@ -92,8 +92,8 @@ impl Limiter {
         let rate = self.rates.of(scope);
         let caller = if self.has_room_for(scope, caller, now) { caller } else { Caller::CROWD };
         match self.buckets.entry((scope, caller)).or_default().take(rate, rate.count, 1, now) {
-            Verdict::Pass { .. } => Ok(()),
-            Verdict::Wait(wait) => {
+            RateDecision::Pass { .. } => Ok(()),
+            RateDecision::Wait(wait) => {
                 metrics::counter!("m4sh_budget_hits_total", "scope" => scope.name()).increment(1);
                 Err(Limited { wait, limit: rate.count })
             }

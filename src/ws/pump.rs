@@ -22,7 +22,7 @@ use crate::ws::room::Room;
 use crate::ws::seated::{Ended, Seated};
 use m4sh_domain::ids::ClientId;
 use m4sh_domain::limits;
-use m4sh_domain::rate::{Bucket, Scope, Verdict};
+use m4sh_domain::rate::{Bucket, Scope, RateDecision};
 use m4sh_protocol::client::ClientFrame;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
@@ -308,7 +308,7 @@ impl Wire {
         };
         self.heard = Instant::now();
         let (size, now) = (self.sockets.directory.sizes().of(Scope::WsFlood), clock::now());
-        if let Verdict::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
+        if let RateDecision::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
             budget_hit(Scope::WsFlood);
             budget_rung(Scope::WsFlood, "closed");
             self.wait = self.who.map(|who| self.sockets.directory.ledger().cool_down(who, now));

@@ -71,7 +71,7 @@ impl fmt::Display for Rate {
 
 /// What a bucket says of one event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum RateDecision {
     /// Within the rate; `left` more would pass right now.
     Pass {
         /// How many more events of cost 1 would pass at this moment.
@@ -92,13 +92,13 @@ impl Bucket {
     /// Takes `cost` events at `now` from a bucket that holds `burst` events and refills at `rate`.
     /// `now` is the time since any fixed instant of the caller's. A cost above the burst is charged as the
     /// whole burst, so that one large event passes when the bucket is full instead of never.
-    pub fn take(&mut self, rate: Rate, burst: u32, cost: u32, now: Duration) -> Verdict {
+    pub fn take(&mut self, rate: Rate, burst: u32, cost: u32, now: Duration) -> RateDecision {
         let Debt { nanos, depth, interval } = self.debt(rate, burst, cost, now);
         if nanos > depth {
-            return Verdict::Wait(Duration::from_nanos(nanos - depth));
+            return RateDecision::Wait(Duration::from_nanos(nanos - depth));
         }
         self.full_at = nanos_of(now).saturating_add(nanos);
-        Verdict::Pass { left: u32::try_from((depth - nanos) / interval).unwrap_or(u32::MAX) }
+        RateDecision::Pass { left: u32::try_from((depth - nanos) / interval).unwrap_or(u32::MAX) }
     }
 
     /// What would be owed after an event of this cost; takes nothing.
@@ -281,11 +281,11 @@ mod tests {
         let rate = Rate::per_second(20);
         let mut bucket = Bucket::default();
         let start = Duration::from_secs(5);
-        let passed = (0..50).filter(|_| matches!(bucket.take(rate, 10, 1, start), Verdict::Pass { .. })).count();
+        let passed = (0..50).filter(|_| matches!(bucket.take(rate, 10, 1, start), RateDecision::Pass { .. })).count();
         assert_eq!(passed, 10);
-        let Verdict::Wait(wait) = bucket.take(rate, 10, 1, start) else { panic!("over the burst") };
+        let RateDecision::Wait(wait) = bucket.take(rate, 10, 1, start) else { panic!("over the burst") };
         assert_eq!(wait, Duration::from_millis(50));
-        assert!(matches!(bucket.take(rate, 10, 1, start + wait), Verdict::Pass { left: 0 }));
+        assert!(matches!(bucket.take(rate, 10, 1, start + wait), RateDecision::Pass { left: 0 }));
         assert!(!bucket.is_full(start + wait));
         assert!(bucket.is_full(start + Duration::from_secs(2)));
     }
@@ -294,8 +294,8 @@ mod tests {
     fn a_cost_above_the_burst_passes_only_from_a_full_bucket() {
         let rate = Rate::per_second(100);
         let mut bucket = Bucket::default();
-        assert_eq!(bucket.take(rate, 10, 1_000_000, Duration::ZERO), Verdict::Pass { left: 0 });
-        assert!(matches!(bucket.take(rate, 10, 1_000_000, Duration::from_millis(50)), Verdict::Wait(_)));
-        assert!(matches!(bucket.take(rate, 10, 1_000_000, Duration::from_millis(100)), Verdict::Pass { .. }));
+        assert_eq!(bucket.take(rate, 10, 1_000_000, Duration::ZERO), RateDecision::Pass { left: 0 });
+        assert!(matches!(bucket.take(rate, 10, 1_000_000, Duration::from_millis(50)), RateDecision::Wait(_)));
+        assert!(matches!(bucket.take(rate, 10, 1_000_000, Duration::from_millis(100)), RateDecision::Pass { .. }));
     }
 }

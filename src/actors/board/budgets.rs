@@ -10,7 +10,7 @@ use crate::actors::ledger::{Cost, Scopes, SharedPool};
 use crate::actors::meters::{budget_hit, budget_rung};
 use m4sh_domain::budget::{Holder, Throttle, ProjectedUsage, Size, Sizes, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
-use m4sh_domain::rate::{Bucket, Scope, Verdict as Taken};
+use m4sh_domain::rate::{Bucket, Scope, RateDecision as Taken};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
 

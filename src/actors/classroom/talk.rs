@@ -15,7 +15,7 @@ use crate::actors::meters::budget_hit;
 use m4sh_domain::budget::Sizes;
 use m4sh_domain::classroom::{ClassCommand, ChatMessage, ClassRefusal};
 use m4sh_domain::ids::{ConnId, UserId};
-use m4sh_domain::rate::{Bucket, Scope, Verdict};
+use m4sh_domain::rate::{Bucket, Scope, RateDecision};
 use m4sh_protocol::class::TalkFrame;
 
 /// Something that is asked for over REST.
@@ -40,8 +40,8 @@ impl ClassBudgets {
     pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &Sizes) -> Result<(), Duration> {
         let size = sizes.of(scope);
         match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
-            Verdict::Pass { .. } => Ok(()),
-            Verdict::Wait(wait) => {
+            RateDecision::Pass { .. } => Ok(()),
+            RateDecision::Wait(wait) => {
                 budget_hit(scope);
                 Err(wait)
             }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::table::Size;
-use crate::rate::{Bucket, Debt, Scope, Verdict as Taken};
+use crate::rate::{Bucket, Debt, Scope, RateDecision as Taken};
 
 /// The part of a budget from which on its user is told, once a spell …
 pub const WARN: f64 = 0.8;

@@ -14,7 +14,7 @@ use m4sh_domain::board::{Document, Op};
 use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
 use m4sh_domain::json::{Bounds, Value};
 use m4sh_domain::limits;
-use m4sh_domain::rate::{Bucket, Scope, Verdict};
+use m4sh_domain::rate::{Bucket, Scope, RateDecision};
 use m4sh_domain::thumbnail::{ThumbnailDelta, ThumbnailMark, LiveThumbnail};
 use m4sh_protocol::server::ServerFrame;
 
@@ -150,7 +150,7 @@ impl ClassroomActor {
                 let cost = row.to_canonical().len();
                 let price = u32::try_from(cost).unwrap_or(u32::MAX);
                 if bytes + cost > FRAME && !rows.is_empty()
-                    || matches!(watcher.budget.take(size.rate, size.burst, price, now), Verdict::Wait(_))
+                    || matches!(watcher.budget.take(size.rate, size.burst, price, now), RateDecision::Wait(_))
                 {
                     watcher.turn = (watcher.turn + step) % boards.len();
                     break;
