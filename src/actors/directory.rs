@@ -24,7 +24,7 @@ use crate::actors::messages::{
 use crate::actors::rooms::Rooms;
 use crate::actors::shard::Shard;
 use crate::cluster::Leases;
-use m4sh_domain::budget::{self, Sizes};
+use m4sh_domain::budget::{self, BucketSizes};
 use m4sh_domain::classroom::{ClassCommand, ClassRefusal};
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
 use m4sh_domain::json::Object;
@@ -50,7 +50,7 @@ pub struct Directory(Arc<Inner>);
 struct Inner {
     store: Store,
     leases: Arc<dyn Leases>,
-    sizes: Sizes,
+    sizes: BucketSizes,
     /// The sizes as newcomers are told them.
     budgets: Object,
     ledger: Ledger,
@@ -75,7 +75,7 @@ impl Directory {
     /// A directory of a node where nothing is awake. `tick` fixes the cursor tick; `None` lets it follow the load.
     #[must_use]
     pub fn new(store: Store, leases: Arc<dyn Leases>, rates: Rates, tick: Option<Duration>) -> Self {
-        let sizes = Sizes::new(&rates);
+        let sizes = BucketSizes::new(&rates);
         Self(Arc::new(Inner {
             store,
             leases,
@@ -106,7 +106,7 @@ impl Directory {
         self.0.leases.clone()
     }
 
-    pub(crate) fn sizes(&self) -> &Sizes {
+    pub(crate) fn sizes(&self) -> &BucketSizes {
         &self.0.sizes
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 use crate::identity::Caller;
-use m4sh_domain::budget::{Holder, ProjectedUsage, Shared, Size, Sizes};
+use m4sh_domain::budget::{BudgetHolder, ProjectedUsage, Shared, BucketSize, BucketSizes};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
@@ -40,11 +40,11 @@ pub struct Scopes {
 impl Scopes {
     /// The scopes of those who share such a pool.
     #[must_use]
-    pub const fn of(holder: Holder) -> Self {
+    pub const fn of(holder: BudgetHolder) -> Self {
         match holder {
-            Holder::Class => Self { bytes: Scope::WsClassBytes, deliveries: Some(Scope::WsClassDeliveries) },
-            Holder::Address => Self { bytes: Scope::WsAddressBytes, deliveries: None },
-            Holder::Board | Holder::Connection | Holder::User => {
+            BudgetHolder::Class => Self { bytes: Scope::WsClassBytes, deliveries: Some(Scope::WsClassDeliveries) },
+            BudgetHolder::Address => Self { bytes: Scope::WsAddressBytes, deliveries: None },
+            BudgetHolder::Board | BudgetHolder::Connection | BudgetHolder::User => {
                 Self { bytes: Scope::WsBoardBytes, deliveries: Some(Scope::WsBoardDeliveries) }
             }
         }
@@ -66,7 +66,7 @@ impl Pool {
         &self,
         user: UserId,
         scopes: Scopes,
-        sizes: &Sizes,
+        sizes: &BucketSizes,
         cost: Cost,
         now: Duration,
         looks: &mut Vec<(Scope, ProjectedUsage)>,
@@ -78,8 +78,8 @@ impl Pool {
     }
 
     /// Takes the cost from both.
-    pub fn charge(&mut self, user: UserId, scopes: Scopes, sizes: &Sizes, cost: Cost, now: Duration) {
-        let take = |shared: &mut Shared, size: Size, cost| {
+    pub fn charge(&mut self, user: UserId, scopes: Scopes, sizes: &BucketSizes, cost: Cost, now: Duration) {
+        let take = |shared: &mut Shared, size: BucketSize, cost| {
             if cost > 0 {
                 shared.charge(user, size, cost, now);
             }
@@ -230,9 +230,9 @@ mod tests {
 
     #[test]
     fn b9_what_a_class_spent_is_not_forgotten_before_it_is_full_again() {
-        let (ledger, sizes) = (Ledger::default(), Sizes::new(&Rates::default()));
+        let (ledger, sizes) = (Ledger::default(), BucketSizes::new(&Rates::default()));
         let class = (ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
-        let (user, scopes, now) = (UserId(Uuid::now_v7()), Scopes::of(Holder::Class), Duration::from_secs(5));
+        let (user, scopes, now) = (UserId(Uuid::now_v7()), Scopes::of(BudgetHolder::Class), Duration::from_secs(5));
         let cost = Cost { bytes: 3 * 16_777_216, deliveries: 3_000_000 };
         let used = |now| {
             let mut looks = Vec::new();

@@ -35,7 +35,7 @@ use crate::jobs::{Jobs, snapshots::Snapshots};
 use crate::vault::Vault;
 use crate::ws::Sockets;
 use crate::{config, demo, http, ws};
-use m4sh_domain::budget::{self, Sizes};
+use m4sh_domain::budget::{self, BucketSizes};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
 use m4sh_domain::rate::Rates;
@@ -112,7 +112,7 @@ pub async fn job(settings: Settings, name: Option<String>, params: Option<String
 
 /// Prints the budgets of a socket at these rates, for people and for clients that compile them in.
 pub fn budgets(rates: &Rates, js: bool) {
-    let sizes = Sizes::new(rates);
+    let sizes = BucketSizes::new(rates);
     if js {
         print!("{}", budget::script(&sizes));
     } else {

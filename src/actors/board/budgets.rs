@@ -8,7 +8,7 @@ use super::Awake;
 use crate::actors::clock;
 use crate::actors::ledger::{Cost, Scopes, SharedPool};
 use crate::actors::meters::{budget_hit, budget_rung};
-use m4sh_domain::budget::{Holder, Throttle, ProjectedUsage, Size, Sizes, ThrottleDecision};
+use m4sh_domain::budget::{BudgetHolder, Throttle, ProjectedUsage, BucketSize, BucketSizes, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, RateDecision as Taken};
 use m4sh_protocol::close::Close;
@@ -53,7 +53,7 @@ impl Budgets {
     }
 
     /// The user's own budgets of operations, with a batch of so many bytes added.
-    fn own(&self, sizes: &Sizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
+    fn own(&self, sizes: &BucketSizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
         let look = |scope, bucket, cost| (scope, ProjectedUsage::of(bucket, sizes.of(scope), cost, now));
         let mut looks = Vec::with_capacity(8);
         looks.push(look(Scope::WsOps, &self.ops, batches));
@@ -76,12 +76,12 @@ impl Awake {
         let sizes = directory.sizes();
         let budgets = self.budgets.entry(user).or_default();
         let mut looks = budgets.own(sizes, batches, cost.bytes, now);
-        self.pool.look(user, Scopes::of(Holder::Board), sizes, cost, now, &mut looks);
+        self.pool.look(user, Scopes::of(BudgetHolder::Board), sizes, cost, now, &mut looks);
         if let Some(class) = &self.class_pool {
-            class.open().look(user, Scopes::of(Holder::Class), sizes, cost, now, &mut looks);
+            class.open().look(user, Scopes::of(BudgetHolder::Class), sizes, cost, now, &mut looks);
         }
         if let Some(address) = &budgets.address {
-            address.open().look(user, Scopes::of(Holder::Address), sizes, cost, now, &mut looks);
+            address.open().look(user, Scopes::of(BudgetHolder::Address), sizes, cost, now, &mut looks);
         }
         looks
     }
@@ -89,12 +89,12 @@ impl Awake {
     /// Takes an operation's cost from what is shared.
     fn charge_shared(&mut self, user: UserId, cost: Cost, now: Duration) {
         let sizes = self.directory.sizes();
-        self.pool.charge(user, Scopes::of(Holder::Board), sizes, cost, now);
+        self.pool.charge(user, Scopes::of(BudgetHolder::Board), sizes, cost, now);
         if let Some(class) = &self.class_pool {
-            class.open().charge(user, Scopes::of(Holder::Class), sizes, cost, now);
+            class.open().charge(user, Scopes::of(BudgetHolder::Class), sizes, cost, now);
         }
         if let Some(address) = self.budgets.get(&user).and_then(|budgets| budgets.address.as_ref()) {
-            address.open().charge(user, Scopes::of(Holder::Address), sizes, cost, now);
+            address.open().charge(user, Scopes::of(BudgetHolder::Address), sizes, cost, now);
         }
     }
 
@@ -107,10 +107,10 @@ impl Awake {
     pub(super) fn charge_deliveries(&mut self, users: &[UserId], deliveries: usize, now: Duration) {
         let cost = Cost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
         let sizes = self.directory.sizes();
-        users.iter().for_each(|user| self.pool.charge(*user, Scopes::of(Holder::Board), sizes, cost, now));
+        users.iter().for_each(|user| self.pool.charge(*user, Scopes::of(BudgetHolder::Board), sizes, cost, now));
         if let Some(class) = &self.class_pool {
             let mut class = class.open();
-            users.iter().for_each(|user| class.charge(*user, Scopes::of(Holder::Class), sizes, cost, now));
+            users.iter().for_each(|user| class.charge(*user, Scopes::of(BudgetHolder::Class), sizes, cost, now));
         }
     }
 
@@ -185,7 +185,7 @@ impl Awake {
             }
             ThrottleDecision::Pass { .. } | ThrottleDecision::DropPresence { .. } | ThrottleDecision::Close => {}
         }
-        let take = |bucket: &mut Bucket, size: Size, cost| bucket.charge(size.rate, size.burst, cost, now);
+        let take = |bucket: &mut Bucket, size: BucketSize, cost| bucket.charge(size.rate, size.burst, cost, now);
         take(&mut budgets.ops, ops, 1);
         take(&mut budgets.bytes, volume, cost.bytes);
         self.charge_shared(user, cost, now);

@@ -12,7 +12,7 @@ use super::ClassroomActor;
 use super::events::{CommandReply, CommandSource, PendingCommand, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::meters::budget_hit;
-use m4sh_domain::budget::Sizes;
+use m4sh_domain::budget::BucketSizes;
 use m4sh_domain::classroom::{ClassCommand, ChatMessage, ClassRefusal};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, RateDecision};
@@ -37,7 +37,7 @@ pub struct SubmitCommand {
 pub(super) struct ClassBudgets(HashMap<(UserId, Scope), Bucket>);
 
 impl ClassBudgets {
-    pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &Sizes) -> Result<(), Duration> {
+    pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &BucketSizes) -> Result<(), Duration> {
         let size = sizes.of(scope);
         match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
             RateDecision::Pass { .. } => Ok(()),

@@ -10,4 +10,4 @@ mod tests;
 
 pub use throttle::{Throttle, ProjectedUsage, ThrottleDecision, WARN};
 pub use shares::Shared;
-pub use table::{Holder, Line, Over, Size, Sizes, Spending, TABLE, json, script};
+pub use table::{BudgetHolder, BudgetSpec, OverBudget, BucketSize, BucketSizes, BudgetUnit, BUDGETS, json, script};

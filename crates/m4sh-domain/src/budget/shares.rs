@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::throttle::{ProjectedUsage, WARN};
-use super::table::Size;
+use super::table::BucketSize;
 use crate::ids::UserId;
 use crate::rate::{Bucket, Rate};
 
@@ -32,7 +32,7 @@ impl Shared {
     /// The budget with somebody's expense added. An expense fits when the whole has room for it, or its user's share has:
     /// all shares together are the whole once more, so no more than twice the rate ever passes.
     #[must_use]
-    pub fn look(&self, user: UserId, size: Size, cost: u32, now: Duration) -> ProjectedUsage {
+    pub fn look(&self, user: UserId, size: BucketSize, cost: u32, now: Duration) -> ProjectedUsage {
         let whole = ProjectedUsage::of(&self.whole, size, cost, now);
         if whole.used < WARN {
             return whole;
@@ -50,7 +50,7 @@ impl Shared {
     }
 
     /// Takes the cost.
-    pub fn charge(&mut self, user: UserId, size: Size, cost: u32, now: Duration) {
+    pub fn charge(&mut self, user: UserId, size: BucketSize, cost: u32, now: Duration) {
         if now.saturating_sub(self.swept) >= SWEEP {
             self.swept = now;
             self.shares.retain(|_, share| now.saturating_sub(share.spent_at) < ACTIVE);
@@ -71,10 +71,10 @@ impl Shared {
 }
 
 /// One of `people` equal shares.
-fn part(size: Size, people: usize) -> Size {
+fn part(size: BucketSize, people: usize) -> BucketSize {
     let people = u32::try_from(people).unwrap_or(u32::MAX).max(1);
-    let Size { rate, burst } = size;
-    Size {
+    let BucketSize { rate, burst } = size;
+    BucketSize {
         rate: Rate { count: rate.count, period: rate.period.saturating_mul(people) },
         burst: (burst / people).max(1),
     }

@@ -6,7 +6,7 @@ use crate::rate::{Rate, Rates, Scope};
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Spending {
+pub enum BudgetUnit {
     /// Cursor moves.
     Presence,
     /// Batches of operations.
@@ -27,7 +27,7 @@ pub enum Spending {
 
 /// Whose budget it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Holder {
+pub enum BudgetHolder {
     /// One socket.
     Connection,
     /// One person on one board, on all their sockets; at the door, one person.
@@ -42,7 +42,7 @@ pub enum Holder {
 
 /// What happens beyond it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Over {
+pub enum OverBudget {
     /// What is too much is left out.
     Drop,
     /// It is refused with a time to wait.
@@ -53,50 +53,50 @@ pub enum Over {
 
 /// One budget.
 #[derive(Clone, Copy, Debug)]
-pub struct Line {
+pub struct BudgetSpec {
     /// Its name, and the setting of its rate.
     pub scope: Scope,
     /// Whose it is.
-    pub holder: Holder,
+    pub holder: BudgetHolder,
     /// What is counted.
-    pub spending: Spending,
+    pub unit: BudgetUnit,
     /// How many seconds', minutes' or hours' worth may be spent at once.
     pub times: u32,
     /// What happens beyond it.
-    pub over: Over,
+    pub over: OverBudget,
 }
 
-const fn line(scope: Scope, holder: Holder, spending: Spending, times: u32, over: Over) -> Line {
-    Line { scope, holder, spending, times, over }
+const fn line(scope: Scope, holder: BudgetHolder, spending: BudgetUnit, times: u32, over: OverBudget) -> BudgetSpec {
+    BudgetSpec { scope, holder, unit: spending, times, over }
 }
 
 /// Every budget of a socket. A hand draws in spells and a returning client resends what it kept, so what is refused has
 /// four times its rate at once.
-pub const TABLE: &[Line] = &[
-    line(Scope::WsFlood, Holder::Connection, Spending::Frames, 2, Over::Close),
-    line(Scope::WsCursor, Holder::User, Spending::Presence, 1, Over::Drop),
-    line(Scope::WsCursorFlood, Holder::User, Spending::Presence, 1, Over::Close),
-    line(Scope::WsTalk, Holder::User, Spending::Talk, 1, Over::Drop),
-    line(Scope::WsDraw, Holder::User, Spending::Frames, 4, Over::Refuse),
-    line(Scope::WsChat, Holder::User, Spending::Talk, 1, Over::Refuse),
-    line(Scope::WsReact, Holder::User, Spending::Talk, 1, Over::Refuse),
-    line(Scope::WsOps, Holder::User, Spending::Operations, 4, Over::Refuse),
-    line(Scope::WsBytes, Holder::User, Spending::Bytes, 4, Over::Refuse),
-    line(Scope::WsRefused, Holder::User, Spending::Refusals, 2, Over::Close),
-    line(Scope::WsBoardBytes, Holder::Board, Spending::Bytes, 4, Over::Refuse),
-    line(Scope::WsBoardDeliveries, Holder::Board, Spending::Deliveries, 4, Over::Refuse),
-    line(Scope::WsClassBytes, Holder::Class, Spending::Bytes, 4, Over::Refuse),
-    line(Scope::WsClassDeliveries, Holder::Class, Spending::Deliveries, 4, Over::Refuse),
-    line(Scope::WsAddressBytes, Holder::Address, Spending::Bytes, 4, Over::Refuse),
-    line(Scope::WsFeed, Holder::Connection, Spending::Bytes, 1, Over::Drop),
-    line(Scope::WsOpen, Holder::User, Spending::Opens, 1, Over::Close),
-    line(Scope::WsOpenGuest, Holder::Address, Spending::Opens, 1, Over::Close),
-    line(Scope::WsOpenAddress, Holder::Address, Spending::Opens, 1, Over::Close),
+pub const BUDGETS: &[BudgetSpec] = &[
+    line(Scope::WsFlood, BudgetHolder::Connection, BudgetUnit::Frames, 2, OverBudget::Close),
+    line(Scope::WsCursor, BudgetHolder::User, BudgetUnit::Presence, 1, OverBudget::Drop),
+    line(Scope::WsCursorFlood, BudgetHolder::User, BudgetUnit::Presence, 1, OverBudget::Close),
+    line(Scope::WsTalk, BudgetHolder::User, BudgetUnit::Talk, 1, OverBudget::Drop),
+    line(Scope::WsDraw, BudgetHolder::User, BudgetUnit::Frames, 4, OverBudget::Refuse),
+    line(Scope::WsChat, BudgetHolder::User, BudgetUnit::Talk, 1, OverBudget::Refuse),
+    line(Scope::WsReact, BudgetHolder::User, BudgetUnit::Talk, 1, OverBudget::Refuse),
+    line(Scope::WsOps, BudgetHolder::User, BudgetUnit::Operations, 4, OverBudget::Refuse),
+    line(Scope::WsBytes, BudgetHolder::User, BudgetUnit::Bytes, 4, OverBudget::Refuse),
+    line(Scope::WsRefused, BudgetHolder::User, BudgetUnit::Refusals, 2, OverBudget::Close),
+    line(Scope::WsBoardBytes, BudgetHolder::Board, BudgetUnit::Bytes, 4, OverBudget::Refuse),
+    line(Scope::WsBoardDeliveries, BudgetHolder::Board, BudgetUnit::Deliveries, 4, OverBudget::Refuse),
+    line(Scope::WsClassBytes, BudgetHolder::Class, BudgetUnit::Bytes, 4, OverBudget::Refuse),
+    line(Scope::WsClassDeliveries, BudgetHolder::Class, BudgetUnit::Deliveries, 4, OverBudget::Refuse),
+    line(Scope::WsAddressBytes, BudgetHolder::Address, BudgetUnit::Bytes, 4, OverBudget::Refuse),
+    line(Scope::WsFeed, BudgetHolder::Connection, BudgetUnit::Bytes, 1, OverBudget::Drop),
+    line(Scope::WsOpen, BudgetHolder::User, BudgetUnit::Opens, 1, OverBudget::Close),
+    line(Scope::WsOpenGuest, BudgetHolder::Address, BudgetUnit::Opens, 1, OverBudget::Close),
+    line(Scope::WsOpenAddress, BudgetHolder::Address, BudgetUnit::Opens, 1, OverBudget::Close),
 ];
 
 /// A rate, and how much of it may be spent at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Size {
+pub struct BucketSize {
     /// How fast it refills.
     pub rate: Rate,
     /// How much it holds.
@@ -105,49 +105,49 @@ pub struct Size {
 
 /// The sizes in force, one for each scope.
 #[derive(Clone, Debug)]
-pub struct Sizes(Vec<Size>);
+pub struct BucketSizes(Vec<BucketSize>);
 
-impl Sizes {
+impl BucketSizes {
     /// At these rates. A scope that no line names holds its count.
     #[must_use]
     pub fn new(rates: &Rates) -> Self {
         let size = |scope: &Scope| {
             let rate = rates.of(*scope);
-            let times = TABLE.iter().find(|line| line.scope == *scope).map_or(1, |line| line.times);
-            Size { rate, burst: rate.count.saturating_mul(times) }
+            let times = BUDGETS.iter().find(|line| line.scope == *scope).map_or(1, |line| line.times);
+            BucketSize { rate, burst: rate.count.saturating_mul(times) }
         };
         Self(Scope::ALL.iter().map(size).collect())
     }
 
     /// The size of one scope's buckets.
     #[must_use]
-    pub fn of(&self, scope: Scope) -> Size {
+    pub fn of(&self, scope: Scope) -> BucketSize {
         self.0[scope as usize]
     }
 }
 
 /// The table with its rates in force, as clients are told it.
 #[must_use]
-pub fn json(sizes: &Sizes) -> Object {
-    let budget = |line: &Line| {
-        let Size { rate, burst } = sizes.of(line.scope);
+pub fn json(sizes: &BucketSizes) -> Object {
+    let budget = |line: &BudgetSpec| {
+        let BucketSize { rate, burst } = sizes.of(line.scope);
         let fields: [(&str, Value); 6] = [
             ("count", u64::from(rate.count).into()),
             ("period_ms", u64::try_from(rate.period.as_millis()).unwrap_or(u64::MAX).into()),
             ("burst", u64::from(burst).into()),
             ("holder", line.holder.name().into()),
-            ("unit", line.spending.name().into()),
+            ("unit", line.unit.name().into()),
             ("over", line.over.name().into()),
         ];
         let fields: Object = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         (line.scope.name().to_owned(), Value::Object(fields))
     };
-    TABLE.iter().map(budget).collect()
+    BUDGETS.iter().map(budget).collect()
 }
 
 /// The same as a module for clients in JavaScript.
 #[must_use]
-pub fn script(sizes: &Sizes) -> String {
+pub fn script(sizes: &BucketSizes) -> String {
     let mut text =
         "// The budgets of a socket, as the server counts them. Written by `m4sh budgets --js`; do not edit.\n\
                     // What a server really gives is in its `welcome.budgets`, under the same names.\n\
@@ -161,7 +161,7 @@ pub fn script(sizes: &Sizes) -> String {
     text
 }
 
-impl Spending {
+impl BudgetUnit {
     /// Its name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -178,7 +178,7 @@ impl Spending {
     }
 }
 
-impl Holder {
+impl BudgetHolder {
     /// Its name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -192,7 +192,7 @@ impl Holder {
     }
 }
 
-impl Over {
+impl OverBudget {
     /// Its name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -12,8 +12,8 @@ use crate::rate::{Bucket, Rate, Rates, Scope};
 
 const OPS: Scope = Scope::WsOps;
 
-fn size(count: u32, burst: u32) -> Size {
-    Size { rate: Rate::per_second(count), burst }
+fn size(count: u32, burst: u32) -> BucketSize {
+    BucketSize { rate: Rate::per_second(count), burst }
 }
 
 fn user(number: u128) -> UserId {
@@ -92,8 +92,8 @@ fn b11_the_largest_spender_is_slowed_and_the_others_are_not() {
 
 #[test]
 fn b8_every_budget_stands_in_the_table_once_and_is_told_with_holder_and_unit() {
-    let told = json(&Sizes::new(&Rates::default()));
-    assert_eq!(told.len(), TABLE.len());
+    let told = json(&BucketSizes::new(&Rates::default()));
+    assert_eq!(told.len(), BUDGETS.len());
     let sockets = Scope::ALL.iter().filter(|scope| scope.name().starts_with("ws_"));
     for scope in sockets {
         let budget = told.get(scope.name()).unwrap_or_else(|| panic!("{} is no line", scope.name()));
@@ -107,7 +107,7 @@ fn b8_every_budget_stands_in_the_table_once_and_is_told_with_holder_and_unit() {
 #[test]
 fn b14_the_client_s_table_is_the_server_s() {
     let file = include_str!("../../../../examples/budgets.js");
-    assert!(file == script(&Sizes::new(&Rates::default())), "write it again: m4sh budgets --js > examples/budgets.js");
+    assert!(file == script(&BucketSizes::new(&Rates::default())), "write it again: m4sh budgets --js > examples/budgets.js");
 }
 
 proptest! {
@@ -161,7 +161,7 @@ proptest! {
         let modest = user(99);
         (0..people).for_each(|who| shared.charge(user(who as u128), size, 1, now));
         let mut owed = Bucket::default();
-        let share = Size { rate: Rate::per_second(1_000 / 8), burst: 4_000 / 8 };
+        let share = BucketSize { rate: Rate::per_second(1_000 / 8), burst: 4_000 / 8 };
         for (who, cost, pause) in wishes {
             now += Duration::from_millis(pause);
             let hungry = user((who % people) as u128);

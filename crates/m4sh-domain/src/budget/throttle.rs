@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::table::Size;
+use super::table::BucketSize;
 use crate::rate::{Bucket, Debt, Scope, RateDecision as Taken};
 
 /// The part of a budget from which on its user is told, once a spell …
@@ -29,7 +29,7 @@ pub struct ProjectedUsage {
 impl ProjectedUsage {
     /// At a bucket with a cost.
     #[must_use]
-    pub fn of(bucket: &Bucket, size: Size, cost: u32, now: Duration) -> Self {
+    pub fn of(bucket: &Bucket, size: BucketSize, cost: u32, now: Duration) -> Self {
         let Debt { nanos, depth, interval } = bucket.debt(size.rate, size.burst, cost, now);
         #[allow(clippy::cast_precision_loss, reason = "a share of a budget")]
         let used = nanos as f64 / depth as f64;
@@ -126,7 +126,7 @@ impl Throttle {
     }
 
     /// Counts a refusal. [`ThrottleDecision::Close`] when there were so many that nobody seems to listen.
-    pub fn count_refusal(&mut self, patience: Size, scope: Scope, retry_after: Duration, now: Duration) -> ThrottleDecision {
+    pub fn count_refusal(&mut self, patience: BucketSize, scope: Scope, retry_after: Duration, now: Duration) -> ThrottleDecision {
         match self.refusals.take(patience.rate, patience.burst, 1, now) {
             Taken::Pass { .. } => ThrottleDecision::Refuse { scope, retry_after },
             Taken::Wait(_) => ThrottleDecision::Close,
