@@ -10,7 +10,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 use crate::identity::Caller;
-use m4sh_domain::budget::{BudgetHolder, ProjectedUsage, Shared, BucketSize, BucketSizes};
+use m4sh_domain::budget::{BudgetHolder, ProjectedUsage, FairShareBucket, BucketSize, BucketSizes};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
@@ -24,8 +24,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// The budgets that many spend together, bytes and deliveries.
 #[derive(Default)]
 pub struct Pool {
-    bytes: Shared,
-    deliveries: Shared,
+    bytes: FairShareBucket,
+    deliveries: FairShareBucket,
 }
 
 /// The names of a pool's two budgets.
@@ -71,15 +71,15 @@ impl Pool {
         now: Duration,
         looks: &mut Vec<(Scope, ProjectedUsage)>,
     ) {
-        looks.push((scopes.bytes, self.bytes.look(user, sizes.of(scopes.bytes), cost.bytes, now)));
+        looks.push((scopes.bytes, self.bytes.project(user, sizes.of(scopes.bytes), cost.bytes, now)));
         if let Some(scope) = scopes.deliveries {
-            looks.push((scope, self.deliveries.look(user, sizes.of(scope), cost.deliveries, now)));
+            looks.push((scope, self.deliveries.project(user, sizes.of(scope), cost.deliveries, now)));
         }
     }
 
     /// Takes the cost from both.
     pub fn charge(&mut self, user: UserId, scopes: Scopes, sizes: &BucketSizes, cost: Cost, now: Duration) {
-        let take = |shared: &mut Shared, size: BucketSize, cost| {
+        let take = |shared: &mut FairShareBucket, size: BucketSize, cost| {
             if cost > 0 {
                 shared.charge(user, size, cost, now);
             }

@@ -3,11 +3,11 @@
 //! `budgets` command. Never reads a clock: `now` is an argument, as in `rate`.
 
 mod throttle;
-mod shares;
+mod fair_share;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use throttle::{Throttle, ProjectedUsage, ThrottleDecision, WARN};
-pub use shares::Shared;
+pub use fair_share::FairShareBucket;
 pub use table::{BudgetHolder, BudgetSpec, OverBudget, BucketSize, BucketSizes, BudgetUnit, BUDGETS, json, script};

@@ -74,13 +74,13 @@ fn b10_who_is_refused_again_and_again_is_closed_and_who_waits_is_not() {
 
 #[test]
 fn b11_the_largest_spender_is_slowed_and_the_others_are_not() {
-    let (size, mut shared) = (size(100, 400), Shared::default());
+    let (size, mut shared) = (size(100, 400), FairShareBucket::default());
     let mut passed = [0_u32; 2];
     for tick in 0..2_000_u64 {
         let now = Duration::from_millis(5 * tick);
         // One asks for 1,000 a second, the other for 20, of 100 that there are.
         for (who, cost) in [(0, 5), (1, u32::from(tick % 10 == 0))] {
-            if cost > 0 && shared.look(user(who), size, cost, now).wait.is_none() {
+            if cost > 0 && shared.project(user(who), size, cost, now).wait.is_none() {
                 shared.charge(user(who), size, cost, now);
                 passed[usize::try_from(who).unwrap()] += cost;
             }
@@ -154,7 +154,7 @@ proptest! {
         wishes in prop::collection::vec((0..6_usize, 1..200_u32, 0..20_u64), 50..300),
     ) {
         let size = size(1_000, 4_000);
-        let mut shared = Shared::default();
+        let mut shared = FairShareBucket::default();
         let mut now = Duration::ZERO;
         let mut passed = 0_u64;
         // The modest one spends a sixth of the rate at most; everybody is active throughout.
@@ -165,13 +165,13 @@ proptest! {
         for (who, cost, pause) in wishes {
             now += Duration::from_millis(pause);
             let hungry = user((who % people) as u128);
-            if shared.look(hungry, size, cost, now).wait.is_none() {
+            if shared.project(hungry, size, cost, now).wait.is_none() {
                 shared.charge(hungry, size, cost, now);
                 passed += u64::from(cost);
             }
             if owed.debt(share.rate, share.burst, 10, now).nanos <= owed.debt(share.rate, share.burst, 10, now).depth {
                 owed.charge(share.rate, share.burst, 10, now);
-                prop_assert_eq!(shared.look(modest, size, 10, now).wait, None);
+                prop_assert_eq!(shared.project(modest, size, 10, now).wait, None);
                 shared.charge(modest, size, 10, now);
                 passed += 10;
             }

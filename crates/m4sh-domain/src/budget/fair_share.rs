@@ -16,23 +16,23 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// One budget of many.
 #[derive(Default, Debug)]
-pub struct Shared {
+pub struct FairShareBucket {
     whole: Bucket,
-    shares: HashMap<UserId, Share>,
+    shares: HashMap<UserId, UserShare>,
     swept: Duration,
 }
 
 #[derive(Default, Debug)]
-struct Share {
+struct UserShare {
     bucket: Bucket,
     spent_at: Duration,
 }
 
-impl Shared {
+impl FairShareBucket {
     /// The budget with somebody's expense added. An expense fits when the whole has room for it, or its user's share has:
     /// all shares together are the whole once more, so no more than twice the rate ever passes.
     #[must_use]
-    pub fn look(&self, user: UserId, size: BucketSize, cost: u32, now: Duration) -> ProjectedUsage {
+    pub fn project(&self, user: UserId, size: BucketSize, cost: u32, now: Duration) -> ProjectedUsage {
         let whole = ProjectedUsage::of(&self.whole, size, cost, now);
         if whole.used < WARN {
             return whole;
