@@ -19,11 +19,11 @@ use m4sh_domain::{
 use m4sh_store::{LessonBoard, SessionRow, SessionStatus};
 
 /// A lesson of a class, in a path.
-pub(super) type LessonId = web::Path<(ClassroomId, SessionId)>;
+pub(super) type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
 /// `POST /classrooms/{id}/sessions/{sid}/boards/`: `{for: "everybody" | [user], template_board_id?, template_rev?}`, by a tutor.
 /// `everybody` holds for those who come later, too.
-pub async fn make(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn make(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     let wanted = Wanted::read(call.fields()?)?;
     call.require_tutor(lesson.0).await?;
@@ -50,7 +50,7 @@ pub async fn make(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET /classrooms/{id}/sessions/{sid}/boards/`: all of them, the shared one first; for those who lead or assist.
-pub async fn list(call: Call, path: LessonId, paging: Paging) -> Result<HttpResponse, Problem> {
+pub async fn list(call: Call, path: LessonPath, paging: Paging) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let (_, role) = call.require_member(id).await?;
     if !role.sees_all() {
@@ -65,7 +65,7 @@ pub async fn list(call: Call, path: LessonId, paging: Paging) -> Result<HttpResp
 
 /// `GET /classrooms/{id}/sessions/{sid}/boards/mine/`: the shared board and what is one's own. A pupil who has none yet, where
 /// every pupil has one, gets it now.
-pub async fn mine(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn mine(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     call.require_member(lesson.0).await?;
     let row = call.services.store.session(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;

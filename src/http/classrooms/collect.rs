@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    boards::{LessonId, people},
+    boards::{LessonPath, people},
     call::Call,
     pages, push,
 };
@@ -27,7 +27,7 @@ use m4sh_store::LessonBoard;
 type CollectId = web::Path<(ClassroomId, SessionId, Uuid)>;
 
 /// `POST /classrooms/{id}/sessions/{sid}/collect/`: `{from: "all" | "groups" | [user], page?}`, by a tutor.
-pub async fn create(call: Call, path: LessonId, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     let key = idempotency_key(request.headers())?;
     let mut fields = call.fields()?;

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use serde_json::json;
 
 use super::{
-    boards::{LessonId, board},
+    boards::{LessonPath, board},
     call::Call,
 };
 use crate::http::{
@@ -26,7 +26,7 @@ use m4sh_store::Team;
 const GROUPS: usize = 100;
 
 /// `GET /classrooms/{id}/sessions/{sid}/groups/`.
-pub async fn list(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn list(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_member(id).await?;
     call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
@@ -35,7 +35,7 @@ pub async fn list(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 }
 
 /// `PUT …/groups/`: `{groups: [{name, users}]}` or `{count, by: "random" | "order"}`, `template_board_id?`, by a tutor.
-pub async fn divide(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn divide(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     let Wanted { how, template } = Wanted::read(call.fields()?)?;
     call.require_tutor(lesson.0).await?;
@@ -73,7 +73,7 @@ pub async fn divide(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
 }
 
 /// `DELETE …/groups/`: nobody is in a group any more; boards of groups stay for those who lead.
-pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn end(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_tutor(id).await?;
     call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;

@@ -14,10 +14,10 @@ use m4sh_domain::{
     json::Value,
 };
 
-type LessonId = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
 /// `POST /classrooms/{id}/sessions/{sid}/isolate/`: `{on}`. Answered when the board does so.
-pub async fn isolate(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn isolate(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let on = switch(call.fields()?)?;
     let board = call.kept_in_order(id, session).await?;
@@ -31,7 +31,7 @@ pub async fn isolate(call: Call, path: LessonId) -> Result<HttpResponse, Problem
 }
 
 /// `POST /classrooms/{id}/sessions/{sid}/reveal/`: `{users: [id] | "all"}`. Answered when it is committed.
-pub async fn reveal(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn reveal(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let whose = whose(call.fields()?)?;
     let board = call.kept_in_order(id, session).await?;

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    boards::{LessonId, people},
+    boards::{LessonPath, people},
     call::Call,
     pages,
 };
@@ -45,7 +45,7 @@ struct Params {
 }
 
 /// `POST /classrooms/{id}/sessions/{sid}/push/`: `{page?, from_board?, to: "all" | [user]}`, by a tutor. Answers 202 with the push.
-pub async fn create(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn create(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     let mut fields = call.fields()?;
     let to = fields.required_value("to").and_then(|to| {

@@ -23,7 +23,7 @@ use m4sh_domain::{
 };
 use m4sh_store::SessionAccess;
 
-type LessonId = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, SessionId)>;
 type MemberId = web::Path<(ClassroomId, SessionId, UserId)>;
 
 /// `GET …/sessions/{sid}/members/{user}/rights/`: of oneself, or of anybody by those who see all.
@@ -61,14 +61,14 @@ pub async fn set(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET …/sessions/{sid}/lock/`: whose pens are taken.
-pub async fn locks(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn locks(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_member(id).await?;
     pens(&call.lesson(id, session).await?.rights.locks(Timestamp::now()))
 }
 
 /// `POST …/sessions/{sid}/lock/`: `{user|"all", locked, seconds?}`.
-pub async fn lock(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn lock(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let mut fields = call.fields()?;
     let (whom, locked, seconds) = (fields.whom(), fields.required_flag("locked"), fields.seconds());
@@ -80,7 +80,7 @@ pub async fn lock(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 }
 
 /// `POST …/sessions/{sid}/kick/`: `{user, on?}`: sends somebody out of the lesson, or lets them in again.
-pub async fn kick(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn kick(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let mut fields = call.fields()?;
     let (user, on) = (fields.member(), fields.flag("on").unwrap_or(true));
@@ -92,7 +92,7 @@ pub async fn kick(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 }
 
 /// `POST …/sessions/{sid}/role/`: `{user, role}`, in the whole class.
-pub async fn role(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn role(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let mut fields = call.fields()?;
     let user = fields.member();

@@ -24,7 +24,7 @@ use m4sh_domain::{
 };
 
 type Id = web::Path<(ClassroomId,)>;
-type LessonId = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, SessionId)>;
 type RuleId = web::Path<(ClassroomId, String, String)>;
 type LessonRuleId = web::Path<(ClassroomId, SessionId, String, String)>;
 
@@ -34,7 +34,7 @@ pub async fn of_class(call: Call, path: Id, paging: Paging) -> Result<HttpRespon
 }
 
 /// `GET …/sessions/{sid}/rules/`: the lesson's own and its class's.
-pub async fn of_lesson(call: Call, path: LessonId, paging: Paging) -> Result<HttpResponse, Problem> {
+pub async fn of_lesson(call: Call, path: LessonPath, paging: Paging) -> Result<HttpResponse, Problem> {
     let (classroom, session) = *path;
     list(&call, Place { classroom, session: Some(session) }, &paging).await
 }
@@ -45,7 +45,7 @@ pub async fn make_in_class(call: Call, path: Id) -> Result<HttpResponse, Problem
 }
 
 /// `POST …/sessions/{sid}/rules/`.
-pub async fn make_in_lesson(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn make_in_lesson(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (classroom, session) = *path;
     make(&call, Place { classroom, session: Some(session) }).await
 }

@@ -22,7 +22,7 @@ use m4sh_domain::{
 use m4sh_store::NewSession;
 
 type Id = web::Path<(ClassroomId,)>;
-type LessonId = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
 /// The name of a session that was given none.
 const UNNAMED: &str = "Lesson";
@@ -63,7 +63,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET /classrooms/{id}/sessions/{sid}/`.
-pub async fn read(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn read(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_member(id).await?;
     let row = call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
@@ -71,7 +71,7 @@ pub async fn read(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
 }
 
 /// `PATCH /classrooms/{id}/sessions/{sid}/`: `{name}`, by a tutor.
-pub async fn rename(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn rename(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let name = call.name()?;
     call.require_tutor(id).await?;
@@ -82,7 +82,7 @@ pub async fn rename(call: Call, path: LessonId) -> Result<HttpResponse, Problem>
 }
 
 /// `POST /classrooms/{id}/sessions/{sid}/end/`: for good, by a tutor; ending it again changes nothing.
-pub async fn end(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn end(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.may(id, session, Permission::End).await?;
     let ended = call.services.store.end_session(id, session).await?.ok_or(Problem::NotFound)?;

@@ -23,11 +23,11 @@ use m4sh_domain::{
 };
 use m4sh_store::ChatPage;
 
-type LessonId = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, SessionId)>;
 type MessageId = web::Path<(ClassroomId, SessionId, u64)>;
 
 /// `GET /classrooms/{id}/sessions/{sid}/chat/`: the last messages, or those before or after one.
-pub async fn list(call: Call, path: LessonId, window: Window) -> Result<HttpResponse, Problem> {
+pub async fn list(call: Call, path: LessonPath, window: Window) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     stands(&call, id, session).await?;
     let (chats, more) = call.services.store.class_chat(session, call.user, window.page, window.limit).await?;
@@ -36,7 +36,7 @@ pub async fn list(call: Call, path: LessonId, window: Window) -> Result<HttpResp
 }
 
 /// `POST /classrooms/{id}/sessions/{sid}/chat/`: `{text, id?, to?}`, as on the socket.
-pub async fn say(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn say(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let NewMessage { id: word, text, to } = NewMessage::read(call.fields()?)?;
     stands(&call, id, session).await?;
@@ -57,7 +57,7 @@ pub async fn take_out(call: Call, path: MessageId) -> Result<HttpResponse, Probl
 }
 
 /// `GET /classrooms/{id}/sessions/{sid}/polls/`: all of them, the oldest first.
-pub async fn polls(call: Call, path: LessonId) -> Result<HttpResponse, Problem> {
+pub async fn polls(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let who = stands(&call, id, session).await?;
     let state = call.services.store.class_state(session).await?;

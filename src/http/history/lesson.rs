@@ -23,7 +23,7 @@ use m4sh_domain::{
 };
 use m4sh_store::{LessonEvents, Page, Place, SessionRow, SnapshotOrigin};
 
-type LessonId = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
 /// Somebody before a lesson's past.
 pub(in crate::http) struct Lesson {
@@ -223,7 +223,7 @@ pub(in crate::http) fn span_of(row: &SessionRow) -> (Timestamp, Timestamp) {
 /// `GET /classrooms/{id}/sessions/{sid}/summary/`.
 pub async fn summary(
     services: web::Data<Services>,
-    path: LessonId,
+    path: LessonPath,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::ApiUser, who.user)?;
@@ -234,7 +234,7 @@ pub async fn summary(
 /// `GET /classrooms/{id}/sessions/{sid}/timeline/`.
 pub async fn timeline(
     services: web::Data<Services>,
-    path: LessonId,
+    path: LessonPath,
     request: HttpRequest,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
@@ -247,7 +247,7 @@ pub async fn timeline(
 /// `GET /classrooms/{id}/sessions/{sid}/snapshots/`: the newest 200 of the shared board.
 pub async fn snapshots(
     services: web::Data<Services>,
-    path: LessonId,
+    path: LessonPath,
     request: HttpRequest,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
@@ -317,7 +317,7 @@ impl Wanted {
 /// `GET /classrooms/{id}/sessions/{sid}/replay/`: all boards of the lesson as one sequence in time.
 pub async fn replay(
     services: web::Data<Services>,
-    path: LessonId,
+    path: LessonPath,
     request: HttpRequest,
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
