@@ -100,7 +100,7 @@ impl<'a> Mine<'a> {
     fn of(row: &'a EventRow) -> Result<Self, Problem> {
         Ok(Self {
             id: row.id,
-            at: times::field(row.at),
+            at: times::utc_field(row.at),
             category: &row.category,
             action: &row.action,
             ip: row.address.map(|address| address.to_string()),
@@ -116,7 +116,7 @@ impl<'a> Happened<'a> {
         let name = |(first, last, email): &(String, String, String)| display_name(first, last, email);
         Self {
             id: row.id,
-            at: times::field(row.at),
+            at: times::utc_field(row.at),
             category: &row.category,
             action: &row.action,
             user: row.actor,
@@ -129,7 +129,7 @@ impl<'a> Happened<'a> {
 impl<'a> Visited<'a> {
     fn of(row: &'a EventRow) -> Self {
         Self {
-            accessed_at: times::field(row.at),
+            accessed_at: times::utc_field(row.at),
             action: &row.action,
             ip: row.address.map(|address| address.to_string()),
             user_agent: row.agent.as_deref(),

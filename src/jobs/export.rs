@@ -178,5 +178,5 @@ fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::Boa
 }
 
 fn moment(at: Timestamp) -> String {
-    format!("\"{}\"", times::field(at))
+    format!("\"{}\"", times::utc_field(at))
 }

@@ -129,7 +129,7 @@ pub(super) fn put_standing(fields: &mut Object, standing: EffectiveRights) {
     let can = standing.can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
     put(fields, "can", Some(Value::Object(can.collect())));
     put(fields, "locked", standing.locked.then(|| true.into()));
-    put(fields, "until", standing.until.map(|until| times::field(until).into()));
+    put(fields, "until", standing.until.map(|until| times::utc_field(until).into()));
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ fn session_started(row: &Row) -> Result<Found, StoreError> {
 
 fn session_ended(row: &Row) -> Result<Found, StoreError> {
     let at: Timestamp = get(row, "at")?;
-    found(row, HookEvent::SessionEnded, get(row, "board")?, json!({"ended_at": times::field(at)}))
+    found(row, HookEvent::SessionEnded, get(row, "board")?, json!({"ended_at": times::utc_field(at)}))
 }
 
 /// A hand that goes up; one that goes down is nobody's news.

@@ -303,7 +303,7 @@ fn cleared(id: &str, clear: &Receipt, page: Option<&str>) -> Object {
         ("rev", Some(clear.rev.0.into())),
         ("page", page.map(Value::from)),
         ("items", Some(items.into())),
-        ("until", Some(times::field(until).into())),
+        ("until", Some(times::utc_field(until).into())),
     ];
     fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }

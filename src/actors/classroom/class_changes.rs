@@ -52,7 +52,7 @@ fn noted(rule: &Rule, allowed: Option<bool>) -> (ClassChange, Object) {
         ("allowed", allowed.map_or(Value::Null, Value::from)),
     ]);
     if let Some(until) = rule.until.filter(|_| allowed.is_some()) {
-        data.insert("until", times::field(until));
+        data.insert("until", times::utc_field(until));
     }
     (note, data)
 }

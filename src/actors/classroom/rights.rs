@@ -160,7 +160,7 @@ fn shown(locks: &PenLocks) -> Object {
 }
 
 fn ends(until: Option<Timestamp>) -> Option<(String, Value)> {
-    until.map(|until| named("until", times::field(until)))
+    until.map(|until| named("until", times::utc_field(until)))
 }
 
 fn named(key: &str, value: impl Into<Value>) -> (String, Value) {

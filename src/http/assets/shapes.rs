@@ -41,7 +41,7 @@ impl<'a> Shown<'a> {
             height: row.pixels.map(|pixels| pixels.1),
             pages: row.pages,
             url: url.map_err(VaultError::from)?,
-            created_at: times::field(row.created_at),
+            created_at: times::utc_field(row.created_at),
         })
     }
 }

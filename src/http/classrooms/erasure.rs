@@ -36,8 +36,8 @@ impl<'a> From<&'a JobRow> for Shown<'a> {
             progress: row.progress,
             error: row.error.as_deref(),
             result: row.result.as_ref(),
-            created_at: times::field(row.created_at),
-            finished_at: row.finished_at.map(times::field),
+            created_at: times::utc_field(row.created_at),
+            finished_at: row.finished_at.map(times::utc_field),
         }
     }
 }

@@ -158,11 +158,11 @@ fn shown(row: &HookRow) -> Json {
         "cursor": row.cursor,
         "head": row.head,
         "failures": row.failures,
-        "failing_since": row.failing_since.map(times::field),
+        "failing_since": row.failing_since.map(times::utc_field),
         "last_error": row.last_error,
-        "next_try": row.next_try.map(times::field),
-        "old_secret_until": row.old_secret_until.map(times::field),
-        "created_at": times::field(row.created_at),
+        "next_try": row.next_try.map(times::utc_field),
+        "old_secret_until": row.old_secret_until.map(times::utc_field),
+        "created_at": times::utc_field(row.created_at),
     })
 }
 
@@ -175,8 +175,8 @@ fn told(hook: HookId, row: &DeliveryRow) -> Json {
         "attempts": row.attempts,
         "answered": row.answered,
         "error": row.error,
-        "tried_at": times::field(row.tried_at),
-        "delivered_at": row.delivered_at.map(times::field),
+        "tried_at": times::utc_field(row.tried_at),
+        "delivered_at": row.delivered_at.map(times::utc_field),
     })
 }
 

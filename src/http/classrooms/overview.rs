@@ -99,7 +99,7 @@ fn answer(session: SessionId, boards: Vec<LessonBoard>, people: &[LessonPerson],
             rev: now.map_or(row.rev.0, |now| now.rev.0),
             pages: now.map_or(row.page_count, |now| now.pages),
             online: now.map_or(0, |now| now.online.len()),
-            written_at: row.written_at.map(times::field),
+            written_at: row.written_at.map(times::utc_field),
         }
     });
     let people: Vec<Person> = people
@@ -113,7 +113,7 @@ fn answer(session: SessionId, boards: Vec<LessonBoard>, people: &[LessonPerson],
                 state: now.state,
                 board: now.board,
                 page: now.page,
-                last_op_at: now.last_op_at.map(times::field),
+                last_op_at: now.last_op_at.map(times::utc_field),
                 ops: now.ops,
                 strokes: now.strokes,
                 hand: now.hand,

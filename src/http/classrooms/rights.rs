@@ -106,9 +106,9 @@ pub async fn role(call: Call, path: LessonPath) -> Result<HttpResponse, Problem>
 }
 
 fn pens(locks: &PenLocks) -> Result<HttpResponse, Problem> {
-    let user = |(user, (locked, until)): (&UserId, &(bool, Option<Timestamp>))| json!({"user_id": user, "locked": locked, "until": until.map(times::field)});
+    let user = |(user, (locked, until)): (&UserId, &(bool, Option<Timestamp>))| json!({"user_id": user, "locked": locked, "until": until.map(times::utc_field)});
     let users: Vec<_> = locks.users.iter().map(user).collect();
-    Ok(HttpResponse::Ok().json(json!({"all": locks.all, "until": locks.until.map(times::field), "users": users})))
+    Ok(HttpResponse::Ok().json(json!({"all": locks.all, "until": locks.until.map(times::utc_field), "users": users})))
 }
 
 /// What somebody may do on the lesson's shared board, and the rules that are about them.
@@ -125,7 +125,7 @@ fn effective(access: &SessionAccess, member: UserId) -> Result<HttpResponse, Pro
         "role": role.name(),
         "can": can,
         "locked": locked,
-        "until": until.map(times::field),
+        "until": until.map(times::utc_field),
         "sent_out": found.is_none(),
         "rules": rules,
     })))

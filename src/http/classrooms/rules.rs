@@ -159,7 +159,7 @@ impl Shown {
             user_id: rule.who,
             what: rule.subject.name(),
             allowed: rule.allowed,
-            until: rule.until.map(times::field),
+            until: rule.until.map(times::utc_field),
         }
     }
 }
@@ -175,7 +175,7 @@ struct Kept {
 
 impl Kept {
     fn of(held: &StoredRule) -> Self {
-        Self { rule: Shown::of(&held.rule), made_by: held.by, made_at: times::field(held.at) }
+        Self { rule: Shown::of(&held.rule), made_by: held.by, made_at: times::utc_field(held.at) }
     }
 }
 

@@ -33,7 +33,7 @@ impl<'a> Classroom<'a> {
             role: role.name(),
             member_count: row.member_count,
             owner_id: row.owner,
-            created_at: times::field(row.created_at),
+            created_at: times::utc_field(row.created_at),
         }
     }
 }
@@ -61,7 +61,7 @@ impl<'a> Member<'a> {
             last_name: &row.last_name,
             email: role.leads().then_some(&*row.email),
             role: row.role.name(),
-            joined_at: times::field(row.joined_at),
+            joined_at: times::utc_field(row.joined_at),
         }
     }
 }
@@ -86,8 +86,8 @@ impl<'a> From<&'a SessionRow> for Session<'a> {
             name: &row.name,
             status: row.status.name(),
             board_id: row.board,
-            created_at: times::field(row.created_at),
-            ended_at: row.ended_at.map(times::field),
+            created_at: times::utc_field(row.created_at),
+            ended_at: row.ended_at.map(times::utc_field),
         }
     }
 }

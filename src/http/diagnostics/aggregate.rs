@@ -26,8 +26,8 @@ pub async fn aggregate(
     let is_cut = hours.len() > AGGREGATE_ROWS;
     hours.truncate(AGGREGATE_ROWS);
     Ok(HttpResponse::Ok().json(json!({
-        "from": times::field(from),
-        "to": times::field(to),
+        "from": times::utc_field(from),
+        "to": times::utc_field(to),
         "count": hours.len(),
         "truncated": is_cut,
         "results": hours.iter().map(shown).collect::<Vec<_>>(),
@@ -38,7 +38,7 @@ fn shown(hour: &HourOfMetrics) -> Value {
     let both = |of: Percentiles| json!({"p50": of.p50, "p95": of.p95});
     json!({
         "version": hour.version,
-        "hour": times::field(hour.hour),
+        "hour": times::utc_field(hour.hour),
         "count": hour.count,
         "save_rtt_ms": both(hour.save_rtt),
         "input_latency_ms": both(hour.input_latency),

@@ -29,7 +29,7 @@ struct Shown {
 
 impl Shown {
     fn of(deed: Option<Attribution>, names: &Names) -> Option<Self> {
-        deed.map(|deed| Self { rev: deed.rev.0, at: times::field(deed.at), by: Person::of(deed.by, names) })
+        deed.map(|deed| Self { rev: deed.rev.0, at: times::utc_field(deed.at), by: Person::of(deed.by, names) })
     }
 }
 

@@ -123,8 +123,8 @@ impl Services {
                     "id": people.id(*user),
                     "name": people.name(*user),
                     "role": role.map(Role::name),
-                    "joined_at": times::field(*first),
-                    "left_at": times::field(*last),
+                    "joined_at": times::utc_field(*first),
+                    "left_at": times::utc_field(*last),
                     "duration_ms": millis(*last) - millis(*first),
                 })
             })
@@ -136,8 +136,8 @@ impl Services {
         Ok(json!({
             "session": {
                 "uuid": lesson.row.id,
-                "started_at": times::field(start),
-                "ended_at": lesson.row.ended_at.map(times::field),
+                "started_at": times::utc_field(start),
+                "ended_at": lesson.row.ended_at.map(times::utc_field),
                 "duration_ms": millis(end) - millis(start),
             },
             "stats": {
@@ -181,7 +181,7 @@ impl Services {
                     "id": event.seq,
                     "event_type": event.kind,
                     "timestamp_ms": millis(event.at) - millis(start),
-                    "at": times::field(event.at),
+                    "at": times::utc_field(event.at),
                     "user": people.person(event.author),
                     "data": serde_json::from_slice::<Value>(&event.data).unwrap_or(Value::Null),
                 })
@@ -205,7 +205,7 @@ impl Services {
             json!({
                 "version": row.rev.0,
                 "snapshot_type": row.origin.name(),
-                "created_at": times::field(row.created_at),
+                "created_at": times::utc_field(row.created_at),
                 "created_by": people.person(row.author),
                 "size_bytes": row.size,
                 "thumbnail_url": null,

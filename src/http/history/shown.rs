@@ -59,7 +59,7 @@ impl Revision {
         let pages = ops.iter().filter_map(page_of).map(str::to_owned).collect();
         Self {
             rev: entry.rev.0,
-            at: times::field(entry.at),
+            at: times::utc_field(entry.at),
             by: Person::of(entry.key.author, names),
             id: entry.key.id,
             ops: ops.len(),
@@ -131,7 +131,7 @@ pub fn operations(
 ) -> impl Iterator<Item = Operation> {
     let Batch { entry, ops } = batch;
     let person = Person::of(entry.key.author, names);
-    let (at, moment) = (times::field(entry.at), entry.at);
+    let (at, moment) = (times::utc_field(entry.at), entry.at);
     let page = page.map(str::to_owned);
     let wanted = move |op: &Op| op.kind == OpKind::State || page.is_none() || page_of(op) == page.as_deref();
     ops.into_iter().enumerate().filter(move |(_, op)| wanted(op)).map(move |(index, op)| Operation {

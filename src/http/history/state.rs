@@ -68,7 +68,7 @@ async fn answer(services: &Services, reader: &Reader, rev: Rev) -> Result<HttpRe
     let head = Head {
         board_id: reader.board,
         rev: rev.0,
-        at: batch.as_ref().map(|batch| times::field(batch.entry.at)),
+        at: batch.as_ref().map(|batch| times::utc_field(batch.entry.at)),
         by: batch.and_then(|batch| Person::of(batch.entry.key.author, &names)),
         page_count: past.page_count,
     };

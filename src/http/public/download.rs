@@ -112,7 +112,7 @@ fn json_file(link: &LiveLink, card: &PublicCard, view: &BoardView) -> HttpRespon
         name: &card.name,
         page_count: shown::page_count(card, view),
         rev: view.rev.0,
-        created_at: times::field(card.created_at),
+        created_at: times::utc_field(card.created_at),
     };
     shown::guarded(HttpResponse::Ok())
         .content_type("application/json")

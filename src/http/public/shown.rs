@@ -71,10 +71,10 @@ pub fn page(link: &LiveLink, card: &PublicCard, pictures: Pictures, view: &Board
         page_count: page_count(card, view),
         owner: owner(card),
         allow_download: link.allow_download,
-        created_at: times::field(card.created_at),
+        created_at: times::utc_field(card.created_at),
         thumbnail_url: pictures.thumbnail,
         rev: view.rev.0,
-        expires_at: link.expires_at.map(times::field),
+        expires_at: link.expires_at.map(times::utc_field),
         live: Live {
             path: format!("/ws/board/{}/", link.board),
             ticket: links.ticket(Pass { link: link.id, board: link.board }, ends),

@@ -219,7 +219,7 @@ pub async fn jwt(
     let (card, _) = services.room(path.0, who.user).await?;
     Ok(HttpResponse::Ok().json(json!({
         "token": token(&request),
-        "expires_at": times::field(who.expires_at),
+        "expires_at": times::utc_field(who.expires_at),
         "permissions": permissions(&services, &card, who.user).await?,
         "session": services.room_shown(&card).await?,
     })))

@@ -201,7 +201,7 @@ pub async fn history(call: Call, path: Id) -> Result<HttpResponse, Problem> {
             "id": row.rev.0,
             "version": row.rev.0,
             "state": state,
-            "created_at": times::field(row.created_at),
+            "created_at": times::utc_field(row.created_at),
             "created_by": people.person(row.author),
         }));
     }

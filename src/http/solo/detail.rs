@@ -39,8 +39,8 @@ impl<'a> Row<'a> {
             thumbnail_url: picture,
             rev: card.rev.0,
             owner_id: card.owner,
-            created_at: times::field(card.created_at),
-            updated_at: times::field(card.updated_at),
+            created_at: times::utc_field(card.created_at),
+            updated_at: times::utc_field(card.updated_at),
         }
     }
 }
@@ -122,10 +122,10 @@ impl<'a> Head<'a> {
             thumbnail_url: picture,
             rev: 0,
             state_digest: String::new(),
-            created_at: times::field(card.created_at),
-            updated_at: times::field(card.updated_at),
+            created_at: times::utc_field(card.created_at),
+            updated_at: times::utc_field(card.updated_at),
             owner_id: card.owner,
-            last_write_at: card.written_at.map(times::field),
+            last_write_at: card.written_at.map(times::utc_field),
         }
     }
 }

@@ -64,7 +64,7 @@ pub async fn status(services: web::Data<Services>, path: Id, Signed(who): Signed
         link: Shown::of(&link, path.0, &services.links),
         view_count: link.view_count,
         download_count: link.download_count,
-        last_accessed_at: link.last_accessed_at.map(times::field),
+        last_accessed_at: link.last_accessed_at.map(times::utc_field),
         is_valid: link.is_valid,
     }))
 }
@@ -116,11 +116,11 @@ impl Shown {
         Self {
             url: token.as_ref().map(|token| links.url(token)),
             token: token.as_ref().map(ShareToken::as_str).map(str::to_owned),
-            expires_at: link.expires_at.map(times::field),
+            expires_at: link.expires_at.map(times::utc_field),
             max_views: link.max_views,
             allow_download: link.allow_download,
             session_id: board,
-            created_at: times::field(link.created_at),
+            created_at: times::utc_field(link.created_at),
         }
     }
 }

@@ -230,7 +230,7 @@ impl Services {
             author: row.author,
             note: row.note,
             pinned: row.pinned,
-            created_at: times::field(row.created_at),
+            created_at: times::utc_field(row.created_at),
             url,
         })
     }

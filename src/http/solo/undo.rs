@@ -45,10 +45,10 @@ impl Shown {
         Self {
             rev: row.rev.0,
             by: row.author,
-            at: times::field(row.at),
+            at: times::utc_field(row.at),
             page: row.page,
             items: row.items,
-            until: times::field(until(row.at)),
+            until: times::utc_field(until(row.at)),
             restored_rev: row.restored.map(|rev| rev.0),
         }
     }
@@ -117,7 +117,7 @@ pub async fn clear(
     let save = ClearSave { who, base: base_when_given(request.headers()), key, page: page.clone() };
     let saved = services.directory.clear(board, save).await?;
     trail.note("rev", saved.rev.0);
-    let mut more = vec![("until", json!(times::field(until(saved.at))))];
+    let mut more = vec![("until", json!(times::utc_field(until(saved.at))))];
     more.extend(page.map(|page| ("page", json!(page))));
     Ok(answer(&saved, more))
 }

@@ -131,7 +131,7 @@ impl Letter<'_> {
         let mut body = json!({
             "id": self.id,
             "type": self.kind,
-            "at": times::field(self.at),
+            "at": times::utc_field(self.at),
             "cursor": self.cursor,
             "classroom": self.classroom,
             "data": self.data,

@@ -167,7 +167,7 @@ impl ClassTimer {
             Self::Stopped => "stopped",
             Self::Running { seconds, ends_at } => {
                 to.insert("seconds", seconds);
-                to.insert("ends_at", times::field(ends_at));
+                to.insert("ends_at", times::utc_field(ends_at));
                 "running"
             }
             Self::Paused { seconds, left_ms } => {

@@ -37,7 +37,7 @@ fn text(user: UserId) -> Value {
 }
 
 fn moment(at: Timestamp) -> Value {
-    times::field(at).into()
+    times::utc_field(at).into()
 }
 
 fn choices(choices: &[u8]) -> Value {

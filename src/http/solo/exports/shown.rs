@@ -53,9 +53,9 @@ impl<'a> Export<'a> {
             error,
             page_count: row.page_count,
             is_expired: super::is_expired(row, now),
-            expires_at: row.expires_at.map(times::field),
-            created_at: times::field(row.created_at),
-            updated_at: times::field(row.updated_at),
+            expires_at: row.expires_at.map(times::utc_field),
+            created_at: times::utc_field(row.created_at),
+            updated_at: times::utc_field(row.updated_at),
         })
     }
 }
