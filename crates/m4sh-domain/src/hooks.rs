@@ -54,7 +54,7 @@ impl HookEvent {
 }
 
 /// The type of a delivery that somebody asked for to try a webhook; it is no event and has no cursor.
-pub const TEST: &str = "hook.test";
+pub const TEST_EVENT: &str = "hook.test";
 
 /// How long to wait after so many failures in a row: doubling, up to a bound, so that a receiver that is back is found.
 #[must_use]
@@ -65,7 +65,7 @@ pub fn backoff(failures: u32) -> Duration {
 
 /// The id of an event's delivery to a webhook: the same however often it is tried.
 #[must_use]
-pub fn delivery(hook: Uuid, event: Uuid) -> Uuid {
+pub fn delivery_id(hook: Uuid, event: Uuid) -> Uuid {
     Uuid::new_v5(&hook, event.as_bytes())
 }
 
@@ -79,7 +79,7 @@ mod tests {
             assert_eq!(HookEvent::from_name(event.name()), Some(*event));
         }
         assert_eq!(HookEvent::ALL.len(), 6);
-        assert!([TEST, "", "board", "*"].iter().all(|wrong| HookEvent::from_name(wrong).is_none()));
+        assert!([TEST_EVENT, "", "board", "*"].iter().all(|wrong| HookEvent::from_name(wrong).is_none()));
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn g4_a_delivery_keeps_its_id_and_differs_by_webhook_and_event() {
         let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
-        assert_eq!(delivery(a, b), delivery(a, b));
-        assert!(delivery(a, b) != delivery(b, a) && delivery(a, a) != delivery(a, b));
+        assert_eq!(delivery_id(a, b), delivery_id(a, b));
+        assert!(delivery_id(a, b) != delivery_id(b, a) && delivery_id(a, a) != delivery_id(a, b));
     }
 }

@@ -95,7 +95,7 @@ pub async fn attempt(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
         secrets: &secrets,
         delivery: Uuid::now_v7(),
         id: Uuid::now_v7(),
-        kind: hooks::TEST,
+        kind: hooks::TEST_EVENT,
         at: Timestamp::now(),
         cursor: None,
         classroom: id,
@@ -170,7 +170,7 @@ fn told(hook: HookId, row: &DeliveryRow) -> Json {
     json!({
         "cursor": row.seq,
         "event": row.event,
-        "delivery": row.event.map(|event| hooks::delivery(hook.0, event)),
+        "delivery": row.event.map(|event| hooks::delivery_id(hook.0, event)),
         "type": row.kind,
         "attempts": row.attempts,
         "answered": row.answered,

@@ -12,7 +12,7 @@ use super::{
     Dispatcher,
     courier::{Letter, Outcome},
 };
-use m4sh_domain::hooks::{backoff, delivery};
+use m4sh_domain::hooks::{backoff, delivery_id};
 use m4sh_store::{Missed, NumberedEvent, StoreError, TakenHook};
 
 /// The status of a receiver that is gone for good.
@@ -81,7 +81,7 @@ fn letter<'a>(hook: &'a TakenHook, event: &'a NumberedEvent) -> Letter<'a> {
     Letter {
         url: &hook.url,
         secrets: &hook.secrets,
-        delivery: delivery(hook.id.0, event.id),
+        delivery: delivery_id(hook.id.0, event.id),
         id: event.id,
         kind: &event.kind,
         at: event.at,
