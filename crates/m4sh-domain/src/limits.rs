@@ -96,13 +96,13 @@ pub const OUTBOX_FRAMES: usize = 2_048;
 /// Bytes that wait there from which on its reader gets no cursors: what is ahead of them is old enough.
 pub const OUTBOX_PRESENCE: usize = 48 * 1024;
 /// A reader that is behind and took nothing for this long is closed with 4508, once it missed …
-pub const BEHIND_PATIENCE: Duration = Duration::from_millis(500);
+pub const LAG_PATIENCE: Duration = Duration::from_millis(500);
 /// … so many bytes: as many as history holds, so that only the whole state could bring it back; …
-pub const BEHIND_BYTES: usize = 1024 * 1024;
+pub const LAG_BYTES: usize = 1024 * 1024;
 /// … or, whatever it missed, when it took nothing for this long.
-pub const BEHIND_MOST: Duration = Duration::from_secs(10);
+pub const LAG_MAX: Duration = Duration::from_secs(10);
 /// Answers to its own batches that are kept for a reader that is behind; a client that sends more without reading is closed.
-pub const BEHIND_ANSWERS: usize = 1_024;
+pub const LAG_ACKS: usize = 1_024;
 /// How long somebody whose socket was closed for not keeping to a budget is turned away; doubled each time …
 pub const COOL_DOWN: Duration = Duration::from_secs(5);
 /// … up to this, …

@@ -70,8 +70,8 @@ impl Queue {
         }
         // Once it has taken everything, it is the board that it waits for.
         let idle = if behind.asked { Duration::ZERO } else { idle };
-        let much = behind.missed >= limits::BEHIND_BYTES && idle >= limits::BEHIND_PATIENCE;
-        if much || idle >= limits::BEHIND_MOST || behind.answers.len() > limits::BEHIND_ANSWERS {
+        let much = behind.missed >= limits::LAG_BYTES && idle >= limits::LAG_PATIENCE;
+        if much || idle >= limits::LAG_MAX || behind.answers.len() > limits::LAG_ACKS {
             return Err(self.sever());
         }
         Ok(None)

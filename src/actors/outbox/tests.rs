@@ -136,7 +136,7 @@ fn w17_a_reader_without_operations_to_leave_out_is_let_go_when_its_lane_is_full(
     assert_eq!(outbox.behind(), None);
     let chatty = fallen();
     let answers = (0..).take_while(|_| tell(&chatty, Kind::Answer(None), 1).is_ok()).count();
-    assert_eq!(answers, limits::BEHIND_ANSWERS - 1, "one waited already");
+    assert_eq!(answers, limits::LAG_ACKS - 1, "one waited already");
     assert!(chatty.is_severed());
 }
 
