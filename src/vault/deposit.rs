@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Deposit, Deposited, Vault, VaultError};
 use crate::blobs::Content;
-use m4sh_domain::limits::DEPOSIT_WITHIN;
+use m4sh_domain::limits::UPLOAD_DEADLINE;
 use m4sh_store::{NewBlob, Opened, Store};
 
 /// How often an upload asks whether another one of the same key has ended: such a thing is rare and short.
@@ -103,8 +103,8 @@ impl Vault {
         content: Content,
         metadata: &[(&'static str, String)],
     ) -> Result<Option<String>, VaultError> {
-        let put = timeout(DEPOSIT_WITHIN, self.blobs.put(&new.key, content, &new.media_type, metadata)).await;
-        let late = || VaultError::Unavailable(format!("the upload took longer than {} s", DEPOSIT_WITHIN.as_secs()));
+        let put = timeout(UPLOAD_DEADLINE, self.blobs.put(&new.key, content, &new.media_type, metadata)).await;
+        let late = || VaultError::Unavailable(format!("the upload took longer than {} s", UPLOAD_DEADLINE.as_secs()));
         let outcome = put.map_or_else(|_| Err(late()), |put| put.map_err(VaultError::from));
         if let Err(error) = &outcome {
             tracing::warn!(key = new.key, size = new.size, %error, "an upload failed and was given up");

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::blobs::{BlobError, Blobs};
 use m4sh_domain::ids::UserId;
-use m4sh_domain::limits::DEPOSIT_TURN;
+use m4sh_domain::limits::UPLOAD_KEY_WAIT;
 use m4sh_store::{LedgerKind, Store, StoreError};
 
 pub use m4sh_store::Deposited;
@@ -109,7 +109,7 @@ impl Vault {
     /// A vault over both.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs) -> Self {
-        Self { store, blobs, turn: DEPOSIT_TURN }
+        Self { store, blobs, turn: UPLOAD_KEY_WAIT }
     }
 
     /// The objects alone.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{Orphans, Reconciled, Swept, Vault, VaultError};
 use crate::blobs::BlobError;
-use m4sh_domain::limits::{DEPOSIT_LIFE, ORPHAN_GRACE};
+use m4sh_domain::limits::{UPLOAD_LIFE, ORPHAN_GRACE};
 
 /// Where all of our keys begin; a bucket may have other tenants.
 const PREFIXES: &[&str] = &["solo"];
@@ -31,7 +31,7 @@ impl Vault {
     /// # Errors
     /// Of the database. A store that does not let go is counted, not an error.
     pub async fn sweep(&self) -> Result<Swept, VaultError> {
-        self.sweep_after(DEPOSIT_LIFE).await
+        self.sweep_after(UPLOAD_LIFE).await
     }
 
     /// The same, with another age at which an upload has failed.

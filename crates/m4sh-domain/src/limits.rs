@@ -431,11 +431,11 @@ pub const OBJECT_PART: usize = 8 * 1024 * 1024;
 /// An object's key, in bytes: what its row may hold.
 pub const OBJECT_KEY_BYTES: usize = 512;
 /// An upload that is not through by then has failed.
-pub const DEPOSIT_WITHIN: Duration = Duration::from_secs(120);
+pub const UPLOAD_DEADLINE: Duration = Duration::from_secs(120);
 /// How long an upload waits for another one of the same key before it says "come back".
-pub const DEPOSIT_TURN: Duration = Duration::from_secs(10);
+pub const UPLOAD_KEY_WAIT: Duration = Duration::from_secs(10);
 /// Reservations and rows of uploads that were never finished are given up after this long.
-pub const DEPOSIT_LIFE: Duration = Duration::from_secs(3600);
+pub const UPLOAD_LIFE: Duration = Duration::from_secs(3600);
 /// An object without a row is removed when it is older than this: a younger one may be on its way.
 pub const ORPHAN_GRACE: Duration = Duration::from_secs(24 * 3600);
 /// An asset of a board, in bytes.

@@ -200,7 +200,7 @@ pub(super) async fn reserve(
 ) -> Result<Option<Usage>, StoreError> {
     tx.execute(FORGET_RESERVATION, &[&reference]).await?;
     let bytes = i64::try_from(bytes).map_err(StoreError::query)?;
-    let life = limits::DEPOSIT_LIFE.as_secs_f64();
+    let life = limits::UPLOAD_LIFE.as_secs_f64();
     let row: Params = &[&reference, &account.0, &kind.name(), &bytes, &life];
     let row = tx.query_opt(RESERVE, row).await?.ok_or_else(|| StoreError::query("there is no such account"))?;
     Ok(if get(&row, "fits")? { None } else { Some(usage(&row)?) })
@@ -252,7 +252,7 @@ impl Store {
         let tx = conn.begin().await?;
         tx.execute(LOCK_KEY, &[&new.key]).await?;
         // An upload that began so long ago has failed: it has a deadline of its own.
-        let stale = limits::DEPOSIT_WITHIN.as_secs_f64() * 1.5;
+        let stale = limits::UPLOAD_DEADLINE.as_secs_f64() * 1.5;
         let found = tx.query_opt(UNDER_KEY, &[&new.key, &stale]).await?;
         let under = found.as_ref().map(|row| Under::read(row, &new.sha256)).transpose()?;
         match under {
@@ -267,7 +267,7 @@ impl Store {
             return Ok(Opened::Full(full));
         }
         let opened = if let Some(Under::Same(id)) = under {
-            tx.execute(SPARE, &[&id, &limits::DEPOSIT_LIFE.as_secs_f64()]).await?;
+            tx.execute(SPARE, &[&id, &limits::UPLOAD_LIFE.as_secs_f64()]).await?;
             Opened::Known(id)
         } else {
             if let Some(Under::Refuse(id)) = under {
