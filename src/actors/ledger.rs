@@ -144,7 +144,7 @@ impl Ledger {
         let mut cooling = self.cooling.entry(who).or_insert(Cooling { until: now, length: Duration::ZERO });
         let recent = now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY;
         let next = if recent { cooling.length * 2 } else { Duration::ZERO };
-        cooling.length = next.clamp(limits::COOL_DOWN, limits::COOL_DOWN_MOST);
+        cooling.length = next.clamp(limits::COOL_DOWN, limits::COOL_DOWN_MAX);
         cooling.until = cooling.until.max(now + cooling.length);
         cooling.until - now
     }
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(ledger.cool_down(who, after), limits::COOL_DOWN * 2);
         let lengths: Vec<_> =
             (1..9).map(|minute| ledger.cool_down(who, after + Duration::from_secs(60 * minute))).collect();
-        assert!(lengths.is_sorted() && lengths.ends_with(&[limits::COOL_DOWN_MOST]), "{lengths:?}");
+        assert!(lengths.is_sorted() && lengths.ends_with(&[limits::COOL_DOWN_MAX]), "{lengths:?}");
         assert_eq!(ledger.cool_down(who, Duration::from_secs(10_000)), limits::COOL_DOWN, "long ago");
         assert_eq!(ledger.cooling(caller(), now), None, "nobody else");
     }

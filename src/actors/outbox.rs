@@ -265,7 +265,7 @@ impl Queue {
     fn is_over(&self, frame: &Payload, now: Duration) -> bool {
         let waiting = self.lane_bytes - self.exempt + frame.len();
         let over = waiting > limits::OUTBOX_BYTES || self.lane.len() >= limits::OUTBOX_FRAMES;
-        let far_over = waiting > limits::OUTBOX_BYTES_MOST || self.lane.len() >= 2 * limits::OUTBOX_FRAMES;
+        let far_over = waiting > limits::OUTBOX_BYTES_MAX || self.lane.len() >= 2 * limits::OUTBOX_FRAMES;
         // A lane fills within one moment when its thread was busy and many speak at once; a reader is slow only when
         // it had the time to take something and did not.
         !self.lane.is_empty() && (far_over || (over && self.idle(now) >= limits::OUTBOX_PATIENCE))

@@ -157,7 +157,7 @@ impl Jobs {
 /// failed together does not come back together.
 fn backoff(attempt: u32, chance: u64) -> Duration {
     let doubled = limits::JOB_BACKOFF.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
-    let most = doubled.min(limits::JOB_BACKOFF_MOST);
+    let most = doubled.min(limits::JOB_BACKOFF_MAX);
     let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(millis / 2 + chance % (millis / 2 + 1))
 }

@@ -60,7 +60,7 @@ pub const TEST_EVENT: &str = "hook.test";
 #[must_use]
 pub fn backoff(failures: u32) -> Duration {
     let times = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-    limits::HOOK_BACKOFF.saturating_mul(times).min(limits::HOOK_BACKOFF_MOST)
+    limits::HOOK_BACKOFF.saturating_mul(times).min(limits::HOOK_BACKOFF_MAX)
 }
 
 /// The id of an event's delivery to a webhook: the same however often it is tried.
@@ -86,7 +86,7 @@ mod tests {
     fn g6_waits_double_up_to_an_hour() {
         let waits: Vec<u64> = (1..=5).map(|failures| backoff(failures).as_secs()).collect();
         assert_eq!(waits, [2, 4, 8, 16, 32]);
-        assert_eq!([12, 31, 32, 33, u32::MAX].map(backoff), [limits::HOOK_BACKOFF_MOST; 5]);
+        assert_eq!([12, 31, 32, 33, u32::MAX].map(backoff), [limits::HOOK_BACKOFF_MAX; 5]);
         assert_eq!(backoff(0), limits::HOOK_BACKOFF);
     }
 

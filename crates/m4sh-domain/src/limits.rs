@@ -90,7 +90,7 @@ pub const OUTBOX_BYTES: usize = 96 * 1024;
 /// … for this long; …
 pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
 /// … and bytes that are too many in any case.
-pub const OUTBOX_BYTES_MOST: usize = 192 * 1024;
+pub const OUTBOX_BYTES_MAX: usize = 192 * 1024;
 /// Frames that wait there: bounds the bookkeeping of many tiny frames.
 pub const OUTBOX_FRAMES: usize = 2_048;
 /// Bytes that wait there from which on its reader gets no cursors: what is ahead of them is old enough.
@@ -106,7 +106,7 @@ pub const LAG_ACKS: usize = 1_024;
 /// How long somebody whose socket was closed for not keeping to a budget is turned away; doubled each time …
 pub const COOL_DOWN: Duration = Duration::from_secs(5);
 /// … up to this, …
-pub const COOL_DOWN_MOST: Duration = Duration::from_secs(60);
+pub const COOL_DOWN_MAX: Duration = Duration::from_secs(60);
 /// … and forgotten when this long was nothing.
 pub const COOL_DOWN_MEMORY: Duration = Duration::from_secs(120);
 /// A longer frame is written as fragments, one after the other: a welcome with a large board is then never copied whole
@@ -267,7 +267,7 @@ pub const PASTS_AT_ONCE: usize = 4;
 /// Operations in one page of a replay when the caller does not say (contract/boards.md 9) …
 pub const REPLAY_OPS: u32 = 500;
 /// … and at most.
-pub const REPLAY_OPS_MOST: u32 = 2_000;
+pub const REPLAY_OPS_MAX: u32 = 2_000;
 /// Items that may be asked for by id in one question about authors.
 pub const AUTHORS_IDS: usize = 500;
 /// Bytes of items in one answer of a comparison: the next one is told where to go on.
@@ -281,7 +281,7 @@ pub const JOBS_POLL: Duration = Duration::from_secs(1);
 /// The wait before a failed job's second attempt; it doubles with each attempt …
 pub const JOB_BACKOFF: Duration = Duration::from_secs(2);
 /// … up to this.
-pub const JOB_BACKOFF_MOST: Duration = Duration::from_secs(300);
+pub const JOB_BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// How long running jobs may go on when the server stops; then they are given back.
 pub const JOBS_DRAIN: Duration = Duration::from_secs(2);
 /// Rows that a cleaning job removes in one statement: short locks, short transactions.
@@ -320,7 +320,7 @@ pub const HOOK_LEASE: Duration = Duration::from_secs(12);
 /// The wait after a first failure; it doubles with each …
 pub const HOOK_BACKOFF: Duration = Duration::from_secs(2);
 /// … up to this: a receiver that is back hears within an hour.
-pub const HOOK_BACKOFF_MOST: Duration = Duration::from_secs(3600);
+pub const HOOK_BACKOFF_MAX: Duration = Duration::from_secs(3600);
 /// Characters that are kept of what went wrong.
 pub const HOOK_ERROR_CHARS: usize = 200;
 /// Webhooks that one process works on at once; each sends one event at a time.

@@ -17,7 +17,7 @@ fn next(outbox: &Outbox) -> Option<Next> {
 fn w7_a_full_lane_lets_the_reader_go_and_frees_what_waited() {
     let outbox = Outbox::default();
     assert!(outbox.push(frame(3 * limits::OUTBOX_BYTES)).is_ok(), "an empty lane takes any one frame");
-    assert!(outbox.push(frame(limits::OUTBOX_BYTES_MOST)).is_ok(), "which leaves the whole bound to what follows");
+    assert!(outbox.push(frame(limits::OUTBOX_BYTES_MAX)).is_ok(), "which leaves the whole bound to what follows");
     assert!(outbox.push(frame(1)).is_err());
     assert!(outbox.is_severed());
     assert!(matches!(next(&outbox), Some(Next::Close(Close::SlowReader))));
@@ -120,12 +120,12 @@ fn w16_the_board_is_asked_once_and_only_when_everything_was_taken() {
 fn w16_whatever_brings_a_reader_back_does_not_count_against_what_follows() {
     let outbox = fallen();
     lengths(&outbox);
-    outbox.caught_up(Rev(11), frame(20 * limits::OUTBOX_BYTES_MOST));
-    tell(&outbox, Kind::Ops(Rev(12)), limits::OUTBOX_BYTES_MOST - 13).unwrap();
+    outbox.caught_up(Rev(11), frame(20 * limits::OUTBOX_BYTES_MAX));
+    tell(&outbox, Kind::Ops(Rev(12)), limits::OUTBOX_BYTES_MAX - 13).unwrap();
     assert_eq!(outbox.behind(), None);
     tell(&outbox, Kind::Ops(Rev(13)), 1).unwrap();
     assert_eq!(outbox.behind(), Some(Rev(11)), "and the next time begins where that one ends");
-    assert_eq!(lengths(&outbox), [20 * limits::OUTBOX_BYTES_MOST, 13]);
+    assert_eq!(lengths(&outbox), [20 * limits::OUTBOX_BYTES_MAX, 13]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::http::{Services, extract::Signed, problem::Problem, times};
 use m4sh_domain::limits::{
-    ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS,
+    ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MAX, REPLAY_ROWS,
 };
 use m4sh_domain::{
     access::{BoardAssignment, Visibility, Role},
@@ -290,7 +290,7 @@ impl Wanted {
     /// 400 with the fields that are wrong.
     pub fn read(request: &HttpRequest) -> Result<Self, Problem> {
         let mut asked = Asked::of(request);
-        let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MOST) as usize;
+        let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MAX) as usize;
         let user = asked.parsed("user", "Must be a valid UUID.");
         let page = asked.text("page", ITEM_ID_BYTES);
         let board = asked.parsed("board", "Must be a valid UUID.");

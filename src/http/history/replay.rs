@@ -12,7 +12,7 @@ use super::{
     shown::{self, Operation},
 };
 use crate::http::{Services, extract::Signed, problem::Problem};
-use m4sh_domain::limits::{ITEM_ID_BYTES, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MOST, REPLAY_ROWS};
+use m4sh_domain::limits::{ITEM_ID_BYTES, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MAX, REPLAY_ROWS};
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     rate::Scope,
@@ -50,7 +50,7 @@ pub async fn replay(
     services.limiter.check(Scope::SoloUser, who.user)?;
     let board = path.0;
     let mut asked = Asked::of(&request);
-    let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MOST);
+    let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MAX);
     let filter = Filter {
         user: asked.parsed("user", "Must be a valid UUID."),
         page: asked.text("page", ITEM_ID_BYTES),
