@@ -354,7 +354,7 @@ impl Directory {
     /// still show what was send their people away, lessons read themselves anew (SPEC Q10). Never ends.
     pub async fn watch_erasures(self) {
         loop {
-            tokio::time::sleep(limits::ERASURES_LOOKED_AT).await;
+            tokio::time::sleep(limits::ERASURE_CHECK_INTERVAL).await;
             if let Err(error) = self.tell_erasures().await {
                 // Nothing is known then; the fence still keeps an old owner from writing.
                 tracing::warn!(%error, "erasures could not be looked at");

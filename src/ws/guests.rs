@@ -164,7 +164,7 @@ impl Sockets {
     /// not. Never returns.
     pub async fn watch_links(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(limits::LINKS_LOOKED_AT).await;
+            tokio::time::sleep(limits::LINK_CHECK_INTERVAL).await;
             let links = self.guests.links();
             if links.is_empty() {
                 continue;

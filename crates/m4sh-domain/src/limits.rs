@@ -124,7 +124,7 @@ pub const BOARD_SEATS: usize = 2_000;
 /// Encoded states that a board keeps for joiners who see different things: more than these are made again.
 pub const SHARED_STATES: usize = 4;
 /// People who are named when work is revealed, as many as a small frame holds: more are revealed as everybody.
-pub const REVEALED: usize = 50;
+pub const REVEALED_NAMES: usize = 50;
 /// Events of a room client's that wait for their commit; past it, it is told to wait.
 pub const ROOM_EVENTS: usize = 256;
 /// Bytes of one signal of a room client's, to all who hear it together.
@@ -136,7 +136,7 @@ pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 pub const LINK_GUESTS: usize = 300;
 /// How often it is looked whether the links that guests watch by still live: what this node is told of ends at once,
 /// what happened elsewhere within this time.
-pub const LINKS_LOOKED_AT: Duration = Duration::from_secs(10);
+pub const LINK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// Life of the ticket that the public page of a shared board gets, for watching and downloading: a school day.
 pub const TICKET_LIFE: Duration = Duration::from_secs(12 * 3600);
 
@@ -171,7 +171,7 @@ pub const POLLS: usize = 100;
 /// … and those that go on at the same time, since a newcomer is told all of them.
 pub const POLLS_OPEN: usize = 10;
 /// People who are brought somewhere by name: more are "everybody".
-pub const BROUGHT: usize = 40;
+pub const SUMMONED_NAMES: usize = 40;
 /// Class events that wait for their commit; past it they are refused as `unavailable`.
 pub const CLASS_EVENTS_WAITING: usize = 1_024;
 /// Class events in one transaction.
@@ -263,7 +263,7 @@ pub const REPLAY_BYTES: usize = 8 * 1024 * 1024;
 /// go on.
 pub const HISTORY_ROWS: i64 = 2_000;
 /// Pasts of boards that are rebuilt for readers at the same time: each may take a whole journal and a state's memory.
-pub const PASTS_AT_ONCE: usize = 4;
+pub const REBUILDS_AT_ONCE: usize = 4;
 /// Operations in one page of a replay when the caller does not say (contract/boards.md 9) …
 pub const REPLAY_OPS: u32 = 500;
 /// … and at most.
@@ -273,7 +273,7 @@ pub const AUTHORS_IDS: usize = 500;
 /// Bytes of items in one answer of a comparison: the next one is told where to go on.
 pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 /// How soon a board that is awake learns that somebody was erased from its past.
-pub const ERASURES_LOOKED_AT: Duration = Duration::from_secs(1);
+pub const ERASURE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Jobs that run at the same time on one node; each kind has a bound of its own below this.
 pub const JOBS_AT_ONCE: usize = 4;
 /// A waiting job of another process is noticed within this.
@@ -330,9 +330,9 @@ pub const HOOK_BATCH: i64 = 50;
 /// How often a process looks for events and webhooks that are due.
 pub const HOOKS_POLL: Duration = Duration::from_millis(500);
 /// How often a class with a lesson that goes on is looked at …
-pub const HOOK_LOOK: Duration = Duration::from_secs(1);
+pub const HOOK_SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// … and one without.
-pub const HOOK_LOOK_IDLE: Duration = Duration::from_secs(3);
+pub const HOOK_SCAN_INTERVAL_IDLE: Duration = Duration::from_secs(3);
 /// `board.saved` is told of one board at most this often.
 pub const BOARD_SAVED_EVERY: Duration = Duration::from_secs(2);
 /// Rows of one sort that one look takes.

@@ -96,6 +96,6 @@ mod tests {
         for wrong in ["{}", r#"{"users":[]}"#, r#"{"users":["x"]}"#, r#"{"users":"some"}"#] {
             assert_eq!(whose(fields(wrong)).err().map(|problem| problem.status().as_u16()), Some(400), "{wrong}");
         }
-        const { assert!(m4sh_domain::limits::REVEALED == 50, "the words above name the bound") };
+        const { assert!(m4sh_domain::limits::REVEALED_NAMES == 50, "the words above name the bound") };
     }
 }

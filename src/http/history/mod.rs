@@ -30,7 +30,7 @@ use m4sh_domain::{
 use m4sh_store::BoardAccess;
 
 /// Rebuilding is bounded for the whole process: each takes a state's memory and a journal's time.
-static REBUILDS: Semaphore = Semaphore::const_new(limits::PASTS_AT_ONCE);
+static REBUILDS: Semaphore = Semaphore::const_new(limits::REBUILDS_AT_ONCE);
 
 /// Somebody who reads a board's past.
 pub(super) struct Reader {

@@ -21,7 +21,7 @@ use m4sh_domain::hooks::HookEvent;
 use m4sh_domain::limits::{
     BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS,
     ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES,
-    PERSON_NAME_CHARS, REVEALED, URL_CHARS,
+    PERSON_NAME_CHARS, REVEALED_NAMES, URL_CHARS,
 };
 
 /// One line of text: no control characters.
@@ -157,7 +157,7 @@ words! {
     /// `all`, `groups`, or these.
     AllOrGroups = whom(&["all", "groups"], FEED_BOARDS);
     /// `all`, or these.
-    Revealed = whom(&["all"], REVEALED);
+    Revealed = whom(&["all"], REVEALED_NAMES);
     /// The operations of one batch, in order.
     Batch =
         ArrayBuilder::new()

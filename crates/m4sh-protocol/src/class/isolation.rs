@@ -41,7 +41,7 @@ impl IsolationFrame {
     pub fn users(value: &Value) -> Option<Option<Vec<UserId>>> {
         match value {
             Value::String(all) if all == "all" => Some(None),
-            Value::Array(ids) if !ids.is_empty() && ids.len() <= limits::REVEALED => {
+            Value::Array(ids) if !ids.is_empty() && ids.len() <= limits::REVEALED_NAMES => {
                 ids.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<UserId>>>().map(Some)
             }
             _ => None,
@@ -76,7 +76,7 @@ mod tests {
         for text in wrong {
             assert!(matches!(read(text), Some(Err(_))), "{text}");
         }
-        let many = vec![r#""018f3e2a-7b1c-7000-8000-000000000001""#; limits::REVEALED + 1].join(",");
+        let many = vec![r#""018f3e2a-7b1c-7000-8000-000000000001""#; limits::REVEALED_NAMES + 1].join(",");
         assert!(matches!(read(&format!(r#"{{"t":"reveal","users":[{many}]}}"#)), Some(Err(_))));
         assert_eq!(read(r#"{"t":"hide"}"#), None);
     }

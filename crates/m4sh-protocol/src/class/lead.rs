@@ -59,7 +59,7 @@ fn bring(value: &Value) -> Option<ClassCommand> {
         y: number(value, "y")?,
         zoom: number(value, "zoom")?,
     };
-    Some(ClassCommand::Bring { place, users: users(value, "users", limits::BROUGHT)? })
+    Some(ClassCommand::Bring { place, users: users(value, "users", limits::SUMMONED_NAMES)? })
 }
 
 fn laser(value: &Value) -> Option<Laser> {
