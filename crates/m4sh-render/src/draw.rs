@@ -9,7 +9,7 @@ use super::{
     pdf, pixels,
     scene::Board,
     sheet, svg,
-    svg::{Hand, Hrefs},
+    svg::{SvgOptions, Hrefs},
     text::fonts::Measure,
 };
 
@@ -54,6 +54,6 @@ fn svg_file(task: &Task<'_>, board: &Board, out: impl Write) -> Result<(), Strin
     let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);
     let frame = sheet::frame(&page, &images, &measure);
     // People zoom into an SVG: it keeps more than a screen shows.
-    let hand = Hand { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };
+    let hand = SvgOptions { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };
     svg::write(out, &page, frame, task.title, hand).map_err(|error| error.to_string())
 }

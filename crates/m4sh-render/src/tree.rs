@@ -7,7 +7,7 @@ use super::{
     geometry::Rect,
     images::Images,
     scene::Page,
-    svg::{self, Hand, Hrefs},
+    svg::{self, SvgOptions, Hrefs},
     text::fonts::{self, Measure},
 };
 
@@ -23,7 +23,7 @@ pub fn of_page<'a>(
     detail: f32,
 ) -> Result<Tree, String> {
     let mut text = Vec::new();
-    let hand = Hand { images, measure, hrefs: Hrefs::Numbered, detail };
+    let hand = SvgOptions { images, measure, hrefs: Hrefs::Numbered, detail };
     svg::write(&mut text, page, frame, "", hand).map_err(|error| error.to_string())?;
     let text = String::from_utf8(text).map_err(|error| error.to_string())?;
     let images = &*images;

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWrite
 use resvg::usvg::ImageKind;
 
 use super::{
-    Canvas, Hrefs,
+    SvgWriter, Hrefs,
     xml::{Escaped, Num, Opacity, Paint},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub fn size(asset: &Asset<'_>, own: impl FnOnce() -> Option<(f32, f32)>) -> (f32
     }
 }
 
-impl<'a, W: Write> Canvas<'_, 'a, W> {
+impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     pub(super) fn asset(&mut self, asset: &Asset<'a>) -> io::Result<()> {
         let turn = asset.rotation;
         write!(self.out, "<g transform=\"translate({} {})", Num(asset.at.x), Num(asset.at.y))?;
@@ -56,7 +56,7 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
                 self.frame_of(asset.label, Rect::at(0.0, 0.0, width, height))?;
             }
             Content::Image(source) => {
-                let images = &self.hand.images;
+                let images = &self.options.images;
                 let (width, height) = size(asset, || images.size(*source));
                 self.picture(*source, Rect::at(0.0, 0.0, width, height), "none", asset.label)?;
             }
@@ -70,7 +70,7 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
     }
 
     fn picture(&mut self, source: Source<'a>, at: Rect, fit: &str, label: &str) -> io::Result<()> {
-        let Some(number) = self.hand.images.prepare(source, (at.width(), at.height())) else {
+        let Some(number) = self.options.images.prepare(source, (at.width(), at.height())) else {
             let label = if let Source::Elsewhere(Some(name)) = source { name } else { label };
             return self.frame_of(label, at);
         };
@@ -82,7 +82,7 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
             Num(at.width()),
             Num(at.height())
         )?;
-        match self.hand.hrefs {
+        match self.options.hrefs {
             Hrefs::Numbered => write!(self.out, "{number}")?,
             Hrefs::Whole => self.data_url(number)?,
         }
@@ -90,7 +90,7 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
     }
 
     fn data_url(&mut self, number: usize) -> io::Result<()> {
-        let Some(ready) = self.hand.images.ready(number) else { return Ok(()) };
+        let Some(ready) = self.options.images.ready(number) else { return Ok(()) };
         let (kind, bytes) = match &ready.kind {
             ImageKind::PNG(bytes) => ("png", bytes.as_slice()),
             ImageKind::JPEG(bytes) => ("jpeg", bytes.as_slice()),

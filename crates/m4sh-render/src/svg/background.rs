@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use super::{
-    Canvas,
-    xml::{Data, Num, Paint},
+    SvgWriter,
+    xml::{PathData, Num, Paint},
 };
 use crate::{
     geometry::{Point, Rect},
@@ -19,7 +19,7 @@ const STRONGER: f32 = 0.82;
 /// A dot is smaller than a line and so much darker.
 const DOT: f32 = 0.7;
 
-impl<'a, W: Write> Canvas<'_, 'a, W> {
+impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     pub(super) fn background(&mut self, background: &Background<'a>) -> io::Result<()> {
         self.sheet(background.color)?;
         let mut step = background.step;
@@ -89,12 +89,12 @@ impl<'a, W: Write> Canvas<'_, 'a, W> {
                 self.path.circle(Point::new(x, y), 1.25);
             }
         }
-        write!(self.out, "<path d=\"{}\"{}/>", Data(&self.path), Paint("fill", color, 1.0))
+        write!(self.out, "<path d=\"{}\"{}/>", PathData(&self.path), Paint("fill", color, 1.0))
     }
 
     fn pattern(&mut self, color: Color, width: f32) -> io::Result<()> {
         let paint = Paint("stroke", color, 1.0);
-        write!(self.out, "<path d=\"{}\" fill=\"none\"{paint} stroke-width=\"{}\"/>", Data(&self.path), Num(width))
+        write!(self.out, "<path d=\"{}\" fill=\"none\"{paint} stroke-width=\"{}\"/>", PathData(&self.path), Num(width))
     }
 }
 

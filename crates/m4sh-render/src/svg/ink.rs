@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use super::{
-    Canvas,
-    xml::{Data, Escaped, Num, Opacity, Paint},
+    SvgWriter,
+    xml::{PathData, Escaped, Num, Opacity, Paint},
 };
 use crate::{
     geometry::{Point, Rect, Sample, outline, smooth},
@@ -16,7 +16,7 @@ use crate::{
 /// A note's rounded corners, in board units.
 const CORNER: f32 = 6.0;
 
-impl<W: Write> Canvas<'_, '_, W> {
+impl<W: Write> SvgWriter<'_, '_, W> {
     /// Writes a mark; one that mixes is at most `mix` opaque.
     pub(super) fn mark(&mut self, mark: &Mark<'_>, mix: f32) -> io::Result<()> {
         let opacity = if let Blend::Mix(_) = mark.blend { mark.opacity.min(mix) } else { mark.opacity };
@@ -88,16 +88,16 @@ impl<W: Write> Canvas<'_, '_, W> {
         (color, opacity): (Color, f32),
         blend: &str,
     ) -> io::Result<()> {
-        let thinned = smooth::thin(samples, self.hand.detail);
+        let thinned = smooth::thin(samples, self.options.detail);
         self.path.clear();
         if let [only] = thinned.as_slice() {
             let factor = if pressed { outline::factor(only.pressure) } else { 1.0 };
             self.path.circle(only.at, mark.width * factor / 2.0);
-            return write!(self.out, "<path d=\"{}\"{}{blend}/>", Data(&self.path), Paint("fill", color, opacity));
+            return write!(self.out, "<path d=\"{}\"{}{blend}/>", PathData(&self.path), Paint("fill", color, opacity));
         }
         if pressed {
             outline::trace(&mut self.path, &thinned, mark.width);
-            return write!(self.out, "<path d=\"{}\"{}{blend}/>", Data(&self.path), Paint("fill", color, opacity));
+            return write!(self.out, "<path d=\"{}\"{}{blend}/>", PathData(&self.path), Paint("fill", color, opacity));
         }
         let Some(first) = thinned.first() else { return Ok(()) };
         self.path.move_to(first.at);
@@ -105,7 +105,7 @@ impl<W: Write> Canvas<'_, '_, W> {
         write!(
             self.out,
             "<path d=\"{}\"{} stroke-width=\"{}\"{blend}/>",
-            Data(&self.path),
+            PathData(&self.path),
             Paint("stroke", color, opacity),
             Num(mark.width)
         )
@@ -130,7 +130,7 @@ impl<W: Write> Canvas<'_, '_, W> {
         self.path.clear();
         self.path.move_to(shaft_from);
         self.path.line_to(shaft_to);
-        write!(self.out, "<path d=\"{}\"{paint} stroke-width=\"{}\"/>", Data(&self.path), Num(mark.width))?;
+        write!(self.out, "<path d=\"{}\"{paint} stroke-width=\"{}\"/>", PathData(&self.path), Num(mark.width))?;
         for (tip, behind, head) in [(from, to, start), (to, from, end)] {
             let Some(head) = head.map(|head| head.min(tip.distance(behind))) else { continue };
             let corners = tip.towards(behind, head, head * 0.42).zip(tip.towards(behind, head, -head * 0.42));
@@ -140,7 +140,7 @@ impl<W: Write> Canvas<'_, '_, W> {
             self.path.line_to(left);
             self.path.line_to(right);
             self.path.close();
-            write!(self.out, "<path d=\"{}\"{}/>", Data(&self.path), Paint("fill", mark.color, 1.0))?;
+            write!(self.out, "<path d=\"{}\"{}/>", PathData(&self.path), Paint("fill", mark.color, 1.0))?;
         }
         write!(self.out, "</g>")
     }
@@ -158,7 +158,7 @@ impl<W: Write> Canvas<'_, '_, W> {
 
     /// Writes letters, and the note under them.
     pub(super) fn writing(&mut self, writing: &Writing<'_>, color: Color) -> io::Result<()> {
-        let laid = text::lay(writing, self.hand.measure);
+        let laid = text::lay(writing, self.options.measure);
         if let Some(paper) = writing.paper {
             self.paper(laid.frame, paper)?;
         }

@@ -4,7 +4,7 @@
 mod assets;
 mod background;
 mod ink;
-mod layers;
+mod erase_depth;
 mod xml;
 
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ pub enum Hrefs {
 }
 
 /// What stays the same for all pages of an order.
-pub struct Hand<'h, 'a> {
+pub struct SvgOptions<'h, 'a> {
     pub images: &'h mut Images<'a>,
     pub measure: &'h Measure,
     pub hrefs: Hrefs,
@@ -43,10 +43,10 @@ pub struct Hand<'h, 'a> {
 }
 
 /// A page being written.
-struct Canvas<'h, 'a, W> {
+struct SvgWriter<'h, 'a, W> {
     out: W,
     frame: Rect,
-    hand: Hand<'h, 'a>,
+    options: SvgOptions<'h, 'a>,
     /// Room for one path's data after the other.
     path: Path,
 }
@@ -55,8 +55,8 @@ struct Canvas<'h, 'a, W> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write<'a>(out: impl Write, page: &Page<'a>, frame: Rect, title: &str, hand: Hand<'_, 'a>) -> io::Result<()> {
-    let mut canvas = Canvas { out, frame, hand, path: Path::default() };
+pub fn write<'a>(out: impl Write, page: &Page<'a>, frame: Rect, title: &str, hand: SvgOptions<'_, 'a>) -> io::Result<()> {
+    let mut canvas = SvgWriter { out, frame, options: hand, path: Path::default() };
     let (left, top) = (Num(frame.left), Num(frame.top));
     let (width, height) = (Num(frame.width()), Num(frame.height()));
     write!(
@@ -76,14 +76,14 @@ pub fn write<'a>(out: impl Write, page: &Page<'a>, frame: Rect, title: &str, han
     writeln!(canvas.out, "</svg>")
 }
 
-impl<'a, W: Write> Canvas<'_, 'a, W> {
+impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     /// Strokes and shapes, those that were erased inside of the masks of their erasers.
     fn write_ink(&mut self, page: &Page<'a>) -> io::Result<()> {
-        let extents: Vec<_> = page.ink.iter().map(|mark| sheet::extent(mark, self.hand.measure)).collect();
+        let extents: Vec<_> = page.ink.iter().map(|mark| sheet::extent(mark, self.options.measure)).collect();
         let seen = |extent: &Rect| extent.intersection(self.frame).is_some();
         let (marks, extents): (Vec<_>, Vec<_>) =
             page.ink.iter().zip(extents).filter(|(_, extent)| seen(extent)).unzip();
-        let depths = layers::depths(&marks, &extents, self.frame);
+        let depths = erase_depth::depths(&marks, &extents, self.frame);
         let at =
             |depth: u16| marks.iter().zip(&depths.of).filter(move |(_, own)| **own == depth).map(|(mark, _)| *mark);
         for depth in 1..=depths.deepest {

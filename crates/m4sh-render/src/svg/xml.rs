@@ -58,9 +58,9 @@ impl fmt::Display for Opacity {
 }
 
 /// A path's data.
-pub struct Data<'a>(pub &'a path::Path);
+pub struct PathData<'a>(pub &'a path::Path);
 
-impl fmt::Display for Data<'_> {
+impl fmt::Display for PathData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(std::str::from_utf8(self.0.data()).unwrap_or_default())
     }

@@ -17,7 +17,7 @@ pub const DEEPEST: u16 = 48;
 
 /// The depths of marks.
 #[derive(Debug)]
-pub struct Depths {
+pub struct EraseDepths {
     /// One for each mark, in their order.
     pub of: Vec<u16>,
     /// The largest of them: 0 when nothing was erased.
@@ -26,13 +26,13 @@ pub struct Depths {
 
 /// Finds the depth of each mark. `extents` are their boxes, in the same order.
 #[must_use]
-pub fn depths(marks: &[&Mark<'_>], extents: &[Rect], frame: Rect) -> Depths {
+pub fn depths(marks: &[&Mark<'_>], extents: &[Rect], frame: Rect) -> EraseDepths {
     let mut of = vec![0; marks.len()];
     if marks.iter().any(|mark| mark.blend == Blend::Erase) {
         // What later ink and later erasers ask of a mark in each cell.
         let (mut ink, mut erasers) = (vec![0u16; CELLS * CELLS], vec![0u16; CELLS * CELLS]);
         for (index, mark) in marks.iter().enumerate().rev() {
-            let cells = Cells::of(mark, extents[index], frame);
+            let cells = GridCells::of(mark, extents[index], frame);
             let highest = |depths: &[u16]| cells.iter().map(|cell| depths[cell]).max().unwrap_or(0);
             let depth = if mark.blend == Blend::Erase {
                 // Must not touch the ink that came after it.
@@ -47,13 +47,13 @@ pub fn depths(marks: &[&Mark<'_>], extents: &[Rect], frame: Rect) -> Depths {
         }
     }
     let deepest = of.iter().copied().max().unwrap_or(0);
-    Depths { of, deepest }
+    EraseDepths { of, deepest }
 }
 
 /// The cells that a mark may touch.
-struct Cells([u64; CELLS]);
+struct GridCells([u64; CELLS]);
 
-impl Cells {
+impl GridCells {
     fn of(mark: &Mark<'_>, extent: Rect, frame: Rect) -> Self {
         let mut cells = Self([0; CELLS]);
         match &mark.form {
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    fn depths_of(marks: &[Mark<'_>]) -> Depths {
+    fn depths_of(marks: &[Mark<'_>]) -> EraseDepths {
         let measure = crate::text::fonts::Measure::default();
         let extents: Vec<_> = marks.iter().map(|mark| crate::sheet::extent(mark, &measure)).collect();
         depths(&marks.iter().collect::<Vec<_>>(), &extents, FRAME)
