@@ -12,7 +12,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{access::Visibility, ids::BoardId};
-use m4sh_render::{self, Format, Order, Picture, RenderError, Renderer};
+use m4sh_render::{self, PictureFormat, PictureRequest, RenderedFile, RenderError, Renderer};
 use m4sh_store::{BoardImage, Store, StoreError};
 
 /// Images that are fetched at the same time.
@@ -35,7 +35,7 @@ pub struct Studio {
 /// What is to be drawn.
 pub(super) struct Sitting {
     pub board: BoardId,
-    pub format: Format,
+    pub format: PictureFormat,
     pub page: Option<u32>,
     pub title: String,
     /// The canonical state.
@@ -46,11 +46,11 @@ pub(super) struct Sitting {
 
 impl Studio {
     /// Draws it. The first fifth of the progress is for the images.
-    pub(super) async fn draw(&self, sitting: Sitting, progress: &Progress) -> Result<Picture, JobError> {
+    pub(super) async fn draw(&self, sitting: Sitting, progress: &Progress) -> Result<RenderedFile, JobError> {
         let Sitting { board, format, page, title, state, attempts } = sitting;
         let images = self.images(board, &state).await?;
         progress.set(20);
-        let order = Order { format, page, longest_side: None, title, state, images };
+        let order = PictureRequest { format, page, longest_side: None, title, state, images };
         let told = progress.clone();
         let drawn = self.renderer.render(order, move |percent| told.set(20 + percent.min(100) / 10 * 7)).await;
         drawn.map_err(|error| failed(&error, attempts))

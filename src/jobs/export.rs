@@ -25,7 +25,7 @@ use m4sh_domain::{
     ids::{BoardId, Rev},
     json, times,
 };
-use m4sh_render::{self, Picture};
+use m4sh_render::{self, RenderedFile};
 use m4sh_store::{ExportSubject, LedgerKind};
 
 /// What an export is written as.
@@ -63,14 +63,14 @@ impl ExportFormat {
     /// The media type of its files.
     #[must_use]
     pub fn media_type(self) -> &'static str {
-        self.drawn().map_or("application/json", m4sh_render::Format::media_type)
+        self.drawn().map_or("application/json", m4sh_render::PictureFormat::media_type)
     }
 
-    fn drawn(self) -> Option<m4sh_render::Format> {
+    fn drawn(self) -> Option<m4sh_render::PictureFormat> {
         match self {
-            Self::Png => Some(m4sh_render::Format::Png),
-            Self::Pdf => Some(m4sh_render::Format::Pdf),
-            Self::Svg => Some(m4sh_render::Format::Svg),
+            Self::Png => Some(m4sh_render::PictureFormat::Png),
+            Self::Pdf => Some(m4sh_render::PictureFormat::Pdf),
+            Self::Svg => Some(m4sh_render::PictureFormat::Svg),
             Self::Json => None,
         }
     }
@@ -158,7 +158,7 @@ impl Export {
 }
 
 /// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
-fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Visibility) -> std::io::Result<Picture> {
+fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Visibility) -> std::io::Result<RenderedFile> {
     let mut state = Vec::new();
     past.document.visible_to(eyes).write_state(&mut state);
     let state = json::to_utf8(&state);
@@ -174,7 +174,7 @@ fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::Boa
     out.flush()?;
     drop(out);
     let size = file.as_file().metadata()?.len();
-    Ok(Picture { file: file.into_temp_path(), size, media_type: ExportFormat::Json.media_type(), extension: "json" })
+    Ok(RenderedFile { file: file.into_temp_path(), size, media_type: ExportFormat::Json.media_type(), extension: "json" })
 }
 
 fn moment(at: Timestamp) -> String {

@@ -15,7 +15,7 @@ use crate::{
     vault::{Deposit, Vault},
 };
 use m4sh_domain::access::Visibility;
-use m4sh_render::Format;
+use m4sh_render::PictureFormat;
 
 /// The work.
 pub struct Thumbnail {
@@ -43,7 +43,7 @@ impl Work for Thumbnail {
         let subject = store.export_subject(board, rev).await?.ok_or_else(gone)?;
         // Everybody in class is shown the same picture.
         let (state, title) = (state_of(past, Visibility::Public).await?, subject.name);
-        let sitting = Sitting { board, format: Format::Thumbnail, page: None, title, state, attempts: job.attempts };
+        let sitting = Sitting { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };
         let picture = self.studio.draw(sitting, progress).await?;
         let reference = Uuid::now_v7();
         let deposit = Deposit {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use m4sh_render::{Format, RenderError, Renderer};
+use m4sh_render::{PictureFormat, RenderError, Renderer};
 
 use super::{draw, order};
 
@@ -18,7 +18,7 @@ fn with_picture(url: &str) -> String {
 
 /// Draws a hostile board; what is not hostile on it must be there.
 async fn still_drawn(state: String) {
-    let (bytes, _) = draw(order(Format::Png, state)).await.expect("a picture");
+    let (bytes, _) = draw(order(PictureFormat::Png, state)).await.expect("a picture");
     let pixels = image::load_from_memory(&bytes).expect("a PNG").to_rgb8();
     assert_eq!(pixels.get_pixel(300, 50).0, [255, 0, 0], "the pen beside it is drawn");
 }
@@ -63,7 +63,7 @@ async fn e19_a_png_that_claims_to_be_vast_is_a_frame() {
 #[tokio::test]
 async fn e19_a_broken_picture_does_not_break_a_pdf() {
     let state = with_picture("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk");
-    let (bytes, _) = draw(order(Format::Pdf, state)).await.expect("a PDF");
+    let (bytes, _) = draw(order(PictureFormat::Pdf, state)).await.expect("a PDF");
     assert!(bytes.starts_with(b"%PDF"));
 }
 
@@ -71,11 +71,11 @@ async fn e19_a_broken_picture_does_not_break_a_pdf() {
 async fn e1_what_is_no_board_is_refused_with_a_reason() {
     let deep = "[".repeat(10_000) + &"]".repeat(10_000);
     for state in [deep.as_str(), "{\"a\":NaN}", "{", "", "\"\\ud800\""] {
-        let refused = draw(order(Format::Png, state.to_owned())).await;
+        let refused = draw(order(PictureFormat::Png, state.to_owned())).await;
         assert!(matches!(&refused, Err(RenderError::Broken(why)) if !why.is_empty()), "{refused:?}");
     }
     let large = " ".repeat(16 * 1024 * 1024 + 1);
-    assert!(matches!(draw(order(Format::Png, large)).await, Err(RenderError::TooLarge)));
+    assert!(matches!(draw(order(PictureFormat::Png, large)).await, Err(RenderError::TooLarge)));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn e20_a_board_as_large_as_can_be_is_drawn_or_refused_within_the_bounds() 
     // How far it comes depends on the build: it must come to an end, and not by breaking.
     let renderer = super::renderer().within(Duration::from_secs(5));
     let began = Instant::now();
-    let drawn = renderer.render(order(Format::Thumbnail, state), |_| {}).await;
+    let drawn = renderer.render(order(PictureFormat::Thumbnail, state), |_| {}).await;
     assert!(matches!(drawn, Ok(_) | Err(RenderError::TimedOut)), "{drawn:?}");
     assert!(began.elapsed() < Duration::from_secs(15));
 }
@@ -108,7 +108,7 @@ async fn e20_endless_work_ends_with_its_bounds() {
     state += "]}]}";
     let renderer = super::renderer().within(Duration::from_secs(2));
     let began = Instant::now();
-    let drawn = renderer.render(order(Format::Png, state), |_| {}).await;
+    let drawn = renderer.render(order(PictureFormat::Png, state), |_| {}).await;
     assert!(matches!(drawn, Err(RenderError::TimedOut)), "{drawn:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
@@ -121,15 +121,15 @@ async fn e20_a_dropped_order_ends_its_process_and_frees_its_turn() {
         let strokes = stroke.repeat(20_000);
         format!("{{\"pages\":[{{\"width\":4096,\"height\":4096,\"strokes\":[{}]}}]}}", strokes.trim_end_matches(','))
     };
-    let waited = tokio::time::timeout(Duration::from_secs(1), renderer.render(order(Format::Png, slow), |_| {})).await;
+    let waited = tokio::time::timeout(Duration::from_secs(1), renderer.render(order(PictureFormat::Png, slow), |_| {})).await;
     assert!(waited.is_err(), "it would take long");
-    let next = renderer.render(order(Format::Png, "{}"), |_| {});
+    let next = renderer.render(order(PictureFormat::Png, "{}"), |_| {});
     tokio::time::timeout(Duration::from_secs(20), next).await.expect("its turn has come").expect("a picture");
 }
 
 #[tokio::test]
 async fn e20_a_renderer_that_cannot_start_says_so() {
     let renderer = Renderer::new("/nonexistent/m4sh".into(), 1);
-    let failed = renderer.render(order(Format::Png, "{}"), |_| {}).await;
+    let failed = renderer.render(order(PictureFormat::Png, "{}"), |_| {}).await;
     assert!(matches!(failed, Err(RenderError::Crashed(_))), "{failed:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use m4sh_render::{Format, RenderError, assets_of};
+use m4sh_render::{PictureFormat, RenderError, assets_of};
 use resvg::usvg::roxmltree;
 
 use super::{draw, fixtures, order, renderer};
@@ -19,10 +19,10 @@ fn size(picture: &[u8]) -> (u32, u32) {
 #[tokio::test]
 async fn e13_every_format_is_what_it_says() {
     for (format, media_type, start) in [
-        (Format::Png, "image/png", &b"\x89PNG"[..]),
-        (Format::Pdf, "application/pdf", b"%PDF-1."),
-        (Format::Svg, "image/svg+xml", b"<svg "),
-        (Format::Thumbnail, "image/webp", b"RIFF"),
+        (PictureFormat::Png, "image/png", &b"\x89PNG"[..]),
+        (PictureFormat::Pdf, "application/pdf", b"%PDF-1."),
+        (PictureFormat::Svg, "image/svg+xml", b"<svg "),
+        (PictureFormat::Thumbnail, "image/webp", b"RIFF"),
     ] {
         let (bytes, picture) = draw(order(format, fixture("texts"))).await.expect("a picture");
         assert!(bytes.starts_with(start), "{format:?}");
@@ -35,7 +35,7 @@ async fn e13_every_format_is_what_it_says() {
 
 #[tokio::test]
 async fn e14_the_same_board_gives_the_same_bytes() {
-    for format in [Format::Png, Format::Pdf, Format::Svg, Format::Thumbnail] {
+    for format in [PictureFormat::Png, PictureFormat::Pdf, PictureFormat::Svg, PictureFormat::Thumbnail] {
         let (one, _) = draw(order(format, fixture("shapes"))).await.expect("a picture");
         let (other, _) = draw(order(format, fixture("shapes"))).await.expect("a picture");
         assert!(one == other, "{format:?} differs from itself");
@@ -44,7 +44,7 @@ async fn e14_the_same_board_gives_the_same_bytes() {
 
 #[tokio::test]
 async fn e3_a_page_is_as_large_as_it_says_or_as_its_content_needs() {
-    let dimensions = async |state: &str| size(&draw(order(Format::Png, state.to_owned())).await.expect("a picture").0);
+    let dimensions = async |state: &str| size(&draw(order(PictureFormat::Png, state.to_owned())).await.expect("a picture").0);
     assert_eq!(dimensions("{}").await, (1920, 1080));
     assert_eq!(dimensions(r#"{"pages":[{"width":300,"height":200}]}"#).await, (300, 200));
     let stroke = |x: i64| format!(r#"{{"strokes":[{{"tool":"pen","size":4,"points":[{{"x":{x},"y":50}}]}}]}}"#);
@@ -64,7 +64,7 @@ async fn e15_a_picture_shows_the_page_that_was_asked_for() {
         {"id":"a","width":100,"height":50,"backgroundColor":"#ff0000"},
         {"id":"b","width":100,"height":50,"backgroundColor":"#00ff00"}]}"##;
     let color = async |page| {
-        let mut order = order(Format::Png, state);
+        let mut order = order(PictureFormat::Png, state);
         order.page = page;
         let (bytes, _) = draw(order).await?;
         Ok::<_, RenderError>(image::load_from_memory(&bytes).expect("a PNG").to_rgb8().get_pixel(50, 25).0)
@@ -78,7 +78,7 @@ async fn e15_a_picture_shows_the_page_that_was_asked_for() {
 async fn e16_a_pdf_has_a_page_for_each_of_the_board_and_tells_how_far_it_is() {
     let heard = Mutex::new(Vec::new());
     let picture = renderer()
-        .render(order(Format::Pdf, fixture("backgrounds")), |percent| heard.lock().unwrap().push(percent))
+        .render(order(PictureFormat::Pdf, fixture("backgrounds")), |percent| heard.lock().unwrap().push(percent))
         .await
         .expect("a PDF");
     let text = String::from_utf8_lossy(&std::fs::read(&picture.file).unwrap()).into_owned();
@@ -91,7 +91,7 @@ async fn e16_a_pdf_has_a_page_for_each_of_the_board_and_tells_how_far_it_is() {
 
 #[tokio::test]
 async fn e16_text_in_a_pdf_is_text_with_its_fonts() {
-    let (bytes, _) = draw(order(Format::Pdf, fixture("texts"))).await.expect("a PDF");
+    let (bytes, _) = draw(order(PictureFormat::Pdf, fixture("texts"))).await.expect("a PDF");
     let text = String::from_utf8_lossy(&bytes);
     for font in ["LiberationSans", "LiberationSans-Bold", "LiberationSerif", "LiberationMono-Bold", "DejaVuSans"] {
         assert!(text.contains(&format!("+{font}")), "a subset of {font}");
@@ -103,18 +103,18 @@ async fn e16_text_in_a_pdf_is_text_with_its_fonts() {
 #[tokio::test]
 async fn e17_a_thumbnail_is_small() {
     for name in ["pens", "eraser", "texts", "images", "shapes", "legacy"] {
-        let (bytes, _) = draw(order(Format::Thumbnail, fixture(name))).await.expect("a thumbnail");
+        let (bytes, _) = draw(order(PictureFormat::Thumbnail, fixture(name))).await.expect("a thumbnail");
         let (width, height) = size(&bytes);
         assert!(width.max(height) == 320 && bytes.len() <= 20 * 1024, "{name}: {width} x {height}, {}", bytes.len());
     }
-    let mut large = order(Format::Thumbnail, fixture("pens"));
+    let mut large = order(PictureFormat::Thumbnail, fixture("pens"));
     large.longest_side = Some(160);
     assert_eq!(size(&draw(large).await.expect("a thumbnail").0), (160, 90));
 }
 
 #[tokio::test]
 async fn e4_an_svg_is_a_file_of_its_own_and_runs_nothing() {
-    let (bytes, _) = draw(order(Format::Svg, fixture("images"))).await.expect("an SVG");
+    let (bytes, _) = draw(order(PictureFormat::Svg, fixture("images"))).await.expect("an SVG");
     let text = String::from_utf8(bytes).expect("UTF-8");
     let document = roxmltree::Document::parse(&text).expect("well-formed");
     let mut images = 0;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use m4sh_render::Format;
+use m4sh_render::PictureFormat;
 
 use super::{draw, fixtures, order};
 
@@ -23,7 +23,7 @@ async fn looks_as_it_should(name: &str) {
 async fn page_looks_as_it_should(fixture: &str, page: Option<u32>) {
     let state = std::fs::read(fixtures().join(format!("{fixture}.json"))).expect("a fixture");
     let name = page.map_or(fixture.to_owned(), |page| format!("{fixture}-{page}"));
-    let mut order = order(Format::Png, state);
+    let mut order = order(PictureFormat::Png, state);
     order.page = page;
     order.longest_side = Some(if page.is_some() { SIDE / 3 } else { SIDE });
     order.images = stored();

@@ -7,7 +7,7 @@ mod golden;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use m4sh_render::{Format, Order, Picture, RenderError, Renderer};
+use m4sh_render::{PictureFormat, PictureRequest, RenderedFile, RenderError, Renderer};
 
 /// Where fixtures are.
 pub fn fixtures() -> PathBuf {
@@ -19,8 +19,8 @@ pub fn renderer() -> Renderer {
 }
 
 /// An order for the page that is open on this board.
-pub fn order(format: Format, state: impl Into<Bytes>) -> Order {
-    Order {
+pub fn order(format: PictureFormat, state: impl Into<Bytes>) -> PictureRequest {
+    PictureRequest {
         format,
         page: None,
         longest_side: None,
@@ -31,7 +31,7 @@ pub fn order(format: Format, state: impl Into<Bytes>) -> Order {
 }
 
 /// Draws, and gives the picture's bytes.
-pub async fn draw(order: Order) -> Result<(Vec<u8>, Picture), RenderError> {
+pub async fn draw(order: PictureRequest) -> Result<(Vec<u8>, RenderedFile), RenderError> {
     let picture = renderer().render(order, |_| {}).await?;
     let bytes = std::fs::read(&picture.file).expect("the picture's file");
     assert_eq!(bytes.len() as u64, picture.size);

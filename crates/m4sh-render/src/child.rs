@@ -10,7 +10,7 @@ use std::{
 
 use rlimit::Resource;
 
-use super::{draw, order::Received};
+use super::{draw, request::ReceivedRequest};
 use m4sh_domain::limits;
 
 /// The exit code of who says on standard error, after [`BROKEN`], why there is no picture.
@@ -55,7 +55,7 @@ fn bound() -> io::Result<()> {
 }
 
 fn draw_order() -> io::Result<()> {
-    let received = Received::read(io::stdin().lock())?;
+    let received = ReceivedRequest::read(io::stdin().lock())?;
     let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     let done = |page, pages| eprintln!("{PAGE}{page}/{pages}");
     draw::draw(&received.task(), &mut out, done).map_err(io::Error::other)?;

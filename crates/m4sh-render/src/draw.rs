@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::{
-    Format,
+    PictureFormat,
     images::{Images, Purpose},
     pdf, pixels,
     scene::Board,
@@ -15,8 +15,8 @@ use super::{
 
 /// An order without its envelope.
 #[derive(Debug)]
-pub struct Task<'a> {
-    pub format: Format,
+pub struct RenderTask<'a> {
+    pub format: PictureFormat,
     pub page: Option<usize>,
     pub longest_side: Option<u32>,
     pub title: &'a str,
@@ -31,24 +31,24 @@ pub(super) const DETAIL: f32 = 0.35;
 ///
 /// # Errors
 /// In words, when the state cannot be read, the page is not there, or the picture cannot be written.
-pub fn draw(task: &Task<'_>, out: impl Write, done: impl FnMut(usize, usize)) -> Result<(), String> {
+pub fn draw(task: &RenderTask<'_>, out: impl Write, done: impl FnMut(usize, usize)) -> Result<(), String> {
     let board = Board::read(task.state).map_err(|error| error.to_string())?;
     if let Some(page) = task.page.filter(|page| *page >= board.pages()) {
         return Err(format!("there is no page {page}: the board has {}", board.pages()));
     }
     match task.format {
-        Format::Pdf => pdf::write(task, &board, out, done),
-        Format::Png | Format::Thumbnail => pixels::write(task, &board, out),
-        Format::Svg => svg_file(task, &board, out),
+        PictureFormat::Pdf => pdf::write(task, &board, out, done),
+        PictureFormat::Png | PictureFormat::Thumbnail => pixels::write(task, &board, out),
+        PictureFormat::Svg => svg_file(task, &board, out),
     }
 }
 
 /// The page that is meant where only one can be drawn.
-pub(super) fn one_page(task: &Task<'_>, board: &Board) -> usize {
+pub(super) fn one_page(task: &RenderTask<'_>, board: &Board) -> usize {
     task.page.unwrap_or_else(|| board.open_page())
 }
 
-fn svg_file(task: &Task<'_>, board: &Board, out: impl Write) -> Result<(), String> {
+fn svg_file(task: &RenderTask<'_>, board: &Board, out: impl Write) -> Result<(), String> {
     let page = board.page(one_page(task, board));
     let measure = Measure::default();
     let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);

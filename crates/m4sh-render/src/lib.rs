@@ -6,7 +6,7 @@ pub mod child;
 mod draw;
 mod geometry;
 mod images;
-mod order;
+mod request;
 mod pdf;
 mod pixels;
 mod process;
@@ -24,7 +24,7 @@ use m4sh_domain::limits;
 
 /// What a picture is written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub enum Format {
+pub enum PictureFormat {
     /// One page in pixels.
     Png,
     /// Every page, or one, with text that can be searched.
@@ -35,7 +35,7 @@ pub enum Format {
     Thumbnail,
 }
 
-impl Format {
+impl PictureFormat {
     /// The media type of its files.
     #[must_use]
     pub fn media_type(self) -> &'static str {
@@ -61,9 +61,9 @@ impl Format {
 
 /// What to draw.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct PictureRequest {
     /// What to write.
-    pub format: Format,
+    pub format: PictureFormat,
     /// The page, counted from 0. `None`: every page of a PDF, else the page that is open on the board.
     pub page: Option<u32>,
     /// The longer side of a PNG or thumbnail in pixels. `None`: a PNG as large as its page.
@@ -79,7 +79,7 @@ pub struct Order {
 
 /// A finished picture, in a file that is deleted with this value.
 #[derive(Debug)]
-pub struct Picture {
+pub struct RenderedFile {
     /// Where it is.
     pub file: tempfile::TempPath,
     /// Its length in bytes; never 0.

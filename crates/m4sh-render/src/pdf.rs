@@ -15,7 +15,7 @@ use krilla::{
 use krilla_svg::{SurfaceExt as _, SvgSettings};
 
 use super::{
-    draw::{DETAIL, Task},
+    draw::{DETAIL, RenderTask},
     images::{Images, Purpose},
     scene::Board,
     sheet,
@@ -33,7 +33,7 @@ const LONGEST: f32 = 14_400.0;
 /// # Errors
 /// In words, when a page cannot be drawn or the file not be written.
 pub fn write(
-    task: &Task<'_>,
+    task: &RenderTask<'_>,
     board: &Board,
     mut out: impl Write,
     mut done: impl FnMut(usize, usize),
@@ -47,7 +47,7 @@ pub fn write(
 }
 
 fn document(
-    task: &Task<'_>,
+    task: &RenderTask<'_>,
     board: &Board,
     purpose: Purpose,
     done: &mut impl FnMut(usize, usize),

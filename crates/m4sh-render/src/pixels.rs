@@ -7,8 +7,8 @@ use image::{ExtendedColorType, ImageEncoder as _, codecs::png, codecs::webp::Web
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 
 use super::{
-    Format,
-    draw::{DETAIL, Task, one_page},
+    PictureFormat,
+    draw::{DETAIL, RenderTask, one_page},
     geometry::Rect,
     images::{Images, Purpose},
     scene::Board,
@@ -22,13 +22,13 @@ use m4sh_domain::limits;
 ///
 /// # Errors
 /// In words, when it cannot be drawn or written.
-pub fn write(task: &Task<'_>, board: &Board, mut out: impl Write) -> Result<(), String> {
+pub fn write(task: &RenderTask<'_>, board: &Board, mut out: impl Write) -> Result<(), String> {
     let side = match task.format {
-        Format::Thumbnail => Some(task.longest_side.unwrap_or(limits::THUMBNAIL_SIDE)),
+        PictureFormat::Thumbnail => Some(task.longest_side.unwrap_or(limits::THUMBNAIL_SIDE)),
         _ => task.longest_side,
     };
     let page = one_page(task, board);
-    let bytes = if task.format == Format::Thumbnail {
+    let bytes = if task.format == PictureFormat::Thumbnail {
         thumbnail(task, board, page, side)?
     } else {
         let (pixels, (width, height)) = draw(task, board, page, side)?;
@@ -42,7 +42,7 @@ pub fn write(task: &Task<'_>, board: &Board, mut out: impl Write) -> Result<(), 
 }
 
 /// A small picture that fits its bytes: colours are given up first, then size.
-fn thumbnail(task: &Task<'_>, board: &Board, page: usize, side: Option<u32>) -> Result<Vec<u8>, String> {
+fn thumbnail(task: &RenderTask<'_>, board: &Board, page: usize, side: Option<u32>) -> Result<Vec<u8>, String> {
     let (mut pixels, (width, height)) = draw(task, board, page, side)?;
     let mut best = webp(&pixels, (width, height))?;
     for kept in [5, 4, 3] {
@@ -76,7 +76,7 @@ fn fewer_colors(pixels: &mut [u8], kept: u32) {
 }
 
 /// The page's pixels, three bytes each, and its width and height.
-fn draw(task: &Task<'_>, board: &Board, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
+fn draw(task: &RenderTask<'_>, board: &Board, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
     let page = board.page(page);
     let measure = Measure::default();
     let sizes = Images::new(task.images.iter().copied(), Purpose::Vectors);

@@ -20,9 +20,9 @@ use tokio::{
 };
 
 use super::{
-    Order, Picture, RenderError,
+    PictureRequest, RenderedFile, RenderError,
     child::{BROKEN, EXIT_BROKEN, PAGE},
-    order,
+    request,
 };
 use m4sh_domain::limits;
 
@@ -61,8 +61,8 @@ impl Renderer {
     ///
     /// # Errors
     /// [`RenderError`]; there is no file left over then.
-    pub async fn render(&self, order: Order, progress: impl Fn(u8) + Send) -> Result<Picture, RenderError> {
-        let parts = order::parts(&order).ok_or(RenderError::TooLarge)?;
+    pub async fn render(&self, order: PictureRequest, progress: impl Fn(u8) + Send) -> Result<RenderedFile, RenderError> {
+        let parts = request::parts(&order).ok_or(RenderError::TooLarge)?;
         let (format, _turn) = (order.format, self.at_once.acquire().await);
         drop(order);
         let (file, place) = tempfile::NamedTempFile::new().map_err(crashed)?.into_parts();
@@ -72,7 +72,7 @@ impl Renderer {
         if size == 0 {
             return Err(RenderError::Crashed("it wrote nothing".to_owned()));
         }
-        Ok(Picture { file: place, size, media_type: format.media_type(), extension: format.extension() })
+        Ok(RenderedFile { file: place, size, media_type: format.media_type(), extension: format.extension() })
     }
 
     /// Runs one process to its end.

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Format,
-    draw::{Task, draw},
+    PictureFormat,
+    draw::{RenderTask, draw},
 };
 use m4sh_domain::json::{Bounds, Value};
 
@@ -184,8 +184,8 @@ proptest! {
     fn e1_any_json_becomes_well_formed_svg(state in prop_oneof![any_value(), any_state()]) {
         let state = state.to_canonical();
         prop_assume!(Value::parse(&state, Bounds::default()).is_ok());
-        let task = Task {
-            format: Format::Svg, page: None, longest_side: None, title: "<&>", state: &state, images: Vec::new(),
+        let task = RenderTask {
+            format: PictureFormat::Svg, page: None, longest_side: None, title: "<&>", state: &state, images: Vec::new(),
         };
         let mut svg = Vec::new();
         draw(&task, &mut svg, |_, _| {}).unwrap();

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Format, Order, draw::Task};
+use super::{PictureFormat, PictureRequest, draw::RenderTask};
 use m4sh_domain::limits;
 
 /// The head at most: a title and [`limits::RENDER_IMAGES`] hashes are a tenth of it.
@@ -14,8 +14,8 @@ const HEAD_BYTES: usize = 1024 * 1024;
 
 /// What an order is, without its long parts.
 #[derive(Serialize, Deserialize)]
-struct Head {
-    format: Format,
+struct RequestHeader {
+    format: PictureFormat,
     page: Option<u32>,
     longest_side: Option<u32>,
     title: String,
@@ -24,9 +24,9 @@ struct Head {
 }
 
 /// The parts of an order, to be written one after the other; `None` when it is larger than an order may be.
-pub fn parts(order: &Order) -> Option<Vec<Bytes>> {
+pub fn parts(order: &PictureRequest) -> Option<Vec<Bytes>> {
     let images: Vec<_> = order.images.iter().map(|(hash, bytes)| (hash.clone(), bytes.len())).collect();
-    let head = Head {
+    let head = RequestHeader {
         format: order.format,
         page: order.page,
         longest_side: order.longest_side,
@@ -45,13 +45,13 @@ pub fn parts(order: &Order) -> Option<Vec<Bytes>> {
 }
 
 /// An order as it was received.
-pub struct Received {
-    head: Head,
+pub struct ReceivedRequest {
+    head: RequestHeader,
     state: Vec<u8>,
     images: Vec<Vec<u8>>,
 }
 
-impl Received {
+impl ReceivedRequest {
     /// Reads an order whole.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Received {
         let mut length = [0; 4];
         from.read_exact(&mut length)?;
         let head = read_part(&mut from, u32::from_be_bytes(length) as usize, HEAD_BYTES)?;
-        let head: Head = rmp_serde::from_slice(&head).map_err(|error| wrong(&error.to_string()))?;
+        let head: RequestHeader = rmp_serde::from_slice(&head).map_err(|error| wrong(&error.to_string()))?;
         if !head.is_within_bounds() {
             return Err(wrong("an order beyond its bounds"));
         }
@@ -71,9 +71,9 @@ impl Received {
     }
 
     /// What is to be drawn.
-    pub fn task(&self) -> Task<'_> {
+    pub fn task(&self) -> RenderTask<'_> {
         let hashes = self.head.images.iter().map(|(hash, _)| hash.as_str());
-        Task {
+        RenderTask {
             format: self.head.format,
             page: self.head.page.map(|page| page as usize),
             longest_side: self.head.longest_side,
@@ -84,7 +84,7 @@ impl Received {
     }
 }
 
-impl Head {
+impl RequestHeader {
     fn is_within_bounds(&self) -> bool {
         let images = self.images.iter().fold(0usize, |sum, (_, length)| sum.saturating_add(*length));
         self.state <= limits::BOARD_BYTES
@@ -111,9 +111,9 @@ fn wrong(what: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    fn order() -> Order {
-        Order {
-            format: Format::Png,
+    fn order() -> PictureRequest {
+        PictureRequest {
+            format: PictureFormat::Png,
             page: Some(3),
             longest_side: None,
             title: "Урок".to_owned(),
@@ -125,18 +125,18 @@ mod tests {
     #[test]
     fn an_order_arrives_as_it_was_sent() {
         let sent = parts(&order()).unwrap().concat();
-        let received = Received::read(sent.as_slice()).unwrap();
+        let received = ReceivedRequest::read(sent.as_slice()).unwrap();
         let task = received.task();
-        assert_eq!((task.format, task.page, task.title, task.state), (Format::Png, Some(3), "Урок", &b"{}"[..]));
+        assert_eq!((task.format, task.page, task.title, task.state), (PictureFormat::Png, Some(3), "Урок", &b"{}"[..]));
         assert_eq!(task.images, [("ab".repeat(32).as_str(), &b"image"[..])]);
     }
 
     #[test]
     fn e13_an_order_beyond_its_bounds_is_neither_sent_nor_read() {
-        let large = Order { state: vec![b' '; limits::BOARD_BYTES + 1].into(), ..order() };
+        let large = PictureRequest { state: vec![b' '; limits::BOARD_BYTES + 1].into(), ..order() };
         assert!(parts(&large).is_none());
         let sent = parts(&order()).unwrap().concat();
-        assert!(Received::read(&sent[..sent.len() - 1]).is_err());
-        assert!(Received::read(&[0xff; 64][..]).is_err());
+        assert!(ReceivedRequest::read(&sent[..sent.len() - 1]).is_err());
+        assert!(ReceivedRequest::read(&[0xff; 64][..]).is_err());
     }
 }
