@@ -7,7 +7,7 @@ use super::{
     PictureFormat,
     images::{Images, Purpose},
     pdf, pixels,
-    scene::Board,
+    scene::BoardScene,
     sheet, svg,
     svg::{SvgOptions, Hrefs},
     text::fonts::Measure,
@@ -32,7 +32,7 @@ pub(super) const DETAIL: f32 = 0.35;
 /// # Errors
 /// In words, when the state cannot be read, the page is not there, or the picture cannot be written.
 pub fn draw(task: &RenderTask<'_>, out: impl Write, done: impl FnMut(usize, usize)) -> Result<(), String> {
-    let board = Board::read(task.state).map_err(|error| error.to_string())?;
+    let board = BoardScene::read(task.state).map_err(|error| error.to_string())?;
     if let Some(page) = task.page.filter(|page| *page >= board.pages()) {
         return Err(format!("there is no page {page}: the board has {}", board.pages()));
     }
@@ -44,11 +44,11 @@ pub fn draw(task: &RenderTask<'_>, out: impl Write, done: impl FnMut(usize, usiz
 }
 
 /// The page that is meant where only one can be drawn.
-pub(super) fn one_page(task: &RenderTask<'_>, board: &Board) -> usize {
+pub(super) fn one_page(task: &RenderTask<'_>, board: &BoardScene) -> usize {
     task.page.unwrap_or_else(|| board.open_page())
 }
 
-fn svg_file(task: &RenderTask<'_>, board: &Board, out: impl Write) -> Result<(), String> {
+fn svg_file(task: &RenderTask<'_>, board: &BoardScene, out: impl Write) -> Result<(), String> {
     let page = board.page(one_page(task, board));
     let measure = Measure::default();
     let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);

@@ -11,7 +11,7 @@ use std::{collections::HashMap, io::Cursor, sync::Arc};
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, metadata::Orientation};
 use resvg::usvg::ImageKind;
 
-use super::scene::Source;
+use super::scene::ImageSource;
 pub use nested::written;
 
 /// The most pixels of one picture: a large camera's. Decoded it takes 200 MB.
@@ -42,7 +42,7 @@ pub struct Ready {
 pub struct Images<'a> {
     stored: HashMap<&'a str, &'a [u8]>,
     purpose: Purpose,
-    known: HashMap<(Source<'a>, (u32, u32)), Option<usize>>,
+    known: HashMap<(ImageSource<'a>, (u32, u32)), Option<usize>>,
     ready: Vec<Ready>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Images<'a> {
     }
 
     /// A picture's own size, or `None` when it cannot be drawn.
-    pub fn size(&self, source: Source<'a>) -> Option<(f32, f32)> {
+    pub fn size(&self, source: ImageSource<'a>) -> Option<(f32, f32)> {
         let bytes = self.bytes(source)?;
         match format(&bytes) {
             Some(format) => {
@@ -68,7 +68,7 @@ impl<'a> Images<'a> {
 
     /// Makes a picture ready that is to be drawn in this size (in board units), and tells its number. `None` when it
     /// is not there, is no picture, or is too large.
-    pub fn prepare(&mut self, source: Source<'a>, drawn: (f32, f32)) -> Option<usize> {
+    pub fn prepare(&mut self, source: ImageSource<'a>, drawn: (f32, f32)) -> Option<usize> {
         let pixels = match self.purpose {
             Purpose::Pixels(scale) => ((drawn.0 * scale).ceil() as u32, (drawn.1 * scale).ceil() as u32),
             Purpose::Vectors | Purpose::Anew => (0, 0),
@@ -91,11 +91,11 @@ impl<'a> Images<'a> {
         self.ready.get(number)
     }
 
-    fn bytes(&self, source: Source<'a>) -> Option<std::borrow::Cow<'a, [u8]>> {
+    fn bytes(&self, source: ImageSource<'a>) -> Option<std::borrow::Cow<'a, [u8]>> {
         match source {
-            Source::Data(url) => data_url::decode(url).map(Into::into),
-            Source::Stored(hash) => self.stored.get(hash).map(|bytes| (*bytes).into()),
-            Source::Elsewhere(_) => None,
+            ImageSource::Data(url) => data_url::decode(url).map(Into::into),
+            ImageSource::Stored(hash) => self.stored.get(hash).map(|bytes| (*bytes).into()),
+            ImageSource::Elsewhere(_) => None,
         }
     }
 

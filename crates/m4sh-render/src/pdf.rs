@@ -17,7 +17,7 @@ use krilla_svg::{SurfaceExt as _, SvgSettings};
 use super::{
     draw::{DETAIL, RenderTask},
     images::{Images, Purpose},
-    scene::Board,
+    scene::BoardScene,
     sheet,
     text::fonts::Measure,
     tree,
@@ -34,7 +34,7 @@ const LONGEST: f32 = 14_400.0;
 /// In words, when a page cannot be drawn or the file not be written.
 pub fn write(
     task: &RenderTask<'_>,
-    board: &Board,
+    board: &BoardScene,
     mut out: impl Write,
     mut done: impl FnMut(usize, usize),
 ) -> Result<(), String> {
@@ -48,7 +48,7 @@ pub fn write(
 
 fn document(
     task: &RenderTask<'_>,
-    board: &Board,
+    board: &BoardScene,
     purpose: Purpose,
     done: &mut impl FnMut(usize, usize),
 ) -> Result<Result<Vec<u8>, KrillaError>, String> {

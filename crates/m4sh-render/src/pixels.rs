@@ -11,7 +11,7 @@ use super::{
     draw::{DETAIL, RenderTask, one_page},
     geometry::Rect,
     images::{Images, Purpose},
-    scene::Board,
+    scene::BoardScene,
     sheet,
     text::fonts::Measure,
     tree,
@@ -22,7 +22,7 @@ use m4sh_domain::limits;
 ///
 /// # Errors
 /// In words, when it cannot be drawn or written.
-pub fn write(task: &RenderTask<'_>, board: &Board, mut out: impl Write) -> Result<(), String> {
+pub fn write(task: &RenderTask<'_>, board: &BoardScene, mut out: impl Write) -> Result<(), String> {
     let side = match task.format {
         PictureFormat::Thumbnail => Some(task.longest_side.unwrap_or(limits::THUMBNAIL_SIDE)),
         _ => task.longest_side,
@@ -42,7 +42,7 @@ pub fn write(task: &RenderTask<'_>, board: &Board, mut out: impl Write) -> Resul
 }
 
 /// A small picture that fits its bytes: colours are given up first, then size.
-fn thumbnail(task: &RenderTask<'_>, board: &Board, page: usize, side: Option<u32>) -> Result<Vec<u8>, String> {
+fn thumbnail(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32>) -> Result<Vec<u8>, String> {
     let (mut pixels, (width, height)) = draw(task, board, page, side)?;
     let mut best = webp(&pixels, (width, height))?;
     for kept in [5, 4, 3] {
@@ -76,7 +76,7 @@ fn fewer_colors(pixels: &mut [u8], kept: u32) {
 }
 
 /// The page's pixels, three bytes each, and its width and height.
-fn draw(task: &RenderTask<'_>, board: &Board, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
+fn draw(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
     let page = board.page(page);
     let measure = Measure::default();
     let sizes = Images::new(task.images.iter().copied(), Purpose::Vectors);

@@ -4,7 +4,7 @@
 use super::{
     geometry::Rect,
     images::Images,
-    scene::{Asset, Content, Form, Mark, Page},
+    scene::{PlacedAsset, AssetContent, Primitive, Drawable, PageScene},
     svg::asset_size,
     text::{self, fonts::Measure},
 };
@@ -18,7 +18,7 @@ const FARTHEST: Rect = Rect { left: -8_192.0, top: -8_192.0, right: 16_384.0, bo
 
 /// A page's own size, or the default one extended to what lies outside.
 #[must_use]
-pub fn frame<'a>(page: &Page<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
+pub fn frame<'a>(page: &PageScene<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
     if let Some((width, height)) = page.size {
         return Rect::at(0.0, 0.0, width, height);
     }
@@ -37,28 +37,28 @@ pub fn frame<'a>(page: &Page<'a>, images: &Images<'a>, measure: &Measure) -> Rec
 
 /// The box that a mark lies in.
 #[must_use]
-pub fn extent(mark: &Mark<'_>, measure: &Measure) -> Rect {
+pub fn extent(mark: &Drawable<'_>, measure: &Measure) -> Rect {
     let around = match &mark.form {
         // A pen that presses hard is 1.7 times as wide.
-        Form::Pen { samples, .. } => Rect::around(samples.iter().map(|sample| sample.at)),
-        Form::Line { from, to, start, end, head } => {
+        Primitive::Pen { samples, .. } => Rect::around(samples.iter().map(|sample| sample.at)),
+        Primitive::Line { from, to, start, end, head } => {
             let reach = if *start || *end { *head } else { 0.0 };
             Some(Rect::between(*from, *to).grown(reach))
         }
-        Form::Rectangle { frame, .. } | Form::Ellipse { frame, .. } => Some(*frame),
-        Form::Writing(writing) => Some(text::lay(writing, measure).frame),
+        Primitive::Rectangle { frame, .. } | Primitive::Ellipse { frame, .. } => Some(*frame),
+        Primitive::Writing(writing) => Some(text::lay(writing, measure).frame),
     };
     around.unwrap_or(DEFAULT).grown(mark.width + 1.0)
 }
 
-fn asset_extent<'a>(asset: &Asset<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
+fn asset_extent<'a>(asset: &PlacedAsset<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
     let (width, height) = match &asset.content {
-        Content::Note(writing, _) => {
+        AssetContent::Note(writing, _) => {
             let frame = text::lay(writing, measure).frame;
             (frame.width(), frame.height())
         }
-        Content::Image(source) => asset_size(asset, || images.size(*source)),
-        Content::Frame => asset_size(asset, || None),
+        AssetContent::Image(source) => asset_size(asset, || images.size(*source)),
+        AssetContent::Frame => asset_size(asset, || None),
     };
     Rect::at(asset.at.x, asset.at.y, width, height).turned(asset.rotation)
 }

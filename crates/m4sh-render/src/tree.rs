@@ -6,7 +6,7 @@ use resvg::usvg::{ImageHrefResolver, Options, Tree};
 use super::{
     geometry::Rect,
     images::Images,
-    scene::Page,
+    scene::PageScene,
     svg::{self, SvgOptions, Hrefs},
     text::fonts::{self, Measure},
 };
@@ -16,7 +16,7 @@ use super::{
 /// # Errors
 /// In words; only a fault of ours can cause one.
 pub fn of_page<'a>(
-    page: &Page<'a>,
+    page: &PageScene<'a>,
     frame: Rect,
     images: &mut Images<'a>,
     measure: &Measure,

@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use resvg::usvg::ImageKind;
 
 use super::{Images, Purpose};
-use crate::scene::Source;
+use crate::scene::ImageSource;
 
 const HASH: &str = "5a";
 
@@ -28,8 +28,8 @@ fn turned_jpeg() -> Vec<u8> {
 
 fn made_ready(bytes: &[u8], purpose: Purpose, drawn: (f32, f32)) -> Option<(ImageKind, (f32, f32))> {
     let mut images = Images::new([(HASH, bytes)], purpose);
-    let number = images.prepare(Source::Stored(HASH), drawn)?;
-    assert_eq!(images.prepare(Source::Stored(HASH), drawn), Some(number), "made ready once");
+    let number = images.prepare(ImageSource::Stored(HASH), drawn)?;
+    assert_eq!(images.prepare(ImageSource::Stored(HASH), drawn), Some(number), "made ready once");
     images.ready(number).map(|ready| (ready.kind.clone(), ready.size))
 }
 
@@ -45,7 +45,7 @@ fn e11_a_photo_is_turned_as_its_camera_noted() {
         assert_eq!(size, (20.0, 40.0));
         let bytes = turned_jpeg();
         let unseen = Images::new([(HASH, bytes.as_slice())], purpose);
-        assert_eq!(unseen.size(Source::Stored(HASH)), Some(size), "as large before it is decoded");
+        assert_eq!(unseen.size(ImageSource::Stored(HASH)), Some(size), "as large before it is decoded");
         let turned = pixels(&kind);
         assert_eq!(turned.dimensions(), (20, 40));
         assert!(turned.get_pixel(10, 5).0[0] > 200 && turned.get_pixel(10, 35).0[2] > 200, "red above blue");

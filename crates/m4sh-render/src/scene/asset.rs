@@ -1,7 +1,7 @@
 //! Assets: pictures, notes, and what can only be hinted at. Called by `page`, and by `background` for its picture.
 //! Never fetches: what is not in the state or in the order is a frame with a name.
 
-use super::{Asset, Content, Source, field, writing};
+use super::{PlacedAsset, AssetContent, ImageSource, field, text_block};
 use crate::geometry::Point;
 use m4sh_domain::json::Value;
 
@@ -9,22 +9,22 @@ use m4sh_domain::json::Value;
 const SIDE: std::ops::RangeInclusive<f32> = 1.0..=65_536.0;
 
 /// Reads one asset.
-pub fn read(item: &Value) -> Option<Asset<'_>> {
+pub fn read(item: &Value) -> Option<PlacedAsset<'_>> {
     let at = Point::new(field::number(item, "x")?, field::number(item, "y")?);
     let kind = field::text(item, &["type"]).unwrap_or("image");
     let content = match kind {
         "sticky" | "note" | "text" => {
             // Placed by the asset's own corner and turned with it.
-            let (writing, color) = writing::read(item, kind, Point::default())?;
-            Content::Note(writing, color)
+            let (writing, color) = text_block::read(item, kind, Point::default())?;
+            AssetContent::Note(writing, color)
         }
         _ => match field::text(item, &["src", "url", "image"]) {
-            Some(src) if !kind.ends_with("_player") => Content::Image(source(src)),
-            _ => Content::Frame,
+            Some(src) if !kind.ends_with("_player") => AssetContent::Image(source(src)),
+            _ => AssetContent::Frame,
         },
     };
     let side = |keys: &[&str]| field::length(item, keys, SIDE);
-    Some(Asset {
+    Some(PlacedAsset {
         at,
         width: side(&["width", "w"]),
         height: side(&["height", "h"]),
@@ -36,13 +36,13 @@ pub fn read(item: &Value) -> Option<Asset<'_>> {
 }
 
 /// Where the bytes of `src` are.
-pub fn source(src: &str) -> Source<'_> {
+pub fn source(src: &str) -> ImageSource<'_> {
     if src.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
-        Source::Data(src)
+        ImageSource::Data(src)
     } else if let Some(hash) = src.strip_prefix("asset:") {
-        Source::Stored(hash)
+        ImageSource::Stored(hash)
     } else {
-        Source::Elsewhere(file_name(src))
+        ImageSource::Elsewhere(file_name(src))
     }
 }
 

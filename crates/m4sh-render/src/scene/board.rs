@@ -1,17 +1,17 @@
 //! A whole board: which pages it has and which one is open. Called by the renderer for each order.
 //! Never keeps more than the state; a page is read when it is drawn.
 
-use super::{Page, field, page};
+use super::{PageScene, field, page};
 use m4sh_domain::json::{Bounds, JsonError, Value};
 use m4sh_domain::limits;
 
 /// A board's state, parsed.
 #[derive(Debug)]
-pub struct Board {
+pub struct BoardScene {
     state: Value,
 }
 
-impl Board {
+impl BoardScene {
     /// Reads a state.
     ///
     /// # Errors
@@ -43,9 +43,9 @@ impl Board {
 
     /// One page; blank when there is none of that number.
     #[must_use]
-    pub fn page(&self, index: usize) -> Page<'_> {
+    pub fn page(&self, index: usize) -> PageScene<'_> {
         match self.list() {
-            Some(pages) => pages.get(index).map_or_else(Page::default, page::read),
+            Some(pages) => pages.get(index).map_or_else(PageScene::default, page::read),
             // The oldest boards have no pages: their items are the root's.
             None => page::read(&self.state),
         }

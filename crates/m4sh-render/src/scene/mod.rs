@@ -11,26 +11,26 @@ mod shape;
 mod stroke;
 #[cfg(test)]
 mod tests;
-mod writing;
+mod text_block;
 
-pub use board::Board;
+pub use board::BoardScene;
 pub use color::Color;
 
 use super::geometry::{Point, Rect, Sample};
 
 /// One page of a board. What is in it borrows from the board's state.
 #[derive(Debug, Default)]
-pub struct Page<'a> {
+pub struct PageScene<'a> {
     pub name: &'a str,
     /// As the page says, in board units; `None`: as large as its content needs.
     pub size: Option<(f32, f32)>,
     pub background: Background<'a>,
     /// Pictures and notes below the ink, the lowest first.
-    pub assets: Vec<Asset<'a>>,
+    pub assets: Vec<PlacedAsset<'a>>,
     /// Shapes, then strokes, in their order: what an eraser can take away.
-    pub ink: Vec<Mark<'a>>,
+    pub ink: Vec<Drawable<'a>>,
     /// Texts above the ink.
-    pub texts: Vec<Mark<'a>>,
+    pub texts: Vec<Drawable<'a>>,
 }
 
 /// What a page is drawn on.
@@ -41,7 +41,7 @@ pub struct Background<'a> {
     /// The distance of the pattern's lines.
     pub step: f32,
     pub line_color: Color,
-    pub image: Option<Source<'a>>,
+    pub image: Option<ImageSource<'a>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,8 +59,8 @@ pub enum Pattern {
 
 /// One thing drawn with a tool.
 #[derive(Debug)]
-pub struct Mark<'a> {
-    pub form: Form<'a>,
+pub struct Drawable<'a> {
+    pub form: Primitive<'a>,
     pub color: Color,
     /// Of the tool, in board units.
     pub width: f32,
@@ -70,7 +70,7 @@ pub struct Mark<'a> {
 }
 
 #[derive(Debug)]
-pub enum Form<'a> {
+pub enum Primitive<'a> {
     /// A line by hand; one point is a dot.
     Pen {
         samples: Vec<Sample>,
@@ -93,7 +93,7 @@ pub enum Form<'a> {
         frame: Rect,
         fill: Option<Color>,
     },
-    Writing(Writing<'a>),
+    Writing(TextBlock<'a>),
 }
 
 /// How a mark meets what is below it.
@@ -108,7 +108,7 @@ pub enum Blend {
 
 /// Text, as one line or wrapped, perhaps on a coloured note.
 #[derive(Debug, Clone)]
-pub struct Writing<'a> {
+pub struct TextBlock<'a> {
     pub text: &'a str,
     /// Of the first line's upper left corner, or the note's.
     pub at: Point,
@@ -150,7 +150,7 @@ pub enum Align {
 
 /// A picture, a note, or the frame of something that cannot be drawn.
 #[derive(Debug)]
-pub struct Asset<'a> {
+pub struct PlacedAsset<'a> {
     pub at: Point,
     /// `None` where the picture's own size counts.
     pub width: Option<f32>,
@@ -158,23 +158,23 @@ pub struct Asset<'a> {
     /// Around the upper left corner, in degrees clockwise.
     pub rotation: f32,
     pub opacity: f32,
-    pub content: Content<'a>,
+    pub content: AssetContent<'a>,
     /// What a frame says in place of what cannot be drawn: a name that people gave, else the kind of thing.
     pub label: &'a str,
 }
 
 #[derive(Debug)]
-pub enum Content<'a> {
-    Image(Source<'a>),
+pub enum AssetContent<'a> {
+    Image(ImageSource<'a>),
     /// With the colour of its text.
-    Note(Writing<'a>, Color),
+    Note(TextBlock<'a>, Color),
     /// A video, a sound, a link …: only its frame.
     Frame,
 }
 
 /// Where a picture's bytes are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Source<'a> {
+pub enum ImageSource<'a> {
     /// In the state: a data URL.
     Data(&'a str),
     /// In the order, by its hash.

@@ -1,7 +1,7 @@
 //! Shapes: lines, arrows, rectangles and circles with named corners. Called by `page`, and by `stroke` for its tools.
 //! Never guesses a corner that is not there.
 
-use super::{Blend, Form, Mark, color, field, stroke};
+use super::{Blend, Primitive, Drawable, color, field, stroke};
 use crate::geometry::{Point, Rect};
 use m4sh_domain::json::Value;
 
@@ -9,7 +9,7 @@ use m4sh_domain::json::Value;
 const HEAD: std::ops::RangeInclusive<f32> = 4.0..=1_000.0;
 
 /// Reads one shape.
-pub fn read(item: &Value) -> Option<Mark<'_>> {
+pub fn read(item: &Value) -> Option<Drawable<'_>> {
     let kind = field::text(item, &["type", "tool"])?;
     let fill = || color::of(item, &["fill", "fillColor"]);
     let form = match kind {
@@ -17,12 +17,12 @@ pub fn read(item: &Value) -> Option<Mark<'_>> {
             let (from, to) = named_ends(item)?;
             line(item, kind, from, to)
         }
-        "rectangle" | "rect" => Form::Rectangle { frame: frame(item)?, fill: fill() },
-        "circle" | "ellipse" => Form::Ellipse { frame: frame(item)?, fill: fill() },
+        "rectangle" | "rect" => Primitive::Rectangle { frame: frame(item)?, fill: fill() },
+        "circle" | "ellipse" => Primitive::Ellipse { frame: frame(item)?, fill: fill() },
         // Points and the rest: as a stroke of that tool.
         _ => return stroke::read(item),
     };
-    Some(Mark {
+    Some(Drawable {
         form,
         color: color::of(item, &["color", "stroke"]).unwrap_or_else(color::Color::black),
         width: field::length(item, &["size", "strokeWidth"], stroke::WIDTH).unwrap_or(2.0),
@@ -32,9 +32,9 @@ pub fn read(item: &Value) -> Option<Mark<'_>> {
 }
 
 /// A straight line between two points, with the heads that the item asks for.
-pub fn line<'a>(item: &Value, kind: &str, from: Point, to: Point) -> Form<'a> {
+pub fn line<'a>(item: &Value, kind: &str, from: Point, to: Point) -> Primitive<'a> {
     let width = field::length(item, &["size", "strokeWidth"], stroke::WIDTH).unwrap_or(2.0);
-    Form::Line {
+    Primitive::Line {
         from,
         to,
         start: field::flag(item, "arrowStart").unwrap_or(false),

@@ -1,7 +1,7 @@
 //! Strokes: what pens, highlighters, erasers and the drawing tools leave. Called by `page`.
 //! Never draws what points at nothing: the laser and the selection leave no mark.
 
-use super::{Blend, Form, Mark, Writing, color, field, shape, writing};
+use super::{Blend, Primitive, Drawable, TextBlock, color, field, shape, text_block};
 use crate::geometry::{Point, Rect, Sample};
 use m4sh_domain::json::Value;
 
@@ -11,24 +11,24 @@ pub const WIDTH: std::ops::RangeInclusive<f32> = 0.1..=1_000.0;
 const HIGHLIGHT: f32 = 0.4;
 
 /// Reads one stroke.
-pub fn read(item: &Value) -> Option<Mark<'_>> {
+pub fn read(item: &Value) -> Option<Drawable<'_>> {
     let tool = field::text(item, &["tool", "type"]).unwrap_or("pen");
     let form = match tool {
         "laser" | "select" => return None,
         "text" | "note" | "sticky" => {
             let place = place(item)?;
-            return writing::read(item, tool, place).map(|(writing, color)| lettering(item, writing, color));
+            return text_block::read(item, tool, place).map(|(writing, color)| lettering(item, writing, color));
         }
         "line" | "arrow" => {
             let (from, to) = ends(item)?;
             shape::line(item, tool, from, to)
         }
-        "rectangle" | "rect" => Form::Rectangle { frame: frame(item)?, fill: color::of(item, &["fill"]) },
-        "circle" | "ellipse" => Form::Ellipse { frame: frame(item)?, fill: color::of(item, &["fill"]) },
+        "rectangle" | "rect" => Primitive::Rectangle { frame: frame(item)?, fill: color::of(item, &["fill"]) },
+        "circle" | "ellipse" => Primitive::Ellipse { frame: frame(item)?, fill: color::of(item, &["fill"]) },
         _ => pen(item)?,
     };
     let lights = tool == "highlighter";
-    Some(Mark {
+    Some(Drawable {
         form,
         color: color::of(item, &["color", "stroke"]).unwrap_or_else(color::Color::black),
         width: field::length(item, &["size", "strokeWidth"], WIDTH).unwrap_or(if lights { 16.0 } else { 2.0 }),
@@ -38,8 +38,8 @@ pub fn read(item: &Value) -> Option<Mark<'_>> {
 }
 
 /// A text drawn with the text tool: above what was there, below what comes.
-fn lettering<'a>(item: &'a Value, writing: Writing<'a>, color: color::Color) -> Mark<'a> {
-    Mark { form: Form::Writing(writing), color, width: 1.0, opacity: field::opacity(item), blend: Blend::Over }
+fn lettering<'a>(item: &'a Value, writing: TextBlock<'a>, color: color::Color) -> Drawable<'a> {
+    Drawable { form: Primitive::Writing(writing), color, width: 1.0, opacity: field::opacity(item), blend: Blend::Over }
 }
 
 /// The canvas' composite operations, as far as a picture without a canvas can have them: those that mix colours stay,
@@ -72,10 +72,10 @@ fn blend(item: &Value, tool: &str) -> Blend {
     }
 }
 
-fn pen(item: &Value) -> Option<Form<'_>> {
+fn pen(item: &Value) -> Option<Primitive<'_>> {
     let samples = samples(item);
     let pressed = samples.iter().any(|sample| (sample.pressure - samples[0].pressure).abs() > 0.01);
-    (!samples.is_empty()).then_some(Form::Pen { samples, pressed })
+    (!samples.is_empty()).then_some(Primitive::Pen { samples, pressed })
 }
 
 /// The points: objects with `x` and `y`, pairs, or one flat list of numbers.

@@ -9,8 +9,8 @@ use crate::{
 };
 use m4sh_domain::json::{Bounds, Value};
 
-fn board(text: &str) -> Board {
-    Board::read(text.as_bytes()).unwrap()
+fn board(text: &str) -> BoardScene {
+    BoardScene::read(text.as_bytes()).unwrap()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn e1_what_cannot_be_read_is_left_out_and_the_rest_is_there() {
     );
     let page = board.page(0);
     assert_eq!((page.ink.len(), page.texts.len(), page.assets.len()), (1, 0, 0));
-    let Form::Pen { samples, .. } = &page.ink[0].form else { panic!("a pen") };
+    let Primitive::Pen { samples, .. } = &page.ink[0].form else { panic!("a pen") };
     assert_eq!(samples.len(), 1);
 }
 
@@ -78,10 +78,10 @@ fn e4_colours_are_those_of_css() {
 
 #[test]
 fn e11_nothing_is_fetched() {
-    assert_eq!(asset::source("https://example.com/a/b.png?x=1#y"), Source::Elsewhere(Some("b.png")));
-    assert_eq!(asset::source("file:///etc/passwd"), Source::Elsewhere(Some("passwd")));
-    assert_eq!(asset::source("asset:ab"), Source::Stored("ab"));
-    assert!(matches!(asset::source("DATA:image/png;base64,AA"), Source::Data(_)));
+    assert_eq!(asset::source("https://example.com/a/b.png?x=1#y"), ImageSource::Elsewhere(Some("b.png")));
+    assert_eq!(asset::source("file:///etc/passwd"), ImageSource::Elsewhere(Some("passwd")));
+    assert_eq!(asset::source("asset:ab"), ImageSource::Stored("ab"));
+    assert!(matches!(asset::source("DATA:image/png;base64,AA"), ImageSource::Data(_)));
 }
 
 /// A JSON value that often has the words of boards in it.

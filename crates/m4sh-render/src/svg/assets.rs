@@ -13,7 +13,7 @@ use super::{
 use crate::{
     geometry::Rect,
     images,
-    scene::{Asset, Color, Content, Source},
+    scene::{PlacedAsset, Color, AssetContent, ImageSource},
 };
 
 /// Of an asset that does not say how large it is, and of which nothing is known.
@@ -24,7 +24,7 @@ const NATURAL: f32 = 1_000.0;
 const LABEL: usize = 60;
 
 /// How large an asset is drawn: as it says, else as its picture is, in its proportions.
-pub fn size(asset: &Asset<'_>, own: impl FnOnce() -> Option<(f32, f32)>) -> (f32, f32) {
+pub fn size(asset: &PlacedAsset<'_>, own: impl FnOnce() -> Option<(f32, f32)>) -> (f32, f32) {
     match (asset.width, asset.height) {
         (Some(width), Some(height)) => (width, height),
         (width, height) => {
@@ -42,7 +42,7 @@ pub fn size(asset: &Asset<'_>, own: impl FnOnce() -> Option<(f32, f32)>) -> (f32
 }
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
-    pub(super) fn asset(&mut self, asset: &Asset<'a>) -> io::Result<()> {
+    pub(super) fn asset(&mut self, asset: &PlacedAsset<'a>) -> io::Result<()> {
         let turn = asset.rotation;
         write!(self.out, "<g transform=\"translate({} {})", Num(asset.at.x), Num(asset.at.y))?;
         if turn != 0.0 {
@@ -50,12 +50,12 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         }
         write!(self.out, "\"{}>", Opacity(asset.opacity))?;
         match &asset.content {
-            Content::Note(writing, color) => self.writing(writing, *color)?,
-            Content::Frame => {
+            AssetContent::Note(writing, color) => self.writing(writing, *color)?,
+            AssetContent::Frame => {
                 let (width, height) = size(asset, || None);
                 self.frame_of(asset.label, Rect::at(0.0, 0.0, width, height))?;
             }
-            Content::Image(source) => {
+            AssetContent::Image(source) => {
                 let images = &self.options.images;
                 let (width, height) = size(asset, || images.size(*source));
                 self.picture(*source, Rect::at(0.0, 0.0, width, height), "none", asset.label)?;
@@ -65,13 +65,13 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     }
 
     /// A page's own picture, whole and in its proportions.
-    pub(super) fn page_picture(&mut self, source: Source<'a>) -> io::Result<()> {
+    pub(super) fn page_picture(&mut self, source: ImageSource<'a>) -> io::Result<()> {
         self.picture(source, self.frame, "xMidYMid", "background")
     }
 
-    fn picture(&mut self, source: Source<'a>, at: Rect, fit: &str, label: &str) -> io::Result<()> {
+    fn picture(&mut self, source: ImageSource<'a>, at: Rect, fit: &str, label: &str) -> io::Result<()> {
         let Some(number) = self.options.images.prepare(source, (at.width(), at.height())) else {
-            let label = if let Source::Elsewhere(Some(name)) = source { name } else { label };
+            let label = if let ImageSource::Elsewhere(Some(name)) = source { name } else { label };
             return self.frame_of(label, at);
         };
         write!(

@@ -6,7 +6,7 @@
 
 use crate::{
     geometry::{Point, Rect},
-    scene::{Blend, Form, Mark},
+    scene::{Blend, Primitive, Drawable},
 };
 
 /// Cells of the grid in each direction; a row is one `u64`.
@@ -26,7 +26,7 @@ pub struct EraseDepths {
 
 /// Finds the depth of each mark. `extents` are their boxes, in the same order.
 #[must_use]
-pub fn depths(marks: &[&Mark<'_>], extents: &[Rect], frame: Rect) -> EraseDepths {
+pub fn depths(marks: &[&Drawable<'_>], extents: &[Rect], frame: Rect) -> EraseDepths {
     let mut of = vec![0; marks.len()];
     if marks.iter().any(|mark| mark.blend == Blend::Erase) {
         // What later ink and later erasers ask of a mark in each cell.
@@ -54,10 +54,10 @@ pub fn depths(marks: &[&Mark<'_>], extents: &[Rect], frame: Rect) -> EraseDepths
 struct GridCells([u64; CELLS]);
 
 impl GridCells {
-    fn of(mark: &Mark<'_>, extent: Rect, frame: Rect) -> Self {
+    fn of(mark: &Drawable<'_>, extent: Rect, frame: Rect) -> Self {
         let mut cells = Self([0; CELLS]);
         match &mark.form {
-            Form::Pen { samples, .. } => {
+            Primitive::Pen { samples, .. } => {
                 let reach = mark.width + 1.0;
                 let longest = (frame.width().min(frame.height()) / CELLS as f32).max(1.0);
                 let mut before = samples.first().map(|sample| sample.at);
@@ -113,10 +113,10 @@ mod tests {
     const FRAME: Rect = Rect { left: 0.0, top: 0.0, right: 640.0, bottom: 640.0 };
 
     /// A dot of ink or of an eraser.
-    fn dot(x: f32, y: f32, erases: bool) -> Mark<'static> {
+    fn dot(x: f32, y: f32, erases: bool) -> Drawable<'static> {
         let samples = vec![Sample { at: Point::new(x, y), pressure: 0.5 }];
-        Mark {
-            form: Form::Pen { samples, pressed: false },
+        Drawable {
+            form: Primitive::Pen { samples, pressed: false },
             color: Color::black(),
             width: 2.0,
             opacity: 1.0,
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    fn depths_of(marks: &[Mark<'_>]) -> EraseDepths {
+    fn depths_of(marks: &[Drawable<'_>]) -> EraseDepths {
         let measure = crate::text::fonts::Measure::default();
         let extents: Vec<_> = marks.iter().map(|mark| crate::sheet::extent(mark, &measure)).collect();
         depths(&marks.iter().collect::<Vec<_>>(), &extents, FRAME)

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     geometry::{Point, Rect, Sample, outline, smooth},
-    scene::{Align, Blend, Color, Form, Mark, Writing},
+    scene::{Align, Blend, Color, Primitive, Drawable, TextBlock},
     text::{self, fonts},
 };
 
@@ -18,19 +18,19 @@ const CORNER: f32 = 6.0;
 
 impl<W: Write> SvgWriter<'_, '_, W> {
     /// Writes a mark; one that mixes is at most `mix` opaque.
-    pub(super) fn mark(&mut self, mark: &Mark<'_>, mix: f32) -> io::Result<()> {
+    pub(super) fn mark(&mut self, mark: &Drawable<'_>, mix: f32) -> io::Result<()> {
         let opacity = if let Blend::Mix(_) = mark.blend { mark.opacity.min(mix) } else { mark.opacity };
         let blend = match mark.blend {
             Blend::Mix(mode) => format!(" style=\"mix-blend-mode:{mode}\""),
             Blend::Over | Blend::Erase => String::new(),
         };
         match &mark.form {
-            Form::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (mark.color, opacity), &blend),
-            Form::Line { from, to, start, end, head } => {
+            Primitive::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (mark.color, opacity), &blend),
+            Primitive::Line { from, to, start, end, head } => {
                 let heads = (start.then_some(*head), end.then_some(*head));
                 self.line(mark, (*from, *to), heads, &blend)
             }
-            Form::Rectangle { frame, fill } => {
+            Primitive::Rectangle { frame, fill } => {
                 let Rect { left, top, .. } = *frame;
                 write!(
                     self.out,
@@ -42,7 +42,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
                 )?;
                 self.outlined(mark, *fill, &blend)
             }
-            Form::Ellipse { frame, fill } => {
+            Primitive::Ellipse { frame, fill } => {
                 let center = frame.center();
                 write!(
                     self.out,
@@ -54,7 +54,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
                 )?;
                 self.outlined(mark, *fill, &blend)
             }
-            Form::Writing(writing) => {
+            Primitive::Writing(writing) => {
                 write!(self.out, "<g{}{blend}>", Opacity(mark.opacity))?;
                 self.writing(writing, mark.color)?;
                 write!(self.out, "</g>")
@@ -63,26 +63,26 @@ impl<W: Write> SvgWriter<'_, '_, W> {
     }
 
     /// The way of an eraser, inside of a mask.
-    pub(super) fn eraser(&mut self, mark: &Mark<'_>) -> io::Result<()> {
+    pub(super) fn eraser(&mut self, mark: &Drawable<'_>) -> io::Result<()> {
         match &mark.form {
-            Form::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (Color::black(), mark.opacity), ""),
+            Primitive::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (Color::black(), mark.opacity), ""),
             form => {
                 let black = match form {
-                    Form::Rectangle { frame, .. } => Form::Rectangle { frame: *frame, fill: Some(Color::black()) },
-                    Form::Ellipse { frame, .. } => Form::Ellipse { frame: *frame, fill: Some(Color::black()) },
-                    Form::Line { from, to, head, .. } => {
-                        Form::Line { from: *from, to: *to, start: false, end: false, head: *head }
+                    Primitive::Rectangle { frame, .. } => Primitive::Rectangle { frame: *frame, fill: Some(Color::black()) },
+                    Primitive::Ellipse { frame, .. } => Primitive::Ellipse { frame: *frame, fill: Some(Color::black()) },
+                    Primitive::Line { from, to, head, .. } => {
+                        Primitive::Line { from: *from, to: *to, start: false, end: false, head: *head }
                     }
-                    Form::Writing(_) | Form::Pen { .. } => return Ok(()),
+                    Primitive::Writing(_) | Primitive::Pen { .. } => return Ok(()),
                 };
-                self.mark(&Mark { form: black, color: Color::black(), blend: Blend::Over, ..*mark }, 1.0)
+                self.mark(&Drawable { form: black, color: Color::black(), blend: Blend::Over, ..*mark }, 1.0)
             }
         }
     }
 
     fn pen(
         &mut self,
-        mark: &Mark<'_>,
+        mark: &Drawable<'_>,
         samples: &[Sample],
         pressed: bool,
         (color, opacity): (Color, f32),
@@ -114,7 +114,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
     /// A straight line whose heads' points are its ends.
     fn line(
         &mut self,
-        mark: &Mark<'_>,
+        mark: &Drawable<'_>,
         (from, to): (Point, Point),
         (start, end): (Option<f32>, Option<f32>),
         blend: &str,
@@ -146,7 +146,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
     }
 
     /// Ends an element with its outline and its filling.
-    fn outlined(&mut self, mark: &Mark<'_>, fill: Option<Color>, blend: &str) -> io::Result<()> {
+    fn outlined(&mut self, mark: &Drawable<'_>, fill: Option<Color>, blend: &str) -> io::Result<()> {
         // A translucent filled box is one layer: else its outline would show its filling's edge.
         let (whole, each) = if fill.is_some() { (mark.opacity, 1.0) } else { (1.0, mark.opacity) };
         if let Some(fill) = fill {
@@ -157,7 +157,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
     }
 
     /// Writes letters, and the note under them.
-    pub(super) fn writing(&mut self, writing: &Writing<'_>, color: Color) -> io::Result<()> {
+    pub(super) fn writing(&mut self, writing: &TextBlock<'_>, color: Color) -> io::Result<()> {
         let laid = text::lay(writing, self.options.measure);
         if let Some(paper) = writing.paper {
             self.paper(laid.frame, paper)?;

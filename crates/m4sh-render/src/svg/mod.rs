@@ -14,7 +14,7 @@ pub use assets::size as asset_size;
 use super::{
     geometry::{Rect, path::Path},
     images::Images,
-    scene::{Blend, Mark, Page},
+    scene::{Blend, Drawable, PageScene},
     sheet,
     text::fonts::Measure,
 };
@@ -55,7 +55,7 @@ struct SvgWriter<'h, 'a, W> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write<'a>(out: impl Write, page: &Page<'a>, frame: Rect, title: &str, hand: SvgOptions<'_, 'a>) -> io::Result<()> {
+pub fn write<'a>(out: impl Write, page: &PageScene<'a>, frame: Rect, title: &str, hand: SvgOptions<'_, 'a>) -> io::Result<()> {
     let mut canvas = SvgWriter { out, frame, options: hand, path: Path::default() };
     let (left, top) = (Num(frame.left), Num(frame.top));
     let (width, height) = (Num(frame.width()), Num(frame.height()));
@@ -78,7 +78,7 @@ pub fn write<'a>(out: impl Write, page: &Page<'a>, frame: Rect, title: &str, han
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     /// Strokes and shapes, those that were erased inside of the masks of their erasers.
-    fn write_ink(&mut self, page: &Page<'a>) -> io::Result<()> {
+    fn write_ink(&mut self, page: &PageScene<'a>) -> io::Result<()> {
         let extents: Vec<_> = page.ink.iter().map(|mark| sheet::extent(mark, self.options.measure)).collect();
         let seen = |extent: &Rect| extent.intersection(self.frame).is_some();
         let (marks, extents): (Vec<_>, Vec<_>) =
@@ -103,7 +103,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     }
 
     /// What some erasers leave: all but their way.
-    fn mask<'m>(&mut self, depth: u16, erasers: impl Iterator<Item = &'m Mark<'a>>) -> io::Result<()>
+    fn mask<'m>(&mut self, depth: u16, erasers: impl Iterator<Item = &'m Drawable<'a>>) -> io::Result<()>
     where
         'a: 'm,
     {
@@ -123,7 +123,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         write!(self.out, "</g></mask>")
     }
 
-    fn texts(&mut self, page: &Page<'a>) -> io::Result<()> {
+    fn texts(&mut self, page: &PageScene<'a>) -> io::Result<()> {
         page.texts.iter().try_for_each(|mark| self.mark(mark, 1.0))
     }
 }

@@ -6,7 +6,7 @@ mod wrap;
 
 use super::{
     geometry::{Point, Rect},
-    scene::{Align, Writing},
+    scene::{Align, TextBlock},
 };
 use fonts::Measure;
 
@@ -28,7 +28,7 @@ pub struct Laid {
 
 /// Lays a text out.
 #[must_use]
-pub fn lay(writing: &Writing<'_>, measure: &Measure) -> Laid {
+pub fn lay(writing: &TextBlock<'_>, measure: &Measure) -> Laid {
     let size = writing.font.size;
     let padding = if writing.paper.is_some() { PADDING } else { 0.0 };
     let room = writing.width.map(|width| (width - 2.0 * padding).max(size));

@@ -1,6 +1,6 @@
 //! Texts and notes. Called by `page`, `stroke` and `asset`. Never names a font that is not shipped.
 
-use super::{Align, Blend, Color, Family, Font, Form, Mark, Writing, color, field};
+use super::{Align, Blend, Color, Family, Font, Primitive, Drawable, TextBlock, color, field};
 use crate::geometry::Point;
 use m4sh_domain::json::Value;
 
@@ -16,15 +16,15 @@ const YELLOW: Color = Color { red: 0xff, green: 0xf3, blue: 0xb0, alpha: 255 };
 const INK: Color = Color { red: 0x1f, green: 0x29, blue: 0x37, alpha: 255 };
 
 /// One element of a page's `texts`.
-pub fn mark(item: &Value) -> Option<Mark<'_>> {
+pub fn mark(item: &Value) -> Option<Drawable<'_>> {
     let kind = field::text(item, &["type", "tool"]).unwrap_or("text");
     let at = Point::new(field::number(item, "x")?, field::number(item, "y")?);
     let (writing, color) = read(item, kind, at)?;
-    Some(Mark { form: Form::Writing(writing), color, width: 1.0, opacity: field::opacity(item), blend: Blend::Over })
+    Some(Drawable { form: Primitive::Writing(writing), color, width: 1.0, opacity: field::opacity(item), blend: Blend::Over })
 }
 
 /// A text or note at a place, with its colour; a note may be empty, a text not.
-pub fn read<'a>(item: &'a Value, kind: &str, at: Point) -> Option<(Writing<'a>, Color)> {
+pub fn read<'a>(item: &'a Value, kind: &str, at: Point) -> Option<(TextBlock<'a>, Color)> {
     let note = matches!(kind, "note" | "sticky");
     let text = field::text(item, &["text", "content"]).unwrap_or_default();
     if text.is_empty() && !note {
@@ -32,7 +32,7 @@ pub fn read<'a>(item: &'a Value, kind: &str, at: Point) -> Option<(Writing<'a>, 
     }
     let size = |keys: &[&str], otherwise| field::length(item, keys, BOX).or(if note { Some(otherwise) } else { None });
     let (paper, color) = colors(item, note);
-    let writing = Writing {
+    let writing = TextBlock {
         text,
         at,
         width: size(&["width", "w"], NOTE.0),
