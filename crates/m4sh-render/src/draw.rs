@@ -10,7 +10,7 @@ use super::{
     scene::BoardScene,
     sheet, svg,
     svg::{SvgOptions, Hrefs},
-    text::fonts::Measure,
+    text::fonts::FontMetrics,
 };
 
 /// An order without its envelope.
@@ -50,7 +50,7 @@ pub(super) fn one_page(task: &RenderTask<'_>, board: &BoardScene) -> usize {
 
 fn svg_file(task: &RenderTask<'_>, board: &BoardScene, out: impl Write) -> Result<(), String> {
     let page = board.page(one_page(task, board));
-    let measure = Measure::default();
+    let measure = FontMetrics::default();
     let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);
     let frame = sheet::frame(&page, &images, &measure);
     // People zoom into an SVG: it keeps more than a screen shows.

@@ -19,7 +19,7 @@ use super::{
     images::{Images, Purpose},
     scene::BoardScene,
     sheet,
-    text::fonts::Measure,
+    text::fonts::FontMetrics,
     tree,
 };
 
@@ -52,7 +52,7 @@ fn document(
     purpose: Purpose,
     done: &mut impl FnMut(usize, usize),
 ) -> Result<Result<Vec<u8>, KrillaError>, String> {
-    let measure = Measure::default();
+    let measure = FontMetrics::default();
     let mut document = Document::new();
     // No dates and no random ids: the same board gives the same bytes.
     document.set_metadata(Metadata::new().title(task.title.to_owned()).creator("m4sh".to_owned()));

@@ -13,7 +13,7 @@ use super::{
     images::{Images, Purpose},
     scene::BoardScene,
     sheet,
-    text::fonts::Measure,
+    text::fonts::FontMetrics,
     tree,
 };
 use m4sh_domain::limits;
@@ -78,7 +78,7 @@ fn fewer_colors(pixels: &mut [u8], kept: u32) {
 /// The page's pixels, three bytes each, and its width and height.
 fn draw(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
     let page = board.page(page);
-    let measure = Measure::default();
+    let measure = FontMetrics::default();
     let sizes = Images::new(task.images.iter().copied(), Purpose::Vectors);
     let frame = sheet::frame(&page, &sizes, &measure);
     let scale = scale(frame, side);

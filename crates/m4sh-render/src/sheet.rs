@@ -6,7 +6,7 @@ use super::{
     images::Images,
     scene::{PlacedAsset, AssetContent, Primitive, Drawable, PageScene},
     svg::asset_size,
-    text::{self, fonts::Measure},
+    text::{self, fonts::FontMetrics},
 };
 
 /// The page of who does not say how large it is.
@@ -18,7 +18,7 @@ const FARTHEST: Rect = Rect { left: -8_192.0, top: -8_192.0, right: 16_384.0, bo
 
 /// A page's own size, or the default one extended to what lies outside.
 #[must_use]
-pub fn frame<'a>(page: &PageScene<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
+pub fn frame<'a>(page: &PageScene<'a>, images: &Images<'a>, measure: &FontMetrics) -> Rect {
     if let Some((width, height)) = page.size {
         return Rect::at(0.0, 0.0, width, height);
     }
@@ -37,7 +37,7 @@ pub fn frame<'a>(page: &PageScene<'a>, images: &Images<'a>, measure: &Measure) -
 
 /// The box that a mark lies in.
 #[must_use]
-pub fn extent(mark: &Drawable<'_>, measure: &Measure) -> Rect {
+pub fn extent(mark: &Drawable<'_>, measure: &FontMetrics) -> Rect {
     let around = match &mark.form {
         // A pen that presses hard is 1.7 times as wide.
         Primitive::Pen { samples, .. } => Rect::around(samples.iter().map(|sample| sample.at)),
@@ -46,15 +46,15 @@ pub fn extent(mark: &Drawable<'_>, measure: &Measure) -> Rect {
             Some(Rect::between(*from, *to).grown(reach))
         }
         Primitive::Rectangle { frame, .. } | Primitive::Ellipse { frame, .. } => Some(*frame),
-        Primitive::Writing(writing) => Some(text::lay(writing, measure).frame),
+        Primitive::Writing(writing) => Some(text::layout(writing, measure).frame),
     };
     around.unwrap_or(DEFAULT).grown(mark.width + 1.0)
 }
 
-fn asset_extent<'a>(asset: &PlacedAsset<'a>, images: &Images<'a>, measure: &Measure) -> Rect {
+fn asset_extent<'a>(asset: &PlacedAsset<'a>, images: &Images<'a>, measure: &FontMetrics) -> Rect {
     let (width, height) = match &asset.content {
         AssetContent::Note(writing, _) => {
-            let frame = text::lay(writing, measure).frame;
+            let frame = text::layout(writing, measure).frame;
             (frame.width(), frame.height())
         }
         AssetContent::Image(source) => asset_size(asset, || images.size(*source)),

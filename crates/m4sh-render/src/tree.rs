@@ -8,7 +8,7 @@ use super::{
     images::Images,
     scene::PageScene,
     svg::{self, SvgOptions, Hrefs},
-    text::fonts::{self, Measure},
+    text::fonts::{self, FontMetrics},
 };
 
 /// Writes a page and reads it again.
@@ -19,7 +19,7 @@ pub fn of_page<'a>(
     page: &PageScene<'a>,
     frame: Rect,
     images: &mut Images<'a>,
-    measure: &Measure,
+    measure: &FontMetrics,
     detail: f32,
 ) -> Result<Tree, String> {
     let mut text = Vec::new();

@@ -158,7 +158,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
 
     /// Writes letters, and the note under them.
     pub(super) fn writing(&mut self, writing: &TextBlock<'_>, color: Color) -> io::Result<()> {
-        let laid = text::lay(writing, self.options.measure);
+        let laid = text::layout(writing, self.options.measure);
         if let Some(paper) = writing.paper {
             self.paper(laid.frame, paper)?;
         }

@@ -16,7 +16,7 @@ use super::{
     images::Images,
     scene::{Blend, Drawable, PageScene},
     sheet,
-    text::fonts::Measure,
+    text::fonts::FontMetrics,
 };
 use xml::{Escaped, Num};
 
@@ -36,7 +36,7 @@ pub enum Hrefs {
 /// What stays the same for all pages of an order.
 pub struct SvgOptions<'h, 'a> {
     pub images: &'h mut Images<'a>,
-    pub measure: &'h Measure,
+    pub measure: &'h FontMetrics,
     pub hrefs: Hrefs,
     /// What nobody sees, in board units: points closer than that to each other are one.
     pub detail: f32,

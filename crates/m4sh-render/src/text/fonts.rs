@@ -8,7 +8,7 @@ use ttf_parser::Face;
 
 use crate::scene::{Family, Font};
 
-struct Shipped {
+struct BundledFont {
     family: Family,
     bold: bool,
     italic: bool,
@@ -26,7 +26,7 @@ macro_rules! shipped {
     };
 }
 
-static SHIPPED: &[Shipped] = shipped![
+static SHIPPED: &[BundledFont] = shipped![
     Sans false false "LiberationSans-Regular.ttf",
     Sans true false "LiberationSans-Bold.ttf",
     Sans false true "LiberationSans-Italic.ttf",
@@ -72,25 +72,25 @@ pub fn database() -> Arc<fontdb::Database> {
 }
 
 /// Measures letters.
-pub struct Measure {
+pub struct FontMetrics {
     /// Beside [`SHIPPED`].
     faces: Vec<Option<Face<'static>>>,
     last_resort: Option<Face<'static>>,
 }
 
-impl Default for Measure {
+impl Default for FontMetrics {
     fn default() -> Self {
         let face = |bytes| Face::parse(bytes, 0).ok();
         Self { faces: SHIPPED.iter().map(|font| face(font.bytes)).collect(), last_resort: face(LAST_RESORT) }
     }
 }
 
-impl Measure {
+impl FontMetrics {
     /// How far a letter moves the pen, without kerning.
     #[must_use]
     pub fn advance(&self, font: Font, letter: char) -> f32 {
         let faces = SHIPPED.iter().zip(&self.faces).filter(|(shipped, _)| shipped.family == font.family);
-        let misses = |shipped: &Shipped| (shipped.bold != font.bold, shipped.italic != font.italic);
+        let misses = |shipped: &BundledFont| (shipped.bold != font.bold, shipped.italic != font.italic);
         let nearest = faces.min_by_key(|(shipped, _)| misses(shipped)).and_then(|(_, face)| face.as_ref());
         let wide = [nearest, self.last_resort.as_ref()].into_iter().flatten().find_map(|face| {
             let advance = face.glyph_hor_advance(face.glyph_index(letter)?)?;
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn e9_every_shipped_font_reads_and_has_latin_and_ukrainian_letters() {
-        let measure = Measure::default();
+        let measure = FontMetrics::default();
         for face in measure.faces.iter().chain([&measure.last_resort]) {
             let face = face.as_ref().expect("a font");
             for letter in "AzÄßéŁіїєґІЇЄҐщъыэё«»№—₴".chars() {
@@ -121,7 +121,7 @@ mod tests {
     fn e9_a_letter_is_as_wide_as_in_arial() {
         let font =
             Font { family: Family::Sans, size: 1000.0, bold: false, italic: false, underline: false, struck: false };
-        let wide = Measure::default().advance(font, 'm');
+        let wide = FontMetrics::default().advance(font, 'm');
         assert!((wide - 833.0).abs() < 1.0, "{wide}");
     }
 }

@@ -8,7 +8,7 @@ use super::{
     geometry::{Point, Rect},
     scene::{Align, TextBlock},
 };
-use fonts::Measure;
+use fonts::FontMetrics;
 
 /// From one line's baseline to the next, as a factor of the letters' size.
 const LINE: f32 = 1.2;
@@ -19,7 +19,7 @@ const PADDING: f32 = 12.0;
 
 /// A laid-out text.
 #[derive(Debug)]
-pub struct Laid {
+pub struct TextLayout {
     /// Each line's text, with its reference point on the baseline.
     pub lines: Vec<(String, Point)>,
     /// What the text takes, or the note.
@@ -28,7 +28,7 @@ pub struct Laid {
 
 /// Lays a text out.
 #[must_use]
-pub fn lay(writing: &TextBlock<'_>, measure: &Measure) -> Laid {
+pub fn layout(writing: &TextBlock<'_>, measure: &FontMetrics) -> TextLayout {
     let size = writing.font.size;
     let padding = if writing.paper.is_some() { PADDING } else { 0.0 };
     let room = writing.width.map(|width| (width - 2.0 * padding).max(size));
@@ -45,7 +45,7 @@ pub fn lay(writing: &TextBlock<'_>, measure: &Measure) -> Laid {
     let top = writing.at.y + padding + size * BASELINE;
     let place =
         |(index, (text, _)): (usize, (String, f32))| (text, Point::new(reference, top + index as f32 * size * LINE));
-    Laid {
+    TextLayout {
         lines: lines.into_iter().enumerate().map(place).collect(),
         frame: Rect::at(
             writing.at.x,
