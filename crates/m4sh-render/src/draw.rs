@@ -8,7 +8,7 @@ use super::{
     images::{Images, Purpose},
     pdf, pixels,
     scene::BoardScene,
-    sheet, svg,
+    extent, svg,
     svg::{SvgOptions, Hrefs},
     text::fonts::FontMetrics,
 };
@@ -52,7 +52,7 @@ fn svg_file(task: &RenderTask<'_>, board: &BoardScene, out: impl Write) -> Resul
     let page = board.page(one_page(task, board));
     let measure = FontMetrics::default();
     let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);
-    let frame = sheet::frame(&page, &images, &measure);
+    let frame = extent::frame(&page, &images, &measure);
     // People zoom into an SVG: it keeps more than a screen shows.
     let hand = SvgOptions { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };
     svg::write(out, &page, frame, task.title, hand).map_err(|error| error.to_string())

@@ -11,10 +11,10 @@ mod pdf;
 mod pixels;
 mod process;
 mod scene;
-mod sheet;
+mod extent;
 mod svg;
 mod text;
-mod tree;
+mod usvg_tree;
 
 use bytes::Bytes;
 

@@ -18,9 +18,9 @@ use super::{
     draw::{DETAIL, RenderTask},
     images::{Images, Purpose},
     scene::BoardScene,
-    sheet,
+    extent,
     text::fonts::FontMetrics,
-    tree,
+    usvg_tree,
 };
 
 /// Points a board unit: a unit is a pixel of CSS, 96 to the inch.
@@ -62,8 +62,8 @@ fn document(
     for (index, number) in pages.enumerate() {
         let page = board.page(number);
         let mut images = Images::new(task.images.iter().copied(), purpose);
-        let frame = sheet::frame(&page, &images, &measure);
-        let tree = tree::of_page(&page, frame, &mut images, &measure, DETAIL)?;
+        let frame = extent::frame(&page, &images, &measure);
+        let tree = usvg_tree::of_page(&page, frame, &mut images, &measure, DETAIL)?;
         let scale = POINTS.min(LONGEST / frame.width().max(frame.height()));
         let (width, height) = (frame.width() * scale, frame.height() * scale);
         let size = Size::from_wh(width, height).ok_or("a page without a size")?;

@@ -12,9 +12,9 @@ use super::{
     geometry::Rect,
     images::{Images, Purpose},
     scene::BoardScene,
-    sheet,
+    extent,
     text::fonts::FontMetrics,
-    tree,
+    usvg_tree,
 };
 use m4sh_domain::limits;
 
@@ -80,10 +80,10 @@ fn draw(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32
     let page = board.page(page);
     let measure = FontMetrics::default();
     let sizes = Images::new(task.images.iter().copied(), Purpose::Vectors);
-    let frame = sheet::frame(&page, &sizes, &measure);
+    let frame = extent::frame(&page, &sizes, &measure);
     let scale = scale(frame, side);
     let mut images = Images::new(task.images.iter().copied(), Purpose::Pixels(scale));
-    let tree = tree::of_page(&page, frame, &mut images, &measure, DETAIL / scale)?;
+    let tree = usvg_tree::of_page(&page, frame, &mut images, &measure, DETAIL / scale)?;
     let pixels = |length: f32| ((length * scale).round() as u32).max(1);
     let (width, height) = (pixels(frame.width()), pixels(frame.height()));
     let mut pixmap = Pixmap::new(width, height).ok_or("no room for the picture")?;

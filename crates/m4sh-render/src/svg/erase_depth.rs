@@ -126,7 +126,7 @@ mod tests {
 
     fn depths_of(marks: &[Drawable<'_>]) -> EraseDepths {
         let measure = crate::text::fonts::FontMetrics::default();
-        let extents: Vec<_> = marks.iter().map(|mark| crate::sheet::extent(mark, &measure)).collect();
+        let extents: Vec<_> = marks.iter().map(|mark| crate::extent::extent(mark, &measure)).collect();
         depths(&marks.iter().collect::<Vec<_>>(), &extents, FRAME)
     }
 

@@ -15,7 +15,7 @@ use super::{
     geometry::{Rect, path::Path},
     images::Images,
     scene::{Blend, Drawable, PageScene},
-    sheet,
+    extent,
     text::fonts::FontMetrics,
 };
 use xml::{Escaped, Num};
@@ -79,7 +79,7 @@ pub fn write<'a>(out: impl Write, page: &PageScene<'a>, frame: Rect, title: &str
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     /// Strokes and shapes, those that were erased inside of the masks of their erasers.
     fn write_ink(&mut self, page: &PageScene<'a>) -> io::Result<()> {
-        let extents: Vec<_> = page.ink.iter().map(|mark| sheet::extent(mark, self.options.measure)).collect();
+        let extents: Vec<_> = page.ink.iter().map(|mark| extent::extent(mark, self.options.measure)).collect();
         let seen = |extent: &Rect| extent.intersection(self.frame).is_some();
         let (marks, extents): (Vec<_>, Vec<_>) =
             page.ink.iter().zip(extents).filter(|(_, extent)| seen(extent)).unzip();
