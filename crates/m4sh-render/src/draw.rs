@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::{
     PictureFormat,
-    images::{Images, Purpose},
+    images::{Images, ImagePurpose},
     pdf, pixels,
     scene::BoardScene,
     extent, svg,
@@ -51,7 +51,7 @@ pub(super) fn one_page(task: &RenderTask<'_>, board: &BoardScene) -> usize {
 fn svg_file(task: &RenderTask<'_>, board: &BoardScene, out: impl Write) -> Result<(), String> {
     let page = board.page(one_page(task, board));
     let measure = FontMetrics::default();
-    let mut images = Images::new(task.images.iter().copied(), Purpose::Vectors);
+    let mut images = Images::new(task.images.iter().copied(), ImagePurpose::Vectors);
     let frame = extent::frame(&page, &images, &measure);
     // People zoom into an SVG: it keeps more than a screen shows.
     let hand = SvgOptions { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };

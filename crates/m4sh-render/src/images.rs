@@ -21,7 +21,7 @@ const LONGEST_SIDE: u32 = 32_768;
 
 /// What pictures are made ready for.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Purpose {
+pub enum ImagePurpose {
     /// To be seen with so many pixels a board unit: larger pictures are made smaller, which looks better and costs less.
     Pixels(f32),
     /// To be kept as they are.
@@ -32,7 +32,7 @@ pub enum Purpose {
 
 /// A picture that any writer can use.
 #[derive(Clone, Debug)]
-pub struct Ready {
+pub struct DecodedImage {
     pub kind: ImageKind,
     /// Its own size.
     pub size: (f32, f32),
@@ -41,14 +41,14 @@ pub struct Ready {
 /// All pictures of one order.
 pub struct Images<'a> {
     stored: HashMap<&'a str, &'a [u8]>,
-    purpose: Purpose,
+    purpose: ImagePurpose,
     known: HashMap<(ImageSource<'a>, (u32, u32)), Option<usize>>,
-    ready: Vec<Ready>,
+    ready: Vec<DecodedImage>,
 }
 
 impl<'a> Images<'a> {
     /// With the stored pictures of an order, by hash.
-    pub fn new(stored: impl IntoIterator<Item = (&'a str, &'a [u8])>, purpose: Purpose) -> Self {
+    pub fn new(stored: impl IntoIterator<Item = (&'a str, &'a [u8])>, purpose: ImagePurpose) -> Self {
         Self { stored: stored.into_iter().collect(), purpose, known: HashMap::new(), ready: Vec::new() }
     }
 
@@ -70,8 +70,8 @@ impl<'a> Images<'a> {
     /// is not there, is no picture, or is too large.
     pub fn prepare(&mut self, source: ImageSource<'a>, drawn: (f32, f32)) -> Option<usize> {
         let pixels = match self.purpose {
-            Purpose::Pixels(scale) => ((drawn.0 * scale).ceil() as u32, (drawn.1 * scale).ceil() as u32),
-            Purpose::Vectors | Purpose::Anew => (0, 0),
+            ImagePurpose::Pixels(scale) => ((drawn.0 * scale).ceil() as u32, (drawn.1 * scale).ceil() as u32),
+            ImagePurpose::Vectors | ImagePurpose::Anew => (0, 0),
         };
         if let Some(known) = self.known.get(&(source, pixels)) {
             return *known;
@@ -87,7 +87,7 @@ impl<'a> Images<'a> {
 
     /// A picture by its number.
     #[must_use]
-    pub fn ready(&self, number: usize) -> Option<&Ready> {
+    pub fn ready(&self, number: usize) -> Option<&DecodedImage> {
         self.ready.get(number)
     }
 
@@ -99,21 +99,21 @@ impl<'a> Images<'a> {
         }
     }
 
-    fn make(&self, bytes: Vec<u8>, pixels: (u32, u32)) -> Option<Ready> {
+    fn make(&self, bytes: Vec<u8>, pixels: (u32, u32)) -> Option<DecodedImage> {
         let Some(format) = format(&bytes) else { return nested::read(&bytes) };
         let (picture, turned) = decode(&bytes, format)?;
         let size = (picture.width() as f32, picture.height() as f32);
         let kind = match (self.purpose, format) {
-            (Purpose::Pixels(_), _) if is_larger(&picture, pixels) => {
+            (ImagePurpose::Pixels(_), _) if is_larger(&picture, pixels) => {
                 let smaller = picture.thumbnail_exact(pixels.0.max(1), pixels.1.max(1));
                 ImageKind::PNG(Arc::new(encode(&smaller, ImageFormat::Png)?))
             }
-            (Purpose::Pixels(_) | Purpose::Vectors, ImageFormat::Png) if !turned => ImageKind::PNG(Arc::new(bytes)),
-            (Purpose::Pixels(_) | Purpose::Vectors, ImageFormat::Jpeg) if !turned => ImageKind::JPEG(Arc::new(bytes)),
+            (ImagePurpose::Pixels(_) | ImagePurpose::Vectors, ImageFormat::Png) if !turned => ImageKind::PNG(Arc::new(bytes)),
+            (ImagePurpose::Pixels(_) | ImagePurpose::Vectors, ImageFormat::Jpeg) if !turned => ImageKind::JPEG(Arc::new(bytes)),
             (_, ImageFormat::Jpeg) => ImageKind::JPEG(Arc::new(encode(&picture, ImageFormat::Jpeg)?)),
             _ => ImageKind::PNG(Arc::new(encode(&picture, ImageFormat::Png)?)),
         };
-        Some(Ready { kind, size })
+        Some(DecodedImage { kind, size })
     }
 }
 

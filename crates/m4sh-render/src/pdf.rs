@@ -16,7 +16,7 @@ use krilla_svg::{SurfaceExt as _, SvgSettings};
 
 use super::{
     draw::{DETAIL, RenderTask},
-    images::{Images, Purpose},
+    images::{Images, ImagePurpose},
     scene::BoardScene,
     extent,
     text::fonts::FontMetrics,
@@ -38,9 +38,9 @@ pub fn write(
     mut out: impl Write,
     mut done: impl FnMut(usize, usize),
 ) -> Result<(), String> {
-    let bytes = match document(task, board, Purpose::Vectors, &mut done)? {
+    let bytes = match document(task, board, ImagePurpose::Vectors, &mut done)? {
         // A picture that we could read and the PDF's writer could not: written anew, it can.
-        Err(KrillaError::Image(..)) => document(task, board, Purpose::Anew, &mut done)?,
+        Err(KrillaError::Image(..)) => document(task, board, ImagePurpose::Anew, &mut done)?,
         other => other,
     };
     out.write_all(&bytes.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
@@ -49,7 +49,7 @@ pub fn write(
 fn document(
     task: &RenderTask<'_>,
     board: &BoardScene,
-    purpose: Purpose,
+    purpose: ImagePurpose,
     done: &mut impl FnMut(usize, usize),
 ) -> Result<Result<Vec<u8>, KrillaError>, String> {
     let measure = FontMetrics::default();

@@ -10,7 +10,7 @@ use super::{
     PictureFormat,
     draw::{DETAIL, RenderTask, one_page},
     geometry::Rect,
-    images::{Images, Purpose},
+    images::{Images, ImagePurpose},
     scene::BoardScene,
     extent,
     text::fonts::FontMetrics,
@@ -79,10 +79,10 @@ fn fewer_colors(pixels: &mut [u8], kept: u32) {
 fn draw(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
     let page = board.page(page);
     let measure = FontMetrics::default();
-    let sizes = Images::new(task.images.iter().copied(), Purpose::Vectors);
+    let sizes = Images::new(task.images.iter().copied(), ImagePurpose::Vectors);
     let frame = extent::frame(&page, &sizes, &measure);
     let scale = scale(frame, side);
-    let mut images = Images::new(task.images.iter().copied(), Purpose::Pixels(scale));
+    let mut images = Images::new(task.images.iter().copied(), ImagePurpose::Pixels(scale));
     let tree = usvg_tree::of_page(&page, frame, &mut images, &measure, DETAIL / scale)?;
     let pixels = |length: f32| ((length * scale).round() as u32).max(1);
     let (width, height) = (pixels(frame.width()), pixels(frame.height()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use resvg::usvg::{self, ImageHrefResolver, ImageKind, Options, Tree, roxmltree};
 
-use super::Ready;
+use super::DecodedImage;
 use crate::text::fonts;
 
 /// Longer ones are no drawing for a board.
@@ -21,7 +21,7 @@ pub fn size(bytes: &[u8]) -> Option<(f32, f32)> {
 }
 
 /// Reads it.
-pub fn read(bytes: &[u8]) -> Option<Ready> {
+pub fn read(bytes: &[u8]) -> Option<DecodedImage> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MOST_BYTES)?;
     let parsing =
         roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..roxmltree::ParsingOptions::default() };
@@ -41,7 +41,7 @@ pub fn read(bytes: &[u8]) -> Option<Ready> {
     };
     let tree = Tree::from_xmltree(&document, &options).ok()?;
     let size = (tree.size().width(), tree.size().height());
-    Some(Ready { kind: ImageKind::SVG(tree), size })
+    Some(DecodedImage { kind: ImageKind::SVG(tree), size })
 }
 
 /// References that multiply, and filters and patterns that could be asked to work on any area.

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use resvg::usvg::ImageKind;
 
-use super::{Images, Purpose};
+use super::{Images, ImagePurpose};
 use crate::scene::ImageSource;
 
 const HASH: &str = "5a";
@@ -26,7 +26,7 @@ fn turned_jpeg() -> Vec<u8> {
     [&plain[..2], &[0xff, 0xe1], &length, note, &plain[2..]].concat()
 }
 
-fn made_ready(bytes: &[u8], purpose: Purpose, drawn: (f32, f32)) -> Option<(ImageKind, (f32, f32))> {
+fn made_ready(bytes: &[u8], purpose: ImagePurpose, drawn: (f32, f32)) -> Option<(ImageKind, (f32, f32))> {
     let mut images = Images::new([(HASH, bytes)], purpose);
     let number = images.prepare(ImageSource::Stored(HASH), drawn)?;
     assert_eq!(images.prepare(ImageSource::Stored(HASH), drawn), Some(number), "made ready once");
@@ -40,7 +40,7 @@ fn pixels(kind: &ImageKind) -> RgbImage {
 
 #[test]
 fn e11_a_photo_is_turned_as_its_camera_noted() {
-    for purpose in [Purpose::Vectors, Purpose::Pixels(1.0), Purpose::Anew] {
+    for purpose in [ImagePurpose::Vectors, ImagePurpose::Pixels(1.0), ImagePurpose::Anew] {
         let (kind, size) = made_ready(&turned_jpeg(), purpose, (20.0, 40.0)).unwrap();
         assert_eq!(size, (20.0, 40.0));
         let bytes = turned_jpeg();
@@ -56,20 +56,20 @@ fn e11_a_photo_is_turned_as_its_camera_noted() {
 fn e11_every_format_is_read_and_only_two_are_written() {
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {
         let bytes = two_halves(format);
-        let (kind, _) = made_ready(&bytes, Purpose::Vectors, (40.0, 20.0)).unwrap();
+        let (kind, _) = made_ready(&bytes, ImagePurpose::Vectors, (40.0, 20.0)).unwrap();
         assert!(pixels(&kind).get_pixel(5, 5).0[0] > 200, "{format:?}");
         if let (ImageFormat::Png | ImageFormat::Jpeg, ImageKind::PNG(kept) | ImageKind::JPEG(kept)) = (format, &kind) {
             assert!(**kept == bytes, "{format:?} is kept as it came");
         }
     }
-    assert!(made_ready(b"%PDF-1.7", Purpose::Vectors, (1.0, 1.0)).is_none());
+    assert!(made_ready(b"%PDF-1.7", ImagePurpose::Vectors, (1.0, 1.0)).is_none());
 }
 
 #[test]
 fn e11_a_picture_much_larger_than_it_is_seen_is_made_smaller() {
     let bytes = two_halves(ImageFormat::Png);
-    let (kind, size) = made_ready(&bytes, Purpose::Pixels(0.5), (16.0, 8.0)).unwrap();
+    let (kind, size) = made_ready(&bytes, ImagePurpose::Pixels(0.5), (16.0, 8.0)).unwrap();
     assert_eq!((pixels(&kind).dimensions(), size), ((8, 4), (40.0, 20.0)));
-    let (kind, _) = made_ready(&bytes, Purpose::Pixels(1.0), (38.0, 19.0)).unwrap();
+    let (kind, _) = made_ready(&bytes, ImagePurpose::Pixels(1.0), (38.0, 19.0)).unwrap();
     assert_eq!(pixels(&kind).dimensions(), (40, 20), "a little larger is no reason");
 }
