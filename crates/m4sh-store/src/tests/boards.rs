@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    BoardPatch, JournalSession, NewClassroom, NewSession, Page, StoreError, boards_cold::LIST, testing::TestDatabase,
+    BoardPatch, JournalSession, NewClassroom, NewSession, Page, StoreError, board_queries::LIST, testing::TestDatabase,
 };
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{ClassroomId, SessionId};

@@ -1,7 +1,7 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::{
-    accounts, assets, blobs, boards, boards_cold, class_events, class_rules, class_sessions, classes, client_events,
+    accounts, assets, blobs, boards, board_queries, class_events, class_rules, class_sessions, classes, client_events,
     erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
     lesson_events, links, logins, old_lessons, overviews, renditions, retention, revisions, room_client, session_boards,
     sweeps, testing::TestDatabase, undo,
@@ -98,7 +98,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         accounts::QUERIES,
         logins::QUERIES,
         boards::QUERIES,
-        boards_cold::QUERIES,
+        board_queries::QUERIES,
         classes::QUERIES,
         class_rules::QUERIES,
         class_sessions::QUERIES,
