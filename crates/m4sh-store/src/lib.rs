@@ -7,7 +7,7 @@ mod assets;
 mod blobs;
 mod boards;
 mod board_queries;
-mod census;
+mod usage_stats;
 mod class_events;
 mod class_rules;
 mod class_sessions;
@@ -30,7 +30,7 @@ mod lesson_events;
 mod links;
 mod logins;
 pub mod migrate;
-mod old_lessons;
+mod lesson_retention;
 mod overviews;
 mod pool;
 mod renditions;
@@ -39,7 +39,7 @@ mod revisions;
 mod room_client;
 mod rows;
 mod session_boards;
-mod sweeps;
+mod garbage_collection;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -77,7 +77,7 @@ pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use room_client::{RoomLesson, RoomKind, RoomPhase, RoomPlan};
 pub use session_boards::{Blank, Team};
-pub use sweeps::{Mended, StoredBlob};
+pub use garbage_collection::{Mended, StoredBlob};
 pub use undo::{ClearRow, Turned};
 
 /// The door to Postgres. A clone shares the same pool of connections.

@@ -3,8 +3,8 @@
 use crate::{
     accounts, assets, blobs, boards, board_queries, class_events, class_rules, class_sessions, classes, client_events,
     erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
-    lesson_events, links, logins, old_lessons, overviews, renditions, retention, revisions, room_client, session_boards,
-    sweeps, testing::TestDatabase, undo,
+    lesson_events, links, logins, lesson_retention, overviews, renditions, retention, revisions, room_client, session_boards,
+    garbage_collection, testing::TestDatabase, undo,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -113,7 +113,7 @@ async fn every_query_finds_its_rows_by_an_index() {
         exports::QUERIES,
         renditions::QUERIES,
         blobs::QUERIES,
-        sweeps::QUERIES,
+        garbage_collection::QUERIES,
         assets::QUERIES,
         hooks::QUERIES,
         hook_feed::QUERIES,
@@ -142,7 +142,7 @@ async fn every_query_finds_its_rows_by_an_index() {
     }
     // What works on many rows at once may cost as much as many look-ups, each of them by an index.
     for query in
-        [sweeps::BATCHES, old_lessons::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat()
+        [garbage_collection::BATCHES, lesson_retention::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat()
     {
         let plan = plan(&client, query).await;
         assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");
