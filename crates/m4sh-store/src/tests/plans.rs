@@ -1,9 +1,9 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::{
-    accounts, assets, blobs, boards, board_queries, class_events, class_rules, class_sessions, classes, client_events,
+    accounts, assets, blobs, boards, board_queries, class_events, class_rules, lessons, classes, client_events,
     erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
-    lesson_events, links, logins, lesson_retention, overviews, renditions, retention, revisions, room_client, session_boards,
+    lesson_events, links, logins, lesson_retention, overviews, renditions, retention, revisions, room_client, lesson_boards,
     garbage_collection, testing::TestDatabase, undo,
 };
 
@@ -101,9 +101,9 @@ async fn every_query_finds_its_rows_by_an_index() {
         board_queries::QUERIES,
         classes::QUERIES,
         class_rules::QUERIES,
-        class_sessions::QUERIES,
+        lessons::QUERIES,
         overviews::QUERIES,
-        session_boards::QUERIES,
+        lesson_boards::QUERIES,
         client_events::QUERIES,
         class_events::QUERIES,
         events::QUERIES,
