@@ -32,7 +32,7 @@ use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Regist
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
 use crate::jobs::hooks::{Courier, Dispatcher};
 use crate::jobs::{Jobs, snapshots::Snapshots};
-use crate::vault::Vault;
+use crate::vault::ObjectService;
 use crate::ws::Sockets;
 use crate::{config, demo, http, ws};
 use m4sh_domain::budget::{self, BucketSizes};
@@ -102,7 +102,7 @@ pub async fn job(settings: Settings, name: Option<String>, params: Option<String
     let outcome = async {
         migrate::run(database.url()).await?;
         let store = Store::connect(database.url(), settings.pool_size).await?;
-        let vault = Vault::new(store.clone(), Blobs::open(&settings.storage, &secret(&settings)?)?);
+        let vault = ObjectService::new(store.clone(), Blobs::open(&settings.storage, &secret(&settings)?)?);
         upkeep::run_now(&settings, store, vault, &name, params.as_deref()).await
     }
     .await;
@@ -156,7 +156,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     }
     let store = Store::connect(url, settings.pool_size).await?;
     let secret = secret(settings)?;
-    let vault = Vault::new(store.clone(), Blobs::open(&settings.storage, &secret)?);
+    let vault = ObjectService::new(store.clone(), Blobs::open(&settings.storage, &secret)?);
     let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
     let links = Arc::new(Links::new(&secret, &settings.frontend_url));

@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::jobs::{
     JobStatus, Jobs, Runner, Studio, Work, chores, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
 };
-use crate::vault::Vault;
+use crate::vault::ObjectService;
 use m4sh_domain::limits;
 use m4sh_render::Renderer;
 use m4sh_store::Store;
@@ -17,7 +17,7 @@ use m4sh_store::Store;
 ///
 /// # Errors
 /// When this program does not know where it is.
-pub(super) fn runner(settings: &Settings, store: &Store, vault: &Vault, jobs: Jobs) -> Result<Runner, Failure> {
+pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, jobs: Jobs) -> Result<Runner, Failure> {
     // Drawing happens in a process of its own, which is this same program (ADR 0016).
     let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
     let studio = Studio { store: store.clone(), blobs: vault.blobs().clone(), renderer };
@@ -41,7 +41,7 @@ pub(super) fn list() {
 pub(super) async fn run_now(
     settings: &Settings,
     store: Store,
-    vault: Vault,
+    vault: ObjectService,
     name: &str,
     params: Option<&str>,
 ) -> Result<bool, Failure> {

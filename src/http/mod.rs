@@ -35,7 +35,7 @@ use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     jobs::{Jobs, hooks::Courier, snapshots::Snapshots},
-    vault::Vault,
+    vault::ObjectService,
 };
 use m4sh_domain::times;
 use m4sh_store::{Category, Store};
@@ -83,7 +83,7 @@ pub struct Services {
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// Objects with their rows and costs.
-    pub objects: Vault,
+    pub objects: ObjectService,
     /// The address under which people reach this server; `None`: as each request says.
     pub public_url: Option<String>,
     /// What the operator decided.

@@ -12,7 +12,7 @@ use super::{
     lease::{AnyWork, Run},
     snapshots::AutomaticSnapshot,
 };
-use crate::{config::Upkeep, vault::Vault};
+use crate::{config::Upkeep, vault::ObjectService};
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits;
 use m4sh_store::{Aged, Store};
@@ -24,7 +24,7 @@ pub const THUMBNAIL: &str = "thumbnail";
 #[derive(Clone)]
 struct Means {
     store: Store,
-    vault: Vault,
+    vault: ObjectService,
     jobs: Jobs,
     upkeep: Upkeep,
 }

@@ -8,7 +8,7 @@ use super::{JobError, Progress};
 use crate::{
     blobs::{BlobError, Blobs},
     board_history::{BoardAtRevision, BoardHistoryError},
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{access::Visibility, ids::BoardId};
@@ -140,17 +140,17 @@ impl From<BlobError> for JobError {
     }
 }
 
-impl From<VaultError> for JobError {
+impl From<ObjectError> for JobError {
     /// `quota_exceeded` is a word for programs, as it is in the answer to a request.
-    fn from(error: VaultError) -> Self {
+    fn from(error: ObjectError) -> Self {
         match error {
-            VaultError::Quota { .. } => Self::Fail("quota_exceeded".to_owned()),
-            VaultError::Store(error) => error.into(),
-            VaultError::Unavailable(_) | VaultError::Missing => {
+            ObjectError::Quota { .. } => Self::Fail("quota_exceeded".to_owned()),
+            ObjectError::Store(error) => error.into(),
+            ObjectError::Unavailable(_) | ObjectError::Missing => {
                 tracing::warn!(%error, "a job could not keep its file");
                 Self::Retry("The file store could not be written.".to_owned())
             }
-            VaultError::Conflict(_) => {
+            ObjectError::Conflict(_) => {
                 tracing::error!(%error, "a job could not keep its file");
                 Self::Fail("The file could not be stored.".to_owned())
             }

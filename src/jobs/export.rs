@@ -18,7 +18,7 @@ use super::{
 use crate::{
     blobs::Content,
     board_history,
-    vault::{Deposit, Vault},
+    vault::{Deposit, ObjectService},
 };
 use m4sh_domain::{
     access::Visibility,
@@ -96,7 +96,7 @@ pub struct Export {
     /// Draws.
     pub studio: Studio,
     /// Keeps.
-    pub vault: Vault,
+    pub vault: ObjectService,
 }
 
 impl Work for Export {

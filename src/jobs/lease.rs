@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Done, JobError, JobRow, Progress, Work, backoff};
-use crate::vault::Vault;
+use crate::vault::ObjectService;
 use m4sh_store::{Store, StoreError};
 
 /// What one run of any kind is.
@@ -43,7 +43,7 @@ pub(super) struct Kind {
 /// A job that is this worker's while the lease lasts.
 pub(super) struct Leased<'a> {
     pub(super) store: &'a Store,
-    pub(super) vault: &'a Vault,
+    pub(super) vault: &'a ObjectService,
     pub(super) kind: &'a Kind,
     /// Attempts before it is given up.
     pub(super) attempts: u32,

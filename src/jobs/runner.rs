@@ -20,7 +20,7 @@ use super::{
     lease::{AnyWork, Kind, Leased},
     schedule::Schedule,
 };
-use crate::vault::Vault;
+use crate::vault::ObjectService;
 use m4sh_domain::limits;
 use m4sh_store::{Store, StoreError};
 
@@ -30,7 +30,7 @@ const COUNT_EACH: Duration = Duration::from_secs(10);
 /// Everything that this process can do.
 pub struct Runner {
     store: Store,
-    vault: Vault,
+    vault: ObjectService,
     jobs: Jobs,
     kinds: HashMap<&'static str, Arc<Kind>>,
     schedule: Schedule,
@@ -52,7 +52,7 @@ enum Stage {
 impl Runner {
     /// A runner that can do nothing yet.
     #[must_use]
-    pub fn new(store: Store, vault: Vault, jobs: Jobs) -> Self {
+    pub fn new(store: Store, vault: ObjectService, jobs: Jobs) -> Self {
         Self { store, vault, jobs, kinds: HashMap::new(), schedule: Schedule::default() }
     }
 
@@ -85,7 +85,7 @@ impl Runner {
     }
 
     /// What its work may use.
-    pub(super) fn parts(&self) -> (Store, Vault, Jobs) {
+    pub(super) fn parts(&self) -> (Store, ObjectService, Jobs) {
         (self.store.clone(), self.vault.clone(), self.jobs.clone())
     }
 

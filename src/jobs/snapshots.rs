@@ -12,7 +12,7 @@ use super::{Done, JobError, JobRow, Progress, Work};
 use crate::{
     blobs::Content,
     board_history::{self, BoardHistoryError},
-    vault::{Deposit, Deposited, Vault, VaultError},
+    vault::{Deposit, Deposited, ObjectService, ObjectError},
 };
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
@@ -24,7 +24,7 @@ use m4sh_store::{KeptSnapshot, LedgerKind, NewSnapshot, SnapshotOrigin, Snapshot
 #[derive(Clone)]
 pub struct Snapshots {
     store: Store,
-    vault: Vault,
+    vault: ObjectService,
 }
 
 /// A state to be kept.
@@ -54,7 +54,7 @@ pub enum SnapshotError {
     NoBoard,
     /// No room, or no object store.
     #[error(transparent)]
-    Vault(#[from] VaultError),
+    Vault(#[from] ObjectError),
     /// Postgres has no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,7 +66,7 @@ pub enum SnapshotError {
 impl Snapshots {
     /// Takes snapshots of this database's boards into this vault.
     #[must_use]
-    pub fn new(store: Store, vault: Vault) -> Self {
+    pub fn new(store: Store, vault: ObjectService) -> Self {
         Self { store, vault }
     }
 
@@ -122,7 +122,7 @@ impl AutomaticSnapshot {
     /// Its kind.
     pub(super) const NAME: &'static str = "snapshot";
 
-    pub(super) fn new(store: Store, vault: Vault) -> Self {
+    pub(super) fn new(store: Store, vault: ObjectService) -> Self {
         Self { snapshots: Snapshots::new(store.clone(), vault), store }
     }
 
@@ -157,7 +157,7 @@ impl AutomaticSnapshot {
         match self.snapshots.keep(picture).await {
             Ok(row) => Ok(json!({"rev": row.rev.0, "size": row.size})),
             Err(SnapshotError::NoBoard) => Ok(skipped("gone")),
-            Err(SnapshotError::Vault(VaultError::Quota { .. })) => Ok(skipped("quota")),
+            Err(SnapshotError::Vault(ObjectError::Quota { .. })) => Ok(skipped("quota")),
             Err(error) => Err(again(&error)),
         }
     }

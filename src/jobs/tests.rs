@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
-use crate::{blobs::Blobs, config::Upkeep, vault::Vault};
+use crate::{blobs::Blobs, config::Upkeep, vault::ObjectService};
 use m4sh_store::testing::TestDatabase;
 
 /// How long anything that must happen may take.
@@ -35,7 +35,7 @@ fn new_job(kind: &'static str) -> NewJob {
 async fn runner(database: &TestDatabase) -> (Runner, Jobs, Store) {
     let store = database.store().await;
     let jobs = Jobs::new(store.clone());
-    (Runner::new(store.clone(), Vault::new(store.clone(), Blobs::in_memory()), jobs.clone()), jobs, store)
+    (Runner::new(store.clone(), ObjectService::new(store.clone(), Blobs::in_memory()), jobs.clone()), jobs, store)
 }
 
 /// Counts its runs, and waits in each for a permit.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     blobs::Content,
     board_history,
-    vault::{Deposit, Vault},
+    vault::{Deposit, ObjectService},
 };
 use m4sh_domain::access::Visibility;
 use m4sh_render::PictureFormat;
@@ -22,7 +22,7 @@ pub struct Thumbnail {
     /// Draws.
     pub studio: Studio,
     /// Keeps.
-    pub vault: Vault,
+    pub vault: ObjectService,
 }
 
 impl Work for Thumbnail {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::{Deposit, Deposited, Vault, VaultError};
+use super::{Deposit, Deposited, ObjectService, ObjectError};
 use crate::blobs::Content;
 use m4sh_domain::limits::UPLOAD_DEADLINE;
 use m4sh_store::{NewBlob, Opened, Store};
@@ -20,17 +20,17 @@ const HASHED_HERE: usize = 64 * 1024;
 /// Bytes read at once from a file that is hashed.
 const READ: usize = 256 * 1024;
 
-impl Vault {
+impl ObjectService {
     /// Reserves the cost, writes the row, uploads. What comes back is nobody's until a transaction of the store seals
     /// it; when that fails, [`abandon`](Self::abandon) it. Of several uploads of one key each waits for its turn.
     ///
     /// # Errors
-    /// [`VaultError`]; reservation and row are released by then, also when the future is dropped.
-    pub async fn deposit(&self, deposit: Deposit, content: Content) -> Result<Deposited, VaultError> {
+    /// [`ObjectError`]; reservation and row are released by then, also when the future is dropped.
+    pub async fn deposit(&self, deposit: Deposit, content: Content) -> Result<Deposited, ObjectError> {
         let outcome = self.kept(deposit, content).await;
         let word = match &outcome {
             Ok(_) => "kept",
-            Err(VaultError::Quota { .. }) => "quota",
+            Err(ObjectError::Quota { .. }) => "quota",
             Err(_) => "failed",
         };
         counter!("m4sh_deposits_total", "outcome" => word).increment(1);
@@ -43,7 +43,7 @@ impl Vault {
         release(&self.store, deposited.reference, deposited.blob).await;
     }
 
-    async fn kept(&self, deposit: Deposit, content: Content) -> Result<Deposited, VaultError> {
+    async fn kept(&self, deposit: Deposit, content: Content) -> Result<Deposited, ObjectError> {
         let Deposit { reference, key, media_type, charge, metadata } = deposit;
         let size = content.size();
         let (content, sha256) = hashed(content).await?;
@@ -82,15 +82,15 @@ impl Vault {
                 Opened::Known(blob) => return Ok(Turn::Known(blob)),
                 Opened::Full(usage) => {
                     let used = usage.used.saturating_add(usage.reserved);
-                    return Err(Refused::Before(VaultError::Quota { used, quota: usage.quota }));
+                    return Err(Refused::Before(ObjectError::Quota { used, quota: usage.quota }));
                 }
                 Opened::Taken => {
                     let words = format!("other bytes are kept under {}", new.key);
-                    return Err(Refused::Before(VaultError::Conflict(words)));
+                    return Err(Refused::Before(ObjectError::Conflict(words)));
                 }
                 Opened::Busy if Instant::now() >= until => {
                     let words = format!("another upload of {} is under way", new.key);
-                    return Err(Refused::Before(VaultError::Unavailable(words)));
+                    return Err(Refused::Before(ObjectError::Unavailable(words)));
                 }
                 Opened::Busy => sleep(ASK_AGAIN).await,
             }
@@ -102,10 +102,10 @@ impl Vault {
         new: &NewBlob,
         content: Content,
         metadata: &[(&'static str, String)],
-    ) -> Result<Option<String>, VaultError> {
+    ) -> Result<Option<String>, ObjectError> {
         let put = timeout(UPLOAD_DEADLINE, self.blobs.put(&new.key, content, &new.media_type, metadata)).await;
-        let late = || VaultError::Unavailable(format!("the upload took longer than {} s", UPLOAD_DEADLINE.as_secs()));
-        let outcome = put.map_or_else(|_| Err(late()), |put| put.map_err(VaultError::from));
+        let late = || ObjectError::Unavailable(format!("the upload took longer than {} s", UPLOAD_DEADLINE.as_secs()));
+        let outcome = put.map_or_else(|_| Err(late()), |put| put.map_err(ObjectError::from));
         if let Err(error) = &outcome {
             tracing::warn!(key = new.key, size = new.size, %error, "an upload failed and was given up");
         }
@@ -122,9 +122,9 @@ enum Turn {
 /// Why it may not.
 enum Refused {
     /// Nothing was written.
-    Before(VaultError),
+    Before(ObjectError),
     /// Perhaps something was.
-    Unclear(VaultError),
+    Unclear(ObjectError),
 }
 
 /// Releases when a deposit's future is dropped in the middle, for instance because its client hung up.
@@ -149,7 +149,7 @@ async fn release(store: &Store, reference: Uuid, blob: Uuid) {
 }
 
 /// The content with its SHA-256.
-async fn hashed(content: Content) -> Result<(Content, [u8; 32]), VaultError> {
+async fn hashed(content: Content) -> Result<(Content, [u8; 32]), ObjectError> {
     if let Content::Bytes(bytes) = &content
         && bytes.len() <= HASHED_HERE
     {
@@ -163,8 +163,8 @@ async fn hashed(content: Content) -> Result<(Content, [u8; 32]), VaultError> {
         };
         Ok::<_, io::Error>((content, sha256))
     };
-    let done = tokio::task::spawn_blocking(work).await.map_err(|error| VaultError::Conflict(error.to_string()))?;
-    done.map_err(|error| VaultError::Conflict(format!("the file cannot be read: {error}")))
+    let done = tokio::task::spawn_blocking(work).await.map_err(|error| ObjectError::Conflict(error.to_string()))?;
+    done.map_err(|error| ObjectError::Conflict(format!("the file cannot be read: {error}")))
 }
 
 fn of_file(mut file: File, size: u64) -> io::Result<[u8; 32]> {

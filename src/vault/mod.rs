@@ -21,7 +21,7 @@ pub use m4sh_store::Deposited;
 
 /// Objects, rows and quotas together. A clone is the same one.
 #[derive(Clone, Debug)]
-pub struct Vault {
+pub struct ObjectService {
     store: Store,
     blobs: Blobs,
     /// How long a deposit waits for another one of the same key.
@@ -45,7 +45,7 @@ pub struct Deposit {
 
 /// Why something was not kept. Nothing is charged then.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
+pub enum ObjectError {
     /// It does not fit into the quota. Both numbers in bytes; `used` counts what is on its way, too.
     #[error("the quota of {quota} bytes is used up: {used} bytes")]
     Quota {
@@ -70,7 +70,7 @@ pub enum VaultError {
 
 /// What a sweep did.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Swept {
+pub struct SweepReport {
     /// Objects removed from the store.
     pub objects: u64,
     /// Rows without a reference, or of uploads that never ended, removed.
@@ -83,7 +83,7 @@ pub struct Swept {
 
 /// What a look at the whole store found.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Orphans {
+pub struct OrphanReport {
     /// Objects in the store.
     pub listed: u64,
     /// Objects without a row, older than the grace, now removed.
@@ -98,14 +98,14 @@ pub struct Orphans {
 
 /// What a comparison of accounts with the ledger found.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Reconciled {
+pub struct ReconcileReport {
     /// Accounts whose numbers were wrong, now mended.
     pub mended: u64,
     /// By how many bytes, all together.
     pub drift: u64,
 }
 
-impl Vault {
+impl ObjectService {
     /// A vault over both.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs) -> Self {
@@ -122,12 +122,12 @@ impl Vault {
     ///
     /// # Errors
     /// `Missing`, `Unavailable`, `Conflict` when it is longer.
-    pub async fn fetch(&self, key: &str, most: usize) -> Result<Bytes, VaultError> {
+    pub async fn fetch(&self, key: &str, most: usize) -> Result<Bytes, ObjectError> {
         Ok(self.blobs.get(key, most).await?)
     }
 }
 
-impl From<BlobError> for VaultError {
+impl From<BlobError> for ObjectError {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::Missing => Self::Missing,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use metrics::counter;
 use uuid::Uuid;
 
-use super::{Orphans, Reconciled, Swept, Vault, VaultError};
+use super::{OrphanReport, ReconcileReport, SweepReport, ObjectService, ObjectError};
 use crate::blobs::BlobError;
 use m4sh_domain::limits::{UPLOAD_LIFE, ORPHAN_GRACE};
 
@@ -24,19 +24,19 @@ const AT_ONCE: usize = 4;
 /// Keys compared with the rows at once.
 const KEYS: usize = 500;
 
-impl Vault {
+impl ObjectService {
     /// Removes what nothing refers to any more: reservations that ran out, uploads that never ended, rows that lost their
     /// last reference, and then all objects that were doomed by this or by a deletion.
     ///
     /// # Errors
     /// Of the database. A store that does not let go is counted, not an error.
-    pub async fn sweep(&self) -> Result<Swept, VaultError> {
+    pub async fn sweep(&self) -> Result<SweepReport, ObjectError> {
         self.sweep_after(UPLOAD_LIFE).await
     }
 
     /// The same, with another age at which an upload has failed.
-    pub(super) async fn sweep_after(&self, age: Duration) -> Result<Swept, VaultError> {
-        let mut swept = Swept::default();
+    pub(super) async fn sweep_after(&self, age: Duration) -> Result<SweepReport, ObjectError> {
+        let mut swept = SweepReport::default();
         loop {
             match self.store.expire_reservations().await? {
                 0 => break,
@@ -62,7 +62,7 @@ impl Vault {
         Ok(swept)
     }
 
-    async fn remove_doomed(&self, swept: &mut Swept) -> Result<(), VaultError> {
+    async fn remove_doomed(&self, swept: &mut SweepReport) -> Result<(), ObjectError> {
         let mut at = String::new();
         loop {
             let keys = self.store.doomed_objects(&at).await?;
@@ -81,7 +81,7 @@ impl Vault {
         }
     }
 
-    async fn remove(&self, key: &str) -> Result<Removal, VaultError> {
+    async fn remove(&self, key: &str) -> Result<Removal, ObjectError> {
         let mut failed = false;
         let remove = async {
             match self.blobs.delete(key).await {
@@ -107,7 +107,7 @@ impl Vault {
     ///
     /// # Errors
     /// Of the database or the store; what was done stays done.
-    pub async fn orphans(&self) -> Result<Orphans, VaultError> {
+    pub async fn orphans(&self) -> Result<OrphanReport, ObjectError> {
         self.orphans_after(ORPHAN_GRACE).await
     }
 
@@ -115,9 +115,9 @@ impl Vault {
     ///
     /// # Errors
     /// As [`orphans`](Self::orphans).
-    pub async fn orphans_after(&self, grace: Duration) -> Result<Orphans, VaultError> {
+    pub async fn orphans_after(&self, grace: Duration) -> Result<OrphanReport, ObjectError> {
         let before = Timestamp::now() - jiff::SignedDuration::try_from(grace).unwrap_or(jiff::SignedDuration::MAX);
-        let mut found = Orphans::default();
+        let mut found = OrphanReport::default();
         // Eight bytes for each object instead of its key.
         let (hasher, mut seen) = (RandomState::new(), HashSet::new());
         for prefix in PREFIXES {
@@ -145,8 +145,8 @@ impl Vault {
         &self,
         before: Timestamp,
         was_listed: impl Fn(&str) -> bool,
-        found: &mut Orphans,
-    ) -> Result<(), VaultError> {
+        found: &mut OrphanReport,
+    ) -> Result<(), ObjectError> {
         let mut at = Uuid::nil();
         loop {
             let rows = self.store.stored_blobs(at, before).await?;
@@ -167,9 +167,9 @@ impl Vault {
     ///
     /// # Errors
     /// Of the database.
-    pub async fn reconcile(&self) -> Result<Reconciled, VaultError> {
+    pub async fn reconcile(&self) -> Result<ReconcileReport, ObjectError> {
         let mended = self.store.mend_usage().await?;
-        let mut outcome = Reconciled::default();
+        let mut outcome = ReconcileReport::default();
         for one in &mended {
             tracing::error!(account = %one.account, was = ?one.was, is = ?one.is, "an account differed from its ledger");
             outcome.mended += 1;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     http::{Services, extract::PublicBase, fields::Faults, problem::Problem, times},
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::limits::{ASSET_URL_LIFE, NAME_CHARS};
 use m4sh_store::AssetRow;
@@ -40,7 +40,7 @@ impl<'a> Shown<'a> {
             width: row.pixels.map(|pixels| pixels.0),
             height: row.pixels.map(|pixels| pixels.1),
             pages: row.pages,
-            url: url.map_err(VaultError::from)?,
+            url: url.map_err(ObjectError::from)?,
             created_at: times::utc_field(row.created_at),
         })
     }

@@ -12,7 +12,7 @@ use crate::{
     identity::{Limited, PasswordError, TokenError},
     jobs::snapshots::SnapshotError,
     board_history::BoardHistoryError,
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::{
     board::{OpsError, Refusal},
@@ -63,14 +63,14 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<VaultError> for Problem {
-    fn from(error: VaultError) -> Self {
+impl From<ObjectError> for Problem {
+    fn from(error: ObjectError) -> Self {
         match error {
-            VaultError::Quota { used, quota } => Self::QuotaExceeded { used, quota },
-            VaultError::Unavailable(_) => Self::Unavailable { wait: OBJECTS_AWAY },
-            VaultError::Missing => Self::NotFound,
-            VaultError::Conflict(_) => Self::Internal(error.to_string()),
-            VaultError::Store(error) => error.into(),
+            ObjectError::Quota { used, quota } => Self::QuotaExceeded { used, quota },
+            ObjectError::Unavailable(_) => Self::Unavailable { wait: OBJECTS_AWAY },
+            ObjectError::Missing => Self::NotFound,
+            ObjectError::Conflict(_) => Self::Internal(error.to_string()),
+            ObjectError::Store(error) => error.into(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         extract::{ClientOrigin, PublicBase},
         problem::Problem,
     },
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::limits::ASSET_URL_LIFE;
 use m4sh_domain::{ids::BoardId, rate::Scope};
@@ -75,7 +75,7 @@ pub(super) async fn of_state(
 }
 
 async fn address(services: &Services, base: &PublicBase, key: &str) -> Result<String, Problem> {
-    Ok(services.objects.blobs().signed_url(key, ASSET_URL_LIFE, &base.0).await.map_err(VaultError::from)?)
+    Ok(services.objects.blobs().signed_url(key, ASSET_URL_LIFE, &base.0).await.map_err(ObjectError::from)?)
 }
 
 /// 64 hexadecimal digits, in the one way in which operations write them.

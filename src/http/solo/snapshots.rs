@@ -20,7 +20,7 @@ use crate::{
     },
     jobs::snapshots::Picture,
     board_history,
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
@@ -218,7 +218,7 @@ impl Services {
             .blobs()
             .signed_url(&row.key, limits::SNAPSHOT_URL_LIFE, &base.0)
             .await
-            .map_err(VaultError::from)?)
+            .map_err(ObjectError::from)?)
     }
 
     async fn shown(&self, base: &PublicBase, row: SnapshotRow) -> Result<Shown, Problem> {

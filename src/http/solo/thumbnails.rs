@@ -16,7 +16,7 @@ use crate::{
         problem::Problem,
     },
     jobs::{JobStatus, NewJob, Work, thumbnail::Thumbnail as Drawing},
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
@@ -80,7 +80,7 @@ impl Services {
 
     async fn thumbnail_url(&self, picture: &Thumbnail, base: &PublicBase) -> Result<String, Problem> {
         let life = steady_life(Timestamp::now());
-        Ok(self.objects.blobs().signed_url(&picture.key, life, &base.0).await.map_err(VaultError::from)?)
+        Ok(self.objects.blobs().signed_url(&picture.key, life, &base.0).await.map_err(ObjectError::from)?)
     }
 
     async fn draw_thumbnail(&self, card: &BoardCard) -> Result<Thumbnail, Problem> {

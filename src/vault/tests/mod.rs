@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Deposit, Deposited, Vault};
+use super::{Deposit, Deposited, ObjectService};
 use crate::{
     blobs::{Blobs, Content},
     config::Storage,
@@ -21,7 +21,7 @@ use m4sh_store::{LedgerKind, NewAsset, Store, testing::TestDatabase};
 
 /// A vault of its own, with one way in for faults.
 struct House {
-    vault: Vault,
+    vault: ObjectService,
     store: Store,
     door: Arc<Door>,
     client: tokio_postgres::Client,
@@ -45,7 +45,7 @@ impl House {
         let door = Arc::new(Door::default());
         let blobs = folder.through(|objects| Arc::new(faults::Flaky { objects, door: Arc::clone(&door) }));
         let store = database.store().await;
-        let mut vault = Vault::new(store.clone(), blobs);
+        let mut vault = ObjectService::new(store.clone(), blobs);
         vault.turn = Duration::from_millis(200);
         Self { vault, store, door, client: database.client().await, _place: place, _database: database }
     }

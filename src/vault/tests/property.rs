@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::*;
-use crate::vault::VaultError;
+use crate::vault::ObjectError;
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -51,7 +51,7 @@ async fn perform(house: &House, owners: [Owner; 2], act: Act) {
             let (owner, bytes) = (owners[owner], bytes(slot));
             let deposited = match house.vault.deposit(owner.deposit(&bytes), content(&bytes)).await {
                 Ok(deposited) => deposited,
-                Err(VaultError::Quota { .. } | VaultError::Unavailable(_)) => return,
+                Err(ObjectError::Quota { .. } | ObjectError::Unavailable(_)) => return,
                 Err(error) => panic!("{error}"),
             };
             match act {

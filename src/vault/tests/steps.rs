@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::vault::VaultError;
+use crate::vault::ObjectError;
 use m4sh_domain::limits;
 use m4sh_store::{Copied, StoreError, Usage};
 
@@ -44,7 +44,7 @@ async fn v7_parallel_deposits_never_pass_the_quota() {
     let outcomes = join_all(tries).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
     for error in outcomes.into_iter().filter_map(Result::err) {
-        let VaultError::Quota { used, quota } = error else { panic!("{error}") };
+        let ObjectError::Quota { used, quota } = error else { panic!("{error}") };
         assert!((71..=100).contains(&used) && quota == 100, "{used}");
     }
     assert_eq!(usage(&house, owner).await.reserved, 90);
@@ -61,7 +61,7 @@ async fn v6_a_failed_upload_leaves_no_cost_no_row_and_after_the_sweep_no_object(
     for fault in [Fault::Before, Fault::After] {
         house.door.set(&[fault]);
         let failed = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await;
-        assert!(matches!(failed, Err(VaultError::Unavailable(_))), "{failed:?}");
+        assert!(matches!(failed, Err(ObjectError::Unavailable(_))), "{failed:?}");
         assert_eq!(usage(&house, owner).await, Usage { used: 0, reserved: 0, quota: 1_000 });
         // A store that does not let go, either, is asked again.
         house.door.set(&[Fault::Before]);
@@ -107,9 +107,9 @@ async fn v6_an_upload_that_a_crash_cut_off_is_given_up_by_the_sweep_and_its_key_
     let house = House::new().await;
     let owner = house.owner(1_000).await;
     let lost = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await.unwrap();
-    assert_eq!(house.vault.sweep().await.unwrap(), crate::vault::Swept::default(), "it may still be under way");
+    assert_eq!(house.vault.sweep().await.unwrap(), crate::vault::SweepReport::default(), "it may still be under way");
     let busy = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await;
-    assert!(matches!(busy, Err(VaultError::Unavailable(_))), "{busy:?}");
+    assert!(matches!(busy, Err(ObjectError::Unavailable(_))), "{busy:?}");
     // Later than any upload can take, its key is anybody's; after an hour the sweep has it.
     house.client.batch_execute("UPDATE blob SET created_at = now() - interval '10 minutes'").await.unwrap();
     kept(&house, owner, b"x").await;
@@ -168,7 +168,7 @@ async fn v8_other_bytes_under_a_key_that_is_in_use_are_refused() {
     let first = kept(&house, owner, b"x").await;
     let other = Deposit { key: owner.deposit(b"x").key, ..owner.deposit(b"y") };
     let refused = house.vault.deposit(other.clone(), content(b"y")).await;
-    assert!(matches!(refused, Err(VaultError::Conflict(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ObjectError::Conflict(_))), "{refused:?}");
     house.is_in_order().await;
     house.store.delete_asset(owner.board, &first.sha256).await.unwrap();
     let deposited = house.vault.deposit(other, content(b"y")).await.unwrap();
@@ -227,9 +227,9 @@ async fn v10_an_account_that_differs_from_its_ledger_is_mended_and_told() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
     kept(&house, owner, b"12345").await;
-    assert_eq!(house.vault.reconcile().await.unwrap(), crate::vault::Reconciled::default());
+    assert_eq!(house.vault.reconcile().await.unwrap(), crate::vault::ReconcileReport::default());
     house.client.batch_execute("UPDATE account_usage SET used = used + 7, reserved = 2").await.unwrap();
-    assert_eq!(house.vault.reconcile().await.unwrap(), crate::vault::Reconciled { mended: 1, drift: 9 });
+    assert_eq!(house.vault.reconcile().await.unwrap(), crate::vault::ReconcileReport { mended: 1, drift: 9 });
     house.is_in_order().await;
 }
 
@@ -244,6 +244,6 @@ async fn v6_a_large_file_is_kept_with_its_hash() {
         house.vault.deposit(owner.deposit(&bytes), Content::File(file.clone(), bytes.len() as u64)).await.unwrap();
     assert_eq!(kept.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
     let short = house.vault.deposit(owner.deposit(b"other"), Content::File(file, 5)).await;
-    assert!(matches!(short, Err(VaultError::Conflict(_))), "{short:?}");
+    assert!(matches!(short, Err(ObjectError::Conflict(_))), "{short:?}");
     assert_eq!(house.number("SELECT count(*) FROM ledger").await, 1);
 }

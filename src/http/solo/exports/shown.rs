@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     http::{Services, extract::PublicBase, problem::Problem},
-    vault::VaultError,
+    vault::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{ids::BoardId, times};
@@ -75,5 +75,5 @@ pub(super) async fn address(
     let life = left.min(limits::EXPORT_LINK_LIFE);
     let name = format!("{}.{}", row.name, row.format);
     let url = services.objects.blobs().signed_download(key, life, &base.0, &name).await;
-    Ok(Some(url.map_err(VaultError::from)?))
+    Ok(Some(url.map_err(ObjectError::from)?))
 }
