@@ -18,7 +18,7 @@ use super::{
 use crate::{
     blobs::Content,
     board_history,
-    vault::{Deposit, ObjectService},
+    vault::{ObjectUpload, ObjectService},
 };
 use m4sh_domain::{
     access::Visibility,
@@ -127,7 +127,7 @@ impl Work for Export {
             written.and_then(|written| written).map_err(|error| JobError::Retry(error.to_string()))?
         };
         progress.set(90);
-        let deposit = Deposit {
+        let deposit = ObjectUpload {
             reference: job.id,
             key: format!("solo/{owner}/{board}/exports/{}.{}", job.id, picture.extension),
             media_type: picture.media_type.to_owned(),
@@ -135,7 +135,7 @@ impl Work for Export {
             metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
         };
         let content = Content::File(picture.file.to_path_buf(), picture.size);
-        let deposited = self.vault.deposit(deposit, content).await?;
+        let deposited = self.vault.upload(deposit, content).await?;
         let pages = if wanted.page.is_some() || !matches!(wanted.format, ExportFormat::Pdf | ExportFormat::Json) {
             1
         } else {

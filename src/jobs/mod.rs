@@ -33,7 +33,7 @@ pub use self::{
     runner::{Runner, Running},
     schedule::When,
 };
-use crate::vault::Deposited;
+use crate::vault::UploadedObject;
 use m4sh_domain::limits;
 pub use m4sh_store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
 use m4sh_store::{Store, StoreError};
@@ -59,7 +59,7 @@ pub trait Work: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct Done {
     /// What it stored; becomes the job's object, in one transaction with the job's completion.
-    pub deposited: Option<Deposited>,
+    pub deposited: Option<UploadedObject>,
     /// Its answer.
     pub result: serde_json::Value,
 }

@@ -12,7 +12,7 @@ use super::{Done, JobError, JobRow, Progress, Work};
 use crate::{
     blobs::Content,
     board_history::{self, BoardHistoryError},
-    vault::{Deposit, Deposited, ObjectService, ObjectError},
+    vault::{ObjectUpload, UploadedObject, ObjectService, ObjectError},
 };
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
@@ -81,14 +81,14 @@ impl Snapshots {
         }
         let body = spawn_blocking(move || Bytes::from(text::to_utf8(&state))).await.map_err(SnapshotError::Thread)?;
         let new = NewSnapshot { id: Uuid::now_v7(), board, rev, origin, author, note };
-        let deposit = Deposit {
+        let deposit = ObjectUpload {
             reference: new.id,
             key: format!("solo/{owner}/{board}/{rev}.json"),
             media_type: "application/json".to_owned(),
             charge: Some((owner, LedgerKind::Snapshot)),
             metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
         };
-        match self.vault.deposit(deposit, Content::Bytes(body)).await {
+        match self.vault.upload(deposit, Content::Bytes(body)).await {
             Ok(deposited) => self.seal(new, deposited).await,
             // Perhaps because somebody was quicker with the same revision.
             Err(error) => match self.store.snapshot(board, rev).await? {
@@ -98,7 +98,7 @@ impl Snapshots {
         }
     }
 
-    async fn seal(&self, new: NewSnapshot, deposited: Deposited) -> Result<SnapshotRow, SnapshotError> {
+    async fn seal(&self, new: NewSnapshot, deposited: UploadedObject) -> Result<SnapshotRow, SnapshotError> {
         let refused = match self.store.keep_snapshot(&new, &deposited).await {
             Ok(KeptSnapshot::New(row)) => return Ok(row),
             Ok(KeptSnapshot::Known(row)) => Ok(row),

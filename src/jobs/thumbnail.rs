@@ -12,7 +12,7 @@ use super::{
 use crate::{
     blobs::Content,
     board_history,
-    vault::{Deposit, ObjectService},
+    vault::{ObjectUpload, ObjectService},
 };
 use m4sh_domain::access::Visibility;
 use m4sh_render::PictureFormat;
@@ -46,7 +46,7 @@ impl Work for Thumbnail {
         let sitting = Sitting { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };
         let picture = self.studio.draw(sitting, progress).await?;
         let reference = Uuid::now_v7();
-        let deposit = Deposit {
+        let deposit = ObjectUpload {
             reference,
             key: format!("solo/{}/{board}/thumbnails/{reference}.{}", subject.owner, picture.extension),
             media_type: picture.media_type.to_owned(),
@@ -54,7 +54,7 @@ impl Work for Thumbnail {
             metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
         };
         let content = Content::File(picture.file.to_path_buf(), picture.size);
-        let deposited = self.vault.deposit(deposit, content).await?;
+        let deposited = self.vault.upload(deposit, content).await?;
         match store.keep_thumbnail(board, rev, &deposited).await {
             Ok(true) => {}
             Ok(false) => self.vault.abandon(&deposited).await,

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::{Deposit, Deposited, ObjectService, ObjectError};
+use super::{ObjectUpload, UploadedObject, ObjectService, ObjectError};
 use crate::blobs::Content;
 use m4sh_domain::limits::UPLOAD_DEADLINE;
-use m4sh_store::{NewBlob, Opened, Store};
+use m4sh_store::{NewBlob, UploadStart, Store};
 
 /// How often an upload asks whether another one of the same key has ended: such a thing is rare and short.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -26,8 +26,8 @@ impl ObjectService {
     ///
     /// # Errors
     /// [`ObjectError`]; reservation and row are released by then, also when the future is dropped.
-    pub async fn deposit(&self, deposit: Deposit, content: Content) -> Result<Deposited, ObjectError> {
-        let outcome = self.kept(deposit, content).await;
+    pub async fn upload(&self, deposit: ObjectUpload, content: Content) -> Result<UploadedObject, ObjectError> {
+        let outcome = self.try_upload(deposit, content).await;
         let word = match &outcome {
             Ok(_) => "kept",
             Err(ObjectError::Quota { .. }) => "quota",
@@ -39,27 +39,27 @@ impl ObjectService {
 
     /// Gives a deposit up whose reference was not made. Does nothing when it was made after all, so it may be called
     /// when that is not known.
-    pub async fn abandon(&self, deposited: &Deposited) {
+    pub async fn abandon(&self, deposited: &UploadedObject) {
         release(&self.store, deposited.reference, deposited.blob).await;
     }
 
-    async fn kept(&self, deposit: Deposit, content: Content) -> Result<Deposited, ObjectError> {
-        let Deposit { reference, key, media_type, charge, metadata } = deposit;
+    async fn try_upload(&self, deposit: ObjectUpload, content: Content) -> Result<UploadedObject, ObjectError> {
+        let ObjectUpload { reference, key, media_type, charge, metadata } = deposit;
         let size = content.size();
         let (content, sha256) = hashed(content).await?;
         let new = NewBlob { id: Uuid::now_v7(), key, sha256, size, media_type };
-        let deposited = |blob, version| Deposited { reference, blob, size, sha256, version, charged: charge.is_some() };
+        let deposited = |blob, version| UploadedObject { reference, blob, size, sha256, version, charged: charge.is_some() };
         // From the first statement on: an answer that is lost may have been a yes.
-        let mut unfinished = Unfinished { store: Some(self.store.clone()), reference, blob: new.id };
+        let mut unfinished = UploadGuard { store: Some(self.store.clone()), reference, blob: new.id };
         let outcome = match self.open(&new, reference, charge).await {
-            Ok(Turn::Upload) => self.upload(&new, content, &metadata).await.map(|version| deposited(new.id, version)),
-            Ok(Turn::Known(blob)) => Ok(deposited(blob, None)),
+            Ok(UploadStep::Upload) => self.put_bytes(&new, content, &metadata).await.map(|version| deposited(new.id, version)),
+            Ok(UploadStep::Known(blob)) => Ok(deposited(blob, None)),
             // Nothing was written, so there is nothing to release: the reference may be somebody's good one.
-            Err(Refused::Before(error)) => {
+            Err(UploadFailure::Before(error)) => {
                 unfinished.store = None;
                 return Err(error);
             }
-            Err(Refused::Unclear(error)) => Err(error),
+            Err(UploadFailure::Unclear(error)) => Err(error),
         };
         unfinished.store = None;
         if outcome.is_err() {
@@ -73,31 +73,31 @@ impl ObjectService {
         new: &NewBlob,
         reference: Uuid,
         charge: Option<(m4sh_domain::ids::UserId, m4sh_store::LedgerKind)>,
-    ) -> Result<Turn, Refused> {
+    ) -> Result<UploadStep, UploadFailure> {
         let until = Instant::now() + self.turn;
         loop {
-            let opened = self.store.open_deposit(new, reference, charge).await;
-            match opened.map_err(|error| Refused::Unclear(error.into()))? {
-                Opened::Fresh => return Ok(Turn::Upload),
-                Opened::Known(blob) => return Ok(Turn::Known(blob)),
-                Opened::Full(usage) => {
+            let opened = self.store.begin_upload(new, reference, charge).await;
+            match opened.map_err(|error| UploadFailure::Unclear(error.into()))? {
+                UploadStart::Fresh => return Ok(UploadStep::Upload),
+                UploadStart::Known(blob) => return Ok(UploadStep::Known(blob)),
+                UploadStart::Full(usage) => {
                     let used = usage.used.saturating_add(usage.reserved);
-                    return Err(Refused::Before(ObjectError::Quota { used, quota: usage.quota }));
+                    return Err(UploadFailure::Before(ObjectError::Quota { used, quota: usage.quota }));
                 }
-                Opened::Taken => {
+                UploadStart::Taken => {
                     let words = format!("other bytes are kept under {}", new.key);
-                    return Err(Refused::Before(ObjectError::Conflict(words)));
+                    return Err(UploadFailure::Before(ObjectError::Conflict(words)));
                 }
-                Opened::Busy if Instant::now() >= until => {
+                UploadStart::Busy if Instant::now() >= until => {
                     let words = format!("another upload of {} is under way", new.key);
-                    return Err(Refused::Before(ObjectError::Unavailable(words)));
+                    return Err(UploadFailure::Before(ObjectError::Unavailable(words)));
                 }
-                Opened::Busy => sleep(ASK_AGAIN).await,
+                UploadStart::Busy => sleep(ASK_AGAIN).await,
             }
         }
     }
 
-    async fn upload(
+    async fn put_bytes(
         &self,
         new: &NewBlob,
         content: Content,
@@ -114,13 +114,13 @@ impl ObjectService {
 }
 
 /// What an upload may do.
-enum Turn {
+enum UploadStep {
     Upload,
     Known(Uuid),
 }
 
 /// Why it may not.
-enum Refused {
+enum UploadFailure {
     /// Nothing was written.
     Before(ObjectError),
     /// Perhaps something was.
@@ -128,13 +128,13 @@ enum Refused {
 }
 
 /// Releases when a deposit's future is dropped in the middle, for instance because its client hung up.
-struct Unfinished {
+struct UploadGuard {
     store: Option<Store>,
     reference: Uuid,
     blob: Uuid,
 }
 
-impl Drop for Unfinished {
+impl Drop for UploadGuard {
     fn drop(&mut self) {
         let (Some(store), Ok(runtime)) = (self.store.take(), tokio::runtime::Handle::try_current()) else { return };
         let (reference, blob) = (self.reference, self.blob);
@@ -143,7 +143,7 @@ impl Drop for Unfinished {
 }
 
 async fn release(store: &Store, reference: Uuid, blob: Uuid) {
-    if let Err(error) = store.release_deposit(reference, blob).await {
+    if let Err(error) = store.cancel_upload(reference, blob).await {
         tracing::warn!(%reference, %error, "a reservation could not be released; it runs out by itself");
     }
 }

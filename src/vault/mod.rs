@@ -17,7 +17,7 @@ use m4sh_domain::ids::UserId;
 use m4sh_domain::limits::UPLOAD_KEY_WAIT;
 use m4sh_store::{LedgerKind, Store, StoreError};
 
-pub use m4sh_store::Deposited;
+pub use m4sh_store::UploadedObject;
 
 /// Objects, rows and quotas together. A clone is the same one.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct ObjectService {
 
 /// Something to be kept.
 #[derive(Clone, Debug)]
-pub struct Deposit {
+pub struct ObjectUpload {
     /// The id of the revision, asset or job row to come. A fresh one, or that of a job's earlier attempt.
     pub reference: Uuid,
     /// The object's key, such as `solo/{user}/{board}/{rev}.json`.

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Deposited, LedgerKind, Page, Store, StoreError, Usage,
+    UploadedObject, LedgerKind, Page, Store, StoreError, Usage,
     blobs::{reserve, seal},
     pool::Params,
     rows::{self, count, get},
@@ -160,7 +160,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` when the deposit was given up meanwhile, `Query` when the board is gone, or as every query.
-    pub async fn add_asset(&self, new: &NewAsset, deposited: &Deposited) -> Result<Option<AssetRow>, StoreError> {
+    pub async fn add_asset(&self, new: &NewAsset, deposited: &UploadedObject) -> Result<Option<AssetRow>, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let signed = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);

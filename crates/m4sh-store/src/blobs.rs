@@ -51,7 +51,7 @@ pub struct NewBlob {
 
 /// What came of the wish to upload.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Opened {
+pub enum UploadStart {
     /// The row is written and the cost reserved: upload now.
     Fresh,
     /// The same bytes lie under this key already, in this row; the cost is reserved.
@@ -66,7 +66,7 @@ pub enum Opened {
 
 /// Bytes that lie in the store and that nothing refers to yet. A reference's transaction seals it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Deposited {
+pub struct UploadedObject {
     /// The id of the row that will refer to it.
     pub reference: Uuid,
     /// Its row.
@@ -181,7 +181,7 @@ const CARD: &str = "SELECT sha256, size, media_type FROM blob WHERE key = $1 AND
 ///
 /// # Errors
 /// `Unavailable` when the deposit was given up (its reservation ran out); the transaction must not be committed.
-pub(super) async fn seal(tx: &Tx<'_>, deposited: &Deposited) -> Result<(), StoreError> {
+pub(super) async fn seal(tx: &Tx<'_>, deposited: &UploadedObject) -> Result<(), StoreError> {
     if tx.execute(SEAL_BLOB, &[&deposited.blob, &deposited.version]).await? != 1 {
         return Err(StoreError::unavailable("the upload was given up"));
     }
@@ -211,7 +211,7 @@ pub(super) fn usage(row: &tokio_postgres::Row) -> Result<Usage, StoreError> {
 }
 
 /// What lies under a key already.
-enum Under {
+enum ExistingObject {
     /// These very bytes.
     Same(Uuid),
     /// Others, which something refers to.
@@ -222,7 +222,7 @@ enum Under {
     Refuse(Uuid),
 }
 
-impl Under {
+impl ExistingObject {
     fn read(row: &tokio_postgres::Row, sha256: &[u8; 32]) -> Result<Self, StoreError> {
         let id = get(row, "id")?;
         let (stored, stale, used): (bool, bool, bool) =
@@ -242,35 +242,35 @@ impl Store {
     /// # Errors
     /// `Conflict("ledger_pkey")` when the reference has been paid for already, `Query` when there is no such account, or
     /// as every query.
-    pub async fn open_deposit(
+    pub async fn begin_upload(
         &self,
         new: &NewBlob,
         reference: Uuid,
         charge: Option<(UserId, LedgerKind)>,
-    ) -> Result<Opened, StoreError> {
+    ) -> Result<UploadStart, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         tx.execute(LOCK_KEY, &[&new.key]).await?;
         // An upload that began so long ago has failed: it has a deadline of its own.
         let stale = limits::UPLOAD_DEADLINE.as_secs_f64() * 1.5;
         let found = tx.query_opt(UNDER_KEY, &[&new.key, &stale]).await?;
-        let under = found.as_ref().map(|row| Under::read(row, &new.sha256)).transpose()?;
+        let under = found.as_ref().map(|row| ExistingObject::read(row, &new.sha256)).transpose()?;
         match under {
-            Some(Under::Busy) => return Ok(Opened::Busy),
-            Some(Under::Taken) => return Ok(Opened::Taken),
-            None | Some(Under::Same(_) | Under::Refuse(_)) => {}
+            Some(ExistingObject::Busy) => return Ok(UploadStart::Busy),
+            Some(ExistingObject::Taken) => return Ok(UploadStart::Taken),
+            None | Some(ExistingObject::Same(_) | ExistingObject::Refuse(_)) => {}
         }
         // The account after the object, as in `seal`.
         if let Some(charge) = charge
             && let Some(full) = reserve(&tx, reference, charge, new.size).await?
         {
-            return Ok(Opened::Full(full));
+            return Ok(UploadStart::Full(full));
         }
-        let opened = if let Some(Under::Same(id)) = under {
+        let opened = if let Some(ExistingObject::Same(id)) = under {
             tx.execute(SPARE, &[&id, &limits::UPLOAD_LIFE.as_secs_f64()]).await?;
-            Opened::Known(id)
+            UploadStart::Known(id)
         } else {
-            if let Some(Under::Refuse(id)) = under {
+            if let Some(ExistingObject::Refuse(id)) = under {
                 tx.execute(DELETE_BLOB, &[&id]).await?;
             }
             let size = i64::try_from(new.size).map_err(StoreError::query)?;
@@ -278,7 +278,7 @@ impl Store {
             tx.execute(INSERT_BLOB, row).await?;
             // What lay under this key and was to be removed is about to be replaced.
             tx.execute(UNDOOM, &[&new.key]).await?;
-            Opened::Fresh
+            UploadStart::Fresh
         };
         tx.commit().await?;
         Ok(opened)
@@ -288,7 +288,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; then the sweep does it later.
-    pub async fn release_deposit(&self, reference: Uuid, blob: Uuid) -> Result<(), StoreError> {
+    pub async fn cancel_upload(&self, reference: Uuid, blob: Uuid) -> Result<(), StoreError> {
         self.pool.get().await?.execute(RELEASE, &[&reference, &blob]).await.map(drop)
     }
 

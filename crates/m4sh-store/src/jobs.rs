@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Deposited, Page, Store, StoreError, blobs,
+    UploadedObject, Page, Store, StoreError, blobs,
     pool::Params,
     rows::{self, get, word},
 };
@@ -387,7 +387,7 @@ impl Store {
         &self,
         id: Uuid,
         lease: Uuid,
-        stored: Option<&Deposited>,
+        stored: Option<&UploadedObject>,
         result: &serde_json::Value,
     ) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;

@@ -4,7 +4,7 @@
 use tokio_postgres::Row;
 
 use super::{
-    Deposited, Store, StoreError, blobs,
+    UploadedObject, Store, StoreError, blobs,
     pool::Params,
     rows::{self, get, signed},
 };
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn keep_thumbnail(&self, board: BoardId, rev: Rev, picture: &Deposited) -> Result<bool, StoreError> {
+    pub async fn keep_thumbnail(&self, board: BoardId, rev: Rev, picture: &UploadedObject) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let row: Params = &[&picture.reference, &board.0, &signed(rev.0), &picture.blob];

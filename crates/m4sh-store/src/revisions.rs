@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Deposited, Page, Store, StoreError, blobs,
+    UploadedObject, Page, Store, StoreError, blobs,
     pool::Params,
     rows::{self, get, signed, word},
 };
@@ -166,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn keep_snapshot(&self, new: &NewSnapshot, stored: &Deposited) -> Result<KeptSnapshot, StoreError> {
+    pub async fn keep_snapshot(&self, new: &NewSnapshot, stored: &UploadedObject) -> Result<KeptSnapshot, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let author = new.author.map(|user| user.0);

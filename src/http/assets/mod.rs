@@ -27,7 +27,7 @@ use super::{
     visible_pictures::VisiblePictures,
     problem::Problem,
 };
-use crate::{blobs::Content, vault::Deposit};
+use crate::{blobs::Content, vault::ObjectUpload};
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::{Permissions, Visibility, Role, EffectiveRights},
@@ -180,14 +180,14 @@ async fn keep(
     if let Some(row) = services.store.asset(board, &sha256).await? {
         return Ok(Kept { row, is_new: false });
     }
-    let deposit = Deposit {
+    let deposit = ObjectUpload {
         reference: Uuid::now_v7(),
         key: format!("solo/{}/{board}/assets/{}", place.owner, shapes::hex(&sha256)),
         media_type: checked.media_type.to_owned(),
         charge: Some((place.owner, LedgerKind::Asset)),
         metadata: vec![("session_id", board.to_string())],
     };
-    let deposited = services.objects.deposit(deposit, Content::Bytes(bytes)).await?;
+    let deposited = services.objects.upload(deposit, Content::Bytes(bytes)).await?;
     let new = NewAsset { board, name, pixels: checked.pixels, pages: checked.pages, author: who };
     match services.store.add_asset(&new, &deposited).await {
         Ok(Some(row)) => Ok(Kept { row, is_new: true }),

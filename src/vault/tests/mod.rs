@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Deposit, Deposited, ObjectService};
+use super::{ObjectUpload, UploadedObject, ObjectService};
 use crate::{
     blobs::{Blobs, Content},
     config::Storage,
@@ -101,9 +101,9 @@ impl House {
 }
 
 impl Owner {
-    fn deposit(self, bytes: &[u8]) -> Deposit {
+    fn deposit(self, bytes: &[u8]) -> ObjectUpload {
         let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Deposit {
+        ObjectUpload {
             reference: Uuid::now_v7(),
             key: format!("solo/{}/{}/assets/{hex}", self.account, self.board),
             media_type: "image/png".into(),
@@ -121,8 +121,8 @@ fn content(bytes: &[u8]) -> Content {
     Content::Bytes(Bytes::copy_from_slice(bytes))
 }
 
-async fn kept(house: &House, owner: Owner, bytes: &[u8]) -> Deposited {
-    let deposited = house.vault.deposit(owner.deposit(bytes), content(bytes)).await.unwrap();
+async fn kept(house: &House, owner: Owner, bytes: &[u8]) -> UploadedObject {
+    let deposited = house.vault.upload(owner.deposit(bytes), content(bytes)).await.unwrap();
     assert!(house.store.add_asset(&owner.asset(), &deposited).await.unwrap().is_some());
     deposited
 }

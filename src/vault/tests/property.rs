@@ -49,7 +49,7 @@ async fn perform(house: &House, owners: [Owner; 2], act: Act) {
     match act {
         Act::Keep(owner, slot) | Act::Abandon(owner, slot) | Act::Vanish(owner, slot) => {
             let (owner, bytes) = (owners[owner], bytes(slot));
-            let deposited = match house.vault.deposit(owner.deposit(&bytes), content(&bytes)).await {
+            let deposited = match house.vault.upload(owner.deposit(&bytes), content(&bytes)).await {
                 Ok(deposited) => deposited,
                 Err(ObjectError::Quota { .. } | ObjectError::Unavailable(_)) => return,
                 Err(error) => panic!("{error}"),

@@ -15,7 +15,7 @@ async fn usage(house: &House, owner: Owner) -> Usage {
 async fn v6_what_is_kept_is_charged_with_the_reference_and_free_again_without_it() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
-    let deposited = house.vault.deposit(owner.deposit(b"12345"), content(b"12345")).await.unwrap();
+    let deposited = house.vault.upload(owner.deposit(b"12345"), content(b"12345")).await.unwrap();
     assert_eq!(usage(&house, owner).await, Usage { used: 0, reserved: 5, quota: 1_000 });
     assert!(house.store.blob_card(&owner.deposit(b"12345").key).await.unwrap().is_none(), "not sealed, not served");
     house.store.add_asset(&owner.asset(), &deposited).await.unwrap().unwrap();
@@ -39,7 +39,7 @@ async fn v7_parallel_deposits_never_pass_the_quota() {
     let tries = (0..20_u8).map(|n| {
         let bytes = [n; 30];
         let house = &house;
-        async move { house.vault.deposit(owner.deposit(&bytes), content(&bytes)).await }
+        async move { house.vault.upload(owner.deposit(&bytes), content(&bytes)).await }
     });
     let outcomes = join_all(tries).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
@@ -49,9 +49,9 @@ async fn v7_parallel_deposits_never_pass_the_quota() {
     }
     assert_eq!(usage(&house, owner).await.reserved, 90);
     // Exactly the rest fits, and 0 is no limit.
-    house.vault.deposit(owner.deposit(&[9; 10]), content(&[9; 10])).await.unwrap();
+    house.vault.upload(owner.deposit(&[9; 10]), content(&[9; 10])).await.unwrap();
     let rich = house.owner(0).await;
-    house.vault.deposit(rich.deposit(&[9; 1_000]), content(&[9; 1_000])).await.unwrap();
+    house.vault.upload(rich.deposit(&[9; 1_000]), content(&[9; 1_000])).await.unwrap();
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn v6_a_failed_upload_leaves_no_cost_no_row_and_after_the_sweep_no_object(
     let owner = house.owner(1_000).await;
     for fault in [Fault::Before, Fault::After] {
         house.door.set(&[fault]);
-        let failed = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await;
+        let failed = house.vault.upload(owner.deposit(b"x"), content(b"x")).await;
         assert!(matches!(failed, Err(ObjectError::Unavailable(_))), "{failed:?}");
         assert_eq!(usage(&house, owner).await, Usage { used: 0, reserved: 0, quota: 1_000 });
         // A store that does not let go, either, is asked again.
@@ -76,7 +76,7 @@ async fn v6_a_failed_upload_leaves_no_cost_no_row_and_after_the_sweep_no_object(
 async fn v6_a_deposit_whose_reference_is_not_made_is_released() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
-    let deposited = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await.unwrap();
+    let deposited = house.vault.upload(owner.deposit(b"x"), content(b"x")).await.unwrap();
     let nowhere = NewAsset { board: BoardId(Uuid::now_v7()), ..owner.asset() };
     assert!(matches!(house.store.add_asset(&nowhere, &deposited).await, Err(StoreError::Query(_))));
     house.vault.abandon(&deposited).await;
@@ -90,7 +90,7 @@ async fn v6_a_deposit_whose_reference_is_not_made_is_released() {
 async fn v6_a_deposit_that_is_dropped_in_the_middle_is_released() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
-    let mut deposit = Box::pin(house.vault.deposit(owner.deposit(b"x"), content(b"x")));
+    let mut deposit = Box::pin(house.vault.upload(owner.deposit(b"x"), content(b"x")));
     // As far as its reservation and no further.
     while house.number("SELECT count(*) FROM ledger").await == 0 {
         let _ = tokio::time::timeout(Duration::from_millis(1), &mut deposit).await;
@@ -106,9 +106,9 @@ async fn v6_a_deposit_that_is_dropped_in_the_middle_is_released() {
 async fn v6_an_upload_that_a_crash_cut_off_is_given_up_by_the_sweep_and_its_key_is_free() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
-    let lost = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await.unwrap();
+    let lost = house.vault.upload(owner.deposit(b"x"), content(b"x")).await.unwrap();
     assert_eq!(house.vault.sweep().await.unwrap(), crate::vault::SweepReport::default(), "it may still be under way");
-    let busy = house.vault.deposit(owner.deposit(b"x"), content(b"x")).await;
+    let busy = house.vault.upload(owner.deposit(b"x"), content(b"x")).await;
     assert!(matches!(busy, Err(ObjectError::Unavailable(_))), "{busy:?}");
     // Later than any upload can take, its key is anybody's; after an hour the sweep has it.
     house.client.batch_execute("UPDATE blob SET created_at = now() - interval '10 minutes'").await.unwrap();
@@ -124,7 +124,7 @@ async fn v6_an_upload_that_a_crash_cut_off_is_given_up_by_the_sweep_and_its_key_
     let swept = house.vault.sweep().await.unwrap();
     assert_eq!((swept.reservations, swept.objects), (1, 0));
     house.is_in_order().await;
-    let other = house.vault.deposit(owner.deposit(b"y"), content(b"y")).await.unwrap();
+    let other = house.vault.upload(owner.deposit(b"y"), content(b"y")).await.unwrap();
     house.client.batch_execute("UPDATE blob SET created_at = now() - interval '2 hours'; UPDATE ledger SET reserved_until = now() - interval '1 second' WHERE reserved_until IS NOT NULL").await.unwrap();
     let swept = house.vault.sweep().await.unwrap();
     assert_eq!((swept.reservations, swept.rows, swept.objects), (1, 1, 1));
@@ -138,9 +138,9 @@ async fn v6_the_same_reference_may_try_again() {
     let owner = house.owner(10).await;
     // A job whose first attempt vanished with its process.
     let job = owner.deposit(b"12345678");
-    house.vault.deposit(job.clone(), content(b"12345678")).await.unwrap();
-    let again = Deposit { key: format!("{}.2", job.key), ..job };
-    house.vault.deposit(again, content(b"12345678")).await.unwrap();
+    house.vault.upload(job.clone(), content(b"12345678")).await.unwrap();
+    let again = ObjectUpload { key: format!("{}.2", job.key), ..job };
+    house.vault.upload(again, content(b"12345678")).await.unwrap();
     assert_eq!(usage(&house, owner).await.reserved, 8);
 }
 
@@ -166,12 +166,12 @@ async fn v8_other_bytes_under_a_key_that_is_in_use_are_refused() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
     let first = kept(&house, owner, b"x").await;
-    let other = Deposit { key: owner.deposit(b"x").key, ..owner.deposit(b"y") };
-    let refused = house.vault.deposit(other.clone(), content(b"y")).await;
+    let other = ObjectUpload { key: owner.deposit(b"x").key, ..owner.deposit(b"y") };
+    let refused = house.vault.upload(other.clone(), content(b"y")).await;
     assert!(matches!(refused, Err(ObjectError::Conflict(_))), "{refused:?}");
     house.is_in_order().await;
     house.store.delete_asset(owner.board, &first.sha256).await.unwrap();
-    let deposited = house.vault.deposit(other, content(b"y")).await.unwrap();
+    let deposited = house.vault.upload(other, content(b"y")).await.unwrap();
     house.store.add_asset(&owner.asset(), &deposited).await.unwrap().unwrap();
     house.vault.sweep().await.unwrap();
     house.is_in_order().await;
@@ -241,9 +241,9 @@ async fn v6_a_large_file_is_kept_with_its_hash() {
     let file = house._place.path().join("file");
     std::fs::write(&file, &bytes).unwrap();
     let kept =
-        house.vault.deposit(owner.deposit(&bytes), Content::File(file.clone(), bytes.len() as u64)).await.unwrap();
+        house.vault.upload(owner.deposit(&bytes), Content::File(file.clone(), bytes.len() as u64)).await.unwrap();
     assert_eq!(kept.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
-    let short = house.vault.deposit(owner.deposit(b"other"), Content::File(file, 5)).await;
+    let short = house.vault.upload(owner.deposit(b"other"), Content::File(file, 5)).await;
     assert!(matches!(short, Err(ObjectError::Conflict(_))), "{short:?}");
     assert_eq!(house.number("SELECT count(*) FROM ledger").await, 1);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    Aged, AskedOnce, Deposited, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, Trimmed, Turn,
+    Aged, AskedOnce, UploadedObject, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, Trimmed, Turn,
     testing::TestDatabase,
 };
 use m4sh_domain::ids::Rev;
@@ -27,7 +27,7 @@ fn new_job(account: Option<UserId>, node: Option<BoardId>, key: Option<&str>) ->
 }
 
 /// A stored object's row, as the vault leaves it before it is sealed.
-async fn some_blob(database: &TestDatabase, owner: UserId, bytes: i64) -> Deposited {
+async fn some_blob(database: &TestDatabase, owner: UserId, bytes: i64) -> UploadedObject {
     let (blob, reference) = (Uuid::now_v7(), Uuid::now_v7());
     let client = database.client().await;
     let sql = "INSERT INTO blob (id, key, sha256, size, media_type) VALUES ($1, $1::uuid::text, sha256(''), $2, 'x')";
@@ -35,7 +35,7 @@ async fn some_blob(database: &TestDatabase, owner: UserId, bytes: i64) -> Deposi
     let sql = "INSERT INTO ledger (ref, account, kind, bytes, reserved_until)
         VALUES ($1, $2, 'snapshot', $3, now() + interval '1 hour')";
     client.execute(sql, &[&reference, &owner.0, &bytes]).await.unwrap();
-    Deposited { reference, blob, size: bytes.unsigned_abs(), sha256: [0; 32], version: None, charged: true }
+    UploadedObject { reference, blob, size: bytes.unsigned_abs(), sha256: [0; 32], version: None, charged: true }
 }
 
 async fn used(database: &TestDatabase, owner: UserId) -> (i64, i64) {
