@@ -8,7 +8,7 @@
 //! | [`m4sh_protocol`] | frames, dialects and close codes, as bytes |
 //! | [`m4sh_store`] | Postgres: journal, checkpoints, accounts, classrooms, the managed cluster |
 //! | [`blobs`] | objects: bytes under a key, in a folder or a bucket |
-//! | [`vault`] | objects with their rows and what they cost |
+//! | [`objects`] | objects with their rows and what they cost |
 //! | [`cluster`] | which node owns a board |
 //! | [`m4sh_render`] | pictures of boards, drawn in a process of their own |
 //! | [`board_history`] | a board at a revision, from Postgres alone |
@@ -30,5 +30,5 @@ pub mod identity;
 pub mod jobs;
 pub mod board_history;
 pub mod telemetry;
-pub mod vault;
+pub mod objects;
 pub mod ws;

@@ -32,7 +32,7 @@ use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Regist
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
 use crate::jobs::hooks::{Courier, Dispatcher};
 use crate::jobs::{Jobs, snapshots::Snapshots};
-use crate::vault::ObjectService;
+use crate::objects::ObjectService;
 use crate::ws::Sockets;
 use crate::{config, demo, http, ws};
 use m4sh_domain::budget::{self, BucketSizes};

@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::jobs::{
     JobStatus, Jobs, Runner, Studio, Work, chores, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
 };
-use crate::vault::ObjectService;
+use crate::objects::ObjectService;
 use m4sh_domain::limits;
 use m4sh_render::Renderer;
 use m4sh_store::Store;

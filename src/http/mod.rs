@@ -35,7 +35,7 @@ use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
     jobs::{Jobs, hooks::Courier, snapshots::Snapshots},
-    vault::ObjectService,
+    objects::ObjectService,
 };
 use m4sh_domain::times;
 use m4sh_store::{Category, Store};

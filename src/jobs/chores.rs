@@ -12,7 +12,7 @@ use super::{
     lease::{AnyWork, Run},
     snapshots::AutomaticSnapshot,
 };
-use crate::{config::Upkeep, vault::ObjectService};
+use crate::{config::Upkeep, objects::ObjectService};
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits;
 use m4sh_store::{Aged, Store};

@@ -8,7 +8,7 @@ use super::{JobError, Progress};
 use crate::{
     blobs::{BlobError, Blobs},
     board_history::{BoardAtRevision, BoardHistoryError},
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{access::Visibility, ids::BoardId};

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Done, JobError, JobRow, Progress, Work, backoff};
-use crate::vault::ObjectService;
+use crate::objects::ObjectService;
 use m4sh_store::{Store, StoreError};
 
 /// What one run of any kind is.

@@ -33,7 +33,7 @@ pub use self::{
     runner::{Runner, Running},
     schedule::When,
 };
-use crate::vault::UploadedObject;
+use crate::objects::UploadedObject;
 use m4sh_domain::limits;
 pub use m4sh_store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
 use m4sh_store::{Store, StoreError};

@@ -20,7 +20,7 @@ use super::{
     lease::{AnyWork, Kind, Leased},
     schedule::Schedule,
 };
-use crate::vault::ObjectService;
+use crate::objects::ObjectService;
 use m4sh_domain::limits;
 use m4sh_store::{Store, StoreError};
 

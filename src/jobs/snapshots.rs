@@ -12,7 +12,7 @@ use super::{Done, JobError, JobRow, Progress, Work};
 use crate::{
     blobs::Content,
     board_history::{self, BoardHistoryError},
-    vault::{ObjectUpload, UploadedObject, ObjectService, ObjectError},
+    objects::{ObjectUpload, UploadedObject, ObjectService, ObjectError},
 };
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},

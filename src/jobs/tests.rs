@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
-use crate::{blobs::Blobs, config::Upkeep, vault::ObjectService};
+use crate::{blobs::Blobs, config::Upkeep, objects::ObjectService};
 use m4sh_store::testing::TestDatabase;
 
 /// How long anything that must happen may take.

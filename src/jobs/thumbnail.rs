@@ -12,7 +12,7 @@ use super::{
 use crate::{
     blobs::Content,
     board_history,
-    vault::{ObjectUpload, ObjectService},
+    objects::{ObjectUpload, ObjectService},
 };
 use m4sh_domain::access::Visibility;
 use m4sh_render::PictureFormat;

@@ -27,7 +27,7 @@ use super::{
     visible_pictures::VisiblePictures,
     problem::Problem,
 };
-use crate::{blobs::Content, vault::ObjectUpload};
+use crate::{blobs::Content, objects::ObjectUpload};
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::{Permissions, Visibility, Role, EffectiveRights},

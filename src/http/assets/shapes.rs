@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     http::{Services, extract::PublicBase, fields::Faults, problem::Problem, times},
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::limits::{ASSET_URL_LIFE, NAME_CHARS};
 use m4sh_store::AssetRow;

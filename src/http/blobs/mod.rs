@@ -71,7 +71,7 @@ pub async fn serve(services: web::Data<Services>, request: HttpRequest) -> Resul
         let empty = futures_util::stream::empty::<Result<_, BlobError>>();
         return Ok(sized(&mut answer, range.end - range.start, empty));
     }
-    let bytes = blobs.read(key, range.clone()).await.map_err(crate::vault::ObjectError::from)?;
+    let bytes = blobs.read(key, range.clone()).await.map_err(crate::objects::ObjectError::from)?;
     // The head is out already: all that is left is to break off, and to say why in the log.
     let bytes = bytes.inspect_err(|error| tracing::error!(%error, "an object broke off while it was served"));
     Ok(sized(&mut answer, range.end - range.start, bytes))

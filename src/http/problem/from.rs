@@ -12,7 +12,7 @@ use crate::{
     identity::{Limited, PasswordError, TokenError},
     jobs::snapshots::SnapshotError,
     board_history::BoardHistoryError,
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::{
     board::{OpsError, Refusal},

@@ -14,7 +14,7 @@ use crate::{
         extract::{ClientOrigin, PublicBase},
         problem::Problem,
     },
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::limits::ASSET_URL_LIFE;
 use m4sh_domain::{ids::BoardId, rate::Scope};

@@ -20,7 +20,7 @@ use crate::{
     },
     jobs::snapshots::Picture,
     board_history,
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{

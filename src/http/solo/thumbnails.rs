@@ -16,7 +16,7 @@ use crate::{
         problem::Problem,
     },
     jobs::{JobStatus, NewJob, Work, thumbnail::Thumbnail as Drawing},
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     http::{Services, extract::PublicBase, problem::Problem},
-    vault::ObjectError,
+    objects::ObjectError,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{ids::BoardId, times};

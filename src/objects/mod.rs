@@ -2,7 +2,7 @@
 //! bytes, and then the seal in the transaction that makes the reference (ADR 0011).
 //! Called by `http`, `jobs` and `app`. Never decides who may keep something, and never serves bytes.
 
-mod deposit;
+mod upload;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::vault::ObjectError;
+use crate::objects::ObjectError;
 use m4sh_domain::limits;
 use m4sh_store::{Copied, StoreError, Usage};
 
@@ -107,7 +107,7 @@ async fn v6_an_upload_that_a_crash_cut_off_is_given_up_by_the_sweep_and_its_key_
     let house = House::new().await;
     let owner = house.owner(1_000).await;
     let lost = house.vault.upload(owner.deposit(b"x"), content(b"x")).await.unwrap();
-    assert_eq!(house.vault.sweep().await.unwrap(), crate::vault::SweepReport::default(), "it may still be under way");
+    assert_eq!(house.vault.sweep().await.unwrap(), crate::objects::SweepReport::default(), "it may still be under way");
     let busy = house.vault.upload(owner.deposit(b"x"), content(b"x")).await;
     assert!(matches!(busy, Err(ObjectError::Unavailable(_))), "{busy:?}");
     // Later than any upload can take, its key is anybody's; after an hour the sweep has it.
@@ -227,9 +227,9 @@ async fn v10_an_account_that_differs_from_its_ledger_is_mended_and_told() {
     let house = House::new().await;
     let owner = house.owner(1_000).await;
     kept(&house, owner, b"12345").await;
-    assert_eq!(house.vault.reconcile().await.unwrap(), crate::vault::ReconcileReport::default());
+    assert_eq!(house.vault.reconcile().await.unwrap(), crate::objects::ReconcileReport::default());
     house.client.batch_execute("UPDATE account_usage SET used = used + 7, reserved = 2").await.unwrap();
-    assert_eq!(house.vault.reconcile().await.unwrap(), crate::vault::ReconcileReport { mended: 1, drift: 9 });
+    assert_eq!(house.vault.reconcile().await.unwrap(), crate::objects::ReconcileReport { mended: 1, drift: 9 });
     house.is_in_order().await;
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::*;
-use crate::vault::ObjectError;
+use crate::objects::ObjectError;
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
