@@ -94,7 +94,7 @@ pub struct Usage {
 
 /// An object that can be served.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BlobCard {
+pub struct BlobInfo {
     /// What it is.
     pub sha256: [u8; 32],
     /// Its length in bytes.
@@ -305,9 +305,9 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn blob_card(&self, key: &str) -> Result<Option<BlobCard>, StoreError> {
+    pub async fn blob_info(&self, key: &str) -> Result<Option<BlobInfo>, StoreError> {
         let Some(row) = self.pool.get().await?.query_opt(CARD, &[&key]).await? else { return Ok(None) };
-        Ok(Some(BlobCard {
+        Ok(Some(BlobInfo {
             sha256: get::<&[u8]>(&row, "sha256")?.try_into().map_err(StoreError::query)?,
             size: count(&row, "size")?,
             media_type: get(&row, "media_type")?,

@@ -50,7 +50,7 @@ use m4sh_domain::limits;
 
 pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
 pub use assets::{AssetRow, Copied, NewAsset};
-pub use blobs::{BlobCard, UploadedObject, LedgerKind, NewBlob, UploadStart, Usage};
+pub use blobs::{BlobInfo, UploadedObject, LedgerKind, NewBlob, UploadStart, Usage};
 pub use boards::{BoardAccess, BoardSession, CheckpointRow, Claim};
 pub use board_queries::{BoardCard, BoardPatch, NewBoard};
 pub use class_events::{CLASS_EVENT, ChatPage};

@@ -22,7 +22,7 @@ use url::form_urlencoded;
 use self::range::Wanted;
 use super::{Services, problem::Problem};
 use crate::blobs::{BlobError, Pass, attachment};
-use m4sh_store::BlobCard;
+use m4sh_store::BlobInfo;
 
 /// What browsers may show in a page; everything else is saved.
 const SHOWN: &[&str] = &["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -42,7 +42,7 @@ pub async fn serve(services: web::Data<Services>, request: HttpRequest) -> Resul
     let now = Timestamp::now();
     let expires =
         query.admitted(key, blobs, now).ok_or(Problem::Forbidden("This link is not valid, or not any more."))?;
-    let card = services.store.blob_card(key).await?.ok_or(Problem::NotFound)?;
+    let card = services.store.blob_info(key).await?.ok_or(Problem::NotFound)?;
     let tag = etag(&card);
 
     let mut answer = HttpResponse::Ok();
@@ -116,7 +116,7 @@ impl<'a> Query<'a> {
 }
 
 /// The bytes' own hash: the strongest tag there is.
-fn etag(card: &BlobCard) -> String {
+fn etag(card: &BlobInfo) -> String {
     let hex: String = card.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hex}\"")
 }
@@ -127,7 +127,7 @@ fn names(request: &HttpRequest, name: HeaderName, tag: &str) -> bool {
     text.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
 }
 
-fn wanted(request: &HttpRequest, card: &BlobCard, tag: &str) -> Wanted {
+fn wanted(request: &HttpRequest, card: &BlobInfo, tag: &str) -> Wanted {
     let Some(text) = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok()) else {
         return Wanted::Whole;
     };
@@ -136,7 +136,7 @@ fn wanted(request: &HttpRequest, card: &BlobCard, tag: &str) -> Wanted {
     if same { range::wanted(text, card.size) } else { Wanted::Whole }
 }
 
-fn disposition(key: &str, card: &BlobCard, name: Option<&str>) -> String {
+fn disposition(key: &str, card: &BlobInfo, name: Option<&str>) -> String {
     match name {
         Some(name) => attachment(name),
         None if SHOWN.contains(&card.media_type.as_str()) => "inline".to_owned(),

@@ -17,10 +17,10 @@ async fn v6_what_is_kept_is_charged_with_the_reference_and_free_again_without_it
     let owner = house.owner(1_000).await;
     let deposited = house.vault.upload(owner.deposit(b"12345"), content(b"12345")).await.unwrap();
     assert_eq!(usage(&house, owner).await, Usage { used: 0, reserved: 5, quota: 1_000 });
-    assert!(house.store.blob_card(&owner.deposit(b"12345").key).await.unwrap().is_none(), "not sealed, not served");
+    assert!(house.store.blob_info(&owner.deposit(b"12345").key).await.unwrap().is_none(), "not sealed, not served");
     house.store.add_asset(&owner.asset(), &deposited).await.unwrap().unwrap();
     assert_eq!(usage(&house, owner).await, Usage { used: 5, reserved: 0, quota: 1_000 });
-    assert_eq!(house.store.blob_card(&owner.deposit(b"12345").key).await.unwrap().unwrap().size, 5);
+    assert_eq!(house.store.blob_info(&owner.deposit(b"12345").key).await.unwrap().unwrap().size, 5);
     // Abandoning what was made after all does nothing: its commit's answer may have been lost.
     house.vault.abandon(&deposited).await;
     house.is_in_order().await;
