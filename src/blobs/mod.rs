@@ -19,7 +19,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path
 pub use error::BlobError;
 use error::within;
 pub use names::attachment;
-pub use urls::{Pass, SIGNED_AT_MOST};
+pub use urls::{SignedUrlQuery, SIGNED_AT_MOST};
 
 use m4sh_domain::limits;
 
@@ -27,21 +27,21 @@ use m4sh_domain::limits;
 #[derive(Clone)]
 pub struct Blobs {
     objects: Arc<dyn ObjectStore>,
-    urls: Arc<urls::Urls>,
+    urls: Arc<urls::UrlSigner>,
     /// The local backend's folder.
     root: Option<PathBuf>,
 }
 
 /// What is to be stored.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub enum BlobContent {
     /// Bytes in memory.
     Bytes(Bytes),
     /// A file of so many bytes. It is streamed, and must not change meanwhile.
     File(PathBuf, u64),
 }
 
-impl Content {
+impl BlobContent {
     /// Its length in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -54,7 +54,7 @@ impl Content {
 
 /// An object in a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
+pub struct ListedObject {
     /// Its key.
     pub key: String,
     /// Its length in bytes.
@@ -80,7 +80,7 @@ impl Blobs {
     pub async fn put(
         &self,
         key: &str,
-        content: Content,
+        content: BlobContent,
         media_type: &str,
         metadata: &[(&'static str, String)],
     ) -> Result<Option<String>, BlobError> {
@@ -159,12 +159,12 @@ impl Blobs {
 
     /// Every object whose key begins with the folder `prefix`, in no promised order. What a crash left half written is
     /// not among them.
-    pub fn list(&self, prefix: &str) -> impl Stream<Item = Result<Listed, BlobError>> + Send + use<> {
+    pub fn list(&self, prefix: &str) -> impl Stream<Item = Result<ListedObject, BlobError>> + Send + use<> {
         let listed = self.objects.list(Some(&Path::from(prefix)));
         paced(listed, limits::OBJECT_CALL).map(|found| {
             let found = found?;
             let modified = Timestamp::from_millisecond(found.last_modified.timestamp_millis());
-            Ok(Listed {
+            Ok(ListedObject {
                 key: found.location.to_string(),
                 size: found.size,
                 modified: modified.map_err(|error| BlobError::Unavailable(error.to_string()))?,
@@ -203,7 +203,7 @@ impl Blobs {
 
     /// Checks a URL of the local backend. Takes the same time for every wrong signature.
     #[must_use]
-    pub fn admits(&self, key: &str, pass: &Pass<'_>, now: Timestamp) -> bool {
+    pub fn admits(&self, key: &str, pass: &SignedUrlQuery<'_>, now: Timestamp) -> bool {
         self.urls.admits(key, pass, now)
     }
 

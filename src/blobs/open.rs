@@ -10,7 +10,7 @@ use object_store::{
 };
 use url::Url;
 
-use super::{BlobError, Blobs, urls::Urls};
+use super::{BlobError, Blobs, urls::UrlSigner};
 use crate::config::{Bucket, Storage};
 use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PART_CALL};
 
@@ -33,7 +33,7 @@ impl Blobs {
         let opened = open_folder(folder);
         let (objects, root) =
             opened.map_err(|error| BlobError::Settings(format!("the folder {}: {error}", folder.display())))?;
-        Ok(Self { objects: Arc::new(objects), urls: Arc::new(Urls::local(secret)), root: Some(root) })
+        Ok(Self { objects: Arc::new(objects), urls: Arc::new(UrlSigner::local(secret)), root: Some(root) })
     }
 
     fn bucket(bucket: &Bucket) -> Result<Self, BlobError> {
@@ -43,7 +43,7 @@ impl Blobs {
             Some(public) => s3(bucket, Some(public))?,
             None => objects.clone(),
         };
-        let urls = Urls::bucket(signer, bucket.cdn.as_ref());
+        let urls = UrlSigner::bucket(signer, bucket.cdn.as_ref());
         Ok(Self { objects: Arc::new(objects), urls: Arc::new(urls), root: None })
     }
 
@@ -51,7 +51,7 @@ impl Blobs {
     #[cfg(test)]
     pub(crate) fn in_memory() -> Self {
         let objects = Arc::new(object_store::memory::InMemory::new());
-        Self { objects, urls: Arc::new(Urls::local(b"for tests")), root: None }
+        Self { objects, urls: Arc::new(UrlSigner::local(b"for tests")), root: None }
     }
 
     /// The same store behind another door, for tests that break it.

@@ -14,7 +14,7 @@ fn folder() -> (tempfile::TempDir, Blobs) {
 }
 
 async fn put(blobs: &Blobs, key: &str, bytes: &'static [u8]) {
-    blobs.put(key, Content::Bytes(bytes.into()), "text/plain", &[("rev", "7".into())]).await.unwrap();
+    blobs.put(key, BlobContent::Bytes(bytes.into()), "text/plain", &[("rev", "7".into())]).await.unwrap();
 }
 
 async fn keys(blobs: &Blobs) -> Vec<String> {
@@ -48,7 +48,7 @@ async fn v1_too_large_missing_and_away_are_three_things() {
     assert!(matches!(blobs.get("solo/b", 5).await, Err(BlobError::Missing)));
     fs::remove_dir_all(place.path().join("blobs")).unwrap();
     fs::write(place.path().join("blobs"), "no folder").unwrap();
-    let away = blobs.put("solo/c", Content::Bytes(Bytes::new()), "text/plain", &[]).await;
+    let away = blobs.put("solo/c", BlobContent::Bytes(Bytes::new()), "text/plain", &[]).await;
     assert!(matches!(away, Err(BlobError::Unavailable(_))), "{away:?}");
 }
 
@@ -59,8 +59,8 @@ async fn v1_a_file_of_many_parts_is_streamed_and_ranges_of_it_can_be_read() {
     let file = place.path().join("file");
     fs::write(&file, &bytes).unwrap();
     let size = bytes.len() as u64;
-    blobs.put("solo/large", Content::File(file.clone(), size), "application/pdf", &[]).await.unwrap();
-    blobs.put("solo/memory", Content::Bytes(bytes.clone().into()), "application/pdf", &[]).await.unwrap();
+    blobs.put("solo/large", BlobContent::File(file.clone(), size), "application/pdf", &[]).await.unwrap();
+    blobs.put("solo/memory", BlobContent::Bytes(bytes.clone().into()), "application/pdf", &[]).await.unwrap();
     for key in ["solo/large", "solo/memory"] {
         assert!(blobs.get(key, bytes.len()).await.unwrap() == bytes, "{key}");
         let middle = 8_388_000..8_389_000_u64;
@@ -68,7 +68,7 @@ async fn v1_a_file_of_many_parts_is_streamed_and_ranges_of_it_can_be_read() {
         assert!(parts.concat() == bytes[8_388_000..8_389_000], "{key}");
     }
     // A file that is shorter than it was said to be is no object.
-    let cut = blobs.put("solo/cut", Content::File(file, size + 1), "application/pdf", &[]).await;
+    let cut = blobs.put("solo/cut", BlobContent::File(file, size + 1), "application/pdf", &[]).await;
     assert!(matches!(cut, Err(BlobError::Unavailable(_))), "{cut:?}");
     assert!(!blobs.exists("solo/cut").await.unwrap());
 }
@@ -128,7 +128,7 @@ async fn v3_a_local_url_opens_its_own_object_until_it_expires_and_nothing_else()
     assert!(url.starts_with("https://h/blobs/solo/u/a.pdf?expires="), "{url}");
     let (key, expires, name, signature) = taken_apart(&url);
     let admits = |key: &str, expires, name: Option<&str>, signature: &str, at| {
-        blobs.admits(key, &Pass { expires, name, signature }, at)
+        blobs.admits(key, &SignedUrlQuery { expires, name, signature }, at)
     };
     let name = name.as_deref();
     assert!(admits(&key, expires, name, &signature, now));
@@ -144,7 +144,7 @@ async fn v3_a_local_url_opens_its_own_object_until_it_expires_and_nothing_else()
     // Another server's secret signs nothing here, and a life has an end.
     let other =
         Blobs::open(&Storage::Local(_place.path().join("other")), b"another secret of at least 32 bytes").unwrap();
-    assert!(!other.admits(&key, &Pass { expires, name, signature: &signature }, now));
+    assert!(!other.admits(&key, &SignedUrlQuery { expires, name, signature: &signature }, now));
     let long = blobs.signed_url("solo/u/a.pdf", Duration::MAX, "http://h").await.unwrap();
     assert!(taken_apart(&long).1 <= now.as_second() + 8 * 24 * 3600);
 }
@@ -177,7 +177,7 @@ async fn v4_a_presigned_url_is_signed_for_the_host_that_browsers_ask() {
     assert!(url.starts_with("https://objects.example.org/solo-workspace/solo/u/a.pdf?"), "{url}");
     assert!(url.contains("X-Amz-Expires=60") && url.contains("response-content-disposition=attachment"), "{url}");
     assert!(!url.contains("10.0.0.1") && !url.contains("the secret"));
-    assert!(!blobs.admits("solo/u/a.pdf", &Pass { expires: i64::MAX, name: None, signature: "" }, Timestamp::now()));
+    assert!(!blobs.admits("solo/u/a.pdf", &SignedUrlQuery { expires: i64::MAX, name: None, signature: "" }, Timestamp::now()));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use object_store::{
     Attribute, Attributes, MultipartUpload, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, path::Path,
 };
 
-use super::{BlobError, Content, within};
+use super::{BlobError, BlobContent, within};
 use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PACE, OBJECT_PART, OBJECT_PART_CALL};
 
 /// The object's media type and metadata, as a bucket keeps them.
@@ -24,10 +24,10 @@ pub(super) fn attributes(media_type: &str, metadata: &[(&'static str, String)]) 
 pub(super) async fn put(
     objects: &dyn ObjectStore,
     path: &Path,
-    content: Content,
+    content: BlobContent,
     attributes: Attributes,
 ) -> Result<Option<String>, BlobError> {
-    let source = Source::open(content).await?;
+    let source = PartReader::open(content).await?;
     let outcome = if source.size <= OBJECT_PART as u64 {
         whole(objects, path, &source, attributes).await
     } else {
@@ -43,7 +43,7 @@ pub(super) async fn put(
 async fn whole(
     objects: &dyn ObjectStore,
     path: &Path,
-    source: &Source,
+    source: &PartReader,
     attributes: Attributes,
 ) -> Result<Option<String>, BlobError> {
     let payload = PutPayload::from(source.part(0).await?);
@@ -56,7 +56,7 @@ async fn whole(
 async fn parts(
     objects: &dyn ObjectStore,
     path: &Path,
-    source: &Source,
+    source: &PartReader,
     attributes: Attributes,
 ) -> Result<Option<String>, BlobError> {
     let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
@@ -69,7 +69,7 @@ async fn parts(
     outcome
 }
 
-async fn send(upload: &mut dyn MultipartUpload, source: &Source) -> Result<Option<String>, BlobError> {
+async fn send(upload: &mut dyn MultipartUpload, source: &PartReader) -> Result<Option<String>, BlobError> {
     let mut at = 0;
     while at < source.size {
         let part = source.part(at).await?;
@@ -80,22 +80,22 @@ async fn send(upload: &mut dyn MultipartUpload, source: &Source) -> Result<Optio
 }
 
 /// Where an upload's bytes come from.
-struct Source {
+struct PartReader {
     size: u64,
-    from: From,
+    from: PartSource,
 }
 
-enum From {
+enum PartSource {
     Memory(Bytes),
     File(Arc<File>),
 }
 
-impl Source {
-    async fn open(content: Content) -> Result<Self, BlobError> {
+impl PartReader {
+    async fn open(content: BlobContent) -> Result<Self, BlobError> {
         let size = content.size();
         let from = match content {
-            Content::Bytes(bytes) => From::Memory(bytes),
-            Content::File(path, _) => From::File(Arc::new(aside(move || File::open(path)).await?)),
+            BlobContent::Bytes(bytes) => PartSource::Memory(bytes),
+            BlobContent::File(path, _) => PartSource::File(Arc::new(aside(move || File::open(path)).await?)),
         };
         Ok(Self { size, from })
     }
@@ -104,12 +104,12 @@ impl Source {
     async fn part(&self, at: u64) -> Result<Bytes, BlobError> {
         let length = usize::try_from(self.size - at).unwrap_or(OBJECT_PART).min(OBJECT_PART);
         match &self.from {
-            From::Memory(bytes) => {
+            PartSource::Memory(bytes) => {
                 // Below the length of bytes that are in memory.
                 let at = usize::try_from(at).unwrap_or(usize::MAX);
                 Ok(bytes.slice(at..at + length))
             }
-            From::File(file) => {
+            PartSource::File(file) => {
                 let file = Arc::clone(file);
                 aside(move || {
                     let mut part = vec![0; length];

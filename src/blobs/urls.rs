@@ -28,7 +28,7 @@ const CDN_CHARS: usize = 32;
 
 /// What a local URL says besides its key.
 #[derive(Clone, Copy, Debug)]
-pub struct Pass<'a> {
+pub struct SignedUrlQuery<'a> {
     /// Until when it opens, in seconds of Unix time.
     pub expires: i64,
     /// The name to save the object under.
@@ -38,12 +38,12 @@ pub struct Pass<'a> {
 }
 
 /// How URLs of this store are made.
-pub(super) enum Urls {
+pub(super) enum UrlSigner {
     Local([u8; 32]),
     Bucket { signer: AmazonS3, cdn: Option<Cdn> },
 }
 
-impl Urls {
+impl UrlSigner {
     pub(super) fn local(secret: &[u8]) -> Self {
         Self::Local(mac(secret, &[LABEL]).finalize().into_bytes().into())
     }
@@ -68,7 +68,7 @@ impl Urls {
         }
     }
 
-    pub(super) fn admits(&self, key: &str, pass: &Pass<'_>, now: Timestamp) -> bool {
+    pub(super) fn admits(&self, key: &str, pass: &SignedUrlQuery<'_>, now: Timestamp) -> bool {
         let Self::Local(secret) = self else { return false };
         let Ok(signature) = BASE64_URL_SAFE_NO_PAD.decode(pass.signature) else { return false };
         let genuine = signing(secret, key, pass.expires, pass.name).verify_slice(&signature).is_ok();

@@ -16,7 +16,7 @@ use super::{
     drawing::{Sitting, Studio, state_of},
 };
 use crate::{
-    blobs::Content,
+    blobs::BlobContent,
     board_history,
     objects::{ObjectUpload, ObjectService},
 };
@@ -134,7 +134,7 @@ impl Work for Export {
             charge: Some((owner, LedgerKind::Export)),
             metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
         };
-        let content = Content::File(picture.file.to_path_buf(), picture.size);
+        let content = BlobContent::File(picture.file.to_path_buf(), picture.size);
         let deposited = self.vault.upload(deposit, content).await?;
         let pages = if wanted.page.is_some() || !matches!(wanted.format, ExportFormat::Pdf | ExportFormat::Json) {
             1

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Done, JobError, JobRow, Progress, Work};
 use crate::{
-    blobs::Content,
+    blobs::BlobContent,
     board_history::{self, BoardHistoryError},
     objects::{ObjectUpload, UploadedObject, ObjectService, ObjectError},
 };
@@ -88,7 +88,7 @@ impl Snapshots {
             charge: Some((owner, LedgerKind::Snapshot)),
             metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
         };
-        match self.vault.upload(deposit, Content::Bytes(body)).await {
+        match self.vault.upload(deposit, BlobContent::Bytes(body)).await {
             Ok(deposited) => self.seal(new, deposited).await,
             // Perhaps because somebody was quicker with the same revision.
             Err(error) => match self.store.snapshot(board, rev).await? {

@@ -10,7 +10,7 @@ use super::{
     drawing::{Sitting, Studio, state_of},
 };
 use crate::{
-    blobs::Content,
+    blobs::BlobContent,
     board_history,
     objects::{ObjectUpload, ObjectService},
 };
@@ -53,7 +53,7 @@ impl Work for Thumbnail {
             charge: None,
             metadata: vec![("rev", rev.to_string()), ("session_id", board.to_string())],
         };
-        let content = Content::File(picture.file.to_path_buf(), picture.size);
+        let content = BlobContent::File(picture.file.to_path_buf(), picture.size);
         let deposited = self.vault.upload(deposit, content).await?;
         match store.keep_thumbnail(board, rev, &deposited).await {
             Ok(true) => {}

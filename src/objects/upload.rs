@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{ObjectUpload, UploadedObject, ObjectService, ObjectError};
-use crate::blobs::Content;
+use crate::blobs::BlobContent;
 use m4sh_domain::limits::UPLOAD_DEADLINE;
 use m4sh_store::{NewBlob, UploadStart, Store};
 
@@ -26,7 +26,7 @@ impl ObjectService {
     ///
     /// # Errors
     /// [`ObjectError`]; reservation and row are released by then, also when the future is dropped.
-    pub async fn upload(&self, deposit: ObjectUpload, content: Content) -> Result<UploadedObject, ObjectError> {
+    pub async fn upload(&self, deposit: ObjectUpload, content: BlobContent) -> Result<UploadedObject, ObjectError> {
         let outcome = self.try_upload(deposit, content).await;
         let word = match &outcome {
             Ok(_) => "kept",
@@ -43,7 +43,7 @@ impl ObjectService {
         release(&self.store, deposited.reference, deposited.blob).await;
     }
 
-    async fn try_upload(&self, deposit: ObjectUpload, content: Content) -> Result<UploadedObject, ObjectError> {
+    async fn try_upload(&self, deposit: ObjectUpload, content: BlobContent) -> Result<UploadedObject, ObjectError> {
         let ObjectUpload { reference, key, media_type, charge, metadata } = deposit;
         let size = content.size();
         let (content, sha256) = hashed(content).await?;
@@ -100,7 +100,7 @@ impl ObjectService {
     async fn put_bytes(
         &self,
         new: &NewBlob,
-        content: Content,
+        content: BlobContent,
         metadata: &[(&'static str, String)],
     ) -> Result<Option<String>, ObjectError> {
         let put = timeout(UPLOAD_DEADLINE, self.blobs.put(&new.key, content, &new.media_type, metadata)).await;
@@ -149,8 +149,8 @@ async fn release(store: &Store, reference: Uuid, blob: Uuid) {
 }
 
 /// The content with its SHA-256.
-async fn hashed(content: Content) -> Result<(Content, [u8; 32]), ObjectError> {
-    if let Content::Bytes(bytes) = &content
+async fn hashed(content: BlobContent) -> Result<(BlobContent, [u8; 32]), ObjectError> {
+    if let BlobContent::Bytes(bytes) = &content
         && bytes.len() <= HASHED_HERE
     {
         let sha256 = Sha256::digest(bytes).into();
@@ -158,8 +158,8 @@ async fn hashed(content: Content) -> Result<(Content, [u8; 32]), ObjectError> {
     }
     let work = move || {
         let sha256 = match &content {
-            Content::Bytes(bytes) => Sha256::digest(bytes).into(),
-            Content::File(path, size) => of_file(File::open(path)?, *size)?,
+            BlobContent::Bytes(bytes) => Sha256::digest(bytes).into(),
+            BlobContent::File(path, size) => of_file(File::open(path)?, *size)?,
         };
         Ok::<_, io::Error>((content, sha256))
     };

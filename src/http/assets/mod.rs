@@ -27,7 +27,7 @@ use super::{
     visible_pictures::VisiblePictures,
     problem::Problem,
 };
-use crate::{blobs::Content, objects::ObjectUpload};
+use crate::{blobs::BlobContent, objects::ObjectUpload};
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::{Permissions, Visibility, Role, EffectiveRights},
@@ -187,7 +187,7 @@ async fn keep(
         charge: Some((place.owner, LedgerKind::Asset)),
         metadata: vec![("session_id", board.to_string())],
     };
-    let deposited = services.objects.upload(deposit, Content::Bytes(bytes)).await?;
+    let deposited = services.objects.upload(deposit, BlobContent::Bytes(bytes)).await?;
     let new = NewAsset { board, name, pixels: checked.pixels, pages: checked.pages, author: who };
     match services.store.add_asset(&new, &deposited).await {
         Ok(Some(row)) => Ok(Kept { row, is_new: true }),

@@ -21,7 +21,7 @@ use url::form_urlencoded;
 
 use self::range::Wanted;
 use super::{Services, problem::Problem};
-use crate::blobs::{BlobError, Pass, attachment};
+use crate::blobs::{BlobError, SignedUrlQuery, attachment};
 use m4sh_store::BlobInfo;
 
 /// What browsers may show in a page; everything else is saved.
@@ -110,7 +110,7 @@ impl<'a> Query<'a> {
     /// Until when it opens that key; `None`: it does not.
     fn admitted(&self, key: &str, blobs: &crate::blobs::Blobs, now: Timestamp) -> Option<i64> {
         let expires = self.expires?;
-        let pass = Pass { expires, name: self.name.as_deref(), signature: self.signature.as_deref()? };
+        let pass = SignedUrlQuery { expires, name: self.name.as_deref(), signature: self.signature.as_deref()? };
         blobs.admits(key, &pass, now).then_some(expires)
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{ObjectUpload, UploadedObject, ObjectService};
 use crate::{
-    blobs::{Blobs, Content},
+    blobs::{Blobs, BlobContent},
     config::Storage,
 };
 use faults::{Door, Fault};
@@ -117,8 +117,8 @@ impl Owner {
     }
 }
 
-fn content(bytes: &[u8]) -> Content {
-    Content::Bytes(Bytes::copy_from_slice(bytes))
+fn content(bytes: &[u8]) -> BlobContent {
+    BlobContent::Bytes(Bytes::copy_from_slice(bytes))
 }
 
 async fn kept(house: &House, owner: Owner, bytes: &[u8]) -> UploadedObject {

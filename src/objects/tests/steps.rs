@@ -241,9 +241,9 @@ async fn v6_a_large_file_is_kept_with_its_hash() {
     let file = house._place.path().join("file");
     std::fs::write(&file, &bytes).unwrap();
     let kept =
-        house.vault.upload(owner.deposit(&bytes), Content::File(file.clone(), bytes.len() as u64)).await.unwrap();
+        house.vault.upload(owner.deposit(&bytes), BlobContent::File(file.clone(), bytes.len() as u64)).await.unwrap();
     assert_eq!(kept.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
-    let short = house.vault.upload(owner.deposit(b"other"), Content::File(file, 5)).await;
+    let short = house.vault.upload(owner.deposit(b"other"), BlobContent::File(file, 5)).await;
     assert!(matches!(short, Err(ObjectError::Conflict(_))), "{short:?}");
     assert_eq!(house.number("SELECT count(*) FROM ledger").await, 1);
 }
