@@ -44,14 +44,14 @@ impl ObjectService {
             }
         }
         loop {
-            match self.store.give_up_uploads(age).await? {
+            match self.store.expire_uploads(age).await? {
                 0 => break,
                 some => swept.rows += some,
             }
         }
         let mut at = Uuid::nil();
         loop {
-            let (dropped, next) = self.store.drop_loose(at).await?;
+            let (dropped, next) = self.store.delete_unreferenced_blobs(at).await?;
             swept.rows += dropped;
             let Some(next) = next else { break };
             at = next;
@@ -65,7 +65,7 @@ impl ObjectService {
     async fn remove_doomed(&self, swept: &mut SweepReport) -> Result<(), ObjectError> {
         let mut at = String::new();
         loop {
-            let keys = self.store.doomed_objects(&at).await?;
+            let keys = self.store.pending_object_deletions(&at).await?;
             let Some(last) = keys.last() else { return Ok(()) };
             at.clone_from(last);
             let removals = stream::iter(keys).map(|key| async move { self.remove(&key).await });
@@ -94,7 +94,7 @@ impl ObjectService {
                 }
             }
         };
-        let removed = self.store.remove_doomed(key, remove).await?;
+        let removed = self.store.delete_pending_object(key, remove).await?;
         Ok(match (removed, failed) {
             (true, _) => Removal::Done,
             (false, true) => Removal::Failed,
@@ -128,7 +128,7 @@ impl ObjectService {
                 found.listed += some.len() as u64;
                 seen.extend(some.iter().map(|object| hasher.hash_one(object.key.as_str())));
                 let old = some.into_iter().filter(|object| object.modified <= before).map(|object| object.key);
-                found.removed += self.store.doom_rowless(&old.collect::<Vec<_>>()).await?;
+                found.removed += self.store.queue_objects_without_row(&old.collect::<Vec<_>>()).await?;
             }
         }
         found.staged = self.blobs.clear_staged(grace).await?;
@@ -153,7 +153,7 @@ impl ObjectService {
             let Some(last) = rows.last() else { return Ok(()) };
             at = last.id;
             let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-            found.loose += self.store.loosen_blobs(&ids).await?;
+            found.loose += self.store.mark_unreferenced(&ids).await?;
             for row in rows.iter().filter(|row| !was_listed(&row.key)) {
                 if !self.blobs.exists(&row.key).await? {
                     tracing::error!(key = row.key, "an object that has a row is not in the store");
@@ -168,7 +168,7 @@ impl ObjectService {
     /// # Errors
     /// Of the database.
     pub async fn reconcile(&self) -> Result<ReconcileReport, ObjectError> {
-        let mended = self.store.mend_usage().await?;
+        let mended = self.store.reconcile_usage().await?;
         let mut outcome = ReconcileReport::default();
         for one in &mended {
             tracing::error!(account = %one.account, was = ?one.was, is = ?one.is, "an account differed from its ledger");

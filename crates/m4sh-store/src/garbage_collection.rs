@@ -103,7 +103,7 @@ pub struct StoredBlob {
 
 /// An account whose numbers were not the ledger's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mended {
+pub struct CorrectedUsage {
     /// Whose.
     pub account: UserId,
     /// Used and reserved bytes, as they stood.
@@ -125,7 +125,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn give_up_uploads(&self, age: Duration) -> Result<u64, StoreError> {
+    pub async fn expire_uploads(&self, age: Duration) -> Result<u64, StoreError> {
         self.pool.get().await?.execute(GIVE_UP_UPLOADS, &[&ROWS, &age.as_secs_f64()]).await
     }
 
@@ -134,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn drop_loose(&self, after: Uuid) -> Result<(u64, Option<Uuid>), StoreError> {
+    pub async fn delete_unreferenced_blobs(&self, after: Uuid) -> Result<(u64, Option<Uuid>), StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let rows = tx.query(LOOSE, &[&after, &ROWS]).await?;
@@ -152,7 +152,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn doomed_objects(&self, after: &str) -> Result<Vec<String>, StoreError> {
+    pub async fn pending_object_deletions(&self, after: &str) -> Result<Vec<String>, StoreError> {
         let rows = self.pool.get().await?.query(DOOMED, &[&after, &ROWS]).await?;
         rows.iter().map(|row| get(row, "key")).collect()
     }
@@ -162,7 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; the object is then removed once more.
-    pub async fn remove_doomed(&self, key: &str, remove: impl Future<Output = bool>) -> Result<bool, StoreError> {
+    pub async fn delete_pending_object(&self, key: &str, remove: impl Future<Output = bool>) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         tx.execute(LOCK_KEY, &[&key]).await?;
@@ -180,7 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn doom_rowless(&self, keys: &[String]) -> Result<u64, StoreError> {
+    pub async fn queue_objects_without_row(&self, keys: &[String]) -> Result<u64, StoreError> {
         Ok(self.pool.get().await?.query(DOOM, &[&keys]).await?.len() as u64)
     }
 
@@ -194,11 +194,11 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Hands those of the rows that nothing refers to to the next `drop_loose`, and says how many were new to it.
+    /// Hands those of the rows that nothing refers to to the next `delete_unreferenced_blobs`, and says how many were new to it.
     ///
     /// # Errors
     /// As every query.
-    pub async fn loosen_blobs(&self, ids: &[Uuid]) -> Result<u64, StoreError> {
+    pub async fn mark_unreferenced(&self, ids: &[Uuid]) -> Result<u64, StoreError> {
         self.pool.get().await?.execute(LOOSEN, &[&ids]).await
     }
 
@@ -206,7 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; what was mended stays mended.
-    pub async fn mend_usage(&self) -> Result<Vec<Mended>, StoreError> {
+    pub async fn reconcile_usage(&self) -> Result<Vec<CorrectedUsage>, StoreError> {
         let mut conn = self.pool.get().await?;
         let drifted = conn.query(DRIFTED, &[]).await?;
         let mut mended = Vec::new();
@@ -217,7 +217,7 @@ impl Store {
             // A booking may have come between the two looks, and then nothing was wrong.
             let Some(is) = tx.query_opt(MEND, &[&account]).await? else { continue };
             tx.commit().await?;
-            mended.push(Mended {
+            mended.push(CorrectedUsage {
                 account: UserId(account),
                 was: (get(&was, "used")?, get(&was, "reserved")?),
                 is: (get(&is, "used")?, get(&is, "reserved")?),

@@ -77,7 +77,7 @@ pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use room_client::{RoomLesson, RoomKind, RoomPhase, RoomPlan};
 pub use lesson_boards::{Blank, Team};
-pub use garbage_collection::{Mended, StoredBlob};
+pub use garbage_collection::{CorrectedUsage, StoredBlob};
 pub use undo::{ClearRow, Turned};
 
 /// The door to Postgres. A clone shares the same pool of connections.
