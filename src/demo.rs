@@ -15,7 +15,7 @@ use m4sh_domain::{
 };
 use m4sh_store::{
     AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewSession, Origin,
-    Page, SessionRow, Store, StoreError,
+    PageRequest, SessionRow, Store, StoreError,
 };
 
 /// The password of everybody in the demo school.
@@ -152,7 +152,7 @@ impl Person {
 
 /// The tutor's oldest classroom on the first page, or a new one.
 async fn classroom(store: &Store, tutor: UserId) -> Result<ClassroomRow, DemoError> {
-    let (_, rows) = store.list_classrooms(tutor, Page::default()).await?;
+    let (_, rows) = store.list_classrooms(tutor, PageRequest::default()).await?;
     if let Some((row, _)) = rows.into_iter().rev().find(|(row, _)| row.owner == tutor) {
         return Ok(row);
     }
@@ -185,7 +185,7 @@ async fn lesson(store: &Store, classroom: ClassroomId) -> Result<SessionRow, Dem
 
 /// The tutor's oldest board on the first page, or a new one.
 async fn solo_board(store: &Store, tutor: UserId) -> Result<BoardId, DemoError> {
-    let (_, cards) = store.list_boards(tutor, Page::default()).await?;
+    let (_, cards) = store.list_boards(tutor, PageRequest::default()).await?;
     if let Some(oldest) = cards.iter().min_by_key(|card| card.created_at) {
         return Ok(oldest.id);
     }
@@ -215,7 +215,7 @@ mod tests {
         let demo = fill(&store, &passwords).await.unwrap().unwrap();
         assert_eq!(fill(&store, &passwords).await.unwrap().as_ref(), Some(&demo));
 
-        let (count, members) = store.members(demo.classroom, Page::default()).await.unwrap();
+        let (count, members) = store.members(demo.classroom, PageRequest::default()).await.unwrap();
         assert_eq!((count, members.len()), (4, 4));
         assert_eq!(store.live_sessions(demo.classroom).await.unwrap().len(), 1);
         for email in demo.pupils.iter().chain([&demo.tutor]) {
@@ -248,6 +248,6 @@ mod tests {
         TUTOR.enrol(&store, &passwords).await.unwrap();
         PUPILS[1].enrol(&store, &passwords).await.unwrap();
         let demo = fill(&store, &passwords).await.unwrap().unwrap();
-        assert_eq!(store.members(demo.classroom, Page::default()).await.unwrap().0, 4);
+        assert_eq!(store.members(demo.classroom, PageRequest::default()).await.unwrap().0, 4);
     }
 }

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    UploadedObject, LedgerKind, Page, Store, StoreError, Usage,
+    UploadedObject, LedgerKind, PageRequest, Store, StoreError, Usage,
     blobs::{reserve, seal},
     pool::Params,
     rows::{self, count, get},
@@ -216,7 +216,7 @@ impl Store {
     pub async fn list_named_assets(
         &self,
         board: BoardId,
-        page: Page,
+        page: PageRequest,
         named: &[[u8; 32]],
         author: UserId,
     ) -> Result<(u64, Vec<AssetRow>), StoreError> {
@@ -230,7 +230,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn list_assets(&self, board: BoardId, page: Page) -> Result<(u64, Vec<AssetRow>), StoreError> {
+    pub async fn list_assets(&self, board: BoardId, page: PageRequest) -> Result<(u64, Vec<AssetRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&board.0, &limit, &offset]).await?;
         rows::paged(&rows, AssetRow::from_row)

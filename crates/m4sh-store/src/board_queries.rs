@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::{
-    Page, Store, StoreError, Thumbnail,
+    PageRequest, Store, StoreError, Thumbnail,
     pool::Params,
     rows::{self, get, signed_pages},
 };
@@ -206,7 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn list_boards(&self, owner: UserId, page: Page) -> Result<(u64, Vec<BoardCard>), StoreError> {
+    pub async fn list_boards(&self, owner: UserId, page: PageRequest) -> Result<(u64, Vec<BoardCard>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&owner.0, &limit, &offset]).await?;
         rows::paged(&rows, BoardCard::from_row)

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    PageRequest, Store, StoreError,
     pool::Params,
     rows::{self, get, word},
 };
@@ -181,7 +181,7 @@ impl Store {
         &self,
         classroom: ClassroomId,
         session: Option<SessionId>,
-        page: Page,
+        page: PageRequest,
     ) -> Result<(u64, Vec<StoredRule>), StoreError> {
         let (limit, offset) = page.bounds();
         let which: Params = &[&classroom.0, &session.map(|session| session.0), &limit, &offset];

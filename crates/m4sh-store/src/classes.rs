@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    PageRequest, Store, StoreError,
     pool::{Conn, Params},
     rows::{self, get, word},
 };
@@ -240,7 +240,7 @@ impl Store {
     pub async fn list_classrooms(
         &self,
         user: UserId,
-        page: Page,
+        page: PageRequest,
     ) -> Result<(u64, Vec<(ClassroomRow, Role)>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&user.0, &limit, &offset]).await?;
@@ -303,7 +303,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn members(&self, id: ClassroomId, page: Page) -> Result<(u64, Vec<MemberRow>), StoreError> {
+    pub async fn members(&self, id: ClassroomId, page: PageRequest) -> Result<(u64, Vec<MemberRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(MEMBERS, &[&id.0, &limit, &offset]).await?;
         rows::paged(&rows, MemberRow::from_row)

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    PageRequest, Store, StoreError,
     rows::{self, get},
 };
 use m4sh_domain::ids::{BoardId, LinkId, UserId};
@@ -106,7 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn events(&self, of: EventsOf, page: Page) -> Result<(u64, Vec<EventRow>), StoreError> {
+    pub async fn events(&self, of: EventsOf, page: PageRequest) -> Result<(u64, Vec<EventRow>), StoreError> {
         let (sql, id) = match of {
             EventsOf::Account(user) => (OF_ACCOUNT, user.0),
             EventsOf::Board(board) => (OF_NODE, board.0),

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    JobStatus, Page, Store, StoreError,
+    JobStatus, PageRequest, Store, StoreError,
     pool::Params,
     rows::{self, get, signed, word},
 };
@@ -180,7 +180,7 @@ impl Store {
         &self,
         board: BoardId,
         viewer: UserId,
-        page: Page,
+        page: PageRequest,
     ) -> Result<(u64, Vec<ExportRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&board.0, &viewer.0, &limit, &offset]).await?;

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError, hooks,
+    PageRequest, Store, StoreError, hooks,
     pool::Params,
     rows::{self, get, signed},
 };
@@ -215,7 +215,7 @@ impl Store {
         &self,
         classroom: ClassroomId,
         hook: HookId,
-        page: Page,
+        page: PageRequest,
     ) -> Result<(u64, Vec<DeliveryRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&classroom.0, &hook.0, &limit, &offset]).await?;

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    PageRequest, Store, StoreError,
     pool::Params,
     rows::{self, get, signed, word},
 };
@@ -262,7 +262,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn hooks(&self, classroom: ClassroomId, page: Page) -> Result<(u64, Vec<HookRow>), StoreError> {
+    pub async fn hooks(&self, classroom: ClassroomId, page: PageRequest) -> Result<(u64, Vec<HookRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&classroom.0, &limit, &offset]).await?;
         rows::paged(&rows, HookRow::from_row)

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    UploadedObject, Page, Store, StoreError, blobs,
+    UploadedObject, PageRequest, Store, StoreError, blobs,
     pool::Params,
     rows::{self, get, word},
 };
@@ -343,7 +343,7 @@ impl Store {
         node: BoardId,
         kind: &str,
         account: UserId,
-        page: Page,
+        page: PageRequest,
     ) -> Result<(u64, Vec<JobRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&node.0, &kind, &account.0, &limit, &offset]).await?;

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    PageRequest, Store, StoreError,
     pool::Params,
     rows::{self, get},
 };
@@ -113,7 +113,7 @@ impl Store {
         session: SessionId,
         reader: UserId,
         which: &LessonEvents,
-        page: Page,
+        page: PageRequest,
     ) -> Result<(u64, Vec<LessonEvent>), StoreError> {
         let (limit, offset) = page.bounds();
         let author = which.author.map(|user| user.0);

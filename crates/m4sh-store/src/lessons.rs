@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, RoomPhase, RoomPlan, Store, StoreError,
+    PageRequest, RoomPhase, RoomPlan, Store, StoreError,
     pool::Params,
     rows::{self, get, signed_pages, word},
 };
@@ -231,7 +231,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn sessions(&self, classroom: ClassroomId, page: Page) -> Result<(u64, Vec<SessionRow>), StoreError> {
+    pub async fn sessions(&self, classroom: ClassroomId, page: PageRequest) -> Result<(u64, Vec<SessionRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&classroom.0, &limit, &offset]).await?;
         rows::paged(&rows, SessionRow::from_row)

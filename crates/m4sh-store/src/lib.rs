@@ -110,20 +110,20 @@ impl Store {
 
 /// Which rows of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Page {
+pub struct PageRequest {
     /// Rows at most; values above `limits::PAGE_MAX` count as that.
     pub limit: u32,
     /// Rows to leave out before the first.
     pub offset: u32,
 }
 
-impl Default for Page {
+impl Default for PageRequest {
     fn default() -> Self {
         Self { limit: limits::PAGE_DEFAULT, offset: 0 }
     }
 }
 
-impl Page {
+impl PageRequest {
     /// As the parameters of `LIMIT` and `OFFSET`.
     fn bounds(self) -> (i64, i64) {
         (i64::from(self.limit.min(limits::PAGE_MAX)), i64::from(self.offset))

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    UploadedObject, Page, Store, StoreError, blobs,
+    UploadedObject, PageRequest, Store, StoreError, blobs,
     pool::Params,
     rows::{self, get, signed, word},
 };
@@ -209,7 +209,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn snapshots(&self, board: BoardId, page: Page) -> Result<(u64, Vec<SnapshotRow>), StoreError> {
+    pub async fn snapshots(&self, board: BoardId, page: PageRequest) -> Result<(u64, Vec<SnapshotRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&board.0, &limit, &offset]).await?;
         rows::paged(&rows, SnapshotRow::from_row)

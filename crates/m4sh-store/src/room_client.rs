@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, SessionStatus, Store, StoreError,
+    PageRequest, SessionStatus, Store, StoreError,
     rows::{self, get, word},
 };
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
@@ -211,7 +211,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn room_lessons_of(&self, user: UserId, state: Option<&str>, page: Page) -> Result<Vec<RoomLesson>, StoreError> {
+    pub async fn room_lessons_of(&self, user: UserId, state: Option<&str>, page: PageRequest) -> Result<Vec<RoomLesson>, StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(MINE, &[&user.0, &state, &limit, &offset]).await?;
         rows.iter().map(RoomLesson::from_row).collect()

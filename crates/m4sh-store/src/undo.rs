@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Page, Store, StoreError,
+    PageRequest, Store, StoreError,
     rows::{self, get, signed},
 };
 use m4sh_domain::limits;
@@ -131,7 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn clears(&self, board: BoardId, page: Page) -> Result<(u64, Vec<ClearRow>), StoreError> {
+    pub async fn clears(&self, board: BoardId, page: PageRequest) -> Result<(u64, Vec<ClearRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let conn = self.pool.get().await?;
         let rows = conn.query(CLEARS, &[&board.0, &kept_since(), &limit, &offset, &limits::CLEAR_HEAD_BYTES]).await?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::http::{fields::Faults, problem::Problem};
 use m4sh_domain::limits::{PAGE_DEFAULT, PAGE_MAX};
-use m4sh_store::Page;
+use m4sh_store::PageRequest;
 
 /// Which rows were asked for, and under which path the neighbours are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +32,24 @@ struct Answer<T> {
 impl Paging {
     /// The rows for the store, [`PAGE_DEFAULT`] of them when the caller did not say.
     #[must_use]
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageRequest {
         self.page_of(PAGE_DEFAULT)
     }
 
     /// As many rows as one answer may hold when the caller did not say: for clients that do not page.
     #[must_use]
-    pub fn widest_page(&self) -> Page {
+    pub fn widest_page(&self) -> PageRequest {
         self.page_of(PAGE_MAX)
     }
 
-    fn page_of(&self, default: u32) -> Page {
-        Page { limit: self.limit.map_or(default, NonZeroU32::get).min(PAGE_MAX), offset: self.offset }
+    fn page_of(&self, default: u32) -> PageRequest {
+        PageRequest { limit: self.limit.map_or(default, NonZeroU32::get).min(PAGE_MAX), offset: self.offset }
     }
 
     /// The answer: `results` are the rows of `page`, `count` is how many there are in all.
     #[must_use]
-    pub fn answer<T: Serialize>(&self, page: Page, count: u64, results: Vec<T>) -> HttpResponse {
-        let Page { limit, offset } = page;
+    pub fn answer<T: Serialize>(&self, page: PageRequest, count: u64, results: Vec<T>) -> HttpResponse {
+        let PageRequest { limit, offset } = page;
         let at = |offset: u32| format!("{}?limit={limit}&offset={offset}", self.path);
         let after = offset.saturating_add(limit);
         HttpResponse::Ok().json(Answer {
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn k2_a_page_is_bounded_and_nonsense_is_refused() {
         let page = |query: &str| parse("/x/", query).map(|paging| paging.page());
-        assert_eq!(page("").unwrap(), Page { limit: PAGE_DEFAULT, offset: 0 });
-        assert_eq!(page("limit=5&offset=10&_=1700").unwrap(), Page { limit: 5, offset: 10 });
+        assert_eq!(page("").unwrap(), PageRequest { limit: PAGE_DEFAULT, offset: 0 });
+        assert_eq!(page("limit=5&offset=10&_=1700").unwrap(), PageRequest { limit: 5, offset: 10 });
         assert_eq!(page("limit=100000").unwrap().limit, PAGE_MAX);
         assert_eq!(parse("/x/", "").unwrap().widest_page().limit, PAGE_MAX);
         for wrong in ["limit=0", "limit=-1", "limit=x", "offset=-1", "offset=", "limit=99999999999"] {

@@ -21,7 +21,7 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, Page, Place, SessionRow, SnapshotOrigin};
+use m4sh_store::{LessonEvents, PageRequest, Place, SessionRow, SnapshotOrigin};
 
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
@@ -171,7 +171,7 @@ impl Services {
         let author = (!lesson.role.sees_all()).then_some(lesson.who);
         let which = LessonEvents { author, from, to, kinds };
         let (total, events) =
-            self.store.lesson_events(lesson.row.id, lesson.who, &which, Page { limit, offset }).await?;
+            self.store.lesson_events(lesson.row.id, lesson.who, &which, PageRequest { limit, offset }).await?;
         let people = self.people_by(events.iter().filter_map(|event| event.author).collect(), numbers).await?;
         let more = u64::from(offset) + (events.len() as u64) < total;
         let events: Vec<_> = events
@@ -197,7 +197,7 @@ impl Services {
         origin: Option<SnapshotOrigin>,
         numbers: bool,
     ) -> Result<(u64, Vec<Value>), Problem> {
-        let page = Page { limit: PAGE_MAX, offset: 0 };
+        let page = PageRequest { limit: PAGE_MAX, offset: 0 };
         let (count, mut rows) = self.store.snapshots(lesson.row.board, page).await?;
         rows.retain(|row| origin.is_none_or(|origin| row.origin == origin));
         let people = self.people_by(rows.iter().filter_map(|row| row.author).collect(), numbers).await?;

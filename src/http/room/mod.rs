@@ -32,7 +32,7 @@ use m4sh_domain::{
     json,
     rate::Scope,
 };
-use m4sh_store::{AccountRole, Category, NewClassroom, NewSession, Page, RoomLesson, RoomKind, RoomPhase, RoomPlan};
+use m4sh_store::{AccountRole, Category, NewClassroom, NewSession, PageRequest, RoomLesson, RoomKind, RoomPhase, RoomPlan};
 
 type Id = web::Path<(SessionId,)>;
 
@@ -168,7 +168,7 @@ pub async fn read(call: Call, path: Id) -> Result<HttpResponse, Problem> {
 pub async fn mine(call: Call, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut asked = Asked::of(&request);
     let status = asked.text("status", 32);
-    let page = Page { limit: PAGE_MAX, offset: 0 };
+    let page = PageRequest { limit: PAGE_MAX, offset: 0 };
     let cards = call.services.store.room_lessons_of(call.user, status.as_deref(), page).await?;
     let hosts = call.services.people_by(cards.iter().map(|card| card.host).collect(), true).await?;
     let shown: Vec<_> = cards.iter().map(|card| shapes::session(card, &hosts, Vec::new())).collect();
@@ -257,7 +257,7 @@ fn spliced(head: &Value, key: &str, state: &[u8]) -> HttpResponse {
 impl Services {
     /// A lesson with everybody of its class.
     async fn room_shown(&self, card: &RoomLesson) -> Result<Value, Problem> {
-        let page = Page { limit: PAGE_MAX, offset: 0 };
+        let page = PageRequest { limit: PAGE_MAX, offset: 0 };
         let (_, members) = self.store.members(card.classroom, page).await?;
         let ids = members.iter().map(|member| member.user).chain([card.host]).collect();
         let people = self.people_by(ids, true).await?;

@@ -30,7 +30,7 @@ use m4sh_domain::{
     ids::{Rev, SessionId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, Page, RoomLesson};
+use m4sh_store::{LessonEvents, PageRequest, RoomLesson};
 
 type VersionId = web::Path<(SessionId, u64)>;
 
@@ -154,7 +154,7 @@ pub async fn manifest(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (start, end) = lesson::span_of(&found.row);
     let author = (!found.role.sees_all()).then_some(call.user);
     let which = LessonEvents { author, ..LessonEvents::default() };
-    let page = Page { limit: PAGE_MAX, offset: 0 };
+    let page = PageRequest { limit: PAGE_MAX, offset: 0 };
     let (_, events) = call.services.store.lesson_events(path.0, call.user, &which, page).await?;
     let people = call.services.people_by(events.iter().filter_map(|event| event.author).collect(), true).await?;
     let events: Vec<_> = events
@@ -185,7 +185,7 @@ pub async fn history(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     call.services.limiter.check(Scope::SoloUser, call.user)?;
     let (card, _) = call.services.room(path.0, call.user).await?;
     let reader = call.services.reader(card.board, call.user).await?;
-    let (_, rows) = call.services.store.snapshots(card.board, Page::default()).await?;
+    let (_, rows) = call.services.store.snapshots(card.board, PageRequest::default()).await?;
     let people = call.services.people_by(rows.iter().filter_map(|row| row.author).collect(), true).await?;
     let (mut shown, mut bytes) = (Vec::new(), 0);
     for (at, row) in rows.into_iter().enumerate() {

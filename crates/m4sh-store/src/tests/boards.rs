@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    BoardPatch, JournalSession, NewClassroom, NewSession, Page, StoreError, board_queries::LIST, testing::TestDatabase,
+    BoardPatch, JournalSession, NewClassroom, NewSession, PageRequest, StoreError, board_queries::LIST, testing::TestDatabase,
 };
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{ClassroomId, SessionId};
@@ -112,7 +112,7 @@ async fn h1_a_list_shows_own_solo_boards_by_their_last_change_with_the_journals_
     Arc::get_mut(&mut drawn.entry).unwrap().at = "2999-01-01T00:00:00Z".parse().unwrap();
     session.append(&[row(boards[0], epoch, 1), drawn]).await.unwrap();
 
-    let (total, cards) = store.list_boards(me, Page::default()).await.unwrap();
+    let (total, cards) = store.list_boards(me, PageRequest::default()).await.unwrap();
     assert_eq!(total, 3);
     assert_eq!(cards.iter().map(|card| card.id).collect::<Vec<_>>(), [boards[0], boards[2], boards[1]]);
     let head = &cards[0];
@@ -123,7 +123,7 @@ async fn h1_a_list_shows_own_solo_boards_by_their_last_change_with_the_journals_
     assert_eq!(store.board_card(boards[0], me).await.unwrap().as_ref(), Some(head));
     assert_eq!(store.board_card(boards[0], other).await.unwrap(), None);
 
-    let page = |limit, offset| Page { limit, offset };
+    let page = |limit, offset| PageRequest { limit, offset };
     let (total, cards) = store.list_boards(me, page(1, 1)).await.unwrap();
     assert_eq!((total, cards[0].id, cards.len()), (3, boards[2], 1));
     assert_eq!(store.list_boards(me, page(10, 3)).await.unwrap(), (3, vec![]));
@@ -149,7 +149,7 @@ async fn a_list_reads_neither_checkpoints_nor_operations() {
     let mut other = database.client().await;
     let locked = other.transaction().await.unwrap();
     locked.batch_execute("LOCK TABLE checkpoint IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let list = store.list_boards(me, Page::default());
+    let list = store.list_boards(me, PageRequest::default());
     let (total, _) = tokio::time::timeout(Duration::from_secs(5), list).await.expect("waited").unwrap();
     assert_eq!(total, 20);
     drop(locked);

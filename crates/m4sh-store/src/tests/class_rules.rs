@@ -1,7 +1,7 @@
 //! Rules about rights.
 
 use super::*;
-use crate::{Aged, NewClassroom, NewSession, Page, testing::TestDatabase};
+use crate::{Aged, NewClassroom, NewSession, PageRequest, testing::TestDatabase};
 use m4sh_domain::{
     access::{RightsChange, Permission, Role, Rule, RuleEdit, RuleSubject, ChangeTarget},
     ids::{ClassroomId, SessionId},
@@ -47,13 +47,13 @@ async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_besi
     assert!(locked().await);
     store.edit_rules(at, tutor, &lock(ChangeTarget::One(pupil), false, Some(120))).await.unwrap().unwrap();
     assert!(!locked().await);
-    let (count, rules) = store.rules(classroom, Some(session), Page::default()).await.unwrap();
+    let (count, rules) = store.rules(classroom, Some(session), PageRequest::default()).await.unwrap();
     assert_eq!((count, rules.len()), (2, 2), "{rules:?}");
     assert_eq!((rules[0].rule.who, rules[1].rule.who, rules[1].by), (None, Some(pupil), tutor));
-    assert_eq!(store.rules(classroom, None, Page::default()).await.unwrap().0, 0, "the class has none of its own");
+    assert_eq!(store.rules(classroom, None, PageRequest::default()).await.unwrap().0, 0, "the class has none of its own");
     store.edit_rules(at, tutor, &lock(ChangeTarget::Everybody, true, None)).await.unwrap().unwrap();
     assert!(locked().await, "the last word about every pen");
-    assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap().0, 1);
+    assert_eq!(store.rules(classroom, Some(session), PageRequest::default()).await.unwrap().0, 1);
     let clear = [RuleEdit::Clear { session: true, who: None, what: RuleSubject::Pen }];
     assert_eq!(store.edit_rules(at, tutor, &clear).await.unwrap(), Some(1));
     assert_eq!(store.edit_rules(at, tutor, &clear).await.unwrap(), Some(0));
@@ -71,9 +71,9 @@ async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
     assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
     let everywhere = Rule { session: false, who: None, subject: RuleSubject::Flag(Permission::Export), allowed: false, until: None };
     assert_eq!(store.edit_rules((classroom, None), tutor, &[RuleEdit::Set(everywhere)]).await.unwrap(), Some(1));
-    assert_eq!(store.rules(classroom, Some(elsewhere), Page::default()).await.unwrap().0, 1, "a class's holds in all");
+    assert_eq!(store.rules(classroom, Some(elsewhere), PageRequest::default()).await.unwrap().0, 1, "a class's holds in all");
     store.set_member_role(classroom, pupil, Role::Viewer).await.unwrap();
-    assert_eq!(store.rules(classroom, None, Page::default()).await.unwrap().0, 1);
+    assert_eq!(store.rules(classroom, None, PageRequest::default()).await.unwrap().0, 1);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn p10_rules_that_have_ended_are_shown_to_nobody_and_removed() {
     let over = Timestamp::now() - jiff::SignedDuration::from_secs(60);
     let rule = Rule { session: true, who: Some(pupil), subject: RuleSubject::Pen, allowed: false, until: Some(over) };
     store.edit_rules((classroom, Some(session)), tutor, &[RuleEdit::Set(rule)]).await.unwrap().unwrap();
-    assert_eq!(store.rules(classroom, Some(session), Page::default()).await.unwrap(), (0, vec![]));
+    assert_eq!(store.rules(classroom, Some(session), PageRequest::default()).await.unwrap(), (0, vec![]));
     let access = store.session_access(classroom, session).await.unwrap().unwrap();
     assert!(access.rights.rules.is_empty());
     assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 1);

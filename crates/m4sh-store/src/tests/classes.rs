@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    JournalSession, MemberEdit, NewClassroom, NewSession, Page, SessionBoard, SessionStatus, StoreError,
+    JournalSession, MemberEdit, NewClassroom, NewSession, PageRequest, SessionBoard, SessionStatus, StoreError,
     testing::TestDatabase,
 };
 use m4sh_domain::{
@@ -39,10 +39,10 @@ async fn k3_a_classroom_has_its_tutor_and_is_seen_by_its_members_only() {
     let taken = store.create_classroom(&new_class(tutor, "ABC")).await;
     assert!(matches!(taken, Err(StoreError::Conflict("group_invite_code"))), "{taken:?}");
     let second = store.create_classroom(&new_class(tutor, "DEF")).await.unwrap();
-    let (total, mine) = store.list_classrooms(tutor, Page::default()).await.unwrap();
+    let (total, mine) = store.list_classrooms(tutor, PageRequest::default()).await.unwrap();
     assert_eq!((total, mine), (2, vec![(second, Role::Tutor), (class.clone(), Role::Tutor)]));
-    assert_eq!(store.list_classrooms(tutor, Page { limit: 5, offset: 9 }).await.unwrap(), (2, vec![]));
-    assert_eq!(store.list_classrooms(pupil, Page::default()).await.unwrap(), (0, vec![]));
+    assert_eq!(store.list_classrooms(tutor, PageRequest { limit: 5, offset: 9 }).await.unwrap(), (2, vec![]));
+    assert_eq!(store.list_classrooms(pupil, PageRequest::default()).await.unwrap(), (0, vec![]));
 
     assert!(store.rename_classroom(class.id, "8b").await.unwrap());
     assert_eq!(store.classroom(class.id, tutor).await.unwrap().unwrap().0.name, "8b");
@@ -83,7 +83,7 @@ async fn k4_members_change_roles_and_leave_but_the_owner_stays() {
     let class = store.create_classroom(&new_class(tutor, "ABC")).await.unwrap().id;
     store.join_by_code("ABC", pupil).await.unwrap();
 
-    let (total, members) = store.members(class, Page::default()).await.unwrap();
+    let (total, members) = store.members(class, PageRequest::default()).await.unwrap();
     let roles: Vec<_> = members.iter().map(|member| (member.user, member.role)).collect();
     assert_eq!((total, roles), (2, vec![(tutor, Role::Tutor), (pupil, Role::Student)]));
 
@@ -97,7 +97,7 @@ async fn k4_members_change_roles_and_leave_but_the_owner_stays() {
     assert_eq!(store.remove_member(class, tutor).await.unwrap(), MemberEdit::IsOwner);
     assert_eq!(store.remove_member(class, pupil).await.unwrap(), MemberEdit::Done);
     assert_eq!(store.remove_member(class, pupil).await.unwrap(), MemberEdit::NotAMember);
-    assert_eq!(store.members(class, Page::default()).await.unwrap().0, 1);
+    assert_eq!(store.members(class, PageRequest::default()).await.unwrap().0, 1);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     assert!(one.session.ended_at.is_some());
 
     assert_eq!(store.live_sessions(class).await.unwrap(), [live(&later)]);
-    let (total, sessions) = store.sessions(class, Page::default()).await.unwrap();
+    let (total, sessions) = store.sessions(class, PageRequest::default()).await.unwrap();
     assert_eq!((total, sessions[0].id, &sessions[1]), (2, later.id, &one.session));
     assert_eq!(store.session(class, new.id).await.unwrap(), Some(one.session));
     let access = store.session_access(class, new.id).await.unwrap().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::{JournalSession, Page, testing::TestDatabase};
+use crate::{JournalSession, PageRequest, testing::TestDatabase};
 
 /// One owner, 100,000 boards, epoch 1.
 pub(super) const HUNDRED_THOUSAND_BOARDS: &str = "
@@ -100,8 +100,8 @@ async fn measure_a_list_of_1000_boards_with_pictures_and_what_preparing_once_spa
     let client = database.client().await;
     client.batch_execute(PICTURES).await.unwrap();
     client.batch_execute("ANALYZE").await.unwrap();
-    let board = store.list_boards(me, Page::default()).await.unwrap().1[0].id;
-    let widest = Page { limit: m4sh_domain::limits::PAGE_MAX, offset: 0 };
+    let board = store.list_boards(me, PageRequest::default()).await.unwrap().1[0].id;
+    let widest = PageRequest { limit: m4sh_domain::limits::PAGE_MAX, offset: 0 };
     for round in 0..3 {
         let begun = Instant::now();
         for _ in 0..100 {
