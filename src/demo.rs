@@ -14,7 +14,7 @@ use m4sh_domain::{
     json::{Bounds, JsonError, Value},
 };
 use m4sh_store::{
-    AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewSession, Origin,
+    AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewSession, RequestOrigin,
     PageRequest, SessionRow, Store, StoreError,
 };
 
@@ -122,7 +122,7 @@ impl Person {
             id: LoginId(Uuid::now_v7()),
             refresh: RefreshToken::generate()?.hash,
             at: Timestamp::now(),
-            origin: Origin::default(),
+            origin: RequestOrigin::default(),
         };
         let new = NewAccount {
             id: UserId(Uuid::now_v7()),

@@ -31,7 +31,7 @@ async fn drawn(store: &Store, revs: u64) -> (BoardId, Vec<String>, Board) {
         id: m4sh_domain::ids::LoginId(Uuid::now_v7()),
         refresh: [0; 32],
         at: Timestamp::now(),
-        origin: m4sh_store::Origin::default(),
+        origin: m4sh_store::RequestOrigin::default(),
     };
     let account = NewAccount {
         id: owner,

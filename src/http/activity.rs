@@ -15,7 +15,7 @@ use m4sh_domain::{
     ids::{BoardId, LinkId, UserId},
     rate::Scope,
 };
-use m4sh_store::{EventRow, EventsOf};
+use m4sh_store::{EventRow, EventFilter};
 
 type Id = web::Path<(BoardId,)>;
 
@@ -62,7 +62,7 @@ pub async fn of_account(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::ApiUser, who.user)?;
     let page = paging.page();
-    let (count, rows) = services.store.events(EventsOf::Account(who.user), page).await?;
+    let (count, rows) = services.store.events(EventFilter::Account(who.user), page).await?;
     Ok(paging.answer(page, count, rows.iter().map(Mine::of).collect::<Result<_, _>>()?))
 }
 
@@ -78,7 +78,7 @@ pub async fn of_board(
         return Err(Problem::Forbidden("Only those who manage this board see its activity."));
     }
     let page = paging.page();
-    let (count, rows) = services.store.events(EventsOf::Board(path.0), page).await?;
+    let (count, rows) = services.store.events(EventFilter::Board(path.0), page).await?;
     Ok(paging.answer(page, count, rows.iter().map(Happened::of).collect()))
 }
 
@@ -92,7 +92,7 @@ pub async fn of_visitors(
     services.limiter.check(Scope::SoloUser, who.user)?;
     services.may_share(path.0, who.user).await?;
     let page = paging.page();
-    let (count, rows) = services.store.events(EventsOf::Visitors(path.0), page).await?;
+    let (count, rows) = services.store.events(EventFilter::Visitors(path.0), page).await?;
     Ok(paging.answer(page, count, rows.iter().map(Visited::of).collect()))
 }
 

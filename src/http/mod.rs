@@ -38,7 +38,7 @@ use crate::{
     objects::ObjectService,
 };
 use m4sh_domain::times;
-use m4sh_store::{Category, Store};
+use m4sh_store::{EventCategory, Store};
 
 pub use audit::EventLog;
 pub use classrooms::{invite_code, push::PagePushJob};
@@ -154,7 +154,7 @@ fn table() -> Vec<Endpoint> {
 /// The API's own routes, with what its methods leave in the event log. The paths that are called for every stroke
 /// come first.
 fn own() -> Vec<Endpoint> {
-    use Category::{Account, Board, Classroom, Share};
+    use EventCategory::{Account, Board, Classroom, Share};
     vec![
         at("/solo/sessions/{id}/diff").patch(solo::diff::save).audit_later("PATCH", Board, "board_saved"),
         at("/solo/sessions/{id}/save-stream").post(solo::stream::save).audit_later("POST", Board, "board_saved"),
@@ -390,11 +390,11 @@ fn own() -> Vec<Endpoint> {
 }
 
 fn assets_of(pattern: &'static str) -> Endpoint {
-    at(pattern).get(assets::list).post(assets::upload).audit("POST", Category::Board, "asset_uploaded")
+    at(pattern).get(assets::list).post(assets::upload).audit("POST", EventCategory::Board, "asset_uploaded")
 }
 
 fn asset_of(pattern: &'static str) -> Endpoint {
-    at(pattern).get(assets::read).delete(assets::delete).audit("DELETE", Category::Board, "asset_deleted")
+    at(pattern).get(assets::read).delete(assets::delete).audit("DELETE", EventCategory::Board, "asset_deleted")
 }
 
 async fn nothing_here() -> Result<&'static str, Problem> {

@@ -16,7 +16,7 @@ use super::{
     audit::{Pace, Trace, Traces},
     problem::Problem,
 };
-use m4sh_store::Category;
+use m4sh_store::EventCategory;
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -101,13 +101,13 @@ impl Endpoint {
 
     /// Each success of `method` leaves this event, and is answered when it is committed.
     #[must_use]
-    pub fn audit(self, method: &'static str, category: Category, action: &'static str) -> Self {
+    pub fn audit(self, method: &'static str, category: EventCategory, action: &'static str) -> Self {
         self.trace(method, Trace::Event { category, action, pace: Pace::AtOnce })
     }
 
     /// The same without waiting for the commit: for what clients do every few seconds.
     #[must_use]
-    pub fn audit_later(self, method: &'static str, category: Category, action: &'static str) -> Self {
+    pub fn audit_later(self, method: &'static str, category: EventCategory, action: &'static str) -> Self {
         self.trace(method, Trace::Event { category, action, pace: Pace::Later })
     }
 

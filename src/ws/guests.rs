@@ -19,7 +19,7 @@ use m4sh_domain::limits;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_store::{LiveLink, Origin, StoreError, Visit};
+use m4sh_store::{LiveLink, RequestOrigin, StoreError, Visit};
 
 /// The name that a class sees: a guest has none of their own here.
 pub(super) const NAME: &str = "Guest";
@@ -35,7 +35,7 @@ pub(super) enum Proof {
 /// Somebody without an account.
 pub(super) struct Guest {
     pub(super) proof: Proof,
-    pub(super) origin: Origin,
+    pub(super) origin: RequestOrigin,
 }
 
 /// A guest who may watch.

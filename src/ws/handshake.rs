@@ -20,7 +20,7 @@ use m4sh_domain::rate::Scope;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::{Dialect, LinkCredential, SubprotocolOffer};
 use m4sh_protocol::room::Channel;
-use m4sh_store::Origin;
+use m4sh_store::RequestOrigin;
 
 pub(super) async fn classroom(
     request: HttpRequest,
@@ -120,7 +120,7 @@ fn introduce(
             may_come(Scope::WsOpenGuest, address.into(), sockets)?;
             let agent = request.headers().get(header::USER_AGENT);
             let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
-            let origin = Origin { address: Some(address), agent, request_id: None };
+            let origin = RequestOrigin { address: Some(address), agent, request_id: None };
             Visitor::Guest(Guest { proof: checked(proof, sockets)?, origin })
         }
     };

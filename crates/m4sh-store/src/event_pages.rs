@@ -42,7 +42,7 @@ pub struct EventRow {
 
 /// Whose events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EventsOf {
+pub enum EventFilter {
     /// What matters to the safety of an account: its logins, also those that were tried in vain, and what it shared.
     Account(UserId),
     /// What happened to a board.
@@ -106,11 +106,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn events(&self, of: EventsOf, page: PageRequest) -> Result<(u64, Vec<EventRow>), StoreError> {
+    pub async fn events(&self, of: EventFilter, page: PageRequest) -> Result<(u64, Vec<EventRow>), StoreError> {
         let (sql, id) = match of {
-            EventsOf::Account(user) => (OF_ACCOUNT, user.0),
-            EventsOf::Board(board) => (OF_NODE, board.0),
-            EventsOf::Visitors(board) => (OF_VISITORS, board.0),
+            EventFilter::Account(user) => (OF_ACCOUNT, user.0),
+            EventFilter::Board(board) => (OF_NODE, board.0),
+            EventFilter::Visitors(board) => (OF_VISITORS, board.0),
         };
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(sql, &[&id, &limit, &offset]).await?;

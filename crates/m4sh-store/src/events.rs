@@ -13,7 +13,7 @@ use m4sh_domain::limits::AGENT_CHARS;
 
 /// What an event is about (contract/drive.md 11.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Category {
+pub enum EventCategory {
     /// Files and folders.
     File,
     /// Shares and public links.
@@ -30,7 +30,7 @@ pub enum Category {
 
 /// Where a request came from.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Origin {
+pub struct RequestOrigin {
     /// The client's address.
     pub address: Option<IpAddr>,
     /// `User-Agent`; cut to `limits::AGENT_CHARS` when kept.
@@ -41,7 +41,7 @@ pub struct Origin {
 
 /// Something that happened and is kept.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct AuditEvent {
     /// A fresh UUIDv7; the same event recorded twice is recorded once.
     pub id: Uuid,
     /// When it happened.
@@ -49,7 +49,7 @@ pub struct Event {
     /// Who did it; kept by id after the account is gone.
     pub actor: Option<UserId>,
     /// What it is about.
-    pub category: Category,
+    pub category: EventCategory,
     /// What was done, such as `login_refused`; `snake_case`.
     pub action: &'static str,
     /// The node concerned.
@@ -57,12 +57,12 @@ pub struct Event {
     /// The share link concerned.
     pub link: Option<Uuid>,
     /// Where from.
-    pub origin: Origin,
+    pub origin: RequestOrigin,
     /// What else is worth keeping; never a secret.
     pub data: serde_json::Value,
 }
 
-impl Category {
+impl EventCategory {
     /// The category's name in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -77,7 +77,7 @@ impl Category {
     }
 }
 
-impl Origin {
+impl RequestOrigin {
     pub(super) fn agent(&self) -> Option<String> {
         self.agent.as_deref().map(|agent| storable(agent).take(AGENT_CHARS).collect())
     }
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; the same events may be recorded again.
-    pub async fn record_events(&self, events: &[Event], durably: bool) -> Result<(), StoreError> {
+    pub async fn record_events(&self, events: &[AuditEvent], durably: bool) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }

@@ -59,8 +59,8 @@ pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow,
 pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Percentiles};
 pub use erasure::{Erased, ErasureError, ErasureScope, Rewritten};
 pub use error::{Cause, StoreError};
-pub use event_pages::{EventRow, EventsOf};
-pub use events::{Category, Event, Origin};
+pub use event_pages::{EventRow, EventFilter};
+pub use events::{EventCategory, AuditEvent, RequestOrigin};
 pub use exports::{BoardImage, ExportRow, ExportSubject};
 pub use history::{Activity, JournalSpan, LookBack, Place};
 pub use hook_deliveries::{DeliveryRow, Missed, NumberedEvent, TakenHook};

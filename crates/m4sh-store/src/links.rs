@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Origin, Store, StoreError, Thumbnail,
+    RequestOrigin, Store, StoreError, Thumbnail,
     pool::Params,
     rows::{self, get},
 };
@@ -342,7 +342,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; nothing was counted then.
-    pub async fn count_view(&self, id: LinkId, visit: Visit, origin: &Origin) -> Result<bool, StoreError> {
+    pub async fn count_view(&self, id: LinkId, visit: Visit, origin: &RequestOrigin) -> Result<bool, StoreError> {
         self.visit(COUNT_VIEW, id, visit, origin).await
     }
 
@@ -350,7 +350,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; nothing was counted then.
-    pub async fn count_download(&self, id: LinkId, origin: &Origin) -> Result<bool, StoreError> {
+    pub async fn count_download(&self, id: LinkId, origin: &RequestOrigin) -> Result<bool, StoreError> {
         self.visit(COUNT_DOWNLOAD, id, Visit::Downloaded, origin).await
     }
 
@@ -358,11 +358,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn note_visit(&self, id: LinkId, visit: Visit, origin: &Origin) -> Result<bool, StoreError> {
+    pub async fn note_visit(&self, id: LinkId, visit: Visit, origin: &RequestOrigin) -> Result<bool, StoreError> {
         self.visit(NOTE_VISIT, id, visit, origin).await
     }
 
-    async fn visit(&self, sql: &'static str, id: LinkId, visit: Visit, origin: &Origin) -> Result<bool, StoreError> {
+    async fn visit(&self, sql: &'static str, id: LinkId, visit: Visit, origin: &RequestOrigin) -> Result<bool, StoreError> {
         let (event, address): (Uuid, Option<IpAddr>) = (Uuid::now_v7(), origin.address);
         let row: Params = &[&id.0, &event, &visit.action(), &address, &origin.agent(), &origin.request_id];
         Ok(self.pool.get().await?.query_opt(sql, row).await?.is_some())

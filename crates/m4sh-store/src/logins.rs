@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Account, Origin, Store, StoreError, rows::get};
+use super::{Account, RequestOrigin, Store, StoreError, rows::get};
 use m4sh_domain::ids::{LoginId, UserId};
 use m4sh_domain::limits;
 
@@ -20,7 +20,7 @@ pub struct NewLogin {
     /// Now; the token lives for `limits::REFRESH_TOKEN_LIFE` from here.
     pub at: Timestamp,
     /// Where from; kept so that a person can tell one login from another.
-    pub origin: Origin,
+    pub origin: RequestOrigin,
 }
 
 /// What became of a refresh token.

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::Pace;
 use m4sh_domain::limits::{EVENT_WAIT, EVENTS_LINGER, EVENTS_WAITING, FLUSH_ROWS};
-use m4sh_store::{Event, Store, StoreError};
+use m4sh_store::{AuditEvent, Store, StoreError};
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub struct EventLog {
 #[derive(Debug)]
 struct Entry {
     /// `None` is a mark in the queue: who waits for it waits for all before it.
-    event: Option<Event>,
+    event: Option<AuditEvent>,
     waiting: Option<oneshot::Sender<()>>,
 }
 
@@ -48,7 +48,7 @@ impl EventLog {
     }
 
     /// Hands an event over, and waits for its commit where the pace says so, for at most [`EVENT_WAIT`].
-    pub async fn record(&self, event: Event, pace: Pace) {
+    pub async fn record(&self, event: AuditEvent, pace: Pace) {
         let waits = pace == Pace::AtOnce && !self.away.load(Relaxed);
         let (waiting, committed) = if waits { Some(oneshot::channel()).unzip() } else { (None, None) };
         if let Err(refused) = self.queue.try_send(Entry { event: Some(event), waiting }) {
@@ -114,7 +114,7 @@ impl Writer {
     }
 
     /// Tries until the database is there; what it refuses is lost.
-    async fn keep(&self, events: Vec<Event>, waited_for: bool) {
+    async fn keep(&self, events: Vec<AuditEvent>, waited_for: bool) {
         let mut retry = RETRY_FIRST;
         while let Err(error) = self.store.record_events(&events, waited_for).await {
             if !error.is_unavailable() {
@@ -131,7 +131,7 @@ impl Writer {
     }
 
     /// One event that the database does not take must not cost the others.
-    async fn keep_one_by_one(&self, events: &[Event], error: &StoreError) {
+    async fn keep_one_by_one(&self, events: &[AuditEvent], error: &StoreError) {
         tracing::error!(%error, count = events.len(), "a batch of events was refused; each is tried alone");
         for event in events {
             if let Err(error) = self.store.record_events(std::slice::from_ref(event), true).await {

@@ -18,7 +18,7 @@ pub use context::AuditContext;
 
 use super::{Services, extract::ClientOrigin};
 use m4sh_domain::limits::EVENT_DATA_BYTES;
-use m4sh_store::{Category, Event};
+use m4sh_store::{EventCategory, AuditEvent};
 
 /// Whether an answer waits until its event is committed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +35,7 @@ pub enum Trace {
     /// An event.
     Event {
         /// What it is about.
-        category: Category,
+        category: EventCategory,
         /// What was done.
         action: &'static str,
         /// Whether the answer waits for it.
@@ -81,7 +81,7 @@ pub async fn settle(request: &HttpRequest, status: StatusCode, traces: &Traces) 
     } else {
         return;
     };
-    let event = Event {
+    let event = AuditEvent {
         id: Uuid::now_v7(),
         at: Timestamp::now(),
         actor: notes.actor,
@@ -96,8 +96,8 @@ pub async fn settle(request: &HttpRequest, status: StatusCode, traces: &Traces) 
 }
 
 /// The board that the path names.
-fn node_of_path(request: &HttpRequest, category: Category) -> Option<Uuid> {
-    let names_board = matches!(category, Category::Board | Category::Share);
+fn node_of_path(request: &HttpRequest, category: EventCategory) -> Option<Uuid> {
+    let names_board = matches!(category, EventCategory::Board | EventCategory::Share);
     names_board.then(|| request.match_info().get("id")?.parse().ok())?
 }
 

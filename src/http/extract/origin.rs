@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::{http::problem::Problem, http::request_id::RequestId, identity::Asked};
 use m4sh_domain::limits::AGENT_CHARS;
-use m4sh_store::Origin;
+use m4sh_store::RequestOrigin;
 
 /// The address of the client: the peer of the connection, or whom a trusted proxy speaks for.
 #[must_use]
@@ -38,7 +38,7 @@ pub struct ClientOrigin {
     /// The address, for limits.
     pub address: IpAddr,
     /// All of it, for events.
-    pub origin: Origin,
+    pub origin: RequestOrigin,
 }
 
 impl ClientOrigin {
@@ -48,7 +48,7 @@ impl ClientOrigin {
         let address = client_address(request);
         let agent = request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
-        let origin = Origin {
+        let origin = RequestOrigin {
             address: Some(address),
             agent: agent.map(|agent| agent.chars().take(AGENT_CHARS).collect()),
             request_id,

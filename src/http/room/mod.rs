@@ -32,13 +32,13 @@ use m4sh_domain::{
     json,
     rate::Scope,
 };
-use m4sh_store::{AccountRole, Category, NewClassroom, NewSession, PageRequest, RoomLesson, RoomKind, RoomPhase, RoomPlan};
+use m4sh_store::{AccountRole, EventCategory, NewClassroom, NewSession, PageRequest, RoomLesson, RoomKind, RoomPhase, RoomPlan};
 
 type Id = web::Path<(SessionId,)>;
 
 /// The façades, beside the table of `http`.
 pub(super) fn table() -> Vec<Endpoint> {
-    use Category::{Board, Classroom};
+    use EventCategory::{Board, Classroom};
     let told = "it is kept in the lesson's own events";
     vec![
         at("/classroom/session/create").post(create).audit("POST", Classroom, "session_opened"),

@@ -1,15 +1,15 @@
 //! The event log: whole batches, repeats, bounds, and what is removed from it.
 
 use super::*;
-use crate::{Category, Event, Origin, testing::TestDatabase};
+use crate::{EventCategory, AuditEvent, RequestOrigin, testing::TestDatabase};
 use m4sh_domain::limits;
 
-fn event(action: &'static str) -> Event {
-    Event {
+fn event(action: &'static str) -> AuditEvent {
+    AuditEvent {
         id: Uuid::now_v7(),
         at: at(0),
         actor: Some(UserId(Uuid::from_u128(1))),
-        category: Category::Account,
+        category: EventCategory::Account,
         action,
         node: Some(Uuid::from_u128(2)),
         link: Some(Uuid::from_u128(3)),
@@ -23,7 +23,7 @@ async fn an_event_is_kept_with_its_origin_and_an_endless_agent_is_cut() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let event =
-        Event { origin: Origin { agent: Some("ä".repeat(9_000)), ..login().origin }, ..event("login_refused") };
+        AuditEvent { origin: RequestOrigin { agent: Some("ä".repeat(9_000)), ..login().origin }, ..event("login_refused") };
     store.record_events(std::slice::from_ref(&event), true).await.unwrap();
     store.record_events(&[event.clone(), event], false).await.unwrap();
     let sql =
@@ -41,9 +41,9 @@ async fn an_event_is_kept_with_its_origin_and_an_endless_agent_is_cut() {
 async fn u4_what_postgres_cannot_keep_goes_and_the_event_stays() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
-    let origin = Origin { agent: Some("a\0b".to_owned()), request_id: Some("r\0".to_owned()), address: None };
+    let origin = RequestOrigin { agent: Some("a\0b".to_owned()), request_id: Some("r\0".to_owned()), address: None };
     let data = serde_json::json!({"name": "x\0y", "list": [{"deep": "\0"}], "told": "\\u0000"});
-    store.record_events(&[Event { origin, data, ..event("odd") }, event("plain")], true).await.unwrap();
+    store.record_events(&[AuditEvent { origin, data, ..event("odd") }, event("plain")], true).await.unwrap();
     let sql = "SELECT agent, request_id, data::text FROM event WHERE action = 'odd'";
     let kept = database.client().await.query_one(sql, &[]).await.unwrap();
     assert_eq!((kept.get::<_, &str>(0), kept.get::<_, &str>(1)), ("ab", "r"));
@@ -55,7 +55,7 @@ async fn u4_what_postgres_cannot_keep_goes_and_the_event_stays() {
 async fn u6_old_events_of_the_named_actions_go_and_all_others_stay() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
-    let of = |action: &'static str, when| Event { at: when, ..event(action) };
+    let of = |action: &'static str, when| AuditEvent { at: when, ..event(action) };
     // Enough for several pages of the purge, with the old ones first as in life.
     let mut events: Vec<_> = (0..6_000).map(|_| of("board_saved", at(0))).collect();
     events.push(of("logged_in", at(0)));

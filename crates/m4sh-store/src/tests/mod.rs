@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AccountRole, JournalRow, NewAccount, NewBoard, NewLogin, Origin, Store, TokenHash};
+use super::{AccountRole, JournalRow, NewAccount, NewBoard, NewLogin, RequestOrigin, Store, TokenHash};
 use m4sh_domain::{
     board::{BatchKey, BatchKind, Digest, JournalEntry},
     ids::{BoardId, ClientId, Epoch, LoginId, Rev, UserId},
@@ -37,7 +37,7 @@ fn token() -> TokenHash {
 }
 
 fn login() -> NewLogin {
-    let origin = Origin {
+    let origin = RequestOrigin {
         address: Some("192.0.2.7".parse().unwrap()),
         agent: Some("a browser".into()),
         request_id: Some("r1".into()),
