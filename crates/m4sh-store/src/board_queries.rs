@@ -33,7 +33,7 @@ pub struct NewBoard {
 
 /// What a list shows of a board.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BoardCard {
+pub struct BoardSummary {
     /// Its id.
     pub id: BoardId,
     /// Whose it is.
@@ -172,7 +172,7 @@ const LOCK: &str = "
 /// Takes the board and its checkpoints along; a trigger notes the journal, which may be long, for `purge_journal`.
 const DELETE_NODE: &str = "DELETE FROM node WHERE id = $1";
 
-impl BoardCard {
+impl BoardSummary {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: BoardId(get(row, "id")?),
@@ -195,10 +195,10 @@ impl Store {
     ///
     /// # Errors
     /// `Conflict("node_pkey")` when the id is taken, `Query` when there is no such owner, or as every query.
-    pub async fn create_board(&self, new: NewBoard) -> Result<BoardCard, StoreError> {
+    pub async fn create_board(&self, new: NewBoard) -> Result<BoardSummary, StoreError> {
         let pages = signed_pages(new.page_count);
         let row: Params = &[&new.id.0, &new.owner.0, &new.name, &new.thumbnail_url, &pages, &new.checkpoint];
-        BoardCard::from_row(&self.pool.get().await?.query_one(CREATE, row).await?)
+        BoardSummary::from_row(&self.pool.get().await?.query_one(CREATE, row).await?)
     }
 
     /// How many solo boards a user has, and one page of them, the last changed first. Boards of class sessions and
@@ -206,19 +206,19 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn list_boards(&self, owner: UserId, page: PageRequest) -> Result<(u64, Vec<BoardCard>), StoreError> {
+    pub async fn list_boards(&self, owner: UserId, page: PageRequest) -> Result<(u64, Vec<BoardSummary>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&owner.0, &limit, &offset]).await?;
-        rows::paged(&rows, BoardCard::from_row)
+        rows::paged(&rows, BoardSummary::from_row)
     }
 
     /// A board's card for its owner or a member of the class whose session owns it; `None` for everybody else.
     ///
     /// # Errors
     /// As every query.
-    pub async fn board_card(&self, id: BoardId, viewer: UserId) -> Result<Option<BoardCard>, StoreError> {
+    pub async fn board_summary(&self, id: BoardId, viewer: UserId) -> Result<Option<BoardSummary>, StoreError> {
         let row = self.pool.get().await?.query_opt(CARD, &[&id.0, &viewer.0]).await?;
-        row.as_ref().map(BoardCard::from_row).transpose()
+        row.as_ref().map(BoardSummary::from_row).transpose()
     }
 
     /// Changes a board's card. `false`: no such board of this owner.

@@ -52,7 +52,7 @@ pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
 pub use assets::{AssetRow, Copied, NewAsset};
 pub use blobs::{BlobInfo, UploadedObject, LedgerKind, NewBlob, UploadStart, Usage};
 pub use boards::{BoardAccess, BoardSession, CheckpointRow, Claim};
-pub use board_queries::{BoardCard, BoardPatch, NewBoard};
+pub use board_queries::{BoardSummary, BoardPatch, NewBoard};
 pub use class_events::{CLASS_EVENT, ChatPage};
 pub use lessons::{EndedSession, NewSession, SessionAccess, SessionBoard, SessionRow, SessionStatus};
 pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow, NewClassroom};

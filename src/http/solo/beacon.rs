@@ -38,7 +38,7 @@ pub async fn heard(
     let who = sender(&services, &request, &said).await?;
     services.limiter.check(Scope::SoloBeacon, who)?;
     if !services.visits.knows(who, path.0) {
-        services.store.board_card(path.0, who).await?.ok_or(Problem::NotFound)?;
+        services.store.board_summary(path.0, who).await?.ok_or(Problem::NotFound)?;
         services.visits.note(who, path.0);
     }
     let said = said.map_err(|_| Problem::InvalidPayload)?;

@@ -13,7 +13,7 @@ use crate::{
     http::times,
 };
 use m4sh_domain::ids::{BoardId, Rev, UserId};
-use m4sh_store::BoardCard;
+use m4sh_store::BoardSummary;
 
 /// A board in a list.
 #[derive(Serialize)]
@@ -31,7 +31,7 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row of a board, with the address of its picture.
     #[must_use]
-    pub fn of(card: &'a BoardCard, picture: Option<String>) -> Self {
+    pub fn of(card: &'a BoardSummary, picture: Option<String>) -> Self {
         Self {
             id: card.id,
             name: &card.name,
@@ -90,7 +90,7 @@ pub fn whole(saved: &Saved, restored: Option<Rev>) -> HttpResponse {
 #[must_use]
 pub fn answer(
     answer: HttpResponseBuilder,
-    card: &BoardCard,
+    card: &BoardSummary,
     picture: Option<String>,
     view: &BoardView,
 ) -> HttpResponse {
@@ -108,13 +108,13 @@ pub fn answer(
 
 /// The detail of a board that was just made.
 #[must_use]
-pub fn new_board(card: &BoardCard, state: &[u8]) -> HttpResponse {
+pub fn new_board(card: &BoardSummary, state: &[u8]) -> HttpResponse {
     spliced(HttpResponse::Created(), &Head::of(card, card.thumbnail_url.clone()), state)
 }
 
 impl<'a> Head<'a> {
     /// The head of a board as its card tells it.
-    fn of(card: &'a BoardCard, picture: Option<String>) -> Self {
+    fn of(card: &'a BoardSummary, picture: Option<String>) -> Self {
         Self {
             id: card.id,
             name: &card.name,
@@ -159,8 +159,8 @@ mod tests {
     use m4sh_domain::{board::Digest, ids::Epoch};
     use uuid::Uuid;
 
-    fn card() -> BoardCard {
-        BoardCard {
+    fn card() -> BoardSummary {
+        BoardSummary {
             id: BoardId(Uuid::now_v7()),
             owner: UserId(Uuid::now_v7()),
             name: "Quotes \" and Дошка".to_owned(),

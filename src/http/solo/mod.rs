@@ -31,7 +31,7 @@ use m4sh_domain::{
     json::Value,
     rate::Scope,
 };
-use m4sh_store::{BoardCard, BoardPatch, Copied, NewBoard};
+use m4sh_store::{BoardSummary, BoardPatch, Copied, NewBoard};
 
 type Id = web::Path<(BoardId,)>;
 
@@ -100,7 +100,7 @@ pub async fn change(
     let key = idempotency_key(request.headers())?;
     let base = base_when_given(request.headers());
     let mut wanted = Wanted::read(state::parse(body.bytes).await?)?;
-    let card = services.store.board_card(id, who).await?.ok_or(Problem::NotFound)?;
+    let card = services.store.board_summary(id, who).await?.ok_or(Problem::NotFound)?;
     if wanted.state.is_some() {
         // The pages of a saved state are counted, not claimed.
         wanted.card.page_count = None;
@@ -139,7 +139,7 @@ pub async fn delete(
         services.directory.board_deleted(path.0).await;
         return Ok(HttpResponse::NoContent().finish());
     }
-    match services.store.board_card(path.0, who.user).await? {
+    match services.store.board_summary(path.0, who.user).await? {
         Some(_) => Err(Problem::Forbidden("The board of a class session is deleted with its classroom.")),
         None => Err(Problem::NotFound),
     }
@@ -166,8 +166,8 @@ pub async fn duplicate(
     Ok(detail::new_board(&copy, &fresh.state))
 }
 
-async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardCard, BoardView), Problem> {
-    let card = services.store.board_card(id, who).await?.ok_or(Problem::NotFound)?;
+async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardSummary, BoardView), Problem> {
+    let card = services.store.board_summary(id, who).await?.ok_or(Problem::NotFound)?;
     let view = services.directory.read(id, who).await?;
     Ok((card, view))
 }
@@ -180,7 +180,7 @@ async fn make(
     thumbnail_url: Option<String>,
     page_count: u32,
     fresh: &state::Fresh,
-) -> Result<BoardCard, Problem> {
+) -> Result<BoardSummary, Problem> {
     services.must_exist(owner).await?;
     let id = BoardId(Uuid::now_v7());
     let new = NewBoard { id, owner, name, thumbnail_url, page_count, checkpoint: fresh.checkpoint.clone() };

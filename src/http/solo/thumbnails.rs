@@ -20,7 +20,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
-use m4sh_store::{BoardCard, Thumbnail};
+use m4sh_store::{BoardSummary, Thumbnail};
 
 /// `POST /solo/sessions/{id}/thumbnail/`: the board's picture as it is now, drawn if there is none of this revision.
 pub async fn refresh(
@@ -32,7 +32,7 @@ pub async fn refresh(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
     trail.node(path.0.0);
-    let card = services.store.board_card(path.0, who.user).await?.ok_or(Problem::NotFound)?;
+    let card = services.store.board_summary(path.0, who.user).await?.ok_or(Problem::NotFound)?;
     let picture = match card.thumbnail.clone().filter(|made| made.rev >= card.rev) {
         Some(made) => made,
         None => services.draw_thumbnail(&card).await?,
@@ -49,7 +49,7 @@ pub async fn look(
     Signed(who): Signed,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    let card = services.store.board_card(path.0, who.user).await?.ok_or(Problem::NotFound)?;
+    let card = services.store.board_summary(path.0, who.user).await?.ok_or(Problem::NotFound)?;
     let picture = card.thumbnail.as_ref().ok_or(Problem::NotFound)?;
     let url = services.thumbnail_url(picture, &base).await?;
     Ok(HttpResponse::Found().insert_header((header::LOCATION, url)).finish())
@@ -59,7 +59,7 @@ impl Services {
     /// What a card shows under `thumbnail_url`: the picture that the server made, else the address that a client gave.
     pub(in crate::http) async fn picture_of(
         &self,
-        card: &BoardCard,
+        card: &BoardSummary,
         base: &PublicBase,
     ) -> Result<Option<String>, Problem> {
         self.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), base).await
@@ -83,7 +83,7 @@ impl Services {
         Ok(self.objects.blobs().signed_url(&picture.key, life, &base.0).await.map_err(ObjectError::from)?)
     }
 
-    async fn draw_thumbnail(&self, card: &BoardCard) -> Result<Thumbnail, Problem> {
+    async fn draw_thumbnail(&self, card: &BoardSummary) -> Result<Thumbnail, Problem> {
         // One job for all who ask for the same board at once would need a key that a failure gives back; drawing
         // twice is harmless, and the second run finds the first one's picture.
         let job = NewJob {

@@ -89,7 +89,7 @@ async fn p7_a_claim_tells_who_may_do_what_and_a_board_in_the_trash_cannot_be_cla
     database.client().await.execute("UPDATE node SET trashed_at = now() WHERE id = $1", &[&solo.0]).await.unwrap();
     assert_eq!(store.claim_board(solo).await.unwrap(), None);
     assert_eq!(store.board_access(solo).await.unwrap(), None);
-    assert_eq!(store.board_card(solo, pupil).await.unwrap(), None);
+    assert_eq!(store.board_summary(solo, pupil).await.unwrap(), None);
     assert_eq!(store.claim_board(BoardId(Uuid::now_v7())).await.unwrap(), None);
 }
 
@@ -120,8 +120,8 @@ async fn h1_a_list_shows_own_solo_boards_by_their_last_change_with_the_journals_
     assert_eq!(head.updated_at, "2999-01-01T00:00:00Z".parse().unwrap());
     assert!(head.created_at < head.updated_at);
     assert_eq!((cards[1].rev, cards[1].page_count, cards[1].digest), (Rev(0), 1, None));
-    assert_eq!(store.board_card(boards[0], me).await.unwrap().as_ref(), Some(head));
-    assert_eq!(store.board_card(boards[0], other).await.unwrap(), None);
+    assert_eq!(store.board_summary(boards[0], me).await.unwrap().as_ref(), Some(head));
+    assert_eq!(store.board_summary(boards[0], other).await.unwrap(), None);
 
     let page = |limit, offset| PageRequest { limit, offset };
     let (total, cards) = store.list_boards(me, page(1, 1)).await.unwrap();
@@ -187,17 +187,17 @@ async fn h2_a_card_is_changed_by_its_owner_only_and_only_where_the_patch_says_so
 
     let patch = BoardPatch { thumbnail_url: Some(Some("/t.png".into())), page_count: Some(4), ..BoardPatch::default() };
     assert!(store.update_board(made.id, me, patch.clone()).await.unwrap());
-    let card = store.board_card(made.id, me).await.unwrap().unwrap();
+    let card = store.board_summary(made.id, me).await.unwrap().unwrap();
     assert_eq!((card.name.as_str(), card.thumbnail_url.as_deref(), card.page_count), ("Fractions", Some("/t.png"), 4));
     assert!(card.updated_at > made.updated_at);
 
     let patch = BoardPatch { name: Some("Decimals".into()), thumbnail_url: Some(None), page_count: None };
     assert!(store.update_board(made.id, me, patch.clone()).await.unwrap());
-    let card = store.board_card(made.id, me).await.unwrap().unwrap();
+    let card = store.board_summary(made.id, me).await.unwrap().unwrap();
     assert_eq!((card.name.as_str(), card.thumbnail_url, card.page_count), ("Decimals", None, 4));
 
     assert!(store.update_board(made.id, me, BoardPatch::default()).await.unwrap());
-    assert_eq!(store.board_card(made.id, me).await.unwrap().unwrap().updated_at, card.updated_at);
+    assert_eq!(store.board_summary(made.id, me).await.unwrap().unwrap().updated_at, card.updated_at);
     assert!(!store.update_board(made.id, other, patch.clone()).await.unwrap());
     assert!(!store.update_board(BoardId(Uuid::now_v7()), me, patch).await.unwrap());
 }
@@ -254,9 +254,9 @@ async fn k6_a_class_sessions_board_is_seen_by_its_members_and_not_deleted_as_a_s
     let store = database.store().await;
     let (tutor, pupil) = (somebody(&store).await, somebody(&store).await);
     let (class, _, board) = some_class_board(&store, tutor).await;
-    assert_eq!(store.board_card(board, pupil).await.unwrap(), None);
+    assert_eq!(store.board_summary(board, pupil).await.unwrap(), None);
     store.join_by_code(&class.0.simple().to_string(), pupil).await.unwrap().unwrap();
-    assert_eq!(store.board_card(board, pupil).await.unwrap().unwrap().owner, tutor);
+    assert_eq!(store.board_summary(board, pupil).await.unwrap().unwrap().owner, tutor);
     assert!(!store.delete_board(board, tutor).await.unwrap());
-    assert!(store.board_card(board, tutor).await.unwrap().is_some());
+    assert!(store.board_summary(board, tutor).await.unwrap().is_some());
 }

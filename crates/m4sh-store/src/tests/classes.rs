@@ -116,7 +116,7 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
         "SELECT count(*) FROM node n JOIN \"group\" g ON g.folder = n.parent WHERE g.id = $1 AND n.owner = g.owner";
     let filed: i64 = database.client().await.query_one(sql, &[&class.0]).await.unwrap().get(0);
     assert_eq!(filed, 2);
-    let card = store.board_card(new.board, tutor).await.unwrap().unwrap();
+    let card = store.board_summary(new.board, tutor).await.unwrap().unwrap();
     assert_eq!((card.page_count, card.rev), (2, Rev(0)));
     assert_eq!(store.checkpoints(new.board).await.unwrap()[0].bytes, b"zero");
 
@@ -124,7 +124,7 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     assert_eq!(store.live_sessions(class).await.unwrap(), [live(&later), live(&new)]);
     let renamed = store.rename_session(class, new.id, "Tuesday").await.unwrap().unwrap();
     assert_eq!(renamed.name, "Tuesday");
-    assert_eq!(store.board_card(new.board, tutor).await.unwrap().unwrap().name, "Tuesday");
+    assert_eq!(store.board_summary(new.board, tutor).await.unwrap().unwrap().name, "Tuesday");
 
     let (one, two) = tokio::join!(store.end_session(class, new.id), store.end_session(class, new.id));
     let (one, two) = (one.unwrap().unwrap(), two.unwrap().unwrap());

@@ -88,7 +88,7 @@ pub async fn list(
     paging: Paging,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    services.store.board_card(path.0, who.user).await?.ok_or(Problem::NotFound)?;
+    services.store.board_summary(path.0, who.user).await?.ok_or(Problem::NotFound)?;
     let page = paging.page();
     let (count, rows) = services.store.exports(path.0, who.user, page).await?;
     let mut results = Vec::with_capacity(rows.len());
