@@ -13,7 +13,7 @@ use m4sh_domain::ids::{BoardId, ClassroomId, SessionId, UserId};
 
 /// The first state of boards to be made.
 #[derive(Clone, Debug)]
-pub struct Blank {
+pub struct InitialState {
     /// Pages in it.
     pub page_count: u32,
     /// An encoded checkpoint of revision 0; all of them begin with it.
@@ -139,7 +139,7 @@ impl Store {
         &self,
         (classroom, session): (ClassroomId, SessionId),
         pupils: &[(UserId, String)],
-        blank: &Blank,
+        blank: &InitialState,
     ) -> Result<Vec<(BoardId, UserId)>, StoreError> {
         let ids: Vec<Uuid> = pupils.iter().map(|(pupil, _)| pupil.0).collect();
         let names: Vec<&str> = pupils.iter().map(|(_, name)| name.as_str()).collect();
@@ -199,7 +199,7 @@ impl Store {
         (classroom, session): (ClassroomId, SessionId),
         teams: &[(String, Vec<UserId>)],
         same_by_name: bool,
-        blank: &Blank,
+        blank: &InitialState,
     ) -> Result<bool, StoreError> {
         let names: Vec<&str> = teams.iter().map(|(name, _)| name.as_str()).collect();
         let boards: Vec<Uuid> = teams.iter().map(|_| Uuid::now_v7()).collect();

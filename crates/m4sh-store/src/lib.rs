@@ -76,7 +76,7 @@ pub use renditions::Thumbnail;
 pub use retention::{Aged, Trimmed};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use room_client::{RoomLesson, RoomKind, RoomPhase, RoomPlan};
-pub use lesson_boards::{Blank, Team};
+pub use lesson_boards::{InitialState, Team};
 pub use garbage_collection::{CorrectedUsage, StoredBlob};
 pub use undo::{ClearRow, Turned};
 

@@ -12,7 +12,7 @@ use crate::board_history;
 use m4sh_domain::access::{Visibility, Role};
 use m4sh_domain::board::{Board, Document};
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
-use m4sh_store::{Blank, LessonPerson, StoreError};
+use m4sh_store::{InitialState, LessonPerson, StoreError};
 
 /// How long to wait before another try.
 const RETRY: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ impl Directory {
     ///
     /// # Errors
     /// `NotFound` when there is no such board or revision; `Unavailable`.
-    pub async fn blank(&self, template: Option<BoardId>, rev: Option<Rev>) -> Result<Blank, BoardError> {
+    pub async fn blank(&self, template: Option<BoardId>, rev: Option<Rev>) -> Result<InitialState, BoardError> {
         let document = match template {
             None => Document::default(),
             Some(board) => {
@@ -38,7 +38,7 @@ impl Directory {
             // Nothing of a pupil's hidden work is in what every pupil gets.
             let document = document.visible_to(Visibility::Public).into_owned();
             let page_count = document.page_count();
-            Blank { page_count, checkpoint: Board::new(document, Rev(0)).checkpoint().encode() }
+            InitialState { page_count, checkpoint: Board::new(document, Rev(0)).checkpoint().encode() }
         });
         encoding.await.map_err(|_| BoardError::Unavailable { retry_after: RETRY })
     }
@@ -51,7 +51,7 @@ impl Directory {
         &self,
         lesson: (ClassroomId, SessionId),
         pupils: Option<&[UserId]>,
-        blank: Blank,
+        blank: InitialState,
     ) -> Result<Vec<(BoardId, UserId)>, StoreError> {
         let people = self.store().lesson_people(lesson.0).await?;
         let wanted = people.iter().filter(|person| person.role == Role::Student);
