@@ -14,8 +14,8 @@ use m4sh_domain::{
     json::{Bounds, JsonError, Value},
 };
 use m4sh_store::{
-    AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewSession, RequestOrigin,
-    PageRequest, SessionRow, Store, StoreError,
+    AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewLesson, RequestOrigin,
+    PageRequest, LessonRow, Store, StoreError,
 };
 
 /// The password of everybody in the demo school.
@@ -166,12 +166,12 @@ async fn classroom(store: &Store, tutor: UserId) -> Result<ClassroomRow, DemoErr
 }
 
 /// A lesson that goes on, or a new one.
-async fn lesson(store: &Store, classroom: ClassroomId) -> Result<SessionRow, DemoError> {
-    if let Some(live) = store.live_sessions(classroom).await?.last() {
-        return store.session(classroom, live.session).await?.ok_or(DemoError::Vanished("the lesson"));
+async fn lesson(store: &Store, classroom: ClassroomId) -> Result<LessonRow, DemoError> {
+    if let Some(live) = store.live_lessons(classroom).await?.last() {
+        return store.lesson(classroom, live.session).await?.ok_or(DemoError::Vanished("the lesson"));
     }
     let (page_count, checkpoint) = first_state(&figures::lesson())?;
-    let new = NewSession {
+    let new = NewLesson {
         id: SessionId(Uuid::now_v7()),
         classroom,
         name: LESSON.to_owned(),
@@ -180,7 +180,7 @@ async fn lesson(store: &Store, classroom: ClassroomId) -> Result<SessionRow, Dem
         checkpoint,
         plan: None,
     };
-    store.create_session(new).await?.ok_or(DemoError::Vanished("the classroom"))
+    store.create_lesson(new).await?.ok_or(DemoError::Vanished("the classroom"))
 }
 
 /// The tutor's oldest board on the first page, or a new one.
@@ -217,7 +217,7 @@ mod tests {
 
         let (count, members) = store.members(demo.classroom, PageRequest::default()).await.unwrap();
         assert_eq!((count, members.len()), (4, 4));
-        assert_eq!(store.live_sessions(demo.classroom).await.unwrap().len(), 1);
+        assert_eq!(store.live_lessons(demo.classroom).await.unwrap().len(), 1);
         for email in demo.pupils.iter().chain([&demo.tutor]) {
             let (_, hash) = store.account_by_email(email).await.unwrap().unwrap();
             assert!(passwords.matches(PASSWORD.to_owned(), Some(&hash)).await.unwrap(), "{email}");

@@ -396,7 +396,7 @@ impl Directory {
     /// The same of rules that hold in every session of a class.
     pub async fn class_changed(&self, classroom: ClassroomId, why: &'static str) {
         let awake: Vec<BoardId> = self.0.boards.iter().map(|board| *board.key()).collect();
-        let mut sessions = match self.store().sessions_of_boards(classroom, &awake).await {
+        let mut sessions = match self.store().lessons_of_boards(classroom, &awake).await {
             Ok(sessions) => sessions,
             Err(error) => {
                 tracing::error!(%classroom, %error, "members changed, but their sessions could not be read");

@@ -22,7 +22,7 @@ use m4sh_protocol::client::{Cursor, Position, ActivityStatus, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::{Quality, Selection};
-use m4sh_store::BoardSession;
+use m4sh_store::BoardLesson;
 
 pub use peeks::{News, Peek, Peeked, Pulse};
 pub use turning::{ClearSave, TurnSave, UnclearSave, Work};
@@ -385,7 +385,7 @@ pub struct JournalState {
 #[rtype(result = "()")]
 pub struct AccessChanged {
     /// What holds from now on.
-    pub session: BoardSession,
+    pub session: BoardLesson,
     /// Told to those whose rights changed.
     pub why: &'static str,
 }

@@ -34,12 +34,12 @@ pub struct BoardAccess {
     /// Whose board it is; the classroom's owner for a session's board.
     pub owner: UserId,
     /// The class session whose board it is; `None` for a solo board.
-    pub session: Option<BoardSession>,
+    pub session: Option<BoardLesson>,
 }
 
 /// The class session behind a board.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BoardSession {
+pub struct BoardLesson {
     /// Its classroom.
     pub classroom: ClassroomId,
     /// Itself.
@@ -146,7 +146,7 @@ async fn access(conn: &Conn<'_>, id: BoardId) -> Result<Option<BoardAccess>, Sto
     let Some(row) = conn.query_opt(ACCESS, &[&id.0]).await? else { return Ok(None) };
     let session = match get::<Option<Uuid>>(&row, "session")? {
         None => None,
-        Some(session) => Some(BoardSession {
+        Some(session) => Some(BoardLesson {
             classroom: ClassroomId(get(&row, "classroom")?),
             session: SessionId(session),
             isolated: get(&row, "isolated")?,

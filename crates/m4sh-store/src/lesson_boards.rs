@@ -22,7 +22,7 @@ pub struct InitialState {
 
 /// A group of a lesson.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Team {
+pub struct LessonTeam {
     /// Its number in the lesson, from 1.
     pub team: i32,
     /// Its name.
@@ -234,10 +234,10 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn teams(&self, session: SessionId) -> Result<Vec<Team>, StoreError> {
+    pub async fn teams(&self, session: SessionId) -> Result<Vec<LessonTeam>, StoreError> {
         let rows = self.pool.get().await?.query(TEAMS, &[&session.0]).await?;
         let read = |row: &Row| {
-            Ok(Team {
+            Ok(LessonTeam {
                 team: get(row, "team")?,
                 name: get(row, "name")?,
                 board: get::<Option<Uuid>>(row, "board")?.map(BoardId),

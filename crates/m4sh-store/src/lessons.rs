@@ -18,14 +18,14 @@ use m4sh_domain::{
 /// Whether a lesson goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SessionStatus {
+pub enum LessonStatus {
     /// It does.
     Active,
     /// It is over, for good.
     Ended,
 }
 
-impl SessionStatus {
+impl LessonStatus {
     /// The status's name on the wire and in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -44,7 +44,7 @@ impl SessionStatus {
 
 /// A session to be opened, with its board.
 #[derive(Clone, Debug)]
-pub struct NewSession {
+pub struct NewLesson {
     /// A fresh id.
     pub id: SessionId,
     /// Its classroom; the board belongs to the classroom's owner and lies in its folder.
@@ -63,7 +63,7 @@ pub struct NewSession {
 
 /// A session as it is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SessionRow {
+pub struct LessonRow {
     /// Its id.
     pub id: SessionId,
     /// Its classroom.
@@ -71,7 +71,7 @@ pub struct SessionRow {
     /// Its name.
     pub name: String,
     /// Whether it goes on.
-    pub status: SessionStatus,
+    pub status: LessonStatus,
     /// Its board.
     pub board: BoardId,
     /// When it was opened.
@@ -82,16 +82,16 @@ pub struct SessionRow {
 
 /// What ending a session came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EndedSession {
+pub struct EndedLesson {
     /// The session, ended.
-    pub session: SessionRow,
+    pub session: LessonRow,
     /// Whether this call ended it.
     pub fresh: bool,
 }
 
 /// A session and its board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SessionBoard {
+pub struct LiveLesson {
     /// The session.
     pub session: SessionId,
     /// Its board.
@@ -100,7 +100,7 @@ pub struct SessionBoard {
 
 /// What the rights in a session follow from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SessionAccess {
+pub struct LessonAccess {
     /// Its shared board.
     pub board: BoardId,
     /// Whether what pupils draw there is hidden from one another.
@@ -187,13 +187,13 @@ const OTHERS: &str = "
 /// Which lessons of a class some boards belong to.
 const OF_BOARDS: &str = "SELECT DISTINCT session FROM class_board WHERE classroom = $1 AND board = ANY ($2)";
 
-impl SessionRow {
+impl LessonRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: SessionId(get(row, "id")?),
             classroom: ClassroomId(get(row, "classroom")?),
             name: get(row, "name")?,
-            status: word(row, "status", SessionStatus::from_name)?,
+            status: word(row, "status", LessonStatus::from_name)?,
             board: BoardId(get(row, "board")?),
             created_at: get(row, "created_at")?,
             ended_at: get(row, "ended_at")?,
@@ -206,7 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn create_session(&self, new: NewSession) -> Result<Option<SessionRow>, StoreError> {
+    pub async fn create_lesson(&self, new: NewLesson) -> Result<Option<LessonRow>, StoreError> {
         let pages = signed_pages(new.page_count);
         let plan = new.plan.unwrap_or_default();
         let phase = plan.phase.map(RoomPhase::name);
@@ -224,67 +224,67 @@ impl Store {
             &plan.settings,
         ];
         let row = self.pool.get().await?.query_opt(CREATE, row).await?;
-        row.as_ref().map(SessionRow::from_row).transpose()
+        row.as_ref().map(LessonRow::from_row).transpose()
     }
 
     /// How many sessions a class has had, and one page of them, newest first.
     ///
     /// # Errors
     /// As every query.
-    pub async fn sessions(&self, classroom: ClassroomId, page: PageRequest) -> Result<(u64, Vec<SessionRow>), StoreError> {
+    pub async fn lessons(&self, classroom: ClassroomId, page: PageRequest) -> Result<(u64, Vec<LessonRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&classroom.0, &limit, &offset]).await?;
-        rows::paged(&rows, SessionRow::from_row)
+        rows::paged(&rows, LessonRow::from_row)
     }
 
     /// One session of a class.
     ///
     /// # Errors
     /// As every query.
-    pub async fn session(&self, classroom: ClassroomId, session: SessionId) -> Result<Option<SessionRow>, StoreError> {
+    pub async fn lesson(&self, classroom: ClassroomId, session: SessionId) -> Result<Option<LessonRow>, StoreError> {
         let row = self.pool.get().await?.query_opt(ONE, &[&classroom.0, &session.0]).await?;
-        row.as_ref().map(SessionRow::from_row).transpose()
+        row.as_ref().map(LessonRow::from_row).transpose()
     }
 
     /// Renames a session and its board; `None`: no such session in this class.
     ///
     /// # Errors
     /// As every query.
-    pub async fn rename_session(
+    pub async fn rename_lesson(
         &self,
         classroom: ClassroomId,
         session: SessionId,
         name: &str,
-    ) -> Result<Option<SessionRow>, StoreError> {
+    ) -> Result<Option<LessonRow>, StoreError> {
         let row = self.pool.get().await?.query_opt(RENAME, &[&classroom.0, &session.0, &name]).await?;
-        row.as_ref().map(SessionRow::from_row).transpose()
+        row.as_ref().map(LessonRow::from_row).transpose()
     }
 
     /// Ends a session, or finds that it has ended; `None`: no such session in this class.
     ///
     /// # Errors
     /// As every query.
-    pub async fn end_session(
+    pub async fn end_lesson(
         &self,
         classroom: ClassroomId,
         session: SessionId,
-    ) -> Result<Option<EndedSession>, StoreError> {
+    ) -> Result<Option<EndedLesson>, StoreError> {
         let conn = self.pool.get().await?;
         let which: Params = &[&classroom.0, &session.0];
         let ended = conn.query_opt(END, which).await?;
         let fresh = ended.is_some();
         // Asked only now, so that an end by somebody else at the same moment is seen.
         let row = if fresh { ended } else { conn.query_opt(ONE, which).await? };
-        row.map(|row| Ok(EndedSession { session: SessionRow::from_row(&row)?, fresh })).transpose()
+        row.map(|row| Ok(EndedLesson { session: LessonRow::from_row(&row)?, fresh })).transpose()
     }
 
     /// The sessions of a class that go on, newest first.
     ///
     /// # Errors
     /// As every query.
-    pub async fn live_sessions(&self, classroom: ClassroomId) -> Result<Vec<SessionBoard>, StoreError> {
+    pub async fn live_lessons(&self, classroom: ClassroomId) -> Result<Vec<LiveLesson>, StoreError> {
         let rows = self.pool.get().await?.query(LIVE, &[&classroom.0]).await?;
-        let read = |row| Ok(SessionBoard { session: SessionId(get(row, "id")?), board: BoardId(get(row, "board")?) });
+        let read = |row| Ok(LiveLesson { session: SessionId(get(row, "id")?), board: BoardId(get(row, "board")?) });
         rows.iter().map(read).collect()
     }
 
@@ -292,17 +292,17 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn session_access(
+    pub async fn lesson_access(
         &self,
         classroom: ClassroomId,
         session: SessionId,
-    ) -> Result<Option<SessionAccess>, StoreError> {
+    ) -> Result<Option<LessonAccess>, StoreError> {
         let conn = self.pool.get().await?;
         let row = conn.query_opt(ACCESS, &[&classroom.0, &session.0]).await?;
         let Some(row) = row else { return Ok(None) };
         let other = |row: &Row| Ok((BoardId(get(row, "board")?), rows::board_for(row)?));
         let others = conn.query(OTHERS, &[&session.0]).await?;
-        Ok(Some(SessionAccess {
+        Ok(Some(LessonAccess {
             board: BoardId(get(&row, "board")?),
             isolated: get(&row, "isolated")?,
             rights: rows::rights(&row)?,
@@ -316,7 +316,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn sessions_of_boards(
+    pub async fn lessons_of_boards(
         &self,
         classroom: ClassroomId,
         boards: &[BoardId],

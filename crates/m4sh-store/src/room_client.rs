@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    PageRequest, SessionStatus, Store, StoreError,
+    PageRequest, LessonStatus, Store, StoreError,
     rows::{self, get, word},
 };
 use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
@@ -97,7 +97,7 @@ pub struct RoomLesson {
     /// Whose class it is.
     pub host: UserId,
     /// Whether it goes on.
-    pub status: SessionStatus,
+    pub status: LessonStatus,
     /// Whether it was ended by `terminate`.
     pub terminated: bool,
     /// What was planned.
@@ -169,7 +169,7 @@ impl RoomLesson {
             rev: rows::rev(row)?,
             name: get(row, "name")?,
             host: UserId(get(row, "owner")?),
-            status: word(row, "status", SessionStatus::from_name)?,
+            status: word(row, "status", LessonStatus::from_name)?,
             terminated: get(row, "terminated")?,
             plan: RoomPlan {
                 kind: word(row, "kind", RoomKind::from_name)?,
@@ -188,10 +188,10 @@ impl RoomLesson {
     #[must_use]
     pub fn status_name(&self) -> &'static str {
         match (self.status, self.terminated, self.plan.phase) {
-            (SessionStatus::Ended, true, _) => "terminated",
-            (SessionStatus::Ended, false, _) => "completed",
-            (SessionStatus::Active, _, Some(phase)) => phase.name(),
-            (SessionStatus::Active, _, None) => "active",
+            (LessonStatus::Ended, true, _) => "terminated",
+            (LessonStatus::Ended, false, _) => "completed",
+            (LessonStatus::Active, _, Some(phase)) => phase.name(),
+            (LessonStatus::Active, _, None) => "active",
         }
     }
 }

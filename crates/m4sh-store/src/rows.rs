@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, types::FromSql};
 use uuid::Uuid;
 
-use super::{SessionStatus, StoreError};
+use super::{LessonStatus, StoreError};
 use m4sh_domain::{
     access::{BoardAssignment, Rights, Role, Rule, RuleSubject},
     board::Digest,
@@ -52,7 +52,7 @@ pub(super) fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> R
 /// The rights on a board of a class: `status`, whose it is, members and rules as arrays.
 pub(super) fn rights(row: &Row) -> Result<Rights, StoreError> {
     Ok(Rights {
-        live: word(row, "status", SessionStatus::from_name)? == SessionStatus::Active,
+        live: word(row, "status", LessonStatus::from_name)? == LessonStatus::Active,
         members: Arc::new(members(row)?),
         rules: Arc::new(rules(row)?),
         board: board_for(row)?,

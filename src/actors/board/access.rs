@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use m4sh_domain::access::{Authorship, BoardAssignment, Permissions, Visibility, Layer, EffectiveRights};
 use m4sh_domain::board::{Action, OpKind, Op};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
-use m4sh_store::{BoardAccess, BoardSession};
+use m4sh_store::{BoardAccess, BoardLesson};
 
 /// The rights in force.
 pub(super) struct Access {
     owner: UserId,
-    class: Option<BoardSession>,
+    class: Option<BoardLesson>,
     /// What was found of those who asked, for as long as it holds.
     known: HashMap<UserId, EffectiveRights>,
 }
@@ -24,7 +24,7 @@ impl Access {
     }
 
     /// Takes over what the classroom says.
-    pub(super) fn set_class(&mut self, class: BoardSession) {
+    pub(super) fn set_class(&mut self, class: BoardLesson) {
         self.class = Some(class);
         self.known.clear();
     }

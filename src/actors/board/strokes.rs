@@ -16,7 +16,7 @@ use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
 use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokeProgress, StrokePoint};
-use m4sh_store::BoardSession;
+use m4sh_store::BoardLesson;
 
 /// How often it is looked whose pen is gone.
 const LOOK: Duration = Duration::from_secs(1);
@@ -237,7 +237,7 @@ impl Awake {
 
     /// Seals, as they were begun, the strokes that a change of the class would show to others than before: switching
     /// isolation neither reveals a stroke nor takes one back.
-    pub(super) fn seal_before(&mut self, next: &BoardSession, ctx: &mut Context<BoardActor>) {
+    pub(super) fn seal_before(&mut self, next: &BoardLesson, ctx: &mut Context<BoardActor>) {
         let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
         for at in (0..self.strokes.under_way.len()).rev() {
             let user = self.strokes.under_way[at].user;

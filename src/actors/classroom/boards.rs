@@ -13,7 +13,7 @@ use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_protocol::class::BoardsFrame;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_store::SessionAccess;
+use m4sh_store::LessonAccess;
 
 /// Pupils who are to get a board of their own.
 #[derive(Default)]
@@ -137,7 +137,7 @@ impl ClassroomActor {
     }
 
     /// The boards that somebody has to do with, for the welcome's `class`.
-    pub(super) fn boards_of(access: &SessionAccess, user: UserId) -> Object {
+    pub(super) fn boards_of(access: &LessonAccess, user: UserId) -> Object {
         let mut boards = Object::default();
         boards.insert("shared", access.board.to_string());
         if let Some(mine) = own_board(access, user) {
@@ -159,6 +159,6 @@ impl ClassroomActor {
     }
 }
 
-fn own_board(access: &SessionAccess, user: UserId) -> Option<BoardId> {
+fn own_board(access: &LessonAccess, user: UserId) -> Option<BoardId> {
     access.others.iter().find(|(_, whose)| *whose == BoardAssignment::Pupil(user)).map(|(board, _)| *board)
 }

@@ -9,10 +9,10 @@ use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::times;
-use m4sh_store::SessionAccess;
+use m4sh_store::LessonAccess;
 
 /// The differences between how a class was known and how it is, in a fixed order.
-pub(super) fn changes(old: &SessionAccess, new: &SessionAccess, now: Timestamp) -> Vec<(ClassChange, Object)> {
+pub(super) fn changes(old: &LessonAccess, new: &LessonAccess, now: Timestamp) -> Vec<(ClassChange, Object)> {
     let mut notes = Vec::new();
     let mut people: Vec<UserId> = old.rights.members.keys().chain(new.rights.members.keys()).copied().collect();
     people.sort_unstable();
@@ -72,10 +72,10 @@ mod tests {
     const ANN: UserId = UserId(Uuid::from_u128(2));
     const BOB: UserId = UserId(Uuid::from_u128(3));
 
-    fn class(members: &[(UserId, Role)], rules: Vec<Rule>, isolated: bool) -> SessionAccess {
+    fn class(members: &[(UserId, Role)], rules: Vec<Rule>, isolated: bool) -> LessonAccess {
         let members = Arc::new(members.iter().copied().collect());
         let rights = Rights { live: true, members, rules: Arc::new(rules), ..Rights::default() };
-        SessionAccess { board: BoardId(Uuid::nil()), isolated, rights, makes_boards: None, others: Vec::new() }
+        LessonAccess { board: BoardId(Uuid::nil()), isolated, rights, makes_boards: None, others: Vec::new() }
     }
 
     fn rule(who: Option<UserId>, what: RuleSubject, allowed: bool, until: Option<Timestamp>) -> Rule {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{ClassroomActor, SessionAccess};
+use super::{ClassroomActor, LessonAccess};
 use crate::actors::meters::meters;
 use m4sh_domain::classroom::{
     ClassCommand, Recipients, ChatMessage, ClassState, ClassFrameFields, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
@@ -332,6 +332,6 @@ impl ClassroomActor {
     }
 }
 
-fn all_boards(access: &SessionAccess) -> Vec<m4sh_domain::ids::BoardId> {
+fn all_boards(access: &LessonAccess) -> Vec<m4sh_domain::ids::BoardId> {
     std::iter::once(access.board).chain(access.others.iter().map(|(board, _)| *board)).collect()
 }

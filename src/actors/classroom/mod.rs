@@ -51,7 +51,7 @@ use m4sh_protocol::class::ClassFrame;
 use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
-use m4sh_store::{BoardSession, SessionAccess, StoreError};
+use m4sh_store::{BoardLesson, LessonAccess, StoreError};
 
 const HOUSEKEEPING: Duration = Duration::from_secs(15);
 /// When to try again what the database or a board could not do.
@@ -64,7 +64,7 @@ pub struct ClassroomActor {
     classroom: ClassroomId,
     session: SessionId,
     directory: Directory,
-    known: Result<SessionAccess, Close>,
+    known: Result<LessonAccess, Close>,
     sockets: ClassSockets,
     rights_queue: RightsQueue,
     monitor: ClassMonitor,
@@ -178,7 +178,7 @@ impl ClassroomActor {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
         let unread = !self.events.loaded;
         let reading = async move {
-            let access = store.session_access(classroom, session).await?;
+            let access = store.lesson_access(classroom, session).await?;
             let stands = if unread { Some(store.class_state(session).await?) } else { None };
             Ok((access, stands))
         };
@@ -187,7 +187,7 @@ impl ClassroomActor {
 
     fn apply_loaded(
         &mut self,
-        read: Result<(Option<SessionAccess>, Option<ClassState>), StoreError>,
+        read: Result<(Option<LessonAccess>, Option<ClassState>), StoreError>,
         change: Option<ReloadClass>,
         ctx: &mut Context<Self>,
     ) {
@@ -243,13 +243,13 @@ impl ClassroomActor {
             .filter_map(|(board, whose, isolated)| {
                 let actor = self.directory.awake(board)?;
                 let rights = Rights { board: whose, ..access.rights.clone() };
-                Some((actor, BoardSession { classroom: self.classroom, session: self.session, isolated, rights }))
+                Some((actor, BoardLesson { classroom: self.classroom, session: self.session, isolated, rights }))
             })
             .collect();
         // Only the end itself closes sockets: those who look at an ended lesson's board later may stay.
         let ended = (change.why == ENDED).then_some(SessionEnded { session: self.session });
         let telling = async move {
-            let tell = |(board, session): (Addr<crate::actors::board::BoardActor>, BoardSession)| async move {
+            let tell = |(board, session): (Addr<crate::actors::board::BoardActor>, BoardLesson)| async move {
                 // A board that leaves memory meanwhile reads the same rows when it wakes.
                 let _ = board.send(AccessChanged { session, why: change.why }).await;
                 if let Some(ended) = ended {
@@ -276,7 +276,7 @@ impl ClassroomActor {
     }
 
     /// How the class stands, as a newcomer is told.
-    fn snapshot(&self, access: &SessionAccess, user: UserId, standing: EffectiveRights) -> Object {
+    fn snapshot(&self, access: &LessonAccess, user: UserId, standing: EffectiveRights) -> Object {
         let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
         let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
         class.insert("isolated".to_owned(), Value::from(access.isolated));

@@ -16,7 +16,7 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     json::Value,
 };
-use m4sh_store::{LessonBoard, SessionRow, SessionStatus};
+use m4sh_store::{LessonBoard, LessonRow, LessonStatus};
 
 /// A lesson of a class, in a path.
 pub(super) type LessonPath = web::Path<(ClassroomId, SessionId)>;
@@ -56,7 +56,7 @@ pub async fn list(call: Call, path: LessonPath, paging: Paging) -> Result<HttpRe
     if !role.sees_all() {
         return Err(Problem::Forbidden("Only those who lead or assist see every board of a lesson."));
     }
-    call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    call.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
     let boards = call.services.store.lesson_boards(session, FEED_BOARDS + 1).await?;
     let page = paging.page();
     let shown = boards.iter().skip(page.offset as usize).take(page.limit as usize).map(shown).collect();
@@ -68,8 +68,8 @@ pub async fn list(call: Call, path: LessonPath, paging: Paging) -> Result<HttpRe
 pub async fn mine(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let lesson = *path;
     call.require_member(lesson.0).await?;
-    let row = call.services.store.session(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;
-    let access = call.services.store.session_access(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;
+    let row = call.services.store.lesson(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;
+    let access = call.services.store.lesson_access(lesson.0, lesson.1).await?.ok_or(Problem::NotFound)?;
     let mut board = call.services.store.pupil_board(lesson.1, call.user).await?;
     let is_pupil = access.rights.members.get(&call.user) == Some(&Role::Student);
     if let Some(template) = access.makes_boards.filter(|_| board.is_none() && is_pupil && access.rights.live) {
@@ -97,11 +97,11 @@ fn shown(row: &LessonBoard) -> serde_json::Value {
 
 impl Call {
     /// A lesson that goes on.
-    pub(super) async fn open_lesson(&self, (id, session): (ClassroomId, SessionId)) -> Result<SessionRow, Problem> {
-        let row = self.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    pub(super) async fn open_lesson(&self, (id, session): (ClassroomId, SessionId)) -> Result<LessonRow, Problem> {
+        let row = self.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
         match row.status {
-            SessionStatus::Active => Ok(row),
-            SessionStatus::Ended => Err(Problem::Forbidden("This lesson has ended.")),
+            LessonStatus::Active => Ok(row),
+            LessonStatus::Ended => Err(Problem::Forbidden("This lesson has ended.")),
         }
     }
 }

@@ -20,7 +20,7 @@ use m4sh_domain::{
     ids::{BoardId, UserId},
     json::Value,
 };
-use m4sh_store::Team;
+use m4sh_store::LessonTeam;
 
 /// Groups of one lesson.
 const GROUPS: usize = 100;
@@ -29,7 +29,7 @@ const GROUPS: usize = 100;
 pub async fn list(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_member(id).await?;
-    call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    call.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
     let teams = call.services.store.teams(session).await?;
     Ok(HttpResponse::Ok().json(json!({"groups": teams.iter().map(shown).collect::<Vec<_>>()})))
 }
@@ -76,14 +76,14 @@ pub async fn divide(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
 pub async fn end(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_tutor(id).await?;
-    call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    call.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
     call.services.store.clear_teams(session).await?;
     call.services.directory.session_changed(id, session, "groups").await;
     call.trail.note("session", session.to_string());
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn shown(team: &Team) -> serde_json::Value {
+fn shown(team: &LessonTeam) -> serde_json::Value {
     json!({"team": team.team, "name": team.name, "board": team.board, "users": team.members})
 }
 

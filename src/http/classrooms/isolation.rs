@@ -50,7 +50,7 @@ impl Call {
     /// The lesson's board, if the caller may lock pens there.
     async fn kept_in_order(&self, id: ClassroomId, session: SessionId) -> Result<BoardId, Problem> {
         self.require_member(id).await?;
-        let row = self.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+        let row = self.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
         let may = self.services.rights(row.board, self.user).await?.can_lock;
         may.then_some(row.board).ok_or(Problem::Forbidden("Only who may lock pens in this lesson may do this."))
     }

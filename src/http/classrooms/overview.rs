@@ -74,7 +74,7 @@ pub async fn read(call: Call, path: web::Path<(ClassroomId, SessionId)>) -> Resu
         return Err(Problem::Forbidden("Only those who lead or assist see the whole class."));
     }
     let store = &call.services.store;
-    store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
     let (boards, people) = (store.lesson_boards(session, FEED_BOARDS).await?, store.lesson_people(id).await?);
     let live = call.services.directory.overview(id, session).await.unwrap_or_default();
     Ok(HttpResponse::Ok().json(answer(session, boards, &people, live)))

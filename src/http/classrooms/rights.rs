@@ -21,7 +21,7 @@ use m4sh_domain::{
     access::{Permissions, RightsChange, ChangeDenied, Permission, PenLocks, EffectiveRights, ChangeTarget},
     ids::{ClassroomId, SessionId, UserId},
 };
-use m4sh_store::SessionAccess;
+use m4sh_store::LessonAccess;
 
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
 type MemberId = web::Path<(ClassroomId, SessionId, UserId)>;
@@ -112,7 +112,7 @@ fn pens(locks: &PenLocks) -> Result<HttpResponse, Problem> {
 }
 
 /// What somebody may do on the lesson's shared board, and the rules that are about them.
-fn effective(access: &SessionAccess, member: UserId) -> Result<HttpResponse, Problem> {
+fn effective(access: &LessonAccess, member: UserId) -> Result<HttpResponse, Problem> {
     let role = *access.rights.members.get(&member).ok_or(Problem::NotFound)?;
     let now = Timestamp::now();
     let found = access.rights.effective(member, now);
@@ -133,8 +133,8 @@ fn effective(access: &SessionAccess, member: UserId) -> Result<HttpResponse, Pro
 
 impl Call {
     /// A lesson with the rights in it.
-    pub(super) async fn lesson(&self, id: ClassroomId, session: SessionId) -> Result<SessionAccess, Problem> {
-        self.services.store.session_access(id, session).await?.ok_or(Problem::NotFound)
+    pub(super) async fn lesson(&self, id: ClassroomId, session: SessionId) -> Result<LessonAccess, Problem> {
+        self.services.store.lesson_access(id, session).await?.ok_or(Problem::NotFound)
     }
 
     /// Passes for members who have a flag in a lesson.
@@ -227,7 +227,7 @@ mod tests {
         let mut rights =
             Rights { live: true, members: std::sync::Arc::new([(member, Role::Student)].into()), ..Rights::default() };
         let board = m4sh_domain::ids::BoardId(uuid::Uuid::from_u128(2));
-        let access = |rights: &Rights| SessionAccess {
+        let access = |rights: &Rights| LessonAccess {
             board,
             isolated: false,
             rights: rights.clone(),

@@ -19,7 +19,7 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, SessionId, UserId},
     json::{Object, Value},
 };
-use m4sh_store::NewSession;
+use m4sh_store::NewLesson;
 
 type Id = web::Path<(ClassroomId,)>;
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
@@ -31,7 +31,7 @@ const UNNAMED: &str = "Lesson";
 pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
     call.require_member(path.0).await?;
     let page = paging.page();
-    let (count, rows) = call.services.store.sessions(path.0, page).await?;
+    let (count, rows) = call.services.store.lessons(path.0, page).await?;
     Ok(paging.answer(page, count, rows.iter().map(shapes::Session::from).collect()))
 }
 
@@ -43,7 +43,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
         call.services.holds_assets(from, class.owner).await?;
     }
     let fresh = state::fresh(template(&call.services, wanted.template, call.user).await?).await?;
-    let new = NewSession {
+    let new = NewLesson {
         id: SessionId(Uuid::now_v7()),
         classroom: path.0,
         name: wanted.name,
@@ -53,7 +53,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
         plan: None,
     };
     let state = fresh.state;
-    let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
+    let row = call.services.store.create_lesson(new).await?.ok_or(Problem::NotFound)?;
     if let Some(from) = wanted.template {
         call.services.copy_assets(from, row.board, class.owner, &state).await?;
     }
@@ -66,7 +66,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
 pub async fn read(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.require_member(id).await?;
-    let row = call.services.store.session(id, session).await?.ok_or(Problem::NotFound)?;
+    let row = call.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
     Ok(HttpResponse::Ok().json(shapes::Session::from(&row)))
 }
 
@@ -75,7 +75,7 @@ pub async fn rename(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     let (id, session) = *path;
     let name = call.name()?;
     call.require_tutor(id).await?;
-    let row = call.services.store.rename_session(id, session, &name).await?.ok_or(Problem::NotFound)?;
+    let row = call.services.store.rename_lesson(id, session, &name).await?.ok_or(Problem::NotFound)?;
     call.trail.node(row.board.0);
     call.trail.data(json!({"session": session, "name": name}));
     Ok(HttpResponse::Ok().json(shapes::Session::from(&row)))
@@ -85,7 +85,7 @@ pub async fn rename(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
 pub async fn end(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     call.may(id, session, Permission::End).await?;
-    let ended = call.services.store.end_session(id, session).await?.ok_or(Problem::NotFound)?;
+    let ended = call.services.store.end_lesson(id, session).await?.ok_or(Problem::NotFound)?;
     // Told again when it was over already: a process that died in between may not have heard it.
     call.services.directory.session_ended(id, session).await;
     call.trail.node(ended.session.board.0);

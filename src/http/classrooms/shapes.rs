@@ -8,7 +8,7 @@ use m4sh_domain::{
     access::Role,
     ids::{BoardId, ClassroomId, SessionId, UserId},
 };
-use m4sh_store::{ClassroomRow, MemberRow, SessionRow};
+use m4sh_store::{ClassroomRow, MemberRow, LessonRow};
 
 /// A classroom as one of its members sees it.
 #[derive(Serialize)]
@@ -78,8 +78,8 @@ pub struct Session<'a> {
     ended_at: Option<String>,
 }
 
-impl<'a> From<&'a SessionRow> for Session<'a> {
-    fn from(row: &'a SessionRow) -> Self {
+impl<'a> From<&'a LessonRow> for Session<'a> {
+    fn from(row: &'a LessonRow) -> Self {
         Self {
             id: row.id,
             classroom_id: row.classroom,

@@ -74,7 +74,7 @@ pub async fn polls(call: Call, path: LessonPath) -> Result<HttpResponse, Problem
 /// Who the caller is in a lesson; for those who are not in it, it does not exist.
 async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Requester, Problem> {
     call.require_member(id).await?;
-    let access = call.services.store.session_access(id, session).await?.ok_or(Problem::NotFound)?;
+    let access = call.services.store.lesson_access(id, session).await?.ok_or(Problem::NotFound)?;
     let standing = access.rights.effective(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
     Ok(Requester::new(call.user, "".into(), standing))
 }

@@ -21,14 +21,14 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, PageRequest, Place, SessionRow, SnapshotOrigin};
+use m4sh_store::{LessonEvents, PageRequest, Place, LessonRow, SnapshotOrigin};
 
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
 /// Somebody before a lesson's past.
 pub(in crate::http) struct Lesson {
     /// The lesson.
-    pub row: SessionRow,
+    pub row: LessonRow,
     /// Who asks.
     pub who: UserId,
     /// What they are in it.
@@ -76,8 +76,8 @@ impl Services {
         session: SessionId,
         who: UserId,
     ) -> Result<Lesson, Problem> {
-        let row = self.store.session(classroom, session).await?.ok_or(Problem::NotFound)?;
-        let access = self.store.session_access(classroom, session).await?.ok_or(Problem::NotFound)?;
+        let row = self.store.lesson(classroom, session).await?.ok_or(Problem::NotFound)?;
+        let access = self.store.lesson_access(classroom, session).await?.ok_or(Problem::NotFound)?;
         let now = Timestamp::now();
         let mut rights = access.rights;
         let standing = rights.effective(who, now).ok_or(Problem::NotFound)?;
@@ -216,7 +216,7 @@ impl Services {
 }
 
 /// When a lesson began, and when it ended or what time it is.
-pub(in crate::http) fn span_of(row: &SessionRow) -> (Timestamp, Timestamp) {
+pub(in crate::http) fn span_of(row: &LessonRow) -> (Timestamp, Timestamp) {
     (row.created_at, row.ended_at.unwrap_or_else(Timestamp::now))
 }
 

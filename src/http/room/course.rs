@@ -60,7 +60,7 @@ pub async fn terminate(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let reason = fields.nullable_text("reason", NOTE_CHARS).flatten();
     fields.finish()?;
     let (card, _) = call.services.led_room(path.0, call.user).await?;
-    let ended = call.services.store.end_session(card.classroom, card.id).await?.ok_or(Problem::NotFound)?;
+    let ended = call.services.store.end_lesson(card.classroom, card.id).await?.ok_or(Problem::NotFound)?;
     if ended.fresh {
         call.services.store.mark_room_terminated(card.id).await?;
     }

@@ -32,7 +32,7 @@ use m4sh_domain::{
     json,
     rate::Scope,
 };
-use m4sh_store::{AccountRole, EventCategory, NewClassroom, NewSession, PageRequest, RoomLesson, RoomKind, RoomPhase, RoomPlan};
+use m4sh_store::{AccountRole, EventCategory, NewClassroom, NewLesson, PageRequest, RoomLesson, RoomKind, RoomPhase, RoomPlan};
 
 type Id = web::Path<(SessionId,)>;
 
@@ -124,7 +124,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
     let fresh = state::fresh(json::Object::default().into()).await?;
     let is_later = start.is_some_and(|start| start > Timestamp::now());
     let phase = if is_later { RoomPhase::Scheduled } else { RoomPhase::Waiting };
-    let new = NewSession {
+    let new = NewLesson {
         id: SessionId(Uuid::now_v7()),
         classroom,
         name,
@@ -133,7 +133,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
         checkpoint: fresh.checkpoint,
         plan: Some(RoomPlan { kind, phase: Some(phase), start, end, settings: settings_text }),
     };
-    let row = call.services.store.create_session(new).await?.ok_or(Problem::NotFound)?;
+    let row = call.services.store.create_lesson(new).await?.ok_or(Problem::NotFound)?;
     call.trail.node(row.board.0);
     call.trail.note("session", row.id.to_string());
     let (card, _) = call.services.room(row.id, call.user).await?;

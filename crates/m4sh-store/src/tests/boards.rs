@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    BoardPatch, JournalSession, NewClassroom, NewSession, PageRequest, StoreError, board_queries::LIST, testing::TestDatabase,
+    BoardPatch, JournalSession, NewClassroom, NewLesson, PageRequest, StoreError, board_queries::LIST, testing::TestDatabase,
 };
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{ClassroomId, SessionId};
@@ -15,7 +15,7 @@ async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, Session
     let code = class.0.simple().to_string();
     let new = NewClassroom { id: class, owner: tutor, name: "7b".into(), invite_code: code };
     store.create_classroom(&new).await.unwrap();
-    let new = NewSession {
+    let new = NewLesson {
         id: session,
         classroom: class,
         name: "Monday".into(),
@@ -24,7 +24,7 @@ async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, Session
         checkpoint: b"zero".to_vec(),
         plan: None,
     };
-    store.create_session(new).await.unwrap().unwrap();
+    store.create_lesson(new).await.unwrap().unwrap();
     (class, session, board)
 }
 

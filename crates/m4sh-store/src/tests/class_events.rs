@@ -1,7 +1,7 @@
 //! Class events: numbered once, changed together, and a lesson that stands as it was.
 
 use super::*;
-use crate::{CLASS_EVENT, ChatPage, NewClassroom, NewSession, StoreError, testing::TestDatabase};
+use crate::{CLASS_EVENT, ChatPage, NewClassroom, NewLesson, StoreError, testing::TestDatabase};
 use m4sh_domain::{
     classroom::{ChatMessage, ChatMode, ClassState, Question, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent},
     ids::{ClassroomId, SessionId},
@@ -12,7 +12,7 @@ async fn lesson(store: &Store, tutor: UserId) -> SessionId {
     let new = NewClassroom { id: class, owner: tutor, name: "7-B".into(), invite_code: class.to_string() };
     store.create_classroom(&new).await.unwrap();
     let session = SessionId(Uuid::now_v7());
-    let new = NewSession {
+    let new = NewLesson {
         id: session,
         classroom: class,
         name: "Monday".into(),
@@ -21,7 +21,7 @@ async fn lesson(store: &Store, tutor: UserId) -> SessionId {
         checkpoint: b"zero".to_vec(),
         plan: None,
     };
-    store.create_session(new).await.unwrap();
+    store.create_lesson(new).await.unwrap();
     session
 }
 

@@ -1,7 +1,7 @@
 //! Rules about rights.
 
 use super::*;
-use crate::{Aged, NewClassroom, NewSession, PageRequest, testing::TestDatabase};
+use crate::{Aged, NewClassroom, NewLesson, PageRequest, testing::TestDatabase};
 use m4sh_domain::{
     access::{RightsChange, Permission, Role, Rule, RuleEdit, RuleSubject, ChangeTarget},
     ids::{ClassroomId, SessionId},
@@ -14,7 +14,7 @@ async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, SessionId) {
     let new = NewClassroom { id: classroom, owner: tutor, name: "7b".into(), invite_code: code.clone() };
     store.create_classroom(&new).await.unwrap();
     store.join_by_code(&code, pupil).await.unwrap().unwrap();
-    let new = NewSession {
+    let new = NewLesson {
         id: session,
         classroom,
         name: "Monday".into(),
@@ -23,7 +23,7 @@ async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, SessionId) {
         checkpoint: b"zero".to_vec(),
         plan: None,
     };
-    store.create_session(new).await.unwrap().unwrap();
+    store.create_lesson(new).await.unwrap().unwrap();
     (tutor, pupil, classroom, session)
 }
 
@@ -38,7 +38,7 @@ async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_besi
     let (tutor, pupil, classroom, session) = lesson(&store).await;
     let at = (classroom, Some(session));
     let locked = async || {
-        let access = store.session_access(classroom, session).await.unwrap().unwrap();
+        let access = store.lesson_access(classroom, session).await.unwrap().unwrap();
         access.rights.effective(pupil, Timestamp::now()).unwrap().locked
     };
     assert!(!locked().await);
@@ -85,7 +85,7 @@ async fn p10_rules_that_have_ended_are_shown_to_nobody_and_removed() {
     let rule = Rule { session: true, who: Some(pupil), subject: RuleSubject::Pen, allowed: false, until: Some(over) };
     store.edit_rules((classroom, Some(session)), tutor, &[RuleEdit::Set(rule)]).await.unwrap().unwrap();
     assert_eq!(store.rules(classroom, Some(session), PageRequest::default()).await.unwrap(), (0, vec![]));
-    let access = store.session_access(classroom, session).await.unwrap().unwrap();
+    let access = store.lesson_access(classroom, session).await.unwrap().unwrap();
     assert!(access.rights.rules.is_empty());
     assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 1);
     assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 0);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    JournalSession, MemberEdit, NewClassroom, NewSession, PageRequest, SessionBoard, SessionStatus, StoreError,
+    JournalSession, MemberEdit, NewClassroom, NewLesson, PageRequest, LiveLesson, LessonStatus, StoreError,
     testing::TestDatabase,
 };
 use m4sh_domain::{
@@ -14,8 +14,8 @@ fn new_class(owner: UserId, code: &str) -> NewClassroom {
     NewClassroom { id: ClassroomId(Uuid::now_v7()), owner, name: "7b".into(), invite_code: code.into() }
 }
 
-fn new_session(classroom: ClassroomId) -> NewSession {
-    NewSession {
+fn new_session(classroom: ClassroomId) -> NewLesson {
+    NewLesson {
         id: SessionId(Uuid::now_v7()),
         classroom,
         name: "Monday".into(),
@@ -107,10 +107,10 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     let tutor = somebody(&store).await;
     let class = store.create_classroom(&new_class(tutor, "ABC")).await.unwrap().id;
     let (new, later) = (new_session(class), new_session(class));
-    let made = store.create_session(new.clone()).await.unwrap().unwrap();
-    assert_eq!((made.status, made.board, made.ended_at), (SessionStatus::Active, new.board, None));
-    store.create_session(later.clone()).await.unwrap().unwrap();
-    assert_eq!(store.create_session(new_session(ClassroomId(Uuid::now_v7()))).await.unwrap(), None);
+    let made = store.create_lesson(new.clone()).await.unwrap().unwrap();
+    assert_eq!((made.status, made.board, made.ended_at), (LessonStatus::Active, new.board, None));
+    store.create_lesson(later.clone()).await.unwrap().unwrap();
+    assert_eq!(store.create_lesson(new_session(ClassroomId(Uuid::now_v7()))).await.unwrap(), None);
 
     let sql =
         "SELECT count(*) FROM node n JOIN \"group\" g ON g.folder = n.parent WHERE g.id = $1 AND n.owner = g.owner";
@@ -120,23 +120,23 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     assert_eq!((card.page_count, card.rev), (2, Rev(0)));
     assert_eq!(store.checkpoints(new.board).await.unwrap()[0].bytes, b"zero");
 
-    let live = |new: &NewSession| SessionBoard { session: new.id, board: new.board };
-    assert_eq!(store.live_sessions(class).await.unwrap(), [live(&later), live(&new)]);
-    let renamed = store.rename_session(class, new.id, "Tuesday").await.unwrap().unwrap();
+    let live = |new: &NewLesson| LiveLesson { session: new.id, board: new.board };
+    assert_eq!(store.live_lessons(class).await.unwrap(), [live(&later), live(&new)]);
+    let renamed = store.rename_lesson(class, new.id, "Tuesday").await.unwrap().unwrap();
     assert_eq!(renamed.name, "Tuesday");
     assert_eq!(store.board_summary(new.board, tutor).await.unwrap().unwrap().name, "Tuesday");
 
-    let (one, two) = tokio::join!(store.end_session(class, new.id), store.end_session(class, new.id));
+    let (one, two) = tokio::join!(store.end_lesson(class, new.id), store.end_lesson(class, new.id));
     let (one, two) = (one.unwrap().unwrap(), two.unwrap().unwrap());
     assert!(one.fresh != two.fresh);
-    assert_eq!((one.session.status, &one.session), (SessionStatus::Ended, &two.session));
+    assert_eq!((one.session.status, &one.session), (LessonStatus::Ended, &two.session));
     assert!(one.session.ended_at.is_some());
 
-    assert_eq!(store.live_sessions(class).await.unwrap(), [live(&later)]);
-    let (total, sessions) = store.sessions(class, PageRequest::default()).await.unwrap();
+    assert_eq!(store.live_lessons(class).await.unwrap(), [live(&later)]);
+    let (total, sessions) = store.lessons(class, PageRequest::default()).await.unwrap();
     assert_eq!((total, sessions[0].id, &sessions[1]), (2, later.id, &one.session));
-    assert_eq!(store.session(class, new.id).await.unwrap(), Some(one.session));
-    let access = store.session_access(class, new.id).await.unwrap().unwrap();
+    assert_eq!(store.lesson(class, new.id).await.unwrap(), Some(one.session));
+    let access = store.lesson_access(class, new.id).await.unwrap().unwrap();
     assert_eq!(
         (access.board, access.rights.live, (*access.rights.members).clone()),
         (new.board, false, [(tutor, Role::Tutor)].into())
@@ -144,10 +144,10 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     assert!(!store.board_access(new.board).await.unwrap().unwrap().session.unwrap().rights.live);
 
     let elsewhere = ClassroomId(Uuid::now_v7());
-    assert_eq!(store.session(elsewhere, new.id).await.unwrap(), None);
-    assert_eq!(store.end_session(elsewhere, new.id).await.unwrap(), None);
-    assert_eq!(store.rename_session(elsewhere, new.id, "x").await.unwrap(), None);
-    assert_eq!(store.session_access(elsewhere, new.id).await.unwrap(), None);
+    assert_eq!(store.lesson(elsewhere, new.id).await.unwrap(), None);
+    assert_eq!(store.end_lesson(elsewhere, new.id).await.unwrap(), None);
+    assert_eq!(store.rename_lesson(elsewhere, new.id, "x").await.unwrap(), None);
+    assert_eq!(store.lesson_access(elsewhere, new.id).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn deleting_a_classroom_takes_its_sessions_boards_and_journals_and_nothing
     let solo = store.create_board(new_board(tutor)).await.unwrap().id;
     let class = store.create_classroom(&new_class(tutor, "ABC")).await.unwrap().id;
     let session = new_session(class);
-    store.create_session(session.clone()).await.unwrap();
+    store.create_lesson(session.clone()).await.unwrap();
     let journal = JournalSession::open(&store).await.unwrap();
     for board in [solo, session.board] {
         let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;
