@@ -15,7 +15,7 @@ use crate::actors::shard::JournalHealth;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
 use m4sh_domain::limits;
-use m4sh_store::{JournalRow, JournalSession, Store, StoreError};
+use m4sh_store::{JournalRow, JournalConnection, Store, StoreError};
 
 /// A flush that takes longer is given up and tried again: the insert may be repeated safely.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ const RETRY_LAST: Duration = Duration::from_secs(1);
 /// See the module's words.
 pub struct JournalWriter {
     store: Store,
-    session: Option<Arc<JournalSession>>,
+    session: Option<Arc<JournalConnection>>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     in_flight: bool,
@@ -51,7 +51,7 @@ struct Waiting {
 
 /// What became of one flush.
 enum Flush {
-    Committed { session: Arc<JournalSession>, held: HashSet<(BoardId, Epoch)> },
+    Committed { session: Arc<JournalConnection>, held: HashSet<(BoardId, Epoch)> },
     Unavailable(String),
     Rejected(StoreError),
 }
@@ -125,7 +125,7 @@ impl JournalWriter {
                 let session = match session {
                     Some(session) => session,
                     // Whatever keeps a session from opening says nothing about the rows.
-                    None => Arc::new(JournalSession::open(&store).await.map_err(Trouble::Away)?),
+                    None => Arc::new(JournalConnection::open(&store).await.map_err(Trouble::Away)?),
                 };
                 let held = session.append(&rows).await.map_err(Trouble::of)?;
                 Ok::<_, Trouble>((session, held))

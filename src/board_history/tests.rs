@@ -12,7 +12,7 @@ use m4sh_domain::{
     ids::{ClientId, UserId},
     json::{Bounds, Value},
 };
-use m4sh_store::{AccountRole, JournalRow, JournalSession, NewAccount, NewBoard, NewLogin, testing::TestDatabase};
+use m4sh_store::{AccountRole, JournalRow, JournalConnection, NewAccount, NewBoard, NewLogin, testing::TestDatabase};
 
 fn json(text: &str) -> Value {
     Value::parse(text.as_bytes(), Bounds::default()).unwrap()
@@ -74,7 +74,7 @@ async fn drawn(store: &Store, revs: u64) -> (BoardId, Vec<String>, Board) {
             assert!(store.save_checkpoint(id, epoch, Rev(rev), bytes).await.unwrap());
         }
     }
-    let session = JournalSession::open(store).await.unwrap();
+    let session = JournalConnection::open(store).await.unwrap();
     for part in rows.chunks(512) {
         session.append(part).await.unwrap();
     }

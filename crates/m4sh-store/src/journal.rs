@@ -40,7 +40,7 @@ pub struct JournalRow {
 /// A connection of its own for one journal writer, outside the pool: its statement is prepared once and its settings
 /// are the journal's.
 #[derive(Debug)]
-pub struct JournalSession {
+pub struct JournalConnection {
     client: Client,
     append: Statement,
     /// An append has failed, so the server's end may be gone before the driver has noticed.
@@ -82,7 +82,7 @@ pub(super) const APPEND: &str = "
     )
     SELECT id, epoch FROM fence";
 
-impl JournalSession {
+impl JournalConnection {
     /// Connects and prepares. The connection is driven by a task on the caller's runtime.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl JournalSession {
 }
 
 #[cfg(test)]
-impl JournalSession {
+impl JournalConnection {
     /// A setting as this session has it.
     pub(super) async fn setting(&self, name: &str) -> String {
         self.client.query_one("SELECT current_setting($1)", &[&name]).await.unwrap().get(0)

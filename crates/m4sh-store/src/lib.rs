@@ -67,7 +67,7 @@ pub use hook_deliveries::{DeliveryRow, Missed, NumberedEvent, TakenHook};
 pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
 pub use idempotency::{AskedOnce, Turn};
 pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
-pub use journal::{JournalRow, JournalSession};
+pub use journal::{JournalRow, JournalConnection};
 pub use lesson_events::{LessonEvent, LessonEvents, Said};
 pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};

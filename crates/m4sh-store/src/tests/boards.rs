@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    BoardPatch, JournalSession, NewClassroom, NewLesson, PageRequest, StoreError, board_queries::LIST, testing::TestDatabase,
+    BoardPatch, JournalConnection, NewClassroom, NewLesson, PageRequest, StoreError, board_queries::LIST, testing::TestDatabase,
 };
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{ClassroomId, SessionId};
@@ -107,7 +107,7 @@ async fn h1_a_list_shows_own_solo_boards_by_their_last_change_with_the_journals_
 
     // The oldest is drawn on last.
     let epoch = store.claim_board(boards[0]).await.unwrap().unwrap().epoch;
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     let mut drawn = row(boards[0], epoch, 2);
     Arc::get_mut(&mut drawn.entry).unwrap().at = "2999-01-01T00:00:00Z".parse().unwrap();
     session.append(&[row(boards[0], epoch, 1), drawn]).await.unwrap();
@@ -230,8 +230,8 @@ async fn deleting_a_board_takes_everything_of_it_even_what_an_append_in_flight_s
 
     let (writer, watcher) = (database.client().await, database.client().await);
     writer.batch_execute("BEGIN").await.unwrap();
-    let append = JournalSession::on(&writer).await.unwrap();
-    JournalSession::append_on(&writer, &append, &[row(board, epoch, 1)]).await.unwrap();
+    let append = JournalConnection::on(&writer).await.unwrap();
+    JournalConnection::append_on(&writer, &append, &[row(board, epoch, 1)]).await.unwrap();
     let deleter = store.clone();
     let deletion = tokio::spawn(async move { deleter.delete_board(board, me).await.unwrap() });
     until_somebody_waits(&watcher).await;
@@ -243,7 +243,7 @@ async fn deleting_a_board_takes_everything_of_it_even_what_an_append_in_flight_s
         let left: i64 = watcher.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0);
         assert_eq!(left, 0, "{table}");
     }
-    let late = JournalSession::open(&store).await.unwrap().append(&[row(board, epoch, 2)]).await.unwrap();
+    let late = JournalConnection::open(&store).await.unwrap().append(&[row(board, epoch, 2)]).await.unwrap();
     assert!(late.is_empty());
     assert!(!store.delete_board(board, me).await.unwrap());
 }

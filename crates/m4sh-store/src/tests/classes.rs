@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    JournalSession, MemberEdit, NewClassroom, NewLesson, PageRequest, LiveLesson, LessonStatus, StoreError,
+    JournalConnection, MemberEdit, NewClassroom, NewLesson, PageRequest, LiveLesson, LessonStatus, StoreError,
     testing::TestDatabase,
 };
 use m4sh_domain::{
@@ -159,7 +159,7 @@ async fn deleting_a_classroom_takes_its_sessions_boards_and_journals_and_nothing
     let class = store.create_classroom(&new_class(tutor, "ABC")).await.unwrap().id;
     let session = new_session(class);
     store.create_lesson(session.clone()).await.unwrap();
-    let journal = JournalSession::open(&store).await.unwrap();
+    let journal = JournalConnection::open(&store).await.unwrap();
     for board in [solo, session.board] {
         let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;
         assert_eq!(journal.append(&[row(board, epoch, 1)]).await.unwrap().len(), 1);

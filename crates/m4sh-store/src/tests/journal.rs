@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::{
-    JournalSession,
+    JournalConnection,
     journal::{APPEND, SETTINGS},
     testing::TestDatabase,
 };
@@ -15,7 +15,7 @@ async fn s1_an_appended_entry_is_read_back_as_it_was() {
     let store = database.store().await;
     let board = some_board(&store).await;
     let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     let rows: Vec<_> = (1..=4).map(|rev| row(board, epoch, rev)).collect();
 
     assert_eq!(session.append(&rows).await.unwrap(), HashSet::from([(board, epoch)]));
@@ -42,13 +42,13 @@ async fn an_append_that_is_repeated_after_a_lost_answer_changes_nothing() {
     let store = database.store().await;
     let board = some_board(&store).await;
     let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     let first: Vec<_> = (1..=2).map(|rev| row(board, epoch, rev)).collect();
     session.append(&first).await.unwrap();
 
     // The writer, who heard nothing, sends them again, with what has gathered since.
     let again: Vec<_> = (1..=3).map(|rev| row(board, epoch, rev)).collect();
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     assert_eq!(session.append(&again).await.unwrap(), HashSet::from([(board, epoch)]));
 
     assert_eq!(revs(&store.journal_after(board, Rev(0)).await.unwrap()), [1, 2, 3]);
@@ -64,7 +64,7 @@ async fn s6_an_append_of_a_former_owner_writes_nothing_while_other_boards_are_sa
     let new = store.claim_board(lost).await.unwrap().unwrap().epoch;
     assert_eq!(new, Epoch(old.0 + 1));
 
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     let rows = [row(lost, old, 1), row(kept, other, 1), row(gone, Epoch(1), 1)];
     assert_eq!(session.append(&rows).await.unwrap(), HashSet::from([(kept, other)]));
 
@@ -81,7 +81,7 @@ async fn s6_rows_of_an_old_and_a_new_owner_in_one_append_are_told_apart() {
     let old = store.claim_board(board).await.unwrap().unwrap().epoch;
     let new = store.claim_board(board).await.unwrap().unwrap().epoch;
 
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     let answer = session.append(&[row(board, old, 2), row(board, new, 1)]).await.unwrap();
 
     assert_eq!(answer, HashSet::from([(board, new)]));
@@ -92,8 +92,8 @@ async fn s6_rows_of_an_old_and_a_new_owner_in_one_append_are_told_apart() {
 async fn append_in_flight(client: &tokio_postgres::Client, rows: &[JournalRow]) -> usize {
     client.batch_execute("BEGIN").await.unwrap();
     client.batch_execute(SETTINGS).await.unwrap();
-    let session = JournalSession::on(client).await.unwrap();
-    JournalSession::append_on(client, &session, rows).await.unwrap().len()
+    let session = JournalConnection::on(client).await.unwrap();
+    JournalConnection::append_on(client, &session, rows).await.unwrap().len()
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn s6_an_append_that_meets_a_takeover_in_flight_waits_and_writes_nothing()
     heir.batch_execute("BEGIN").await.unwrap();
     heir.execute("UPDATE board SET epoch = epoch + 1 WHERE id = $1", &[&board.0]).await.unwrap();
 
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     let stale = tokio::spawn(async move { session.append(&[row(board, old, 1)]).await.unwrap() });
     until_somebody_waits(&watcher).await;
     heir.batch_execute("COMMIT").await.unwrap();
@@ -145,7 +145,7 @@ async fn s1_a_journal_session_commits_to_disk_even_where_the_database_says_other
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
     admin.batch_execute(sql).await.unwrap();
     let store = database.store().await;
-    let session = JournalSession::open(&store).await.unwrap();
+    let session = JournalConnection::open(&store).await.unwrap();
     assert_eq!(session.setting("synchronous_commit").await, "on");
     let plain = database.client().await;
     let shown: String = plain.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);

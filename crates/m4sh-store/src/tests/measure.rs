@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::{JournalSession, PageRequest, testing::TestDatabase};
+use crate::{JournalConnection, PageRequest, testing::TestDatabase};
 
 /// One owner, 100,000 boards, epoch 1.
 pub(super) const HUNDRED_THOUSAND_BOARDS: &str = "
@@ -36,7 +36,7 @@ async fn measure_rows_a_second() {
     client.batch_execute("VACUUM ANALYZE").await.unwrap();
     let ids = client.query("SELECT id FROM board LIMIT 200", &[]).await.unwrap();
     let boards: Vec<BoardId> = ids.iter().map(|row| BoardId(row.get(0))).collect();
-    let journal = JournalSession::open(&store).await.unwrap();
+    let journal = JournalConnection::open(&store).await.unwrap();
     let server = journal.server_process().await.to_string();
     let mut revs = vec![0; boards.len()];
     let mut next = 0;
@@ -91,7 +91,7 @@ async fn measure_a_list_of_1000_boards_with_pictures_and_what_preparing_once_spa
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let me = somebody(&store).await;
-    let journal = JournalSession::open(&store).await.unwrap();
+    let journal = JournalConnection::open(&store).await.unwrap();
     for _ in 0..1_000 {
         let board = store.create_board(new_board(me)).await.unwrap().id;
         let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;

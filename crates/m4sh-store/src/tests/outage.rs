@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{JournalSession, StoreError, testing::TestDatabase};
+use crate::{JournalConnection, StoreError, testing::TestDatabase};
 
 const END_OTHERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -42,14 +42,14 @@ async fn after_a_shutdown_of_all_connections_the_pool_serves_again_and_the_journ
     let store = database.store().await;
     let board = some_board(&store).await;
     let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;
-    let journal = JournalSession::open(&store).await.unwrap();
+    let journal = JournalConnection::open(&store).await.unwrap();
     journal.append(&[row(board, epoch, 1)]).await.unwrap();
 
     database.client().await.execute(END_OTHERS, &[]).await.unwrap();
     let lost = journal.append(&[row(board, epoch, 2)]).await.unwrap_err();
     assert!(lost.is_unavailable(), "{lost:?}");
     assert!(journal.is_closed());
-    let journal = JournalSession::open(&store).await.unwrap();
+    let journal = JournalConnection::open(&store).await.unwrap();
     assert_eq!(journal.append(&[row(board, epoch, 2)]).await.unwrap().len(), 1);
 
     // At most the one question that was on its way when the connection went may fail.
