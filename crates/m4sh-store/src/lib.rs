@@ -83,7 +83,7 @@ pub use undo::{ClearRow, Turned};
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: pool::Pool,
+    pool: pool::ConnectionPool,
 }
 
 impl Store {
@@ -94,7 +94,7 @@ impl Store {
     /// `Query` when `url` is no Postgres URL or the server refuses it (user, password, database), `Unavailable` when
     /// nothing answers within 3 s.
     pub async fn connect(url: &str, pool_size: u32) -> Result<Self, StoreError> {
-        let pool = pool::Pool::new(url, pool_size)?;
+        let pool = pool::ConnectionPool::new(url, pool_size)?;
         pool.prove().await?;
         Ok(Self { pool })
     }

@@ -57,20 +57,20 @@ pub(super) async fn within_connect_time<T>(
 
 /// A connection and the statements it has prepared.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct CachingClient {
     client: Client,
-    shared: Shared,
+    shared: StatementCache,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct StatementCache {
     /// By text. Bounded by the number of texts in this program: only constants are prepared.
     statements: Mutex<HashMap<&'static str, Statement>>,
     /// An answer is overdue, so whatever comes on this connection next would wait behind it.
     stuck: AtomicBool,
 }
 
-impl Shared {
+impl StatementCache {
     /// Preparing costs a round trip and a plan; what was prepared costs neither again.
     async fn prepare(&self, client: &impl GenericClient, sql: &'static str) -> Result<Statement, StoreError> {
         let known = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
@@ -130,7 +130,7 @@ macro_rules! ask {
 }
 
 /// A connection for one caller, back in the pool when dropped.
-pub(super) struct Conn<'a>(bb8::PooledConnection<'a, Sessions>);
+pub(super) struct Conn<'a>(bb8::PooledConnection<'a, ConnectionManager>);
 
 impl Conn<'_> {
     ask!();
@@ -144,13 +144,13 @@ impl Conn<'_> {
         &self.0.client
     }
 
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &StatementCache {
         &self.0.shared
     }
 
     /// Opens a transaction. Dropped without `commit` it is rolled back.
     pub(super) async fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
-        let Session { client, shared } = &mut *self.0;
+        let CachingClient { client, shared } = &mut *self.0;
         let shared = &*shared;
         let inner = shared.answer(async { Ok(client.transaction().await?) }).await?;
         Ok(Tx { inner, shared })
@@ -160,7 +160,7 @@ impl Conn<'_> {
 /// A transaction at read committed: each statement sees what was committed before it began.
 pub(super) struct Tx<'a> {
     inner: tokio_postgres::Transaction<'a>,
-    shared: &'a Shared,
+    shared: &'a StatementCache,
 }
 
 impl<'a> Tx<'a> {
@@ -170,7 +170,7 @@ impl<'a> Tx<'a> {
         &self.inner
     }
 
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &StatementCache {
         self.shared
     }
 
@@ -182,29 +182,29 @@ impl<'a> Tx<'a> {
 
 /// How the pool makes and judges connections.
 #[derive(Clone, Debug)]
-pub(super) struct Sessions(PostgresConnectionManager<NoTls>);
+pub(super) struct ConnectionManager(PostgresConnectionManager<NoTls>);
 
-impl Sessions {
-    fn broken(session: &Session) -> bool {
+impl ConnectionManager {
+    fn broken(session: &CachingClient) -> bool {
         session.shared.stuck.load(Ordering::Relaxed) || session.client.is_closed()
     }
 }
 
-impl bb8::ManageConnection for Sessions {
-    type Connection = Session;
+impl bb8::ManageConnection for ConnectionManager {
+    type Connection = CachingClient;
     type Error = StoreError;
 
-    async fn connect(&self) -> Result<Session, StoreError> {
-        within_connect_time(async { Ok(Session { client: self.0.connect().await?, shared: Shared::default() }) }).await
+    async fn connect(&self) -> Result<CachingClient, StoreError> {
+        within_connect_time(async { Ok(CachingClient { client: self.0.connect().await?, shared: StatementCache::default() }) }).await
     }
 
     /// Asked at every checkout, so it may not cost a round trip; it still spares a caller the connections that an
     /// earlier restart of the server has closed.
-    async fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
+    async fn is_valid(&self, session: &mut CachingClient) -> Result<(), StoreError> {
         if Self::broken(session) { Err(StoreError::unavailable("the connection is closed")) } else { Ok(()) }
     }
 
-    fn has_broken(&self, session: &mut Session) -> bool {
+    fn has_broken(&self, session: &mut CachingClient) -> bool {
         Self::broken(session)
     }
 }
@@ -224,18 +224,18 @@ impl bb8::ErrorSink<StoreError> for LogFailures {
 
 /// The pool; a clone is the same pool.
 #[derive(Clone)]
-pub(super) struct Pool {
-    sessions: bb8::Pool<Sessions>,
+pub(super) struct ConnectionPool {
+    sessions: bb8::Pool<ConnectionManager>,
     config: Config,
 }
 
-impl fmt::Debug for Pool {
+impl fmt::Debug for ConnectionPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("state", &self.sessions.state()).finish_non_exhaustive()
     }
 }
 
-impl Pool {
+impl ConnectionPool {
     /// A pool of at most `size` connections, none of them made yet.
     pub(super) fn new(url: &str, size: u32) -> Result<Self, StoreError> {
         let config = config(url)?;
@@ -244,7 +244,7 @@ impl Pool {
             .connection_timeout(CONNECT_WITHIN)
             .test_on_check_out(true)
             .error_sink(Box::new(LogFailures))
-            .build_unchecked(Sessions(PostgresConnectionManager::new(config.clone(), NoTls)));
+            .build_unchecked(ConnectionManager(PostgresConnectionManager::new(config.clone(), NoTls)));
         Ok(Self { sessions, config })
     }
 
