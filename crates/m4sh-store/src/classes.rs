@@ -64,7 +64,7 @@ pub struct MemberRow {
 
 /// What joining came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Joined {
+pub struct JoinedClassroom {
     /// The class.
     pub classroom: ClassroomRow,
     /// The member's role in it.
@@ -289,14 +289,14 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn join_by_code(&self, code: &str, user: UserId) -> Result<Option<Joined>, StoreError> {
+    pub async fn join_by_code(&self, code: &str, user: UserId) -> Result<Option<JoinedClassroom>, StoreError> {
         let conn = self.pool.get().await?;
         let fresh = conn.execute(JOIN, &[&code, &user.0]).await? == 1;
         // Their own statements: a member who was made by somebody else at the same moment is seen only afterwards.
         let Some(class) = conn.query_opt(BY_CODE, &[&code]).await? else { return Ok(None) };
         let Some(row) = conn.query_opt(ONE, &[&get::<Uuid>(&class, "id")?, &user.0]).await? else { return Ok(None) };
         let (classroom, role) = ClassroomRow::with_role(&row)?;
-        Ok(Some(Joined { classroom, role, fresh }))
+        Ok(Some(JoinedClassroom { classroom, role, fresh }))
     }
 
     /// How many members a class has, and one page of them: tutors first, then by name.

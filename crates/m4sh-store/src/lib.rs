@@ -55,7 +55,7 @@ pub use boards::{BoardAccess, BoardLesson, CheckpointRow, Claim};
 pub use board_queries::{BoardSummary, BoardPatch, NewBoard};
 pub use class_events::{CLASS_EVENT, ChatPage};
 pub use lessons::{EndedLesson, NewLesson, LessonAccess, LiveLesson, LessonRow, LessonStatus};
-pub use classes::{ClassroomRow, DeletedClassroom, Joined, MemberEdit, MemberRow, NewClassroom};
+pub use classes::{ClassroomRow, DeletedClassroom, JoinedClassroom, MemberEdit, MemberRow, NewClassroom};
 pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Percentiles};
 pub use erasure::{Erased, ErasureError, ErasureScope, Rewritten};
 pub use error::{Cause, StoreError};
