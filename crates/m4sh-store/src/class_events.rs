@@ -24,7 +24,7 @@ pub const CLASS_EVENT: &str = "class_event_pkey";
 
 /// Which messages of a lesson.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ChatPage {
+pub enum ChatCursor {
     /// The last ones before a number.
     Before(u64),
     /// The first ones after a number.
@@ -199,12 +199,12 @@ impl Store {
         &self,
         session: SessionId,
         reader: UserId,
-        page: ChatPage,
+        page: ChatCursor,
         limit: u32,
     ) -> Result<(Vec<ChatMessage>, bool), StoreError> {
         let (sql, from) = match page {
-            ChatPage::Before(seq) => (CHAT_BEFORE, seq),
-            ChatPage::After(seq) => (CHAT_AFTER, seq),
+            ChatCursor::Before(seq) => (CHAT_BEFORE, seq),
+            ChatCursor::After(seq) => (CHAT_AFTER, seq),
         };
         let limit = limit.min(limits::PAGE_MAX);
         let row: Params = &[&session.0, &signed(from), &reader.0, &(i64::from(limit) + 1)];

@@ -53,7 +53,7 @@ pub use assets::{AssetRow, Copied, NewAsset};
 pub use blobs::{BlobInfo, UploadedObject, LedgerKind, NewBlob, UploadStart, Usage};
 pub use boards::{BoardAccess, BoardLesson, CheckpointRow, Claim};
 pub use board_queries::{BoardSummary, BoardPatch, NewBoard};
-pub use class_events::{CLASS_EVENT, ChatPage};
+pub use class_events::{CLASS_EVENT, ChatCursor};
 pub use lessons::{EndedLesson, NewLesson, LessonAccess, LiveLesson, LessonRow, LessonStatus};
 pub use classes::{ClassroomRow, DeletedClassroom, JoinedClassroom, MemberEdit, MemberRow, NewClassroom};
 pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Percentiles};

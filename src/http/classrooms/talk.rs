@@ -21,7 +21,7 @@ use m4sh_domain::{
     json::{Object, Value},
     rate::Scope,
 };
-use m4sh_store::ChatPage;
+use m4sh_store::ChatCursor;
 
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
 type MessageId = web::Path<(ClassroomId, SessionId, u64)>;
@@ -167,7 +167,7 @@ impl NewMessage {
 /// Which messages: `?limit=`, and `?before=` or `?after=` a message's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Window {
-    page: ChatPage,
+    page: ChatCursor,
     limit: u32,
 }
 
@@ -202,7 +202,7 @@ fn window(query: &str) -> Result<Window, Problem> {
         faults.add("after", "Either before or after.");
     }
     faults.into_result()?;
-    let page = after.map_or(ChatPage::Before(before.unwrap_or(u64::MAX)), ChatPage::After);
+    let page = after.map_or(ChatCursor::Before(before.unwrap_or(u64::MAX)), ChatCursor::After);
     Ok(Window { page, limit })
 }
 
@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn f14_a_window_of_messages_is_bounded_and_nonsense_is_refused() {
-        assert_eq!(window("").unwrap(), Window { page: ChatPage::Before(u64::MAX), limit: PAGE_DEFAULT });
-        assert_eq!(window("before=7&limit=900").unwrap(), Window { page: ChatPage::Before(7), limit: PAGE_MAX });
-        assert_eq!(window("after=0&limit=3&_=1").unwrap(), Window { page: ChatPage::After(0), limit: 3 });
+        assert_eq!(window("").unwrap(), Window { page: ChatCursor::Before(u64::MAX), limit: PAGE_DEFAULT });
+        assert_eq!(window("before=7&limit=900").unwrap(), Window { page: ChatCursor::Before(7), limit: PAGE_MAX });
+        assert_eq!(window("after=0&limit=3&_=1").unwrap(), Window { page: ChatCursor::After(0), limit: 3 });
         for wrong in ["limit=0", "limit=x", "before=-1", "after=", "before=1&after=2", "after=99999999999999999999"] {
             assert_eq!(window(wrong).unwrap_err().status(), 400, "{wrong}");
         }

@@ -1,7 +1,7 @@
 //! Class events: numbered once, changed together, and a lesson that stands as it was.
 
 use super::*;
-use crate::{CLASS_EVENT, ChatPage, NewClassroom, NewLesson, StoreError, testing::TestDatabase};
+use crate::{CLASS_EVENT, ChatCursor, NewClassroom, NewLesson, StoreError, testing::TestDatabase};
 use m4sh_domain::{
     classroom::{ChatMessage, ChatMode, ClassState, Question, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent},
     ids::{ClassroomId, SessionId},
@@ -113,10 +113,10 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
             (chats.iter().map(|chat| chat.seq).collect::<Vec<_>>(), more)
         }
     };
-    assert_eq!(page(bob, ChatPage::Before(u64::MAX), 10).await, (vec![16, 18], false));
-    assert_eq!(page(ann, ChatPage::Before(u64::MAX), 10).await, (vec![16, 17, 18], false));
-    assert_eq!(page(tutor, ChatPage::Before(18), 1).await, (vec![17], true));
-    assert_eq!(page(tutor, ChatPage::After(16), 1).await, (vec![17], true));
+    assert_eq!(page(bob, ChatCursor::Before(u64::MAX), 10).await, (vec![16, 18], false));
+    assert_eq!(page(ann, ChatCursor::Before(u64::MAX), 10).await, (vec![16, 17, 18], false));
+    assert_eq!(page(tutor, ChatCursor::Before(18), 1).await, (vec![17], true));
+    assert_eq!(page(tutor, ChatCursor::After(16), 1).await, (vec![17], true));
     let (after, last) = store.class_events_after(session, 19).await.unwrap();
     assert_eq!((after.len(), last), (3, 22));
     assert_eq!(after[0].amended.as_ref().map(|chat| &*chat.said.text), Some("better"));
