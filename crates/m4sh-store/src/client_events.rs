@@ -32,7 +32,7 @@ impl ClientEventKind {
 
 /// The figures of a board metric, each as it was told.
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
-pub struct Figures {
+pub struct ClientMetrics {
     /// Draws that a save caused, a count.
     pub extra_draws_during_save: Option<f64>,
     /// Longest block of the page's main thread, in milliseconds.
@@ -61,14 +61,14 @@ pub struct ClientEvent {
     /// The application's version.
     pub version: Option<String>,
     /// The figures of a board metric.
-    pub figures: Figures,
+    pub figures: ClientMetrics,
     /// Everything else, as JSON text.
     pub data: Option<String>,
 }
 
 /// Half and nearly all of some figures are at most this; `None` when there was no figure.
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
-pub struct Percentiles {
+pub struct MetricPercentiles {
     /// The median.
     pub p50: Option<f64>,
     /// 95 of 100 are at most this.
@@ -77,7 +77,7 @@ pub struct Percentiles {
 
 /// The board metrics of one version in one hour.
 #[derive(Clone, PartialEq, Debug)]
-pub struct HourOfMetrics {
+pub struct HourlyMetrics {
     /// The application's version, where it was told.
     pub version: Option<String>,
     /// When the hour began.
@@ -85,9 +85,9 @@ pub struct HourOfMetrics {
     /// How many metrics.
     pub count: u64,
     /// In milliseconds.
-    pub save_rtt: Percentiles,
+    pub save_rtt: MetricPercentiles,
     /// In milliseconds.
-    pub input_latency: Percentiles,
+    pub input_latency: MetricPercentiles,
 }
 
 /// One statement is one transaction, which does not wait for the disk.
@@ -162,18 +162,18 @@ impl Store {
         to: Timestamp,
         version: Option<&str>,
         most: i64,
-    ) -> Result<Vec<HourOfMetrics>, StoreError> {
+    ) -> Result<Vec<HourlyMetrics>, StoreError> {
         let rows = self.pool.get().await?.query(AGGREGATE, &[&from, &to, &version, &most]).await?;
         let percentiles = |row, column| {
             let both = get::<Option<Vec<Option<f64>>>>(row, column)?.unwrap_or_default();
-            Ok::<_, StoreError>(Percentiles {
+            Ok::<_, StoreError>(MetricPercentiles {
                 p50: both.first().copied().flatten(),
                 p95: both.get(1).copied().flatten(),
             })
         };
         rows.iter()
             .map(|row| {
-                Ok(HourOfMetrics {
+                Ok(HourlyMetrics {
                     version: get(row, "version")?,
                     hour: get(row, "hour")?,
                     count: rows::count(row, "count")?,

@@ -56,7 +56,7 @@ pub use board_queries::{BoardSummary, BoardPatch, NewBoard};
 pub use class_events::{CLASS_EVENT, ChatCursor};
 pub use lessons::{EndedLesson, NewLesson, LessonAccess, LiveLesson, LessonRow, LessonStatus};
 pub use classes::{ClassroomRow, DeletedClassroom, JoinedClassroom, MemberEdit, MemberRow, NewClassroom};
-pub use client_events::{ClientEvent, ClientEventKind, Figures, HourOfMetrics, Percentiles};
+pub use client_events::{ClientEvent, ClientEventKind, ClientMetrics, HourlyMetrics, MetricPercentiles};
 pub use erasure::{Erased, ErasureError, ErasureScope, Rewritten};
 pub use error::{Cause, StoreError};
 pub use event_pages::{EventRow, EventFilter};

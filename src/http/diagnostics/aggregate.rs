@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::http::{Services, extract::Signed, fields::Faults, problem::Problem, times};
 use m4sh_domain::limits::{AGGREGATE_DAYS, AGGREGATE_ROWS, CLIENT_WORD_CHARS};
 use m4sh_domain::rate::Scope;
-use m4sh_store::{AccountRole, HourOfMetrics, Percentiles};
+use m4sh_store::{AccountRole, HourlyMetrics, MetricPercentiles};
 
 /// See the module's words. Without `from` and `to`: the last day.
 pub async fn aggregate(
@@ -34,8 +34,8 @@ pub async fn aggregate(
     })))
 }
 
-fn shown(hour: &HourOfMetrics) -> Value {
-    let both = |of: Percentiles| json!({"p50": of.p50, "p95": of.p95});
+fn shown(hour: &HourlyMetrics) -> Value {
+    let both = |of: MetricPercentiles| json!({"p50": of.p50, "p95": of.p95});
     json!({
         "version": hour.version,
         "hour": times::utc_field(hour.hour),

@@ -143,7 +143,7 @@ impl Ingest {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use m4sh_store::{ClientEventKind, Figures};
+    use m4sh_store::{ClientEventKind, ClientMetrics};
 
     fn event(name: &str, bytes: usize) -> ClientEvent {
         ClientEvent {
@@ -153,7 +153,7 @@ mod tests {
             session: None,
             name: Some(name.to_owned()),
             version: None,
-            figures: Figures::default(),
+            figures: ClientMetrics::default(),
             data: Some("x".repeat(bytes)),
         }
     }

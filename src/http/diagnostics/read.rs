@@ -9,7 +9,7 @@ use m4sh_domain::{
     ids::UserId,
     json::{Bounds, Object, Value},
 };
-use m4sh_store::{ClientEvent, ClientEventKind, Figures};
+use m4sh_store::{ClientEvent, ClientEventKind, ClientMetrics};
 
 const BOUNDS: Bounds = Bounds { depth: CLIENT_EVENT_DEPTH, nodes: CLIENT_EVENT_NODES };
 
@@ -32,7 +32,7 @@ pub fn telemetry(body: &[u8], account: Option<UserId>, at: Timestamp) -> Result<
 }
 
 fn metric(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEvent {
-    let figures = Figures {
+    let figures = ClientMetrics {
         extra_draws_during_save: figure(&mut rest, "extra_draws_during_save"),
         main_thread_block_ms: figure(&mut rest, "main_thread_block_ms"),
         input_latency_ms: figure(&mut rest, "input_latency_ms"),
@@ -48,7 +48,7 @@ fn told(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEvent
     let name = ["event_type", "event", "name"].into_iter().find_map(|key| word(&mut rest, key));
     let (session, version) = (word(&mut rest, "session_id"), word(&mut rest, "version"));
     let kind = ClientEventKind::Telemetry;
-    ClientEvent { at, kind, account, session, name, version, figures: Figures::default(), data: text(rest) }
+    ClientEvent { at, kind, account, session, name, version, figures: ClientMetrics::default(), data: text(rest) }
 }
 
 fn objects(body: &[u8], wrapper: &'static str) -> Result<Vec<Object>, Problem> {
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn m2_a_field_of_another_type_costs_neither_the_metric_nor_itself() {
         let read = read(r#"{"save_rtt_ms":"fast","input_latency_ms":-1,"version":7,"session_id":null}"#).unwrap();
-        assert_eq!((read[0].figures, read[0].version.as_deref()), (Figures::default(), None));
+        assert_eq!((read[0].figures, read[0].version.as_deref()), (ClientMetrics::default(), None));
         let data = r#"{"input_latency_ms":-1,"save_rtt_ms":"fast","session_id":null,"version":7}"#;
         assert_eq!(read[0].data.as_deref(), Some(data));
         let long = format!(r#"{{"version":"{}"}}"#, "я".repeat(CLIENT_WORD_CHARS + 5));

@@ -21,7 +21,7 @@ use m4sh_domain::{
     json::{Bounds, JsonError, Object, Value},
     rate::Scope,
 };
-use m4sh_store::{ClientEvent, ClientEventKind, Figures};
+use m4sh_store::{ClientEvent, ClientEventKind, ClientMetrics};
 
 /// What is kept of a beacon's body.
 const KEPT: [&str; 2] = ["heartbeat", "client_ts"];
@@ -89,7 +89,7 @@ fn kept(board: BoardId, who: UserId, said: &Value, bytes: usize) -> ClientEvent 
         session: Some(board.to_string()),
         name: Some("beacon".to_owned()),
         version: version.map(|version| version.chars().take(CLIENT_WORD_CHARS).collect()),
-        figures: Figures::default(),
+        figures: ClientMetrics::default(),
         data: Some(String::from_utf8_lossy(&Value::Object(data).to_canonical()).into_owned()),
     }
 }

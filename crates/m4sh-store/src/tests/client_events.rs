@@ -1,7 +1,7 @@
 //! What clients tell: kept in batches, removed when old.
 
 use super::*;
-use crate::{ClientEvent, ClientEventKind, Figures, testing::TestDatabase};
+use crate::{ClientEvent, ClientEventKind, ClientMetrics, testing::TestDatabase};
 
 fn told(name: &str, when: Timestamp) -> ClientEvent {
     ClientEvent {
@@ -11,7 +11,7 @@ fn told(name: &str, when: Timestamp) -> ClientEvent {
         session: None,
         name: Some(name.to_owned()),
         version: None,
-        figures: Figures { save_rtt_ms: Some(1.5), ..Figures::default() },
+        figures: ClientMetrics { save_rtt_ms: Some(1.5), ..ClientMetrics::default() },
         data: Some(r#"{"a":[1,null]}"#.to_owned()),
     }
 }
