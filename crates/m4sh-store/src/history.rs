@@ -19,7 +19,7 @@ use m4sh_domain::{
 
 /// What a look back is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LookBack {
+pub struct HistoryRange {
     /// Of which board.
     pub board: BoardId,
     /// Only revisions below this.
@@ -41,7 +41,7 @@ pub struct JournalSpan {
 
 /// Where a walk through a lesson stands: everything up to this batch was told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Place {
+pub struct JournalPosition {
     /// When the batch was accepted.
     pub at: Timestamp,
     /// On which board.
@@ -52,7 +52,7 @@ pub struct Place {
 
 /// What one person did on the boards of a lesson.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Activity {
+pub struct AuthorActivity {
     /// Who; nobody when they were erased.
     pub user: UserId,
     /// What they are in the class, while they are in it.
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn look_back(&self, look: LookBack) -> Result<Vec<JournalEntry>, StoreError> {
+    pub async fn history_page(&self, look: HistoryRange) -> Result<Vec<JournalEntry>, StoreError> {
         let author = look.author.map(|user| user.0);
         let bytes = i64::try_from(limits::REPLAY_BYTES).unwrap_or(i64::MAX);
         let (before, after) = (signed(look.before.0), signed(look.after.0));
@@ -194,12 +194,12 @@ impl Store {
         classroom: ClassroomId,
         boards: &[BoardId],
         only: Option<UserId>,
-    ) -> Result<Vec<Activity>, StoreError> {
+    ) -> Result<Vec<AuthorActivity>, StoreError> {
         let boards: Vec<Uuid> = boards.iter().map(|board| board.0).collect();
         let only = only.map(|user| user.0);
         let rows = self.pool.get().await?.query(ACTIVITY, &[&boards, &classroom.0, &only]).await?;
         let read = |row: &Row| {
-            Ok(Activity {
+            Ok(AuthorActivity {
                 user: UserId(get(row, "author")?),
                 role: get::<Option<&str>>(row, "role")?.and_then(Role::from_name),
                 batches: rows::count(row, "batches")?,

@@ -62,7 +62,7 @@ pub use error::{Cause, StoreError};
 pub use event_pages::{EventRow, EventFilter};
 pub use events::{EventCategory, AuditEvent, RequestOrigin};
 pub use exports::{BoardImage, ExportRow, ExportSubject};
-pub use history::{Activity, JournalSpan, LookBack, Place};
+pub use history::{AuthorActivity, JournalSpan, HistoryRange, JournalPosition};
 pub use hook_deliveries::{DeliveryRow, Missed, NumberedEvent, TakenHook};
 pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
 pub use idempotency::{AskedOnce, Turn};

@@ -21,7 +21,7 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, PageRequest, Place, LessonRow, SnapshotOrigin};
+use m4sh_store::{LessonEvents, PageRequest, JournalPosition, LessonRow, SnapshotOrigin};
 
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
@@ -276,7 +276,7 @@ pub(in crate::http) struct Wanted {
     board: Option<BoardId>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
-    after: Option<Place>,
+    after: Option<JournalPosition>,
     limit: usize,
     /// The path and the fields to ask with again.
     asked: Asked,
@@ -370,7 +370,7 @@ struct Walk {
     eyes: Visibility,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
-    after: Option<Place>,
+    after: Option<JournalPosition>,
 }
 
 impl Services {
@@ -380,7 +380,7 @@ impl Services {
         user: Option<UserId>,
         page: Option<&str>,
         limit: usize,
-    ) -> Result<(Vec<Operation>, Option<Place>), Problem> {
+    ) -> Result<(Vec<Operation>, Option<JournalPosition>), Problem> {
         // The batches of the place's own moment come once more and are passed over: others may have the same time.
         let from = walk.after.map(|place| place.at).or(walk.from);
         let before = from.and_then(|at| at.checked_sub(jiff::SignedDuration::from_micros(1)).ok());
@@ -391,7 +391,7 @@ impl Services {
         let mut rows = self.store.merged_journal(&starts, REPLAY_ROWS).await?;
         let bytes: usize = rows.iter().map(|(_, entry)| entry.ops.len()).sum();
         let is_last = rows.len() < REPLAY_ROWS as usize && bytes < REPLAY_BYTES;
-        let place_of = |(board, entry): &(BoardId, m4sh_domain::board::JournalEntry)| Place {
+        let place_of = |(board, entry): &(BoardId, m4sh_domain::board::JournalEntry)| JournalPosition {
             at: entry.at,
             board: *board,
             rev: entry.rev,
@@ -410,7 +410,7 @@ impl Services {
         let names = self.names(batches.iter().map(|(_, batch)| batch.entry.key.author)).await?;
         let (mut told, mut last) = (Vec::new(), walk.after);
         for (board, batch) in batches {
-            let place = Place { at: batch.entry.at, board, rev: batch.entry.rev };
+            let place = JournalPosition { at: batch.entry.at, board, rev: batch.entry.rev };
             let more: Vec<_> = shown::operations(batch, page, Some(board), &names).collect();
             if !told.is_empty() && told.len() + more.len() > limit {
                 return Ok((told, last));
@@ -422,9 +422,9 @@ impl Services {
     }
 }
 
-fn read_place(text: &str) -> Option<Place> {
+fn read_place(text: &str) -> Option<JournalPosition> {
     let mut parts = text.split('.');
     let at = Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?;
-    let place = Place { at, board: parts.next()?.parse().ok()?, rev: Rev(parts.next()?.parse().ok()?) };
+    let place = JournalPosition { at, board: parts.next()?.parse().ok()?, rev: Rev(parts.next()?.parse().ok()?) };
     parts.next().is_none().then_some(place)
 }

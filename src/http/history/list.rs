@@ -11,7 +11,7 @@ use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
-use m4sh_store::LookBack;
+use m4sh_store::HistoryRange;
 
 /// The answer looks at a bounded number of batches: a page may be short, and `next` says that there is more.
 pub async fn list(
@@ -44,8 +44,8 @@ pub async fn list(
         None => span.last,
     };
     let before = Rev(newest.0 + 1).min(cursor.unwrap_or(Rev(u64::MAX)));
-    let look = LookBack { board, before, after, author: user };
-    let rows = services.store.look_back(look).await?;
+    let look = HistoryRange { board, before, after, author: user };
+    let rows = services.store.history_page(look).await?;
     let scanned = rows.last().map(|entry| entry.rev);
     let rows = rows.into_iter().filter(|entry| user.is_none_or(|user| entry.key.author == user)).collect();
     let is_on =
