@@ -29,7 +29,7 @@ pub struct LessonEvent {
 
 /// Which of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct LessonEvents {
+pub struct LessonEventQuery {
     /// Of this person only.
     pub author: Option<UserId>,
     /// From then on.
@@ -42,7 +42,7 @@ pub struct LessonEvents {
 
 /// How much one person did in a lesson beside its boards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Said {
+pub struct LessonEventCounts {
     /// Who.
     pub user: UserId,
     /// How often.
@@ -112,7 +112,7 @@ impl Store {
         &self,
         session: SessionId,
         reader: UserId,
-        which: &LessonEvents,
+        which: &LessonEventQuery,
         page: PageRequest,
     ) -> Result<(u64, Vec<LessonEvent>), StoreError> {
         let (limit, offset) = page.bounds();
@@ -128,15 +128,15 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn said_in_lesson(
+    pub async fn lesson_event_counts(
         &self,
         session: SessionId,
         reader: UserId,
         only: Option<UserId>,
-    ) -> Result<Vec<Said>, StoreError> {
+    ) -> Result<Vec<LessonEventCounts>, StoreError> {
         let rows = self.pool.get().await?.query(SAID, &[&session.0, &reader.0, &only.map(|user| user.0)]).await?;
         let read = |row: &Row| {
-            Ok(Said {
+            Ok(LessonEventCounts {
                 user: UserId(get(row, "author")?),
                 count: rows::count(row, "count")?,
                 first: get(row, "first")?,

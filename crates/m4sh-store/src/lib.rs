@@ -68,7 +68,7 @@ pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
 pub use idempotency::{AskedOnce, Turn};
 pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
 pub use journal::{JournalRow, JournalConnection};
-pub use lesson_events::{LessonEvent, LessonEvents, Said};
+pub use lesson_events::{LessonEvent, LessonEventQuery, LessonEventCounts};
 pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visit};
 pub use logins::{NewLogin, Rotation, TokenHash};
 pub use overviews::{LessonBoard, LessonPerson};

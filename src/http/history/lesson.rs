@@ -21,7 +21,7 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, PageRequest, JournalPosition, LessonRow, SnapshotOrigin};
+use m4sh_store::{LessonEventQuery, PageRequest, JournalPosition, LessonRow, SnapshotOrigin};
 
 type LessonPath = web::Path<(ClassroomId, SessionId)>;
 
@@ -107,7 +107,7 @@ impl Services {
         let only = (!lesson.role.sees_all()).then_some(lesson.who);
         let mut active = self.store.activity(lesson.row.classroom, &ids, only).await?;
         active.retain(|one| one.user != m4sh_domain::board::ERASED || only.is_none());
-        let said = self.store.said_in_lesson(lesson.row.id, lesson.who, only).await?;
+        let said = self.store.lesson_event_counts(lesson.row.id, lesson.who, only).await?;
         let mut spans: std::collections::BTreeMap<UserId, (Timestamp, Timestamp, Option<Role>)> =
             active.iter().map(|one| (one.user, (one.first, one.last, one.role))).collect();
         for one in &said {
@@ -169,7 +169,7 @@ impl Services {
         let kinds = asked.ids("event_types");
         asked.check()?;
         let author = (!lesson.role.sees_all()).then_some(lesson.who);
-        let which = LessonEvents { author, from, to, kinds };
+        let which = LessonEventQuery { author, from, to, kinds };
         let (total, events) =
             self.store.lesson_events(lesson.row.id, lesson.who, &which, PageRequest { limit, offset }).await?;
         let people = self.people_by(events.iter().filter_map(|event| event.author).collect(), numbers).await?;

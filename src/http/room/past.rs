@@ -30,7 +30,7 @@ use m4sh_domain::{
     ids::{Rev, SessionId},
     rate::Scope,
 };
-use m4sh_store::{LessonEvents, PageRequest, RoomLesson};
+use m4sh_store::{LessonEventQuery, PageRequest, RoomLesson};
 
 type VersionId = web::Path<(SessionId, u64)>;
 
@@ -153,7 +153,7 @@ pub async fn manifest(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (_, found) = call.services.room(path.0, call.user).await?;
     let (start, end) = lesson::span_of(&found.row);
     let author = (!found.role.sees_all()).then_some(call.user);
-    let which = LessonEvents { author, ..LessonEvents::default() };
+    let which = LessonEventQuery { author, ..LessonEventQuery::default() };
     let page = PageRequest { limit: PAGE_MAX, offset: 0 };
     let (_, events) = call.services.store.lesson_events(path.0, call.user, &which, page).await?;
     let people = call.services.people_by(events.iter().filter_map(|event| event.author).collect(), true).await?;
