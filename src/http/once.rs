@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Services, problem::Problem};
 use m4sh_domain::limits;
 use m4sh_domain::{board::Refusal, ids::UserId};
-use m4sh_store::{AskedOnce, Turn};
+use m4sh_store::{IdempotencyKey, IdempotentRequest};
 
 /// How long a repeat waits for the answer of the first.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,31 +39,31 @@ pub async fn once(
         let (status, body) = work().await?;
         return Ok(answer(status, body.to_string().into_bytes()));
     };
-    let asked = AskedOnce { account: who, scope, key };
+    let asked = IdempotencyKey { account: who, scope, key };
     let until = Instant::now() + PATIENCE;
     let turn = loop {
-        match services.store.begin_once(asked, &fingerprint, limits::ANSWER_WITHIN).await? {
-            Turn::Mine(turn) => break turn,
-            Turn::Answered { status, body } => {
+        match services.store.begin_idempotent(asked, &fingerprint, limits::ANSWER_WITHIN).await? {
+            IdempotentRequest::Mine(turn) => break turn,
+            IdempotentRequest::Answered { status, body } => {
                 let status = StatusCode::from_u16(status).map_err(|error| Problem::Internal(error.to_string()))?;
                 return Ok(answer(status, body));
             }
-            Turn::Reused => return Err(Problem::Refused(Refusal::KeyReused)),
-            Turn::Waiting if Instant::now() < until => actix_web::rt::time::sleep(LOOK_EACH).await,
-            Turn::Waiting => return Err(Problem::Unavailable { wait: Duration::from_secs(1) }),
+            IdempotentRequest::Reused => return Err(Problem::Refused(Refusal::KeyReused)),
+            IdempotentRequest::Waiting if Instant::now() < until => actix_web::rt::time::sleep(LOOK_EACH).await,
+            IdempotentRequest::Waiting => return Err(Problem::Unavailable { wait: Duration::from_secs(1) }),
         }
     };
     match work().await {
         Ok((status, body)) => {
             let body = body.to_string().into_bytes();
             // What was done is done, also when the answer could not be noted.
-            if let Err(error) = services.store.answer_once(asked, turn, status.as_u16(), &body, life).await {
+            if let Err(error) = services.store.store_response(asked, turn, status.as_u16(), &body, life).await {
                 tracing::warn!(scope, %error, "an answer could not be kept for its repeats");
             }
             Ok(answer(status, body))
         }
         Err(problem) => {
-            if let Err(error) = services.store.forget_once(asked, turn).await {
+            if let Err(error) = services.store.forget_idempotency_key(asked, turn).await {
                 tracing::warn!(scope, %error, "a refused key stays taken for a while");
             }
             Err(problem)

@@ -10,7 +10,7 @@ use m4sh_domain::ids::UserId;
 
 /// One person's key within a scope.
 #[derive(Clone, Copy, Debug)]
-pub struct AskedOnce<'a> {
+pub struct IdempotencyKey<'a> {
     /// Whose.
     pub account: UserId,
     /// What for, such as a route and its object.
@@ -21,8 +21,8 @@ pub struct AskedOnce<'a> {
 
 /// What becomes of a request under a key.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Turn {
-    /// It is the first: do the work, then `answer_once` or `forget_once` with this token.
+pub enum IdempotentRequest {
+    /// It is the first: do the work, then `store_response` or `forget_idempotency_key` with this token.
     Mine(Timestamp),
     /// Another one is at it: ask again soon.
     Waiting,
@@ -61,31 +61,31 @@ impl Store {
     ///
     /// # Errors
     /// As every query; `Query` when the account does not exist.
-    pub async fn begin_once(
+    pub async fn begin_idempotent(
         &self,
-        asked: AskedOnce<'_>,
+        asked: IdempotencyKey<'_>,
         fingerprint: &[u8; 32],
         within: Duration,
-    ) -> Result<Turn, StoreError> {
-        let AskedOnce { account, scope, key } = asked;
+    ) -> Result<IdempotentRequest, StoreError> {
+        let IdempotencyKey { account, scope, key } = asked;
         let fingerprint = fingerprint.as_slice();
         let conn = self.pool.get().await?;
         let row = conn.query_opt(BEGIN, &[&account.0, &scope, &key, &fingerprint, &within.as_secs_f64()]).await?;
         if let Some(row) = row {
-            return Ok(Turn::Mine(get(&row, "expires_at")?));
+            return Ok(IdempotentRequest::Mine(get(&row, "expires_at")?));
         }
         // Gone in between: the next look begins anew.
         let Some(row) = conn.query_opt(LOOK, &[&account.0, &scope, &key, &fingerprint]).await? else {
-            return Ok(Turn::Waiting);
+            return Ok(IdempotentRequest::Waiting);
         };
         if !get::<bool>(&row, "same")? {
-            return Ok(Turn::Reused);
+            return Ok(IdempotentRequest::Reused);
         }
         match (get::<Option<i16>>(&row, "status")?, get::<Option<Vec<u8>>>(&row, "body")?) {
             (Some(status), Some(body)) => {
-                Ok(Turn::Answered { status: status.try_into().map_err(StoreError::query)?, body })
+                Ok(IdempotentRequest::Answered { status: status.try_into().map_err(StoreError::query)?, body })
             }
-            (_, _) => Ok(Turn::Waiting),
+            (_, _) => Ok(IdempotentRequest::Waiting),
         }
     }
 
@@ -93,15 +93,15 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn answer_once(
+    pub async fn store_response(
         &self,
-        asked: AskedOnce<'_>,
+        asked: IdempotencyKey<'_>,
         turn: Timestamp,
         status: u16,
         body: &[u8],
         life: Duration,
     ) -> Result<bool, StoreError> {
-        let AskedOnce { account, scope, key } = asked;
+        let IdempotencyKey { account, scope, key } = asked;
         let status = i16::try_from(status).map_err(StoreError::query)?;
         let row: super::pool::Params = &[&account.0, &scope, &key, &turn, &status, &body, &life.as_secs_f64()];
         Ok(self.pool.get().await?.execute(ANSWER, row).await? == 1)
@@ -111,8 +111,8 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn forget_once(&self, asked: AskedOnce<'_>, turn: Timestamp) -> Result<(), StoreError> {
-        let AskedOnce { account, scope, key } = asked;
+    pub async fn forget_idempotency_key(&self, asked: IdempotencyKey<'_>, turn: Timestamp) -> Result<(), StoreError> {
+        let IdempotencyKey { account, scope, key } = asked;
         self.pool.get().await?.execute(FORGET, &[&account.0, &scope, &key, &turn]).await.map(drop)
     }
 }

@@ -65,7 +65,7 @@ pub use exports::{BoardImage, ExportRow, ExportSubject};
 pub use history::{AuthorActivity, JournalSpan, HistoryRange, JournalPosition};
 pub use hook_deliveries::{DeliveryRow, Missed, NumberedEvent, TakenHook};
 pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
-pub use idempotency::{AskedOnce, Turn};
+pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
 pub use journal::{JournalRow, JournalConnection};
 pub use lesson_events::{LessonEvent, LessonEventQuery, LessonEventCounts};

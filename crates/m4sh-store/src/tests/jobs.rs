@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    Aged, AskedOnce, UploadedObject, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, Trimmed, Turn,
+    Aged, IdempotencyKey, UploadedObject, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, Trimmed, IdempotentRequest,
     testing::TestDatabase,
 };
 use m4sh_domain::ids::Rev;
@@ -199,29 +199,29 @@ async fn n3_of_many_requests_under_a_key_one_has_the_turn_and_the_others_get_its
     let database = TestDatabase::new().await;
     let store = database.store().await;
     let account = somebody(&store).await;
-    let asked = AskedOnce { account, scope: "snapshot", key: "k" };
+    let asked = IdempotencyKey { account, scope: "snapshot", key: "k" };
     let within = Duration::from_secs(60);
-    let begins = futures_util::future::join_all((0..8).map(|_| store.begin_once(asked, &[1; 32], within))).await;
+    let begins = futures_util::future::join_all((0..8).map(|_| store.begin_idempotent(asked, &[1; 32], within))).await;
     let turns: Vec<_> = begins.into_iter().map(Result::unwrap).collect();
-    let mine: Vec<_> = turns.iter().filter_map(|t| if let Turn::Mine(at) = t { Some(*at) } else { None }).collect();
-    assert_eq!((mine.len(), turns.iter().filter(|turn| **turn == Turn::Waiting).count()), (1, 7));
-    assert_eq!(store.begin_once(asked, &[2; 32], within).await.unwrap(), Turn::Reused);
+    let mine: Vec<_> = turns.iter().filter_map(|t| if let IdempotentRequest::Mine(at) = t { Some(*at) } else { None }).collect();
+    assert_eq!((mine.len(), turns.iter().filter(|turn| **turn == IdempotentRequest::Waiting).count()), (1, 7));
+    assert_eq!(store.begin_idempotent(asked, &[2; 32], within).await.unwrap(), IdempotentRequest::Reused);
 
     // Whoever had the turn died; somebody takes over, and the dead one's answer is not taken any more.
     let expire = "UPDATE idempotency SET expires_at = now() - interval '1 second'";
     database.client().await.execute(expire, &[]).await.unwrap();
-    let Turn::Mine(heir) = store.begin_once(asked, &[1; 32], within).await.unwrap() else { panic!("no turn") };
-    assert!(!store.answer_once(asked, mine[0], 201, b"late", within).await.unwrap());
-    store.forget_once(asked, mine[0]).await.unwrap();
-    assert!(store.answer_once(asked, heir, 201, b"first", within).await.unwrap());
-    let answered = Turn::Answered { status: 201, body: b"first".to_vec() };
-    assert_eq!(store.begin_once(asked, &[1; 32], within).await.unwrap(), answered);
+    let IdempotentRequest::Mine(heir) = store.begin_idempotent(asked, &[1; 32], within).await.unwrap() else { panic!("no turn") };
+    assert!(!store.store_response(asked, mine[0], 201, b"late", within).await.unwrap());
+    store.forget_idempotency_key(asked, mine[0]).await.unwrap();
+    assert!(store.store_response(asked, heir, 201, b"first", within).await.unwrap());
+    let answered = IdempotentRequest::Answered { status: 201, body: b"first".to_vec() };
+    assert_eq!(store.begin_idempotent(asked, &[1; 32], within).await.unwrap(), answered);
 
-    let other = AskedOnce { key: "other", ..asked };
-    let Turn::Mine(turn) = store.begin_once(other, &[1; 32], within).await.unwrap() else { panic!("no turn") };
-    store.forget_once(other, turn).await.unwrap();
+    let other = IdempotencyKey { key: "other", ..asked };
+    let IdempotentRequest::Mine(turn) = store.begin_idempotent(other, &[1; 32], within).await.unwrap() else { panic!("no turn") };
+    store.forget_idempotency_key(other, turn).await.unwrap();
     assert!(
-        matches!(store.begin_once(other, &[2; 32], within).await.unwrap(), Turn::Mine(_)),
+        matches!(store.begin_idempotent(other, &[2; 32], within).await.unwrap(), IdempotentRequest::Mine(_)),
         "a refusal is forgotten"
     );
     database.client().await.execute(expire, &[]).await.unwrap();
