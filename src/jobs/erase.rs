@@ -11,7 +11,7 @@ use m4sh_domain::{
     board::{Checkpoint, Corrupt, AuthorErasure, SharedPages},
     ids::{BoardId, ClassroomId, Rev, UserId},
 };
-use m4sh_store::{ErasureError, ErasureScope, Rewritten, Store};
+use m4sh_store::{ErasureError, ErasureScope, RewrittenHistory, Store};
 
 /// What a job of this kind has in its `params`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -79,10 +79,10 @@ impl Work for ErasePerson {
 }
 
 impl ErasePerson {
-    async fn board(&self, board: BoardId, who: UserId) -> Result<m4sh_store::Erased, JobError> {
+    async fn board(&self, board: BoardId, who: UserId) -> Result<m4sh_store::ErasureCounts, JobError> {
         let walk = if self.store.wrote_on(board, who).await? { Some(self.walk(board, who).await?) } else { None };
         let known = walk.as_ref().map_or(Rev(u64::MAX >> 1), |walk| walk.known);
-        let rewrite = move |tail| walk.map_or_else(|| Ok(Rewritten::default()), |walk| walk.finish(tail));
+        let rewrite = move |tail| walk.map_or_else(|| Ok(RewrittenHistory::default()), |walk| walk.finish(tail));
         let erased = self.store.erase_from_board(board, who, known, rewrite).await;
         erased.map(Option::unwrap_or_default).map_err(|error| match error {
             ErasureError::Store(error) => error.into(),
@@ -91,7 +91,7 @@ impl ErasePerson {
     }
 
     /// Everything that can be done while others go on drawing: the journal as it is now, without that person.
-    async fn walk(&self, board: BoardId, who: UserId) -> Result<Walk, JobError> {
+    async fn walk(&self, board: BoardId, who: UserId) -> Result<HistoryRewriter, JobError> {
         let broken = |error: Corrupt| JobError::Fail(format!("Board {board} does not read back: {error}"));
         let missing = || JobError::Fail(format!("Board {board} has no checkpoint to begin from."));
         let oldest = self.store.checkpoints(board).await?.pop().ok_or_else(missing)?;
@@ -104,7 +104,7 @@ impl ErasePerson {
             page.iter().try_for_each(|entry| shared.look(entry)).map_err(broken)?;
         }
         let (document, rev) = Checkpoint::decode(&oldest.bytes).map_err(broken)?;
-        let mut walk = Walk { erasure: AuthorErasure::new(document, rev, shared), known: rev, rows: Vec::new() };
+        let mut walk = HistoryRewriter { erasure: AuthorErasure::new(document, rev, shared), known: rev, rows: Vec::new() };
         loop {
             let page = self.store.journal_page(board, walk.known, rows, limits::REPLAY_BYTES).await?;
             if page.is_empty() {
@@ -117,7 +117,7 @@ impl ErasePerson {
 }
 
 /// A walk through a board's journal.
-struct Walk {
+struct HistoryRewriter {
     erasure: AuthorErasure,
     /// Up to where it has come.
     known: Rev,
@@ -125,7 +125,7 @@ struct Walk {
     rows: Vec<m4sh_domain::board::JournalEntry>,
 }
 
-impl Walk {
+impl HistoryRewriter {
     fn on(mut self, page: Vec<m4sh_domain::board::JournalEntry>) -> Result<Self, Corrupt> {
         for entry in page {
             self.known = entry.rev;
@@ -135,10 +135,10 @@ impl Walk {
     }
 
     /// The rest, which came meanwhile, and the whole of it.
-    fn finish(self, tail: Vec<m4sh_domain::board::JournalEntry>) -> Result<Rewritten, Corrupt> {
+    fn finish(self, tail: Vec<m4sh_domain::board::JournalEntry>) -> Result<RewrittenHistory, Corrupt> {
         let walk = self.on(tail)?;
         let checkpoint = walk.erasure.board().checkpoint();
-        Ok(Rewritten {
+        Ok(RewrittenHistory {
             first: walk.erasure.first(),
             head: walk.known,
             rows: walk.rows,

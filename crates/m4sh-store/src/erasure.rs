@@ -30,7 +30,7 @@ pub enum ErasureScope {
 
 /// What is written instead of a board's past.
 #[derive(Debug, Default)]
-pub struct Rewritten {
+pub struct RewrittenHistory {
     /// The first revision that differs; `None` when the journal stays as it is.
     pub first: Option<Rev>,
     /// The newest revision.
@@ -43,7 +43,7 @@ pub struct Rewritten {
 
 /// What was taken out of one board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Erased {
+pub struct ErasureCounts {
     /// Journal rows that were written anew.
     pub rows: u64,
     /// Snapshots, exports and pictures that were removed.
@@ -210,8 +210,8 @@ impl Store {
         board: BoardId,
         who: UserId,
         known: Rev,
-        rewrite: impl FnOnce(Vec<JournalEntry>) -> Result<Rewritten, Corrupt>,
-    ) -> Result<Option<Erased>, ErasureError> {
+        rewrite: impl FnOnce(Vec<JournalEntry>) -> Result<RewrittenHistory, Corrupt>,
+    ) -> Result<Option<ErasureCounts>, ErasureError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let Some(raised) = tx.query_opt(RAISE, &[&board.0]).await? else { return Ok(None) };
@@ -219,7 +219,7 @@ impl Store {
         let tail = tx.query(TAIL, &[&board.0, &signed(known.0)]).await?;
         let tail = tail.iter().map(boards::entry).collect::<Result<Vec<_>, _>>()?;
         let rewritten = rewrite(tail)?;
-        let mut erased = Erased::default();
+        let mut erased = ErasureCounts::default();
         if let Some(first) = rewritten.first {
             erased.rows = rewrite_rows(&tx, board, &rewritten.rows).await?;
             tx.execute(FORGET_BACKS, &[&board.0]).await?;

@@ -57,7 +57,7 @@ pub use class_events::{CLASS_EVENT, ChatCursor};
 pub use lessons::{EndedLesson, NewLesson, LessonAccess, LiveLesson, LessonRow, LessonStatus};
 pub use classes::{ClassroomRow, DeletedClassroom, JoinedClassroom, MemberEdit, MemberRow, NewClassroom};
 pub use client_events::{ClientEvent, ClientEventKind, ClientMetrics, HourlyMetrics, MetricPercentiles};
-pub use erasure::{Erased, ErasureError, ErasureScope, Rewritten};
+pub use erasure::{ErasureCounts, ErasureError, ErasureScope, RewrittenHistory};
 pub use error::{Cause, StoreError};
 pub use event_pages::{EventRow, EventFilter};
 pub use events::{EventCategory, AuditEvent, RequestOrigin};
