@@ -15,7 +15,7 @@ use super::{
 use crate::{config::Upkeep, objects::ObjectService};
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits;
-use m4sh_store::{Aged, Store};
+use m4sh_store::{ExpiringRows, Store};
 
 /// The kind of work that draws a board's thumbnail; asked for when a runner does it.
 pub const THUMBNAIL: &str = "thumbnail";
@@ -113,10 +113,10 @@ fn ago(age: Duration) -> Timestamp {
 }
 
 /// Removes a sort of rows until few are left.
-async fn remove(means: &Means, what: Aged, before: Timestamp) -> Result<u64, Failure> {
+async fn remove(means: &Means, what: ExpiringRows, before: Timestamp) -> Result<u64, Failure> {
     let mut removed = 0;
     loop {
-        let rows = means.store.remove_aged(what, before, OWN).await?;
+        let rows = means.store.delete_expired(what, before, OWN).await?;
         removed += rows;
         if rows < limits::CLEANING_ROWS.unsigned_abs() {
             return Ok(removed);
@@ -125,20 +125,20 @@ async fn remove(means: &Means, what: Aged, before: Timestamp) -> Result<u64, Fai
 }
 
 async fn cleanup_exports(means: &Means, _: &JobRow) -> Answer {
-    Ok(json!({"deleted": remove(means, Aged::Exports, ago(limits::EXPORTS_KEPT)).await?}))
+    Ok(json!({"deleted": remove(means, ExpiringRows::Exports, ago(limits::EXPORTS_KEPT)).await?}))
 }
 
 async fn cleanup_expired_shares(means: &Means, _: &JobRow) -> Answer {
-    Ok(json!({"deleted": remove(means, Aged::Links, Timestamp::now()).await?}))
+    Ok(json!({"deleted": remove(means, ExpiringRows::Links, Timestamp::now()).await?}))
 }
 
 async fn purge_idempotency(means: &Means, _: &JobRow) -> Answer {
-    Ok(json!({"deleted": remove(means, Aged::Answers, Timestamp::now()).await?}))
+    Ok(json!({"deleted": remove(means, ExpiringRows::Answers, Timestamp::now()).await?}))
 }
 
 async fn purge_logins(means: &Means, _: &JobRow) -> Answer {
-    let tokens = remove(means, Aged::Tokens, Timestamp::now()).await?;
-    let logins = remove(means, Aged::Logins, ago(limits::ENDED_LOGINS_KEPT)).await?;
+    let tokens = remove(means, ExpiringRows::Tokens, Timestamp::now()).await?;
+    let logins = remove(means, ExpiringRows::Logins, ago(limits::ENDED_LOGINS_KEPT)).await?;
     Ok(json!({"tokens": tokens, "logins": logins}))
 }
 
@@ -150,7 +150,7 @@ async fn purge_events(means: &Means, _: &JobRow) -> Answer {
     let saves = Duration::from_secs(u64::from(limits::SAVE_EVENTS_DAYS) * 24 * 3600);
     let saves = means.store.purge_events(ago(saves), &["board_saved"]).await?;
     let others = match means.upkeep.events {
-        Some(age) => remove(means, Aged::Events, ago(age)).await?,
+        Some(age) => remove(means, ExpiringRows::Events, ago(age)).await?,
         None => 0,
     };
     Ok(json!({"saves": saves, "others": others}))
@@ -174,12 +174,12 @@ async fn purge_lessons(means: &Means, _: &JobRow) -> Answer {
 
 /// They hold no longer whether they are there or not.
 async fn purge_rules(means: &Means, _: &JobRow) -> Answer {
-    Ok(json!({"deleted": remove(means, Aged::Rules, Timestamp::now()).await?}))
+    Ok(json!({"deleted": remove(means, ExpiringRows::Rules, Timestamp::now()).await?}))
 }
 
 async fn purge_jobs(means: &Means, _: &JobRow) -> Answer {
-    let completed = remove(means, Aged::OwnJobs, ago(limits::OWN_JOBS_KEPT)).await?;
-    let failed = remove(means, Aged::FailedJobs, ago(limits::FAILED_JOBS_KEPT)).await?;
+    let completed = remove(means, ExpiringRows::OwnJobs, ago(limits::OWN_JOBS_KEPT)).await?;
+    let failed = remove(means, ExpiringRows::FailedJobs, ago(limits::FAILED_JOBS_KEPT)).await?;
     Ok(json!({"completed": completed, "failed": failed}))
 }
 
@@ -214,7 +214,7 @@ async fn snapshot_retention(means: &Means, job: &JobRow) -> Answer {
     };
     let (mut after, mut files, mut bytes) = (None, 0, 0);
     loop {
-        let boards = means.store.crowded_boards(after, keep).await?;
+        let boards = means.store.boards_over_snapshot_limit(after, keep).await?;
         let Some(last) = boards.last() else { break };
         after = Some(*last);
         let freed = means.store.trim_snapshots(&boards, keep).await?;
@@ -254,7 +254,7 @@ async fn watch_boards(means: &Means, _: &JobRow) -> Answer {
         }
     }
     if means.jobs.does(THUMBNAIL) {
-        for board in means.store.boards_without_picture(since, THUMBNAIL).await? {
+        for board in means.store.boards_without_thumbnail(since, THUMBNAIL).await? {
             means.jobs.enqueue(derived(THUMBNAIL, board)).await?;
             thumbnails += 1;
         }

@@ -73,7 +73,7 @@ pub use links::{LinkHash, LinkRow, LiveLink, MadeLink, NewLink, PublicCard, Visi
 pub use logins::{NewLogin, Rotation, TokenHash};
 pub use overviews::{LessonBoard, LessonPerson};
 pub use renditions::Thumbnail;
-pub use retention::{Aged, Trimmed};
+pub use retention::{ExpiringRows, TrimmedSnapshots};
 pub use revisions::{DeletedSnapshot, KeptSnapshot, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use room_client::{RoomLesson, RoomKind, RoomPhase, RoomPlan};
 pub use lesson_boards::{InitialState, LessonTeam};

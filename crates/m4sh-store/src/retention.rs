@@ -14,7 +14,7 @@ use m4sh_domain::limits::{CHANGED_BOARDS, CLEANING_ROWS};
 
 /// Rows with an age, which leave when they are old enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Aged {
+pub enum ExpiringRows {
     /// Exports that finished by then; their objects follow by trigger.
     Exports,
     /// Links that ended or were revoked by then.
@@ -156,7 +156,7 @@ const LAST_RUN: &str = "
 
 /// What trimming snapshots freed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Trimmed {
+pub struct TrimmedSnapshots {
     /// Snapshots.
     pub files: u64,
     /// Their bytes.
@@ -169,20 +169,20 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn remove_aged(&self, what: Aged, before: Timestamp, kinds: &[&str]) -> Result<u64, StoreError> {
+    pub async fn delete_expired(&self, what: ExpiringRows, before: Timestamp, kinds: &[&str]) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
         let aged: Params = &[&before, &CLEANING_ROWS];
         let of_kinds: Params = &[&before, &CLEANING_ROWS, &kinds];
         match what {
-            Aged::Exports => conn.execute(EXPORTS, aged).await,
-            Aged::Links => conn.execute(LINKS, aged).await,
-            Aged::Tokens => Ok(conn.query(TOKENS, aged).await?.len() as u64),
-            Aged::Logins => conn.execute(LOGINS, aged).await,
-            Aged::Answers => conn.execute(ANSWERS, aged).await,
-            Aged::Events => conn.execute(EVENTS, aged).await,
-            Aged::OwnJobs => conn.execute(OWN_JOBS, of_kinds).await,
-            Aged::FailedJobs => conn.execute(FAILED_JOBS, of_kinds).await,
-            Aged::Rules => conn.execute(RULES, aged).await,
+            ExpiringRows::Exports => conn.execute(EXPORTS, aged).await,
+            ExpiringRows::Links => conn.execute(LINKS, aged).await,
+            ExpiringRows::Tokens => Ok(conn.query(TOKENS, aged).await?.len() as u64),
+            ExpiringRows::Logins => conn.execute(LOGINS, aged).await,
+            ExpiringRows::Answers => conn.execute(ANSWERS, aged).await,
+            ExpiringRows::Events => conn.execute(EVENTS, aged).await,
+            ExpiringRows::OwnJobs => conn.execute(OWN_JOBS, of_kinds).await,
+            ExpiringRows::FailedJobs => conn.execute(FAILED_JOBS, of_kinds).await,
+            ExpiringRows::Rules => conn.execute(RULES, aged).await,
         }
     }
 
@@ -190,7 +190,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn crowded_boards(&self, after: Option<BoardId>, keep: u32) -> Result<Vec<BoardId>, StoreError> {
+    pub async fn boards_over_snapshot_limit(&self, after: Option<BoardId>, keep: u32) -> Result<Vec<BoardId>, StoreError> {
         let after = after.map_or(Uuid::nil(), |id| id.0);
         let rows = self.pool.get().await?.query(CROWDED, &[&after, &i64::from(keep), &200_i64]).await?;
         rows.iter().map(|row| get(row, "node").map(BoardId)).collect()
@@ -200,10 +200,10 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn trim_snapshots(&self, boards: &[BoardId], keep: u32) -> Result<Trimmed, StoreError> {
+    pub async fn trim_snapshots(&self, boards: &[BoardId], keep: u32) -> Result<TrimmedSnapshots, StoreError> {
         let boards: Vec<Uuid> = boards.iter().map(|board| board.0).collect();
         let row = self.pool.get().await?.query_one(TRIM, &[&boards, &i64::from(keep)]).await?;
-        Ok(Trimmed { files: rows::count(&row, "files")?, bytes: rows::count(&row, "bytes")? })
+        Ok(TrimmedSnapshots { files: rows::count(&row, "files")?, bytes: rows::count(&row, "bytes")? })
     }
 
     /// Removes at most `limits::CLEANING_ROWS` journal rows of a board that is gone, and says how many; `None` when there
@@ -242,7 +242,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn boards_without_picture(
+    pub async fn boards_without_thumbnail(
         &self,
         since: Timestamp,
         kind: &str,

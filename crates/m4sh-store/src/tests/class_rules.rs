@@ -1,7 +1,7 @@
 //! Rules about rights.
 
 use super::*;
-use crate::{Aged, NewClassroom, NewLesson, PageRequest, testing::TestDatabase};
+use crate::{ExpiringRows, NewClassroom, NewLesson, PageRequest, testing::TestDatabase};
 use m4sh_domain::{
     access::{RightsChange, Permission, Role, Rule, RuleEdit, RuleSubject, ChangeTarget},
     ids::{ClassroomId, SessionId},
@@ -87,6 +87,6 @@ async fn p10_rules_that_have_ended_are_shown_to_nobody_and_removed() {
     assert_eq!(store.rules(classroom, Some(session), PageRequest::default()).await.unwrap(), (0, vec![]));
     let access = store.lesson_access(classroom, session).await.unwrap().unwrap();
     assert!(access.rights.rules.is_empty());
-    assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 1);
-    assert_eq!(store.remove_aged(Aged::Rules, Timestamp::now(), &[]).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(ExpiringRows::Rules, Timestamp::now(), &[]).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(ExpiringRows::Rules, Timestamp::now(), &[]).await.unwrap(), 0);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    Aged, IdempotencyKey, UploadedObject, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, Trimmed, IdempotentRequest,
+    ExpiringRows, IdempotencyKey, UploadedObject, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, TrimmedSnapshots, IdempotentRequest,
     testing::TestDatabase,
 };
 use m4sh_domain::ids::Rev;
@@ -183,14 +183,14 @@ async fn n7_the_newest_snapshots_of_each_board_stay_and_the_pinned_ones() {
     assert_eq!(used(&database, owner).await, (50, 1));
     store.edit_snapshot(one, Rev(1), Some(true), None).await.unwrap().unwrap();
 
-    let crowded = store.crowded_boards(None, 2).await.unwrap();
+    let crowded = store.boards_over_snapshot_limit(None, 2).await.unwrap();
     assert_eq!(crowded, [one]);
-    assert_eq!(store.trim_snapshots(&crowded, 2).await.unwrap(), Trimmed { files: 1, bytes: 10 });
+    assert_eq!(store.trim_snapshots(&crowded, 2).await.unwrap(), TrimmedSnapshots { files: 1, bytes: 10 });
     let left = store.snapshots(one, Default::default()).await.unwrap();
     assert_eq!(left.1.iter().map(|row| row.rev.0).collect::<Vec<_>>(), [4, 3, 1]);
     assert_eq!(used(&database, owner).await, (40, 1));
-    let all = store.crowded_boards(None, 0).await.unwrap();
-    assert_eq!(store.trim_snapshots(&all, 0).await.unwrap(), Trimmed { files: 3, bytes: 30 });
+    let all = store.boards_over_snapshot_limit(None, 0).await.unwrap();
+    assert_eq!(store.trim_snapshots(&all, 0).await.unwrap(), TrimmedSnapshots { files: 3, bytes: 30 });
     assert_eq!(store.snapshots(one, Default::default()).await.unwrap().0, 1, "the pinned one");
 }
 
@@ -225,7 +225,7 @@ async fn n3_of_many_requests_under_a_key_one_has_the_turn_and_the_others_get_its
         "a refusal is forgotten"
     );
     database.client().await.execute(expire, &[]).await.unwrap();
-    assert_eq!(store.remove_aged(Aged::Answers, Timestamp::now(), &[]).await.unwrap(), 2);
+    assert_eq!(store.delete_expired(ExpiringRows::Answers, Timestamp::now(), &[]).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -255,18 +255,18 @@ async fn t8_what_is_too_old_leaves_and_nothing_else() {
     let before = Timestamp::now() - jiff::SignedDuration::from_hours(24 * 30);
     let own = ["sweep", "alone1", "alone2"];
     for (what, removed) in [
-        (Aged::Events, 1),
-        (Aged::Exports, 1),
-        (Aged::Links, 0),
+        (ExpiringRows::Events, 1),
+        (ExpiringRows::Exports, 1),
+        (ExpiringRows::Links, 0),
         // The account's own first login among them.
-        (Aged::Tokens, 2),
-        (Aged::Logins, 1),
-        (Aged::FailedJobs, 1),
+        (ExpiringRows::Tokens, 2),
+        (ExpiringRows::Logins, 1),
+        (ExpiringRows::FailedJobs, 1),
         // The newest of each kind stays: its row says that the work was done.
-        (Aged::OwnJobs, 1),
+        (ExpiringRows::OwnJobs, 1),
     ] {
-        assert_eq!(store.remove_aged(what, before, &own).await.unwrap(), removed, "{what:?}");
-        assert_eq!(store.remove_aged(what, before, &own).await.unwrap(), 0, "{what:?}, again");
+        assert_eq!(store.delete_expired(what, before, &own).await.unwrap(), removed, "{what:?}");
+        assert_eq!(store.delete_expired(what, before, &own).await.unwrap(), 0, "{what:?}, again");
     }
     let count = async |table: &str| -> i64 {
         client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0)
