@@ -18,7 +18,7 @@ use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     json as text,
 };
-use m4sh_store::{KeptSnapshot, LedgerKind, NewSnapshot, SnapshotOrigin, SnapshotRow, Store, StoreError};
+use m4sh_store::{SaveSnapshotResult, LedgerKind, NewSnapshot, SnapshotOrigin, SnapshotRow, Store, StoreError};
 
 /// Takes snapshots; clones share what they need.
 #[derive(Clone)]
@@ -99,10 +99,10 @@ impl Snapshots {
     }
 
     async fn seal(&self, new: NewSnapshot, deposited: UploadedObject) -> Result<SnapshotRow, SnapshotError> {
-        let refused = match self.store.keep_snapshot(&new, &deposited).await {
-            Ok(KeptSnapshot::New(row)) => return Ok(row),
-            Ok(KeptSnapshot::Known(row)) => Ok(row),
-            Ok(KeptSnapshot::NoBoard) => Err(SnapshotError::NoBoard),
+        let refused = match self.store.save_snapshot(&new, &deposited).await {
+            Ok(SaveSnapshotResult::New(row)) => return Ok(row),
+            Ok(SaveSnapshotResult::Known(row)) => Ok(row),
+            Ok(SaveSnapshotResult::NoBoard) => Err(SnapshotError::NoBoard),
             // Whether it is kept is not known: the sweep will.
             Err(error) if error.is_unavailable() => return Err(error.into()),
             Err(error) => Err(error.into()),

@@ -55,7 +55,7 @@ pub struct AssetRow {
 
 /// What came of copying a board's assets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Copied {
+pub enum CopyAssetsResult {
     /// So many are the other board's, too.
     Assets(u64),
     /// They do not fit into the account that would pay for them; none was copied.
@@ -256,13 +256,13 @@ impl Store {
     ///
     /// # Errors
     /// As every query; then nothing was copied.
-    pub async fn copy_assets(&self, from: BoardId, to: BoardId, account: UserId) -> Result<Copied, StoreError> {
+    pub async fn copy_assets(&self, from: BoardId, to: BoardId, account: UserId) -> Result<CopyAssetsResult, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let rows = tx.query(TO_COPY, &[&from.0]).await?;
         let sources = rows.iter().map(|row| get(row, "id")).collect::<Result<Vec<Uuid>, _>>()?;
         if sources.is_empty() {
-            return Ok(Copied::Assets(0));
+            return Ok(CopyAssetsResult::Assets(0));
         }
         let ids: Vec<Uuid> = sources.iter().map(|_| Uuid::now_v7()).collect();
         let rows = tx.query(COPY, &[&sources, &ids, &to.0, &account.0]).await?;
@@ -272,12 +272,12 @@ impl Store {
         // All of them are one reservation first: it holds the account's lock until each is paid for.
         let all_of_them = Uuid::now_v7();
         if let Some(full) = reserve(&tx, all_of_them, (account, LedgerKind::Asset), bytes).await? {
-            return Ok(Copied::Full(full));
+            return Ok(CopyAssetsResult::Full(full));
         }
         tx.execute(FORGET, &[&all_of_them]).await?;
         tx.execute(PAY, &[&made, &sizes, &account.0, &LedgerKind::Asset.name()]).await?;
         tx.commit().await?;
-        Ok(Copied::Assets(made.len() as u64))
+        Ok(CopyAssetsResult::Assets(made.len() as u64))
     }
 }
 

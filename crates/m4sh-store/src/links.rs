@@ -63,7 +63,7 @@ pub struct LinkRow {
 
 /// A link that was made, and those that ended by it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MadeLink {
+pub struct CreatedLink {
     /// The new one.
     pub link: LinkRow,
     /// The board's former ones.
@@ -280,7 +280,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn make_link(&self, new: &NewLink) -> Result<Option<MadeLink>, StoreError> {
+    pub async fn create_link(&self, new: &NewLink) -> Result<Option<CreatedLink>, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         if tx.query_opt(LOCK, &[&new.board.0]).await?.is_none() {
@@ -291,7 +291,7 @@ impl Store {
         let hash = new.hash.as_slice();
         let row: Params = &[&new.id.0, &hash, &new.board.0, &new.by.0, &new.expires_at, &most, &new.allow_download];
         let made = tx.query_opt(MAKE, row).await?.ok_or_else(|| StoreError::query("a row is missing"))?;
-        let made = MadeLink { link: link(&made)?, ended };
+        let made = CreatedLink { link: link(&made)?, ended };
         tx.commit().await?;
         Ok(Some(made))
     }

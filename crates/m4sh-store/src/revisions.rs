@@ -78,7 +78,7 @@ pub struct SnapshotRow {
 
 /// What keeping a snapshot led to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum KeptSnapshot {
+pub enum SaveSnapshotResult {
     /// It is kept.
     New(SnapshotRow),
     /// Somebody was quicker with the same revision; nothing was written.
@@ -89,7 +89,7 @@ pub enum KeptSnapshot {
 
 /// What deleting a snapshot led to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DeletedSnapshot {
+pub enum DeleteSnapshotResult {
     /// It is gone.
     Done,
     /// It is pinned, and stays.
@@ -166,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn keep_snapshot(&self, new: &NewSnapshot, stored: &UploadedObject) -> Result<KeptSnapshot, StoreError> {
+    pub async fn save_snapshot(&self, new: &NewSnapshot, stored: &UploadedObject) -> Result<SaveSnapshotResult, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let author = new.author.map(|user| user.0);
@@ -178,12 +178,12 @@ impl Store {
             let row = row.ok_or_else(|| StoreError::query("a row is missing"))?;
             let row = SnapshotRow::from_row(&row)?;
             tx.commit().await?;
-            return Ok(KeptSnapshot::New(row));
+            return Ok(SaveSnapshotResult::New(row));
         }
         let known = tx.query_opt(ONE, &[&new.board.0, &rev]).await?;
         Ok(match known {
-            Some(row) => KeptSnapshot::Known(SnapshotRow::from_row(&row)?),
-            None => KeptSnapshot::NoBoard,
+            Some(row) => SaveSnapshotResult::Known(SnapshotRow::from_row(&row)?),
+            None => SaveSnapshotResult::NoBoard,
         })
     }
 
@@ -235,13 +235,13 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn delete_snapshot(&self, board: BoardId, rev: Rev) -> Result<DeletedSnapshot, StoreError> {
+    pub async fn delete_snapshot(&self, board: BoardId, rev: Rev) -> Result<DeleteSnapshotResult, StoreError> {
         let conn = self.pool.get().await?;
         if conn.execute(DELETE, &[&board.0, &signed(rev.0)]).await? == 1 {
-            return Ok(DeletedSnapshot::Done);
+            return Ok(DeleteSnapshotResult::Done);
         }
         let kept = conn.query_opt(ONE, &[&board.0, &signed(rev.0)]).await?;
-        Ok(if kept.is_some() { DeletedSnapshot::Pinned } else { DeletedSnapshot::Missing })
+        Ok(if kept.is_some() { DeleteSnapshotResult::Pinned } else { DeleteSnapshotResult::Missing })
     }
 }
 

@@ -31,7 +31,7 @@ use m4sh_domain::{
     json::Value,
     rate::Scope,
 };
-use m4sh_store::{BoardSummary, BoardPatch, Copied, NewBoard};
+use m4sh_store::{BoardSummary, BoardPatch, CopyAssetsResult, NewBoard};
 
 type Id = web::Path<(BoardId,)>;
 
@@ -270,8 +270,8 @@ impl Services {
         state: &Bytes,
     ) -> Result<(), Problem> {
         match self.store.copy_assets(from, to, owner).await? {
-            Copied::Assets(_) => self.forget_hidden_pictures(from, to, state).await,
-            Copied::Full(usage) => {
+            CopyAssetsResult::Assets(_) => self.forget_hidden_pictures(from, to, state).await,
+            CopyAssetsResult::Full(usage) => {
                 let used = usage.used.saturating_add(usage.reserved);
                 Err(Problem::QuotaExceeded { used, quota: usage.quota })
             }

@@ -88,7 +88,7 @@ pub async fn make(
     let expires_at = days.map(|days| Timestamp::now() + SignedDuration::from_hours(i64::from(days) * 24));
     let hash = services.links.token(id).hash();
     let new = NewLink { id, hash, board, by, expires_at, max_views, allow_download };
-    let made = services.store.make_link(&new).await?.ok_or(Problem::NotFound)?;
+    let made = services.store.create_link(&new).await?.ok_or(Problem::NotFound)?;
     made.ended.into_iter().for_each(|link| services.links.ended(link));
     Ok(HttpResponse::Created().json(Shown::of(&made.link, board, &services.links)))
 }

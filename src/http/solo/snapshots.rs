@@ -28,7 +28,7 @@ use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
-use m4sh_store::{BoardAccess, DeletedSnapshot, SnapshotOrigin, SnapshotRow};
+use m4sh_store::{BoardAccess, DeleteSnapshotResult, SnapshotOrigin, SnapshotRow};
 
 type OfBoard = web::Path<(BoardId, u64)>;
 
@@ -159,9 +159,9 @@ pub async fn delete(
     let (board, rev) = noted(&trail, &path);
     services.led_board(board, who.user).await?;
     match services.store.delete_snapshot(board, rev).await? {
-        DeletedSnapshot::Done => Ok(HttpResponse::NoContent().finish()),
-        DeletedSnapshot::Pinned => Err(Problem::Pinned),
-        DeletedSnapshot::Missing => Err(Problem::NotFound),
+        DeleteSnapshotResult::Done => Ok(HttpResponse::NoContent().finish()),
+        DeleteSnapshotResult::Pinned => Err(Problem::Pinned),
+        DeleteSnapshotResult::Missing => Err(Problem::NotFound),
     }
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::objects::ObjectError;
 use m4sh_domain::limits;
-use m4sh_store::{Copied, StoreError, Usage};
+use m4sh_store::{CopyAssetsResult, StoreError, Usage};
 
 async fn usage(house: &House, owner: Owner) -> Usage {
     house.store.usage(owner.account).await.unwrap().unwrap()
@@ -183,9 +183,9 @@ async fn v9_a_deleted_board_frees_its_objects_and_its_quota_but_not_those_of_its
     let (owner, other) = (house.owner(1_000).await, house.owner(8).await);
     kept(&house, owner, b"12345").await;
     kept(&house, owner, b"123").await;
-    assert_eq!(house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(), Copied::Assets(2));
+    assert_eq!(house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(), CopyAssetsResult::Assets(2));
     assert_eq!(usage(&house, other).await, Usage { used: 8, reserved: 0, quota: 8 });
-    assert_eq!(house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(), Copied::Assets(0));
+    assert_eq!(house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(), CopyAssetsResult::Assets(0));
     house.client.batch_execute(&format!("DELETE FROM node WHERE id = '{}'", owner.board)).await.unwrap();
     assert_eq!(usage(&house, owner).await.used, 0);
     house.vault.sweep().await.unwrap();
@@ -193,7 +193,7 @@ async fn v9_a_deleted_board_frees_its_objects_and_its_quota_but_not_those_of_its
     house.is_in_order().await;
     let poor = house.owner(7).await;
     let full = house.store.copy_assets(other.board, poor.board, poor.account).await.unwrap();
-    assert_eq!(full, Copied::Full(Usage { used: 0, reserved: 0, quota: 7 }));
+    assert_eq!(full, CopyAssetsResult::Full(Usage { used: 0, reserved: 0, quota: 7 }));
     house.client.batch_execute(&format!("DELETE FROM node WHERE id = '{}'", other.board)).await.unwrap();
     house.vault.sweep().await.unwrap();
     assert!(house.objects().await.is_empty());

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    ExpiringRows, IdempotencyKey, UploadedObject, Enqueued, JobStatus, KeptSnapshot, NewJob, NewSnapshot, SnapshotOrigin, TrimmedSnapshots, IdempotentRequest,
+    ExpiringRows, IdempotencyKey, UploadedObject, Enqueued, JobStatus, SaveSnapshotResult, NewJob, NewSnapshot, SnapshotOrigin, TrimmedSnapshots, IdempotentRequest,
     testing::TestDatabase,
 };
 use m4sh_domain::ids::Rev;
@@ -166,9 +166,9 @@ async fn n7_the_newest_snapshots_of_each_board_stay_and_the_pinned_ones() {
             author: Some(owner),
             note: "n".into(),
         };
-        assert!(matches!(store.keep_snapshot(&new, &stored).await.unwrap(), KeptSnapshot::New(row) if row.size == 10));
+        assert!(matches!(store.save_snapshot(&new, &stored).await.unwrap(), SaveSnapshotResult::New(row) if row.size == 10));
         let again = NewSnapshot { id: Uuid::now_v7(), ..new };
-        assert!(matches!(store.keep_snapshot(&again, &stored).await.unwrap(), KeptSnapshot::Known(_)));
+        assert!(matches!(store.save_snapshot(&again, &stored).await.unwrap(), SaveSnapshotResult::Known(_)));
     }
     let nowhere = some_blob(&database, owner, 1).await;
     let new = NewSnapshot {
@@ -179,7 +179,7 @@ async fn n7_the_newest_snapshots_of_each_board_stay_and_the_pinned_ones() {
         author: None,
         note: String::new(),
     };
-    assert_eq!(store.keep_snapshot(&new, &nowhere).await.unwrap(), KeptSnapshot::NoBoard);
+    assert_eq!(store.save_snapshot(&new, &nowhere).await.unwrap(), SaveSnapshotResult::NoBoard);
     assert_eq!(used(&database, owner).await, (50, 1));
     store.edit_snapshot(one, Rev(1), Some(true), None).await.unwrap().unwrap();
 
