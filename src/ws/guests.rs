@@ -19,7 +19,7 @@ use m4sh_domain::limits;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_store::{LiveLink, RequestOrigin, StoreError, Visit};
+use m4sh_store::{LiveLink, RequestOrigin, StoreError, LinkVisit};
 
 /// The name that a class sees: a guest has none of their own here.
 pub(super) const NAME: &str = "Guest";
@@ -78,9 +78,9 @@ impl Guest {
     /// Takes a view where one is due, and leaves a trace; `false` when there is none left.
     async fn take(&self, live: &LiveLink, sockets: &Sockets) -> Result<bool, StoreError> {
         match &self.proof {
-            Proof::Pass(_) => sockets.store.note_visit(live.id, Visit::Watched, &self.origin).await,
+            Proof::Pass(_) => sockets.store.record_visit(live.id, LinkVisit::Watched, &self.origin).await,
             Proof::Token(_) => {
-                let taken = sockets.store.count_view(live.id, Visit::Watched, &self.origin).await?;
+                let taken = sockets.store.count_view(live.id, LinkVisit::Watched, &self.origin).await?;
                 if taken {
                     counter!("m4sh_share_views_total", "by" => "socket").increment(1);
                 }

@@ -69,7 +69,7 @@ pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
 pub use journal::{JournalRow, JournalConnection};
 pub use lesson_events::{LessonEvent, LessonEventQuery, LessonEventCounts};
-pub use links::{LinkHash, LinkRow, LiveLink, CreatedLink, NewLink, PublicCard, Visit};
+pub use links::{LinkHash, LinkRow, LiveLink, CreatedLink, NewLink, SharedBoard, LinkVisit};
 pub use logins::{NewLogin, Rotation, TokenHash};
 pub use overviews::{LessonBoard, LessonPerson};
 pub use renditions::Thumbnail;

@@ -87,7 +87,7 @@ pub struct LiveLink {
 
 /// What strangers are shown of a board beside its state.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PublicCard {
+pub struct SharedBoard {
     /// Its name.
     pub name: String,
     /// Pages of revision 0.
@@ -106,7 +106,7 @@ pub struct PublicCard {
 
 /// What a visitor did, as the access log names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Visit {
+pub enum LinkVisit {
     /// Opened the public page.
     Viewed,
     /// Took a seat to watch.
@@ -115,7 +115,7 @@ pub enum Visit {
     Downloaded,
 }
 
-impl Visit {
+impl LinkVisit {
     /// The action of its event.
     #[must_use]
     pub const fn action(self) -> &'static str {
@@ -342,7 +342,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; nothing was counted then.
-    pub async fn count_view(&self, id: LinkId, visit: Visit, origin: &RequestOrigin) -> Result<bool, StoreError> {
+    pub async fn count_view(&self, id: LinkId, visit: LinkVisit, origin: &RequestOrigin) -> Result<bool, StoreError> {
         self.visit(COUNT_VIEW, id, visit, origin).await
     }
 
@@ -351,18 +351,18 @@ impl Store {
     /// # Errors
     /// As every query; nothing was counted then.
     pub async fn count_download(&self, id: LinkId, origin: &RequestOrigin) -> Result<bool, StoreError> {
-        self.visit(COUNT_DOWNLOAD, id, Visit::Downloaded, origin).await
+        self.visit(COUNT_DOWNLOAD, id, LinkVisit::Downloaded, origin).await
     }
 
     /// Writes a visit that costs no view into the access log. `false`: there is no such link any more.
     ///
     /// # Errors
     /// As every query.
-    pub async fn note_visit(&self, id: LinkId, visit: Visit, origin: &RequestOrigin) -> Result<bool, StoreError> {
+    pub async fn record_visit(&self, id: LinkId, visit: LinkVisit, origin: &RequestOrigin) -> Result<bool, StoreError> {
         self.visit(NOTE_VISIT, id, visit, origin).await
     }
 
-    async fn visit(&self, sql: &'static str, id: LinkId, visit: Visit, origin: &RequestOrigin) -> Result<bool, StoreError> {
+    async fn visit(&self, sql: &'static str, id: LinkId, visit: LinkVisit, origin: &RequestOrigin) -> Result<bool, StoreError> {
         let (event, address): (Uuid, Option<IpAddr>) = (Uuid::now_v7(), origin.address);
         let row: Params = &[&id.0, &event, &visit.action(), &address, &origin.agent(), &origin.request_id];
         Ok(self.pool.get().await?.query_opt(sql, row).await?.is_some())
@@ -372,9 +372,9 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn public_card(&self, board: BoardId) -> Result<Option<PublicCard>, StoreError> {
+    pub async fn shared_board(&self, board: BoardId) -> Result<Option<SharedBoard>, StoreError> {
         let Some(row) = self.pool.get().await?.query_opt(CARD, &[&board.0]).await? else { return Ok(None) };
-        Ok(Some(PublicCard {
+        Ok(Some(SharedBoard {
             name: get(&row, "name")?,
             page_count: rows::pages(&row)?,
             thumbnail_url: get(&row, "thumbnail_url")?,

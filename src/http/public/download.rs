@@ -27,7 +27,7 @@ use crate::{
     jobs::ExportFormat,
 };
 use m4sh_domain::{ids::BoardId, rate::Scope};
-use m4sh_store::{LiveLink, PublicCard};
+use m4sh_store::{LiveLink, SharedBoard};
 
 /// What is asked for.
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ pub async fn file(
     if format != ExportFormat::Json {
         return drawn(&services, &link, &from, &address, format).await;
     }
-    let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
+    let card = services.store.shared_board(link.board).await?.ok_or(Problem::DeadLink)?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
     if !services.store.count_download(link.id, &from.origin).await? {
         return Err(Problem::DeadLink);
@@ -106,7 +106,7 @@ async fn drawn(
     Ok(shown::guarded(HttpResponse::Found()).insert_header((header::LOCATION, url)).finish())
 }
 
-fn json_file(link: &LiveLink, card: &PublicCard, view: &BoardView) -> HttpResponse {
+fn json_file(link: &LiveLink, card: &SharedBoard, view: &BoardView) -> HttpResponse {
     let head = Head {
         id: link.board,
         name: &card.name,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::identity::ShareToken;
 use m4sh_domain::rate::Scope;
-use m4sh_store::{LiveLink, Visit};
+use m4sh_store::{LiveLink, LinkVisit};
 
 type Token = web::Path<(String,)>;
 
@@ -42,11 +42,11 @@ pub async fn read(
         return Ok(shown::guarded(HttpResponse::NoContent()).finish());
     }
     // Read first: an answer that cannot be given takes no view.
-    let card = services.store.public_card(link.board).await?.ok_or(Problem::DeadLink)?;
+    let card = services.store.shared_board(link.board).await?.ok_or(Problem::DeadLink)?;
     let thumbnail = services.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), &base).await?;
     let view = services.directory.read_shared(link.board).await.map_err(gone)?;
     let pictures = assets::of_state(&services, &base, link.board, &view.state).await?;
-    if !services.store.count_view(link.id, Visit::Viewed, &from.origin).await? {
+    if !services.store.count_view(link.id, LinkVisit::Viewed, &from.origin).await? {
         return Err(Problem::DeadLink);
     }
     counter!("m4sh_share_views_total", "by" => "page").increment(1);

@@ -14,7 +14,7 @@ use crate::{
 };
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits::TICKET_LIFE;
-use m4sh_store::{LiveLink, PublicCard};
+use m4sh_store::{LiveLink, SharedBoard};
 
 /// An owner without a name.
 const SOMEBODY: &str = "Somebody";
@@ -61,7 +61,7 @@ pub struct Pictures {
 }
 
 /// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
-pub fn page(link: &LiveLink, card: &PublicCard, pictures: Pictures, view: &BoardView, links: &Links) -> HttpResponse {
+pub fn page(link: &LiveLink, card: &SharedBoard, pictures: Pictures, view: &BoardView, links: &Links) -> HttpResponse {
     let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
@@ -89,12 +89,12 @@ pub fn page(link: &LiveLink, card: &PublicCard, pictures: Pictures, view: &Board
 }
 
 /// Until something is saved the page count is what the client said; after that it is counted.
-pub fn page_count(card: &PublicCard, view: &BoardView) -> u32 {
+pub fn page_count(card: &SharedBoard, view: &BoardView) -> u32 {
     if view.rev == Rev(0) { card.page_count } else { view.page_count }
 }
 
 /// First and last name. Some people write their address there, and some write nothing: neither is shown.
-fn owner(card: &PublicCard) -> String {
+fn owner(card: &SharedBoard) -> String {
     let (first, last) = (card.owner.0.trim(), card.owner.1.trim());
     let name = format!("{first} {last}").trim().to_owned();
     if name.is_empty() || name.to_lowercase().contains(&card.owner_email.to_lowercase()) {
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn l5_an_owner_is_a_name_or_nobody_and_never_an_address() {
         let of = |first: &str, last: &str| {
-            owner(&PublicCard {
+            owner(&SharedBoard {
                 name: String::new(),
                 page_count: 1,
                 thumbnail_url: None,
