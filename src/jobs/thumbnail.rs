@@ -55,7 +55,7 @@ impl Work for Thumbnail {
         };
         let content = BlobContent::File(picture.file.to_path_buf(), picture.size);
         let deposited = self.vault.upload(deposit, content).await?;
-        match store.keep_thumbnail(board, rev, &deposited).await {
+        match store.save_thumbnail(board, rev, &deposited).await {
             Ok(true) => {}
             Ok(false) => self.vault.abandon(&deposited).await,
             Err(error) => {

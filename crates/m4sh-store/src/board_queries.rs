@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::{
-    PageRequest, Store, StoreError, Thumbnail,
+    PageRequest, Store, StoreError, StoredThumbnail,
     pool::Params,
     rows::{self, get, signed_pages},
 };
@@ -45,7 +45,7 @@ pub struct BoardSummary {
     /// A picture of it, as a client named it.
     pub thumbnail_url: Option<String>,
     /// The picture of it that the server made; shown in its stead.
-    pub thumbnail: Option<Thumbnail>,
+    pub thumbnail: Option<StoredThumbnail>,
     /// The last saved revision.
     pub rev: Rev,
     /// That revision's digest, where it was computed.
@@ -180,7 +180,7 @@ impl BoardSummary {
             name: get(row, "name")?,
             page_count: rows::pages(row)?,
             thumbnail_url: get(row, "thumbnail_url")?,
-            thumbnail: Thumbnail::from_row(row)?,
+            thumbnail: StoredThumbnail::from_row(row)?,
             rev: rows::rev(row)?,
             digest: rows::digest(row)?,
             created_at: get(row, "created_at")?,

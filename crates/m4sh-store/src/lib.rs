@@ -72,7 +72,7 @@ pub use lesson_events::{LessonEvent, LessonEventQuery, LessonEventCounts};
 pub use links::{LinkHash, LinkRow, LiveLink, CreatedLink, NewLink, SharedBoard, LinkVisit};
 pub use logins::{NewLogin, Rotation, TokenHash};
 pub use overviews::{LessonBoard, LessonPerson};
-pub use renditions::Thumbnail;
+pub use renditions::StoredThumbnail;
 pub use retention::{ExpiringRows, TrimmedSnapshots};
 pub use revisions::{DeleteSnapshotResult, SaveSnapshotResult, NewSnapshot, SnapshotOrigin, SnapshotRow};
 pub use room_client::{RoomLesson, RoomKind, RoomPhase, RoomPlan};

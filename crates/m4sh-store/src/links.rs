@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    RequestOrigin, Store, StoreError, Thumbnail,
+    RequestOrigin, Store, StoreError, StoredThumbnail,
     pool::Params,
     rows::{self, get},
 };
@@ -95,7 +95,7 @@ pub struct SharedBoard {
     /// A picture of it, as a client named it.
     pub thumbnail_url: Option<String>,
     /// The picture of it that the server made.
-    pub thumbnail: Option<Thumbnail>,
+    pub thumbnail: Option<StoredThumbnail>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Its owner's first and last name; the address is only for telling that neither of them is it.
@@ -378,7 +378,7 @@ impl Store {
             name: get(&row, "name")?,
             page_count: rows::pages(&row)?,
             thumbnail_url: get(&row, "thumbnail_url")?,
-            thumbnail: Thumbnail::from_row(&row)?,
+            thumbnail: StoredThumbnail::from_row(&row)?,
             created_at: get(&row, "created_at")?,
             owner: (get(&row, "first_name")?, get(&row, "last_name")?),
             owner_email: get(&row, "email")?,

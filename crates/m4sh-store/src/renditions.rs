@@ -12,14 +12,14 @@ use m4sh_domain::ids::{BoardId, Rev};
 
 /// The picture of a board in a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Thumbnail {
+pub struct StoredThumbnail {
     /// The object's key.
     pub key: String,
     /// The revision that it shows.
     pub rev: Rev,
 }
 
-impl Thumbnail {
+impl StoredThumbnail {
     /// The columns `picture` and `shows`, which are NULL where there is none.
     pub(super) fn from_row(row: &Row) -> Result<Option<Self>, StoreError> {
         let Some(key) = get(row, "picture")? else { return Ok(None) };
@@ -45,9 +45,9 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn thumbnail(&self, board: BoardId) -> Result<Option<Thumbnail>, StoreError> {
+    pub async fn thumbnail(&self, board: BoardId) -> Result<Option<StoredThumbnail>, StoreError> {
         let row = self.pool.get().await?.query_opt(FIND, &[&board.0]).await?;
-        row.map_or(Ok(None), |row| Thumbnail::from_row(&row))
+        row.map_or(Ok(None), |row| StoredThumbnail::from_row(&row))
     }
 
     /// Makes a deposited picture of revision `rev` the board's thumbnail, and seals it. `false`: the board is gone or
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn keep_thumbnail(&self, board: BoardId, rev: Rev, picture: &UploadedObject) -> Result<bool, StoreError> {
+    pub async fn save_thumbnail(&self, board: BoardId, rev: Rev, picture: &UploadedObject) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let row: Params = &[&picture.reference, &board.0, &signed(rev.0), &picture.blob];

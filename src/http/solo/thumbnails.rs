@@ -20,7 +20,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
-use m4sh_store::{BoardSummary, Thumbnail};
+use m4sh_store::{BoardSummary, StoredThumbnail};
 
 /// `POST /solo/sessions/{id}/thumbnail/`: the board's picture as it is now, drawn if there is none of this revision.
 pub async fn refresh(
@@ -68,7 +68,7 @@ impl Services {
     /// The address of the picture `made`, else the one that was `given`.
     pub(in crate::http) async fn picture(
         &self,
-        made: Option<&Thumbnail>,
+        made: Option<&StoredThumbnail>,
         given: Option<&str>,
         base: &PublicBase,
     ) -> Result<Option<String>, Problem> {
@@ -78,12 +78,12 @@ impl Services {
         }
     }
 
-    async fn thumbnail_url(&self, picture: &Thumbnail, base: &PublicBase) -> Result<String, Problem> {
+    async fn thumbnail_url(&self, picture: &StoredThumbnail, base: &PublicBase) -> Result<String, Problem> {
         let life = steady_life(Timestamp::now());
         Ok(self.objects.blobs().signed_url(&picture.key, life, &base.0).await.map_err(ObjectError::from)?)
     }
 
-    async fn draw_thumbnail(&self, card: &BoardSummary) -> Result<Thumbnail, Problem> {
+    async fn draw_thumbnail(&self, card: &BoardSummary) -> Result<StoredThumbnail, Problem> {
         // One job for all who ask for the same board at once would need a key that a failure gives back; drawing
         // twice is harmless, and the second run finds the first one's picture.
         let job = NewJob {
