@@ -21,7 +21,7 @@ use m4sh_domain::{
 
 /// A webhook that the caller works on.
 #[derive(Clone, Debug)]
-pub struct TakenHook {
+pub struct ClaimedHook {
     /// Which.
     pub id: HookId,
     /// Whose events it is told.
@@ -61,7 +61,7 @@ pub struct NumberedEvent {
 
 /// A delivery that failed, and what follows.
 #[derive(Clone, Debug)]
-pub struct Missed<'a> {
+pub struct FailedDelivery<'a> {
     /// The event's number.
     pub seq: u64,
     /// What it was.
@@ -158,7 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn take_hook(&self, lease: Uuid) -> Result<Option<TakenHook>, StoreError> {
+    pub async fn claim_hook(&self, lease: Uuid) -> Result<Option<ClaimedHook>, StoreError> {
         let row = self.pool.get().await?.query_opt(TAKE, &[&lease, &HOOK_LEASE.as_secs_f64()]).await?;
         row.as_ref().map(taken).transpose()
     }
@@ -192,7 +192,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn hook_missed(&self, hook: HookId, lease: Uuid, missed: &Missed<'_>) -> Result<bool, StoreError> {
+    pub async fn hook_delivery_failed(&self, hook: HookId, lease: Uuid, missed: &FailedDelivery<'_>) -> Result<bool, StoreError> {
         let (seq, wait) = (signed(missed.seq), missed.wait.map(|wait| wait.as_secs_f64()));
         let answered = missed.answered.map(i32::from);
         let row: Params = &[&hook.0, &lease, &seq, &wait, &missed.kind, &answered, &missed.error];
@@ -233,8 +233,8 @@ impl Store {
     }
 }
 
-fn taken(row: &Row) -> Result<TakenHook, StoreError> {
-    Ok(TakenHook {
+fn taken(row: &Row) -> Result<ClaimedHook, StoreError> {
+    Ok(ClaimedHook {
         id: hooks::hook_id(row)?,
         classroom: ClassroomId(get(row, "classroom")?),
         url: get(row, "url")?,

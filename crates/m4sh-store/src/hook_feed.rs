@@ -15,7 +15,7 @@ use m4sh_domain::limits::{BOARD_SAVED_EVERY, HOOK_LESSON_OVER, HOOK_SCAN_INTERVA
 use m4sh_domain::{hooks::HookEvent, times};
 
 /// Something to be numbered.
-struct Found {
+struct UnnumberedEvent {
     id: Uuid,
     event: HookEvent,
     at: Timestamp,
@@ -134,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query; then nothing was numbered and nothing is passed over.
-    pub async fn gather_hook_events(&self) -> Result<Option<usize>, StoreError> {
+    pub async fn collect_hook_events(&self) -> Result<Option<usize>, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let Some(feed) = tx.query_opt(DUE, &[]).await? else { return Ok(None) };
@@ -172,7 +172,7 @@ impl Store {
 }
 
 /// What happened, in its order, and whether there may be more.
-async fn happened(tx: &Tx<'_>, classroom: Uuid, feed: &Row) -> Result<(Vec<Found>, bool), StoreError> {
+async fn happened(tx: &Tx<'_>, classroom: Uuid, feed: &Row) -> Result<(Vec<UnnumberedEvent>, bool), StoreError> {
     let (lessons_from, exports_from): (Timestamp, Timestamp) = (get(feed, "lessons_from")?, get(feed, "exports_from")?);
     let seen = tx.execute(SEEN, &[&classroom, &lessons_from, &HOOK_ROWS]).await?;
     let started = tx.query(STARTED, &[&classroom]).await?;
@@ -205,37 +205,37 @@ async fn happened(tx: &Tx<'_>, classroom: Uuid, feed: &Row) -> Result<(Vec<Found
     Ok((found, full))
 }
 
-fn found(row: &Row, event: HookEvent, board: Option<Uuid>, data: Value) -> Result<Found, StoreError> {
+fn found(row: &Row, event: HookEvent, board: Option<Uuid>, data: Value) -> Result<UnnumberedEvent, StoreError> {
     let (at, session) = (get(row, "at")?, get(row, "session")?);
-    Ok(Found { id: Uuid::now_v7(), event, at, session, board, person: None, data })
+    Ok(UnnumberedEvent { id: Uuid::now_v7(), event, at, session, board, person: None, data })
 }
 
-fn session_started(row: &Row) -> Result<Found, StoreError> {
+fn session_started(row: &Row) -> Result<UnnumberedEvent, StoreError> {
     let name: &str = get(row, "name")?;
     found(row, HookEvent::SessionStarted, get(row, "board")?, json!({"name": name}))
 }
 
-fn session_ended(row: &Row) -> Result<Found, StoreError> {
+fn session_ended(row: &Row) -> Result<UnnumberedEvent, StoreError> {
     let at: Timestamp = get(row, "at")?;
     found(row, HookEvent::SessionEnded, get(row, "board")?, json!({"ended_at": times::utc_field(at)}))
 }
 
 /// A hand that goes up; one that goes down is nobody's news.
-fn hand(row: &Row) -> Result<Option<Found>, StoreError> {
+fn hand(row: &Row) -> Result<Option<UnnumberedEvent>, StoreError> {
     let data: Value = serde_json::from_slice(get(row, "data")?).map_err(StoreError::query)?;
     let Some(user) = get::<Option<Uuid>>(row, "person")?.filter(|_| data["up"] == true) else { return Ok(None) };
     let seq = rows::count(row, "seq")?;
     let raised = found(row, HookEvent::HandRaised, None, json!({"user": user, "seq": seq}))?;
-    Ok(Some(Found { person: Some(user), ..raised }))
+    Ok(Some(UnnumberedEvent { person: Some(user), ..raised }))
 }
 
-fn saved(row: &Row) -> Result<Found, StoreError> {
+fn saved(row: &Row) -> Result<UnnumberedEvent, StoreError> {
     let (rev, head) = (rows::count(row, "rev")?, rows::count(row, "head")?);
     let data = json!({"from_rev": rev + 1, "rev": head});
     found(row, HookEvent::BoardSaved, get(row, "board")?, data)
 }
 
-fn export(row: &Row) -> Result<Found, StoreError> {
+fn export(row: &Row) -> Result<UnnumberedEvent, StoreError> {
     let failed = get::<&str>(row, "status")? == "failed";
     let event = if failed { HookEvent::ExportFailed } else { HookEvent::ExportCompleted };
     let (id, user): (Uuid, Option<Uuid>) = (get(row, "id")?, get(row, "account")?);
@@ -243,7 +243,7 @@ fn export(row: &Row) -> Result<Found, StoreError> {
     if failed {
         data["error"] = get::<Option<&str>>(row, "error")?.into();
     }
-    Ok(Found { id, person: user, ..found(row, event, get(row, "board")?, data)? })
+    Ok(UnnumberedEvent { id, person: user, ..found(row, event, get(row, "board")?, data)? })
 }
 
 /// What this file asks, for the test that looks at the plans.

@@ -63,7 +63,7 @@ pub use event_pages::{EventRow, EventFilter};
 pub use events::{EventCategory, AuditEvent, RequestOrigin};
 pub use exports::{BoardImage, ExportRow, ExportSubject};
 pub use history::{AuthorActivity, JournalSpan, HistoryRange, JournalPosition};
-pub use hook_deliveries::{DeliveryRow, Missed, NumberedEvent, TakenHook};
+pub use hook_deliveries::{DeliveryRow, FailedDelivery, NumberedEvent, ClaimedHook};
 pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};

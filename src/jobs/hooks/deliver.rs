@@ -13,20 +13,20 @@ use super::{
     courier::{Letter, Outcome},
 };
 use m4sh_domain::hooks::{backoff, delivery_id};
-use m4sh_store::{Missed, NumberedEvent, StoreError, TakenHook};
+use m4sh_store::{FailedDelivery, NumberedEvent, StoreError, ClaimedHook};
 
 /// The status of a receiver that is gone for good.
 const GONE: u16 = 410;
 
 impl Dispatcher {
     /// Tells a webhook what it has not heard. Whatever cannot be noted is told again: the lease ends by itself.
-    pub(super) async fn deliver(&self, hook: TakenHook, lease: Uuid, stop: &watch::Receiver<bool>) {
+    pub(super) async fn deliver(&self, hook: ClaimedHook, lease: Uuid, stop: &watch::Receiver<bool>) {
         if let Err(error) = self.events(&hook, lease, stop).await {
             tracing::debug!(hook = %hook.id, %error, "a delivery cannot be noted now");
         }
     }
 
-    async fn events(&self, hook: &TakenHook, lease: Uuid, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
+    async fn events(&self, hook: &ClaimedHook, lease: Uuid, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
         let (mut cursor, mut arrived) = (hook.cursor, false);
         for event in self.store.hook_events(hook.classroom, cursor).await? {
             if *stop.borrow() {
@@ -55,7 +55,7 @@ impl Dispatcher {
 
     async fn missed(
         &self,
-        hook: &TakenHook,
+        hook: &ClaimedHook,
         lease: Uuid,
         event: &NumberedEvent,
         (answered, error): (Option<u16>, &str),
@@ -65,8 +65,8 @@ impl Dispatcher {
         let failing = if before == 0 { Duration::ZERO } else { hook.failing_since.map_or(Duration::ZERO, since) };
         // 410 says that nothing will ever be taken there again.
         let goes_on = answered != Some(GONE) && self.give_up.is_none_or(|give_up| failing < give_up);
-        let missed = Missed { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
-        if self.store.hook_missed(hook.id, lease, &missed).await? && !goes_on {
+        let missed = FailedDelivery { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
+        if self.store.hook_delivery_failed(hook.id, lease, &missed).await? && !goes_on {
             tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long, or for good, and is paused");
         }
         Ok(())
@@ -77,7 +77,7 @@ fn since(moment: Timestamp) -> Duration {
     Duration::try_from(Timestamp::now().duration_since(moment)).unwrap_or_default()
 }
 
-fn letter<'a>(hook: &'a TakenHook, event: &'a NumberedEvent) -> Letter<'a> {
+fn letter<'a>(hook: &'a ClaimedHook, event: &'a NumberedEvent) -> Letter<'a> {
     Letter {
         url: &hook.url,
         secrets: &hook.secrets,

@@ -67,7 +67,7 @@ impl Dispatcher {
     /// Numbers what happened in each class that is due.
     async fn look(&self) {
         loop {
-            match self.store.gather_hook_events().await {
+            match self.store.collect_hook_events().await {
                 Ok(Some(_)) => {}
                 Ok(None) => return,
                 Err(error) => return tracing::debug!(%error, "classes with webhooks cannot be looked at now"),
@@ -79,7 +79,7 @@ impl Dispatcher {
     async fn take(self: &Arc<Self>, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
         while tasks.len() < limits::HOOKS_AT_ONCE {
             let lease = Uuid::new_v4();
-            match self.store.take_hook(lease).await {
+            match self.store.claim_hook(lease).await {
                 Ok(Some(hook)) => {
                     let (own, stop) = (self.clone(), stop.clone());
                     tasks.spawn(async move { own.deliver(hook, lease, &stop).await });
