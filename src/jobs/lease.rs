@@ -174,7 +174,7 @@ impl Leased<'_> {
     }
 
     async fn give_back(&self) -> Outcome {
-        match self.store.give_job_back(self.row.id, self.lease).await {
+        match self.store.release_job(self.row.id, self.lease).await {
             Ok(true) => Outcome::GivenBack,
             Ok(false) | Err(_) => Outcome::Lost,
         }

@@ -296,7 +296,7 @@ fn json(text: &str) -> Result<serde_json::Value, StoreError> {
 }
 
 /// Kinds that a worker takes, with the length of a lease of each.
-pub type Kinds = [(&'static str, Duration)];
+pub type JobKinds = [(&'static str, Duration)];
 
 impl Store {
     /// Asks for work, once for each key.
@@ -354,7 +354,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn claim_job(&self, kinds: &Kinds, lease: Uuid) -> Result<Option<JobRow>, StoreError> {
+    pub async fn claim_job(&self, kinds: &JobKinds, lease: Uuid) -> Result<Option<JobRow>, StoreError> {
         let (names, seconds) = columns(kinds);
         let row = self.pool.get().await?.query_opt(CLAIM, &[&names, &seconds, &lease]).await?;
         row.as_ref().map(JobRow::from_row).transpose()
@@ -364,7 +364,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn claim_this_job(&self, id: Uuid, kinds: &Kinds, lease: Uuid) -> Result<Option<JobRow>, StoreError> {
+    pub async fn claim_this_job(&self, id: Uuid, kinds: &JobKinds, lease: Uuid) -> Result<Option<JobRow>, StoreError> {
         let (names, seconds) = columns(kinds);
         let row = self.pool.get().await?.query_opt(CLAIM_ONE, &[&names, &seconds, &lease, &id]).await?;
         row.as_ref().map(JobRow::from_row).transpose()
@@ -425,7 +425,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn give_job_back(&self, id: Uuid, lease: Uuid) -> Result<bool, StoreError> {
+    pub async fn release_job(&self, id: Uuid, lease: Uuid) -> Result<bool, StoreError> {
         Ok(self.pool.get().await?.execute(GIVE_BACK, &[&id, &lease]).await? == 1)
     }
 
@@ -439,7 +439,7 @@ impl Store {
     }
 }
 
-fn columns(kinds: &Kinds) -> (Vec<&'static str>, Vec<f64>) {
+fn columns(kinds: &JobKinds) -> (Vec<&'static str>, Vec<f64>) {
     kinds.iter().map(|(kind, lease)| (*kind, lease.as_secs_f64())).unzip()
 }
 

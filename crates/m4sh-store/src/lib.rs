@@ -66,7 +66,7 @@ pub use history::{AuthorActivity, JournalSpan, HistoryRange, JournalPosition};
 pub use hook_deliveries::{DeliveryRow, FailedDelivery, NumberedEvent, ClaimedHook};
 pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
-pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, Kinds, NewJob};
+pub use jobs::{Enqueued, JobObject, JobRow, JobStatus, JobKinds, NewJob};
 pub use journal::{JournalRow, JournalConnection};
 pub use lesson_events::{LessonEvent, LessonEventQuery, LessonEventCounts};
 pub use links::{LinkHash, LinkRow, LiveLink, CreatedLink, NewLink, SharedBoard, LinkVisit};

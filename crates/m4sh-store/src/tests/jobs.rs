@@ -116,7 +116,7 @@ async fn t3_whoever_lost_the_lease_changes_nothing() {
     assert!(!store.complete_job(job, late, Some(&stored), &json!({})).await.unwrap());
     assert!(!store.fail_job(job, late, "x").await.unwrap());
     assert!(!store.retry_job(job, late, "x", Duration::ZERO).await.unwrap());
-    assert!(!store.give_job_back(job, late).await.unwrap());
+    assert!(!store.release_job(job, late).await.unwrap());
     assert_eq!(store.job(job).await.unwrap(), before);
     assert_eq!(used(&database, owner).await, (0, 5), "what the late one stored is not sealed");
 
@@ -135,7 +135,7 @@ async fn t4_a_job_that_failed_keeps_the_reason_and_one_that_was_given_back_its_a
     let job = store.enqueue_job(&new_job(None, None, None)).await.unwrap().into_row().id;
     let lease = Uuid::new_v4();
     store.claim_job(KINDS, lease).await.unwrap().unwrap();
-    assert!(store.give_job_back(job, lease).await.unwrap());
+    assert!(store.release_job(job, lease).await.unwrap());
     assert_eq!(store.claim_job(KINDS, lease).await.unwrap().unwrap().attempts, 1);
     assert!(store.retry_job(job, lease, "the store was away", Duration::from_secs(60)).await.unwrap());
     assert!(store.claim_job(KINDS, lease).await.unwrap().is_none(), "not before its time");
