@@ -86,12 +86,12 @@ impl From<tokio_postgres::Error> for StoreError {
         // What a reference was to be made to was given up meanwhile; the same may pass when it is done anew.
         let lost = refusal.code() == &SqlState::FOREIGN_KEY_VIOLATION
             && refusal.constraint().is_some_and(|name| name.ends_with("_blob_fkey"));
-        if lost || may_pass(refusal.code()) { Self::unavailable(error) } else { Self::query(error) }
+        if lost || is_transient(refusal.code()) { Self::unavailable(error) } else { Self::query(error) }
     }
 }
 
 /// The refusals that say nothing about the question: the same one may pass later.
-pub(super) fn may_pass(state: &SqlState) -> bool {
+pub(super) fn is_transient(state: &SqlState) -> bool {
     // 08 connection exception, 53 insufficient resources (too many connections, disk full, out of memory),
     // 57P0x shutdowns and "starting up", 58 system error.
     let class = &state.code()[..2];
@@ -113,9 +113,9 @@ pub(super) fn may_pass(state: &SqlState) -> bool {
 }
 
 /// An error with everything beneath it: `tokio_postgres::Error` alone says "db error" and no more.
-struct Chain<'a>(&'a (dyn Error + 'static));
+struct ErrorChain<'a>(&'a (dyn Error + 'static));
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut next = self.0.source();

@@ -96,9 +96,9 @@ async fn a_transaction_that_is_given_up_halfway_leaves_nothing_behind() {
 fn every_refusal_is_told_apart_by_whether_asking_again_may_help() {
     use tokio_postgres::error::SqlState;
     for state in ["08006", "53300", "53100", "57P01", "57P02", "57P03", "57014", "40P01", "40001", "25006", "55P03"] {
-        assert!(crate::error::may_pass(&SqlState::from_code(state)), "{state}");
+        assert!(crate::error::is_transient(&SqlState::from_code(state)), "{state}");
     }
     for state in ["23505", "23503", "42P01", "22021", "28P01", "3D000", "42501"] {
-        assert!(!crate::error::may_pass(&SqlState::from_code(state)), "{state}");
+        assert!(!crate::error::is_transient(&SqlState::from_code(state)), "{state}");
     }
 }
