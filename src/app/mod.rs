@@ -30,7 +30,7 @@ use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
-use crate::jobs::hooks::{Courier, Dispatcher};
+use crate::jobs::hooks::{WebhookClient, Dispatcher};
 use crate::jobs::{Jobs, snapshots::Snapshots};
 use crate::objects::ObjectService;
 use crate::ws::Sockets;
@@ -164,7 +164,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let leases = Arc::new(LocalLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
     let jobs = Jobs::new(store.clone());
-    let courier = Arc::new(Courier::new(settings.upkeep.hooks.allow_private)?);
+    let courier = Arc::new(WebhookClient::new(settings.upkeep.hooks.allow_private)?);
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 

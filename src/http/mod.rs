@@ -34,7 +34,7 @@ use actix_web::{Scope, web};
 use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
-    jobs::{Jobs, hooks::Courier, snapshots::Snapshots},
+    jobs::{Jobs, hooks::WebhookClient, snapshots::Snapshots},
     objects::ObjectService,
 };
 use m4sh_domain::times;
@@ -59,7 +59,7 @@ pub struct Services {
     /// Work that outlives a request.
     pub jobs: Jobs,
     /// Brings events to webhooks.
-    pub webhooks: Arc<Courier>,
+    pub webhooks: Arc<WebhookClient>,
     /// Boards kept as objects.
     pub snapshots: Snapshots,
     /// Access tokens.

@@ -67,7 +67,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         snapshots: Snapshots::new(store.clone(), ObjectService::new(store.clone(), objects.clone())),
         objects: ObjectService::new(store.clone(), objects),
         jobs: Jobs::new(store.clone()),
-        webhooks: Arc::new(crate::jobs::hooks::Courier::new(false).unwrap()),
+        webhooks: Arc::new(crate::jobs::hooks::WebhookClient::new(false).unwrap()),
         public_url: None,
         policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
         store,

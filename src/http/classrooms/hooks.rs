@@ -17,7 +17,7 @@ use crate::{
         fields::{Faults, Fields, whole},
         problem::Problem,
     },
-    jobs::hooks::{Courier, Letter, Outcome},
+    jobs::hooks::{WebhookClient, Delivery, DeliveryOutcome},
 };
 use m4sh_domain::limits::{HOOK_SECRET_BYTES, URL_CHARS};
 use m4sh_domain::{
@@ -90,7 +90,7 @@ pub async fn attempt(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     let (id, hook) = *path;
     let row = call.hook(*path).await?;
     let secrets = call.services.store.hook_secrets(id, hook).await?;
-    let letter = Letter {
+    let letter = Delivery {
         url: &row.url,
         secrets: &secrets,
         delivery: Uuid::now_v7(),
@@ -105,8 +105,8 @@ pub async fn attempt(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     };
     let began = Instant::now();
     let (answered, error) = match call.services.webhooks.send(&letter).await {
-        Outcome::Arrived { answered } => (Some(answered), None),
-        Outcome::Missed { answered, error } => (answered, Some(error)),
+        DeliveryOutcome::Arrived { answered } => (Some(answered), None),
+        DeliveryOutcome::Missed { answered, error } => (answered, Some(error)),
     };
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let answer = json!({
@@ -180,7 +180,7 @@ fn told(hook: HookId, row: &DeliveryRow) -> Json {
     })
 }
 
-fn wanted(mut fields: Fields, courier: &Courier) -> Result<(String, Vec<HookEvent>), Problem> {
+fn wanted(mut fields: Fields, courier: &WebhookClient) -> Result<(String, Vec<HookEvent>), Problem> {
     let url = fields.required_name("url", URL_CHARS);
     if !fields.has_fault("url") {
         check_url(&mut fields, &url, courier);
@@ -191,7 +191,7 @@ fn wanted(mut fields: Fields, courier: &Courier) -> Result<(String, Vec<HookEven
     Ok((url, events.unwrap_or_default()))
 }
 
-fn changes(mut fields: Fields, courier: &Courier) -> Result<(HookPatch, bool), Problem> {
+fn changes(mut fields: Fields, courier: &WebhookClient) -> Result<(HookPatch, bool), Problem> {
     let url = fields.name("url", URL_CHARS);
     if let Some(url) = &url {
         check_url(&mut fields, url, courier);
@@ -209,7 +209,7 @@ fn changes(mut fields: Fields, courier: &Courier) -> Result<(HookPatch, bool), P
     Ok((HookPatch { url, events, paused, secret: None }, rotate.unwrap_or_default()))
 }
 
-fn check_url(fields: &mut Fields, url: &str, courier: &Courier) {
+fn check_url(fields: &mut Fields, url: &str, courier: &WebhookClient) {
     if let Err(why) = courier.check(url) {
         fields.fault("url", why);
     }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn g1_a_webhook_needs_a_public_address_and_known_events_each_once() {
-        let courier = Courier::new(false).unwrap();
+        let courier = WebhookClient::new(false).unwrap();
         let body = r#"{"url":"https://school.example/hook","events":["board.saved","hand.raised"]}"#;
         let (url, events) = wanted(fields(body), &courier).unwrap();
         assert_eq!(
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn g1_changes_are_read_field_by_field() {
-        let courier = Courier::new(false).unwrap();
+        let courier = WebhookClient::new(false).unwrap();
         let (patch, rotate) = changes(fields(r#"{"paused":false,"rotate":true}"#), &courier).unwrap();
         assert!(patch.paused == Some(false) && rotate && patch.url.is_none() && patch.events.is_none());
         let (patch, rotate) = changes(fields("{}"), &courier).unwrap();

@@ -12,9 +12,9 @@ use m4sh_domain::limits;
 const NOT_PUBLIC: &str = "The address is not a public one.";
 
 /// Names, without those of their addresses that are not public.
-pub struct Public;
+pub struct PublicResolver;
 
-impl Resolve for Public {
+impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
@@ -161,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn g8_a_name_that_means_a_private_address_is_not_connected_to() {
-        let resolved = Public.resolve("localhost".parse().unwrap()).await;
+        let resolved = PublicResolver.resolve("localhost".parse().unwrap()).await;
         assert_eq!(resolved.err().map(|error| error.to_string()), Some(NOT_PUBLIC.to_owned()));
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Dispatcher,
-    courier::{Letter, Outcome},
+    client::{Delivery, DeliveryOutcome},
 };
 use m4sh_domain::hooks::{backoff, delivery_id};
 use m4sh_store::{FailedDelivery, NumberedEvent, StoreError, ClaimedHook};
@@ -33,15 +33,15 @@ impl Dispatcher {
                 break;
             }
             if hook.events.iter().any(|wanted| wanted.name() == event.kind) {
-                match self.courier.send(&letter(hook, &event)).await {
-                    Outcome::Arrived { answered } => {
+                match self.courier.send(&delivery(hook, &event)).await {
+                    DeliveryOutcome::Arrived { answered } => {
                         counter!("m4sh_hook_deliveries_total", "outcome" => "arrived").increment(1);
                         if !self.store.hook_delivered(hook.id, lease, &event, answered).await? {
                             return Ok(());
                         }
                         arrived = true;
                     }
-                    Outcome::Missed { answered, error } => {
+                    DeliveryOutcome::Missed { answered, error } => {
                         counter!("m4sh_hook_deliveries_total", "outcome" => "missed").increment(1);
                         let before = if arrived { 0 } else { hook.failures };
                         return self.missed(hook, lease, &event, (answered, &error), before).await;
@@ -77,8 +77,8 @@ fn since(moment: Timestamp) -> Duration {
     Duration::try_from(Timestamp::now().duration_since(moment)).unwrap_or_default()
 }
 
-fn letter<'a>(hook: &'a ClaimedHook, event: &'a NumberedEvent) -> Letter<'a> {
-    Letter {
+fn delivery<'a>(hook: &'a ClaimedHook, event: &'a NumberedEvent) -> Delivery<'a> {
+    Delivery {
         url: &hook.url,
         secrets: &hook.secrets,
         delivery: delivery_id(hook.id.0, event.id),

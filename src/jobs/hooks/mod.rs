@@ -3,7 +3,7 @@
 //! beside the queue, so that slow receivers never hold up exports. ADR 0025.
 
 pub mod address;
-mod courier;
+mod client;
 mod deliver;
 mod signature;
 
@@ -16,7 +16,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-pub use courier::{Courier, Letter, Outcome};
+pub use client::{WebhookClient, Delivery, DeliveryOutcome};
 pub use signature::header as signature;
 
 use m4sh_domain::limits;
@@ -25,13 +25,13 @@ use m4sh_store::Store;
 /// Everything that sends.
 pub struct Dispatcher {
     store: Store,
-    courier: Arc<Courier>,
+    courier: Arc<WebhookClient>,
     /// How long a receiver may fail; `None`: for ever.
     give_up: Option<Duration>,
 }
 
 /// A dispatcher at work.
-pub struct Dispatching {
+pub struct DispatcherHandle {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -39,15 +39,15 @@ pub struct Dispatching {
 impl Dispatcher {
     /// A dispatcher that does nothing yet.
     #[must_use]
-    pub fn new(store: Store, courier: Arc<Courier>, give_up: Option<Duration>) -> Self {
+    pub fn new(store: Store, courier: Arc<WebhookClient>, give_up: Option<Duration>) -> Self {
         Self { store, courier, give_up }
     }
 
     /// Begins to look and to send, on a task of the caller's runtime.
     #[must_use]
-    pub fn start(self) -> Dispatching {
+    pub fn start(self) -> DispatcherHandle {
         let (stop, stopped) = watch::channel(false);
-        Dispatching { stop, task: tokio::spawn(Arc::new(self).serve(stopped)) }
+        DispatcherHandle { stop, task: tokio::spawn(Arc::new(self).serve(stopped)) }
     }
 
     async fn serve(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
@@ -91,7 +91,7 @@ impl Dispatcher {
     }
 }
 
-impl Dispatching {
+impl DispatcherHandle {
     /// Begins no further delivery and waits a moment for those on their way; what is cut off is sent again, by whoever
     /// takes its webhook over.
     pub async fn stop(self) {

@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    address::{self, Public},
+    address::{self, PublicResolver},
     signature,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{ids::ClassroomId, times};
 
 /// Sends.
-pub struct Courier {
+pub struct WebhookClient {
     client: Client,
     allow_private: bool,
 }
 
 /// An event on its way to a webhook.
 #[derive(Clone, Copy, Debug)]
-pub struct Letter<'a> {
+pub struct Delivery<'a> {
     /// Where to.
     pub url: &'a str,
     /// What signs, the newest first.
@@ -51,7 +51,7 @@ pub struct Letter<'a> {
 
 /// What came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// The receiver said 2xx in time.
     Arrived {
         /// The status.
@@ -66,7 +66,7 @@ pub enum Outcome {
     },
 }
 
-impl Courier {
+impl WebhookClient {
     /// A courier that goes to private addresses, too, or does not.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Courier {
             .referer(false)
             .user_agent(concat!("m4sh/", env!("CARGO_PKG_VERSION")));
         if !allow_private {
-            client = client.dns_resolver(Arc::new(Public));
+            client = client.dns_resolver(Arc::new(PublicResolver));
         }
         Ok(Self { client: client.build()?, allow_private })
     }
@@ -94,10 +94,10 @@ impl Courier {
     }
 
     /// Sends it once.
-    pub async fn send(&self, letter: &Letter<'_>) -> Outcome {
+    pub async fn send(&self, letter: &Delivery<'_>) -> DeliveryOutcome {
         let missed = |answered, error: &str| {
             let error = error.chars().take(limits::HOOK_ERROR_CHARS).collect();
-            Outcome::Missed { answered, error }
+            DeliveryOutcome::Missed { answered, error }
         };
         // Looked at again at each sending: what is allowed may have changed since the webhook was made, and an address in
         // digits is not resolved.
@@ -116,7 +116,7 @@ impl Courier {
             .header("M4SH-Signature", signature::header(letter.secrets, now, body.as_bytes()))
             .body(body);
         match request.send().await {
-            Ok(answer) if answer.status().is_success() => Outcome::Arrived { answered: answer.status().as_u16() },
+            Ok(answer) if answer.status().is_success() => DeliveryOutcome::Arrived { answered: answer.status().as_u16() },
             Ok(answer) => {
                 let status = answer.status();
                 missed(Some(status.as_u16()), &format!("The receiver answered {}.", status.as_u16()))
@@ -126,7 +126,7 @@ impl Courier {
     }
 }
 
-impl Letter<'_> {
+impl Delivery<'_> {
     fn body(&self) -> String {
         let mut body = json!({
             "id": self.id,
