@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::config::Settings;
 use crate::jobs::{
-    JobStatus, Jobs, Runner, Studio, Work, chores, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
+    JobStatus, Jobs, Runner, Studio, Work, scheduled_tasks, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
 };
 use crate::objects::ObjectService;
 use m4sh_domain::limits;
@@ -30,7 +30,7 @@ pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, 
 
 /// Prints the schedule.
 pub(super) fn list() {
-    for (name, when, about) in chores::listed() {
+    for (name, when, about) in scheduled_tasks::listing() {
         println!("{name:<24} {:<22} {about}", when.to_string());
     }
     let about = "takes a person's work out: {\"account\": …, \"classroom\" or \"board\": …}";
@@ -45,7 +45,7 @@ pub(super) async fn run_now(
     name: &str,
     params: Option<&str>,
 ) -> Result<bool, Failure> {
-    if name != ErasePerson::KIND && !chores::listed().any(|(known, ..)| known == name) {
+    if name != ErasePerson::KIND && !scheduled_tasks::listing().any(|(known, ..)| known == name) {
         return Err(format!("there is no job `{name}`; `m4sh job` lists them").into());
     }
     let params: Value = serde_json::from_str(params.unwrap_or("{}"))?;

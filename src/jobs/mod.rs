@@ -2,7 +2,7 @@
 //! Called by `http` (which asks for work) and `app` (which runs it). Never on a thread of boards: a job's CPU work is its
 //! own to put on blocking threads or into a child process. ADR 0014.
 
-pub mod chores;
+pub mod scheduled_tasks;
 mod drawing;
 pub mod erase;
 pub mod export;

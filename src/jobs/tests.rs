@@ -251,7 +251,7 @@ async fn t7_missed_occurrences_run_once_at_the_start_on_however_many_nodes() {
         let sql = format!("SELECT count(*) FROM job WHERE status = 'completed' AND {kinds}");
         client.query_one(&sql, &[]).await.unwrap().get(0)
     };
-    let names = chores::listed().count();
+    let names = scheduled_tasks::listing().count();
     until("all of the schedule has run", async || {
         let sql = "SELECT count(DISTINCT kind) FROM job WHERE status = 'completed'";
         let done: i64 = client.query_one(sql, &[]).await.unwrap().get(0);

@@ -22,7 +22,7 @@ pub const THUMBNAIL: &str = "thumbnail";
 
 /// What a chore may use.
 #[derive(Clone)]
-struct Means {
+struct TaskContext {
     store: Store,
     vault: ObjectService,
     jobs: Jobs,
@@ -30,17 +30,17 @@ struct Means {
 }
 
 /// Whatever goes wrong may pass, unless it is a [`JobError`] that says otherwise.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-type Answer = Result<Value, Failure>;
-type Doing<'a> = std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+type TaskError = Box<dyn std::error::Error + Send + Sync>;
+type TaskResult = Result<Value, TaskError>;
+type TaskFuture<'a> = std::pin::Pin<Box<dyn Future<Output = TaskResult> + Send + 'a>>;
 
 /// A line of the schedule.
-struct Chore {
+struct ScheduledTask {
     name: &'static str,
     when: When,
     /// For `m4sh job`, in a few words.
     about: &'static str,
-    run: for<'a> fn(&'a Means, &'a JobRow) -> Doing<'a>,
+    run: for<'a> fn(&'a TaskContext, &'a JobRow) -> TaskFuture<'a>,
 }
 
 macro_rules! schedule {
@@ -76,7 +76,7 @@ schedule! {
 }
 
 /// The schedule's names, times and purposes.
-pub fn listed() -> impl Iterator<Item = (&'static str, When, &'static str)> {
+pub fn listing() -> impl Iterator<Item = (&'static str, When, &'static str)> {
     SCHEDULE.iter().map(|chore| (chore.name, chore.when, chore.about))
 }
 
@@ -85,17 +85,17 @@ impl Runner {
     #[must_use]
     pub fn with_schedule(mut self, upkeep: Upkeep) -> Self {
         let (store, vault, jobs) = self.parts();
-        let means = Means { store: store.clone(), vault: vault.clone(), jobs, upkeep };
+        let means = TaskContext { store: store.clone(), vault: vault.clone(), jobs, upkeep };
         for chore in SCHEDULE {
-            self.scheduled(chore.name, chore.when, Scheduled(chore, means.clone()));
+            self.scheduled(chore.name, chore.when, TaskHandler(chore, means.clone()));
         }
         self.with(AutomaticSnapshot::new(store, vault))
     }
 }
 
-struct Scheduled(&'static Chore, Means);
+struct TaskHandler(&'static ScheduledTask, TaskContext);
 
-impl AnyWork for Scheduled {
+impl AnyWork for TaskHandler {
     fn run<'a>(&'a self, job: &'a JobRow, _: &'a Progress) -> Run<'a> {
         Box::pin(async {
             match (self.0.run)(&self.1, job).await {
@@ -113,7 +113,7 @@ fn ago(age: Duration) -> Timestamp {
 }
 
 /// Removes a sort of rows until few are left.
-async fn remove(means: &Means, what: ExpiringRows, before: Timestamp) -> Result<u64, Failure> {
+async fn remove(means: &TaskContext, what: ExpiringRows, before: Timestamp) -> Result<u64, TaskError> {
     let mut removed = 0;
     loop {
         let rows = means.store.delete_expired(what, before, OWN).await?;
@@ -124,29 +124,29 @@ async fn remove(means: &Means, what: ExpiringRows, before: Timestamp) -> Result<
     }
 }
 
-async fn cleanup_exports(means: &Means, _: &JobRow) -> Answer {
+async fn cleanup_exports(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"deleted": remove(means, ExpiringRows::Exports, ago(limits::EXPORTS_KEPT)).await?}))
 }
 
-async fn cleanup_expired_shares(means: &Means, _: &JobRow) -> Answer {
+async fn cleanup_expired_shares(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"deleted": remove(means, ExpiringRows::Links, Timestamp::now()).await?}))
 }
 
-async fn purge_idempotency(means: &Means, _: &JobRow) -> Answer {
+async fn purge_idempotency(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"deleted": remove(means, ExpiringRows::Answers, Timestamp::now()).await?}))
 }
 
-async fn purge_logins(means: &Means, _: &JobRow) -> Answer {
+async fn purge_logins(means: &TaskContext, _: &JobRow) -> TaskResult {
     let tokens = remove(means, ExpiringRows::Tokens, Timestamp::now()).await?;
     let logins = remove(means, ExpiringRows::Logins, ago(limits::ENDED_LOGINS_KEPT)).await?;
     Ok(json!({"tokens": tokens, "logins": logins}))
 }
 
-async fn purge_client_events(means: &Means, _: &JobRow) -> Answer {
+async fn purge_client_events(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"deleted": means.store.purge_client_events(ago(means.upkeep.client_events)).await?}))
 }
 
-async fn purge_events(means: &Means, _: &JobRow) -> Answer {
+async fn purge_events(means: &TaskContext, _: &JobRow) -> TaskResult {
     let saves = Duration::from_secs(u64::from(limits::SAVE_EVENTS_DAYS) * 24 * 3600);
     let saves = means.store.purge_events(ago(saves), &["board_saved"]).await?;
     let others = match means.upkeep.events {
@@ -157,7 +157,7 @@ async fn purge_events(means: &Means, _: &JobRow) -> Answer {
 }
 
 /// One that is on is never among them, however old it is.
-async fn purge_lessons(means: &Means, _: &JobRow) -> Answer {
+async fn purge_lessons(means: &TaskContext, _: &JobRow) -> TaskResult {
     let (mut lessons, mut boards) = (0, 0);
     if let Some(age) = means.upkeep.lessons {
         let before = ago(age);
@@ -173,17 +173,17 @@ async fn purge_lessons(means: &Means, _: &JobRow) -> Answer {
 }
 
 /// They hold no longer whether they are there or not.
-async fn purge_rules(means: &Means, _: &JobRow) -> Answer {
+async fn purge_rules(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"deleted": remove(means, ExpiringRows::Rules, Timestamp::now()).await?}))
 }
 
-async fn purge_jobs(means: &Means, _: &JobRow) -> Answer {
+async fn purge_jobs(means: &TaskContext, _: &JobRow) -> TaskResult {
     let completed = remove(means, ExpiringRows::OwnJobs, ago(limits::OWN_JOBS_KEPT)).await?;
     let failed = remove(means, ExpiringRows::FailedJobs, ago(limits::FAILED_JOBS_KEPT)).await?;
     Ok(json!({"completed": completed, "failed": failed}))
 }
 
-async fn purge_hooks(means: &Means, _: &JobRow) -> Answer {
+async fn purge_hooks(means: &TaskContext, _: &JobRow) -> TaskResult {
     let (before, mut deleted) = (ago(limits::HOOK_EVENTS_KEPT), 0);
     loop {
         let rows = means.store.purge_hooks(before).await?;
@@ -194,7 +194,7 @@ async fn purge_hooks(means: &Means, _: &JobRow) -> Answer {
     }
 }
 
-async fn purge_journals(means: &Means, _: &JobRow) -> Answer {
+async fn purge_journals(means: &TaskContext, _: &JobRow) -> TaskResult {
     let (mut boards, mut rows) = (0_u64, 0_u64);
     while let Some(gone) = means.store.purge_journal().await? {
         rows += gone;
@@ -204,7 +204,7 @@ async fn purge_journals(means: &Means, _: &JobRow) -> Answer {
 }
 
 /// `keep_last` of the job's parameters wins over the setting; a negative one is 0 (contract/boards.md 5).
-async fn snapshot_retention(means: &Means, job: &JobRow) -> Answer {
+async fn snapshot_retention(means: &TaskContext, job: &JobRow) -> TaskResult {
     let keep = match &job.params["keep_last"] {
         Value::Null => means.upkeep.snapshot_keep_last,
         given => match given.as_i64() {
@@ -224,21 +224,21 @@ async fn snapshot_retention(means: &Means, job: &JobRow) -> Answer {
     Ok(json!({"deleted_files": files, "freed_bytes": bytes, "keep_last": keep}))
 }
 
-async fn sweep_objects(means: &Means, _: &JobRow) -> Answer {
+async fn sweep_objects(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(serde_json::to_value(means.vault.sweep().await?)?)
 }
 
-async fn orphan_files(means: &Means, _: &JobRow) -> Answer {
+async fn orphan_files(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(serde_json::to_value(means.vault.orphans().await?)?)
 }
 
-async fn reconcile_ledger(means: &Means, _: &JobRow) -> Answer {
+async fn reconcile_ledger(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(serde_json::to_value(means.vault.reconcile().await?)?)
 }
 
 /// Asks for what is derived from boards: thumbnails, and snapshots of those that changed. Looks back to its own last run,
 /// and beyond it for as long as a snapshot may wait, so that nothing is passed over while no server ran.
-async fn watch_boards(means: &Means, _: &JobRow) -> Answer {
+async fn watch_boards(means: &TaskContext, _: &JobRow) -> TaskResult {
     let margin = Duration::from_secs(300) + means.upkeep.snapshot_every.unwrap_or_default();
     let since = match means.store.last_run("watch_boards").await? {
         Some(last) => {
