@@ -31,7 +31,7 @@ pub use self::{
     drawing::Studio,
     export::{ExportFormat, ExportParams},
     runner::{Runner, Running},
-    schedule::When,
+    schedule::Recurrence,
 };
 use crate::objects::UploadedObject;
 use m4sh_domain::limits;

@@ -16,7 +16,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    JobRow, Jobs, NewJob, When, Work,
+    JobRow, Jobs, NewJob, Recurrence, Work,
     lease::{AnyWork, Kind, Leased},
     schedule::Schedule,
 };
@@ -71,7 +71,7 @@ impl Runner {
     }
 
     /// Adds work that is done at set times, by one node at a time.
-    pub(super) fn scheduled(&mut self, name: &'static str, when: When, work: impl AnyWork + 'static) {
+    pub(super) fn scheduled(&mut self, name: &'static str, when: Recurrence, work: impl AnyWork + 'static) {
         let hour = Duration::from_secs(3600);
         self.add(Kind {
             name,
@@ -112,7 +112,7 @@ impl Runner {
         let mut tasks = JoinSet::new();
         let mut counted: Option<Instant> = None;
         while *stage.borrow_and_update() == Stage::Taking {
-            self.schedule.ask(&self.jobs, Timestamp::now()).await;
+            self.schedule.enqueue_due(&self.jobs, Timestamp::now()).await;
             self.take(&at_work, &mut tasks, &stage).await;
             if counted.is_none_or(|counted| counted.elapsed() >= COUNT_EACH) {
                 counted = Some(Instant::now());

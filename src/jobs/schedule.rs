@@ -14,12 +14,12 @@ const WEEK: i64 = 7 * DAY;
 
 /// Times that repeat: every so many seconds since the epoch, moved by some.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct When {
+pub struct Recurrence {
     period: i64,
     offset: i64,
 }
 
-impl When {
+impl Recurrence {
     /// At the beginning of every minute.
     #[must_use]
     pub const fn each_minute() -> Self {
@@ -48,7 +48,7 @@ impl When {
     }
 }
 
-impl fmt::Display for When {
+impl fmt::Display for Recurrence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.offset.rem_euclid(DAY) / MINUTE;
         let time = format!("{:02}:{:02} UTC", minutes / 60, minutes % 60);
@@ -63,17 +63,17 @@ impl fmt::Display for When {
 /// Asks for each occurrence once: a missed one is asked for at the start, and of several missed ones the last.
 #[derive(Default)]
 pub(super) struct Schedule {
-    times: Vec<(&'static str, When)>,
+    times: Vec<(&'static str, Recurrence)>,
     asked: HashMap<&'static str, Timestamp>,
 }
 
 impl Schedule {
-    pub(super) fn add(&mut self, kind: &'static str, when: When) {
+    pub(super) fn add(&mut self, kind: &'static str, when: Recurrence) {
         self.times.push((kind, when));
     }
 
     /// Asks for what has become due. What could not be asked for is asked for at the next call.
-    pub(super) async fn ask(&mut self, jobs: &Jobs, now: Timestamp) {
+    pub(super) async fn enqueue_due(&mut self, jobs: &Jobs, now: Timestamp) {
         for (kind, when) in &self.times {
             let due = when.last(now);
             if self.asked.get(kind).is_some_and(|asked| *asked >= due) {
@@ -115,15 +115,15 @@ mod tests {
 
     #[test]
     fn t7_occurrences_are_in_utc_and_the_last_one_is_found() {
-        let daily = When::daily(3, 30);
+        let daily = Recurrence::daily(3, 30);
         assert_eq!(daily.last(at("2026-03-01T03:30:00Z")), at("2026-03-01T03:30:00Z"));
         assert_eq!(daily.last(at("2026-03-01T03:29:59.9Z")), at("2026-02-28T03:30:00Z"));
-        assert_eq!(When::each_minute().last(at("2026-03-01T03:29:59.9Z")), at("2026-03-01T03:29:00Z"));
+        assert_eq!(Recurrence::each_minute().last(at("2026-03-01T03:29:59.9Z")), at("2026-03-01T03:29:00Z"));
         // 1 March 2026 is a Sunday.
-        let sundays = When::sundays(4, 30);
+        let sundays = Recurrence::sundays(4, 30);
         assert_eq!(sundays.last(at("2026-03-07T23:00:00Z")), at("2026-03-01T04:30:00Z"));
         assert_eq!(sundays.last(at("2026-03-01T04:29:00Z")), at("2026-02-22T04:30:00Z"));
-        let names = [When::each_minute(), daily, sundays].map(|when| when.to_string());
+        let names = [Recurrence::each_minute(), daily, sundays].map(|when| when.to_string());
         assert_eq!(names, ["each minute", "daily 03:30 UTC", "Sundays 04:30 UTC"]);
     }
 
@@ -131,7 +131,7 @@ mod tests {
         #[test]
         fn t7_every_moment_belongs_to_one_occurrence(second in -4_000_000_000_i64..8_000_000_000) {
             let now = Timestamp::from_second(second).unwrap();
-            for when in [When::each_minute(), When::daily(3, 0), When::sundays(4, 30)] {
+            for when in [Recurrence::each_minute(), Recurrence::daily(3, 0), Recurrence::sundays(4, 30)] {
                 let last = when.last(now);
                 prop_assert!(last <= now && now.as_second() - last.as_second() < when.period);
                 prop_assert_eq!(when.last(last), last);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Done, JobError, JobRow, Jobs, NewJob, Progress, Runner, When,
+    Done, JobError, JobRow, Jobs, NewJob, Progress, Runner, Recurrence,
     lease::{AnyWork, Run},
     snapshots::AutomaticSnapshot,
 };
@@ -37,7 +37,7 @@ type TaskFuture<'a> = std::pin::Pin<Box<dyn Future<Output = TaskResult> + Send +
 /// A line of the schedule.
 struct ScheduledTask {
     name: &'static str,
-    when: When,
+    when: Recurrence,
     /// For `m4sh job`, in a few words.
     about: &'static str,
     run: for<'a> fn(&'a TaskContext, &'a JobRow) -> TaskFuture<'a>,
@@ -57,26 +57,26 @@ macro_rules! schedule {
 }
 
 schedule! {
-    sweep_objects, When::each_minute(), "removes objects that nothing refers to and reservations that ran out";
-    purge_journals, When::each_minute(), "removes the journals of deleted boards, a piece at a time";
-    watch_boards, When::each_minute(), "asks for snapshots and thumbnails of boards that changed";
-    purge_idempotency, When::daily(2, 45), "removes answers that are no longer given again";
-    purge_logins, When::daily(2, 50), "removes expired refresh tokens and ended logins";
-    cleanup_exports, When::daily(3, 0), "removes exports older than 30 days";
-    cleanup_expired_shares, When::daily(3, 30), "removes links that expired or were revoked";
-    snapshot_retention, When::daily(3, 45), "keeps the newest snapshots of each board, and the pinned ones";
-    reconcile_ledger, When::daily(4, 0), "compares what accounts use with what the ledger says";
-    purge_client_events, When::daily(4, 15), "removes old reports of clients";
-    purge_events, When::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
-    purge_lessons, When::daily(4, 21), "removes lessons that ended long ago, where the operator set an age";
-    purge_rules, When::daily(4, 22), "removes rules about rights that have ended";
-    purge_jobs, When::daily(4, 25), "removes the rows of the program's own finished jobs";
-    purge_hooks, When::daily(4, 35), "removes old events of webhooks and what became of them";
-    orphan_files, When::sundays(4, 30), "removes objects of the store that no row knows";
+    sweep_objects, Recurrence::each_minute(), "removes objects that nothing refers to and reservations that ran out";
+    purge_journals, Recurrence::each_minute(), "removes the journals of deleted boards, a piece at a time";
+    watch_boards, Recurrence::each_minute(), "asks for snapshots and thumbnails of boards that changed";
+    purge_idempotency, Recurrence::daily(2, 45), "removes answers that are no longer given again";
+    purge_logins, Recurrence::daily(2, 50), "removes expired refresh tokens and ended logins";
+    cleanup_exports, Recurrence::daily(3, 0), "removes exports older than 30 days";
+    cleanup_expired_shares, Recurrence::daily(3, 30), "removes links that expired or were revoked";
+    snapshot_retention, Recurrence::daily(3, 45), "keeps the newest snapshots of each board, and the pinned ones";
+    reconcile_ledger, Recurrence::daily(4, 0), "compares what accounts use with what the ledger says";
+    purge_client_events, Recurrence::daily(4, 15), "removes old reports of clients";
+    purge_events, Recurrence::daily(4, 20), "removes old events of saves, and all others where the operator set an age";
+    purge_lessons, Recurrence::daily(4, 21), "removes lessons that ended long ago, where the operator set an age";
+    purge_rules, Recurrence::daily(4, 22), "removes rules about rights that have ended";
+    purge_jobs, Recurrence::daily(4, 25), "removes the rows of the program's own finished jobs";
+    purge_hooks, Recurrence::daily(4, 35), "removes old events of webhooks and what became of them";
+    orphan_files, Recurrence::sundays(4, 30), "removes objects of the store that no row knows";
 }
 
 /// The schedule's names, times and purposes.
-pub fn listing() -> impl Iterator<Item = (&'static str, When, &'static str)> {
+pub fn listing() -> impl Iterator<Item = (&'static str, Recurrence, &'static str)> {
     SCHEDULE.iter().map(|chore| (chore.name, chore.when, chore.about))
 }
 
