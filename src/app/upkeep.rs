@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::config::Settings;
 use crate::jobs::{
-    JobStatus, Jobs, Runner, Studio, Work, scheduled_tasks, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
+    JobStatus, Jobs, Runner, RenderContext, Work, scheduled_tasks, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
 };
 use crate::objects::ObjectService;
 use m4sh_domain::limits;
@@ -20,7 +20,7 @@ use m4sh_store::Store;
 pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, jobs: Jobs) -> Result<Runner, Failure> {
     // Drawing happens in a process of its own, which is this same program (ADR 0016).
     let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
-    let studio = Studio { store: store.clone(), blobs: vault.blobs().clone(), renderer };
+    let studio = RenderContext { store: store.clone(), blobs: vault.blobs().clone(), renderer };
     Ok(Runner::new(store.clone(), vault.clone(), jobs)
         .with_schedule(settings.upkeep)
         .with(ErasePerson { store: store.clone() })

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     Done, JobError, JobRow, Progress, Work,
-    drawing::{Sitting, Studio, state_of},
+    rendering::{RenderRequest, RenderContext, state_of},
 };
 use crate::{
     blobs::BlobContent,
@@ -94,7 +94,7 @@ pub struct ExportParams {
 /// The work.
 pub struct Export {
     /// Draws.
-    pub studio: Studio,
+    pub studio: RenderContext,
     /// Keeps.
     pub vault: ObjectService,
 }
@@ -119,7 +119,7 @@ impl Work for Export {
         let picture = if let Some(format) = wanted.format.drawn() {
             let (state, title) = (state_of(past, eyes).await?, subject.name);
             self.studio
-                .draw(Sitting { board, format, page: wanted.page, title, state, attempts: job.attempts }, progress)
+                .draw(RenderRequest { board, format, page: wanted.page, title, state, attempts: job.attempts }, progress)
                 .await?
         } else {
             let write = move || write_json(board, &subject, &past, eyes);

@@ -3,7 +3,7 @@
 //! own to put on blocking threads or into a child process. ADR 0014.
 
 pub mod scheduled_tasks;
-mod drawing;
+mod rendering;
 pub mod erase;
 pub mod export;
 pub mod hooks;
@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use self::{
-    drawing::Studio,
+    rendering::RenderContext,
     export::{ExportFormat, ExportParams},
     runner::{Runner, Running},
     schedule::Recurrence,

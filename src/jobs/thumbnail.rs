@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Done, JobError, JobRow, Progress, Work,
-    drawing::{Sitting, Studio, state_of},
+    rendering::{RenderRequest, RenderContext, state_of},
 };
 use crate::{
     blobs::BlobContent,
@@ -20,7 +20,7 @@ use m4sh_render::PictureFormat;
 /// The work.
 pub struct Thumbnail {
     /// Draws.
-    pub studio: Studio,
+    pub studio: RenderContext,
     /// Keeps.
     pub vault: ObjectService,
 }
@@ -43,7 +43,7 @@ impl Work for Thumbnail {
         let subject = store.export_subject(board, rev).await?.ok_or_else(gone)?;
         // Everybody in class is shown the same picture.
         let (state, title) = (state_of(past, Visibility::Public).await?, subject.name);
-        let sitting = Sitting { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };
+        let sitting = RenderRequest { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };
         let picture = self.studio.draw(sitting, progress).await?;
         let reference = Uuid::now_v7();
         let deposit = ObjectUpload {

@@ -23,7 +23,7 @@ const CRASHES: u32 = 2;
 
 /// What a work that draws needs.
 #[derive(Clone)]
-pub struct Studio {
+pub struct RenderContext {
     /// Where boards are.
     pub store: Store,
     /// Where images are.
@@ -33,7 +33,7 @@ pub struct Studio {
 }
 
 /// What is to be drawn.
-pub(super) struct Sitting {
+pub(super) struct RenderRequest {
     pub board: BoardId,
     pub format: PictureFormat,
     pub page: Option<u32>,
@@ -44,10 +44,10 @@ pub(super) struct Sitting {
     pub attempts: u32,
 }
 
-impl Studio {
+impl RenderContext {
     /// Draws it. The first fifth of the progress is for the images.
-    pub(super) async fn draw(&self, sitting: Sitting, progress: &Progress) -> Result<RenderedFile, JobError> {
-        let Sitting { board, format, page, title, state, attempts } = sitting;
+    pub(super) async fn draw(&self, sitting: RenderRequest, progress: &Progress) -> Result<RenderedFile, JobError> {
+        let RenderRequest { board, format, page, title, state, attempts } = sitting;
         let images = self.images(board, &state).await?;
         progress.set(20);
         let order = PictureRequest { format, page, longest_side: None, title, state, images };
