@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::config::Settings;
 use crate::jobs::{
-    JobStatus, Jobs, Runner, RenderContext, Work, scheduled_tasks, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
+    JobStatus, Jobs, Runner, RenderContext, JobHandler, scheduled_tasks, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
 };
 use crate::objects::ObjectService;
 use m4sh_domain::limits;

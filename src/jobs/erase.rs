@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Done, JobError, JobRow, Progress, Work};
+use super::{JobOutput, JobError, JobRow, Progress, JobHandler};
 use m4sh_domain::limits;
 use m4sh_domain::{
     board::{Checkpoint, Corrupt, AuthorErasure, SharedPages},
@@ -33,13 +33,13 @@ pub struct ErasePerson {
     pub store: Store,
 }
 
-impl Work for ErasePerson {
+impl JobHandler for ErasePerson {
     const KIND: &'static str = "erase_person";
     /// One after the other: two of them must not rewrite one board at a time.
     const AT_ONCE: usize = 1;
     const DEADLINE: std::time::Duration = std::time::Duration::from_secs(3600);
 
-    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
         let wanted: EraseParams = serde_json::from_value(job.params.clone())
             .map_err(|error| JobError::Fail(format!("The job cannot be read: {error}.")))?;
         let who = wanted.account;
@@ -74,7 +74,7 @@ impl Work for ErasePerson {
         let result = json!({
             "boards": boards.len(), "rows": rows, "objects": objects, "said": said, "deleted_boards": own,
         });
-        Ok(Done { deposited: None, result })
+        Ok(JobOutput { deposited: None, result })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::{
-    Done, JobError, JobRow, Progress, Work,
+    JobOutput, JobError, JobRow, Progress, JobHandler,
     rendering::{RenderRequest, RenderContext, state_of},
 };
 use crate::{
@@ -99,12 +99,12 @@ pub struct Export {
     pub vault: ObjectService,
 }
 
-impl Work for Export {
+impl JobHandler for Export {
     const KIND: &'static str = "export";
     /// Somebody waits for it: after a crash it goes on soon.
     const LEASE: Duration = Duration::from_secs(10);
 
-    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
         let gone = || JobError::Fail("The board or its revision is gone.".to_owned());
         let board = job.node.ok_or_else(gone)?;
         let wanted: ExportParams = serde_json::from_value(job.params.clone())
@@ -141,7 +141,7 @@ impl Work for Export {
         } else {
             page_count
         };
-        Ok(Done { deposited: Some(deposited), result: json!({ "page_count": pages }) })
+        Ok(JobOutput { deposited: Some(deposited), result: json!({ "page_count": pages }) })
     }
 }
 

@@ -12,39 +12,39 @@ use metrics::{counter, histogram};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{Done, JobError, JobRow, Progress, Work, backoff};
+use super::{JobOutput, JobError, JobRow, Progress, JobHandler, backoff};
 use crate::objects::ObjectService;
 use m4sh_store::{Store, StoreError};
 
 /// What one run of any kind is.
-pub(super) type Run<'a> = Pin<Box<dyn Future<Output = Result<Done, JobError>> + Send + 'a>>;
+pub(super) type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<JobOutput, JobError>> + Send + 'a>>;
 
 /// Work of any kind.
-pub(super) trait AnyWork: Send + Sync {
-    fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> Run<'a>;
+pub(super) trait DynJobHandler: Send + Sync {
+    fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> HandlerFuture<'a>;
 }
 
-impl<W: Work> AnyWork for W {
-    fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> Run<'a> {
-        Box::pin(Work::run(self, job, progress))
+impl<W: JobHandler> DynJobHandler for W {
+    fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> HandlerFuture<'a> {
+        Box::pin(JobHandler::run(self, job, progress))
     }
 }
 
 /// A kind of work with its numbers.
-pub(super) struct Kind {
+pub(super) struct RegisteredJob {
     pub(super) name: &'static str,
     pub(super) lease: Duration,
     pub(super) attempts: u32,
     pub(super) at_once: usize,
     pub(super) deadline: Duration,
-    pub(super) work: Box<dyn AnyWork>,
+    pub(super) work: Box<dyn DynJobHandler>,
 }
 
 /// A job that is this worker's while the lease lasts.
-pub(super) struct Leased<'a> {
+pub(super) struct LeasedJob<'a> {
     pub(super) store: &'a Store,
     pub(super) vault: &'a ObjectService,
-    pub(super) kind: &'a Kind,
+    pub(super) kind: &'a RegisteredJob,
     /// Attempts before it is given up.
     pub(super) attempts: u32,
     pub(super) row: JobRow,
@@ -55,7 +55,7 @@ pub(super) struct Leased<'a> {
 
 /// How a run ended, as the metrics name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Outcome {
+pub(super) enum RunOutcome {
     Completed,
     Failed,
     Retried,
@@ -63,7 +63,7 @@ pub(super) enum Outcome {
     Lost,
 }
 
-impl Outcome {
+impl RunOutcome {
     const fn name(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -75,9 +75,9 @@ impl Outcome {
     }
 }
 
-impl Leased<'_> {
+impl LeasedJob<'_> {
     /// Runs the job to its end, unless the lease is lost or `stop` comes first.
-    pub(super) async fn work(&self, stop: impl Future<Output = ()>) -> Outcome {
+    pub(super) async fn work(&self, stop: impl Future<Output = ()>) -> RunOutcome {
         let outcome = self.outcome(stop).await;
         let (kind, took) = (self.kind.name, self.since.elapsed());
         counter!("m4sh_jobs_total", "kind" => kind, "outcome" => outcome.name()).increment(1);
@@ -86,7 +86,7 @@ impl Leased<'_> {
         outcome
     }
 
-    async fn outcome(&self, stop: impl Future<Output = ()>) -> Outcome {
+    async fn outcome(&self, stop: impl Future<Output = ()>) -> RunOutcome {
         if self.row.attempts > self.attempts {
             let last = self.row.error.as_deref().unwrap_or("its workers died");
             return self.give_up(&format!("given up after {} attempts: {last}", self.attempts)).await;
@@ -96,7 +96,7 @@ impl Leased<'_> {
             AssertUnwindSafe(timeout(self.kind.deadline, self.kind.work.run(&self.row, &progress))).catch_unwind();
         let done = tokio::select! {
             done = run => done,
-            () = self.keep(&progress) => return Outcome::Lost,
+            () = self.keep(&progress) => return RunOutcome::Lost,
             () = stop => return self.give_back().await,
         };
         match done {
@@ -128,15 +128,15 @@ impl Leased<'_> {
         }
     }
 
-    async fn complete(&self, done: Done) -> Outcome {
+    async fn complete(&self, done: JobOutput) -> RunOutcome {
         let stored = done.deposited.as_ref();
         let written = self.insist(|| self.store.complete_job(self.row.id, self.lease, stored, &done.result));
         match written.await {
-            Ok(true) => return Outcome::Completed,
+            Ok(true) => return RunOutcome::Completed,
             // An answer that was lost on its way may have been "completed".
             Ok(false) => match (self.store.job(self.row.id).await, stored) {
                 (Ok(Some(row)), Some(stored)) if row.object.as_ref().is_some_and(|o| o.blob == stored.blob) => {
-                    return Outcome::Completed;
+                    return RunOutcome::Completed;
                 }
                 (Ok(_), Some(stored)) => self.vault.abandon(stored).await,
                 // Without an answer nothing is thrown away: the sweep will know.
@@ -150,33 +150,33 @@ impl Leased<'_> {
                 return self.retry(&error.to_string()).await;
             }
         }
-        Outcome::Lost
+        RunOutcome::Lost
     }
 
-    async fn give_up(&self, why: &str) -> Outcome {
+    async fn give_up(&self, why: &str) -> RunOutcome {
         tracing::error!(kind = self.kind.name, job = %self.row.id, why, "job failed");
         match self.insist(|| self.store.fail_job(self.row.id, self.lease, why)).await {
-            Ok(true) => Outcome::Failed,
-            Ok(false) | Err(_) => Outcome::Lost,
+            Ok(true) => RunOutcome::Failed,
+            Ok(false) | Err(_) => RunOutcome::Lost,
         }
     }
 
-    async fn retry(&self, why: &str) -> Outcome {
+    async fn retry(&self, why: &str) -> RunOutcome {
         if self.row.attempts >= self.attempts {
             return self.give_up(why).await;
         }
         let wait = backoff(self.row.attempts, Uuid::new_v4().as_u64_pair().1);
         tracing::warn!(kind = self.kind.name, job = %self.row.id, why, ?wait, "job is tried again");
         match self.insist(|| self.store.retry_job(self.row.id, self.lease, why, wait)).await {
-            Ok(true) => Outcome::Retried,
-            Ok(false) | Err(_) => Outcome::Lost,
+            Ok(true) => RunOutcome::Retried,
+            Ok(false) | Err(_) => RunOutcome::Lost,
         }
     }
 
-    async fn give_back(&self) -> Outcome {
+    async fn give_back(&self) -> RunOutcome {
         match self.store.release_job(self.row.id, self.lease).await {
-            Ok(true) => Outcome::GivenBack,
-            Ok(false) | Err(_) => Outcome::Lost,
+            Ok(true) => RunOutcome::GivenBack,
+            Ok(false) | Err(_) => RunOutcome::Lost,
         }
     }
 

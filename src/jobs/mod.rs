@@ -39,7 +39,7 @@ pub use m4sh_store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
 use m4sh_store::{Store, StoreError};
 
 /// A kind of work. Its runs may overlap and may be repeated after a crash at any point: that must not matter.
-pub trait Work: Send + Sync + 'static {
+pub trait JobHandler: Send + Sync + 'static {
     /// The word in `job.kind`.
     const KIND: &'static str;
     /// How long a worker may be silent before somebody else takes over; renewed while it runs.
@@ -52,12 +52,12 @@ pub trait Work: Send + Sync + 'static {
     const DEADLINE: Duration = Duration::from_secs(600);
 
     /// Does it once.
-    fn run(&self, job: &JobRow, progress: &Progress) -> impl Future<Output = Result<Done, JobError>> + Send;
+    fn run(&self, job: &JobRow, progress: &Progress) -> impl Future<Output = Result<JobOutput, JobError>> + Send;
 }
 
 /// What a run came to.
 #[derive(Debug, Default)]
-pub struct Done {
+pub struct JobOutput {
     /// What it stored; becomes the job's object, in one transaction with the job's completion.
     pub deposited: Option<UploadedObject>,
     /// Its answer.
@@ -94,11 +94,11 @@ impl Progress {
 #[derive(Clone)]
 pub struct Jobs {
     store: Store,
-    news: Arc<News>,
+    news: Arc<QueueSignals>,
 }
 
 #[derive(Default)]
-struct News {
+struct QueueSignals {
     /// Something may be claimed.
     asked: Notify,
     /// Something has finished.

@@ -16,8 +16,8 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    JobRow, Jobs, NewJob, Recurrence, Work,
-    lease::{AnyWork, Kind, Leased},
+    JobRow, Jobs, NewJob, Recurrence, JobHandler,
+    lease::{DynJobHandler, RegisteredJob, LeasedJob},
     schedule::Schedule,
 };
 use crate::objects::ObjectService;
@@ -32,7 +32,7 @@ pub struct Runner {
     store: Store,
     vault: ObjectService,
     jobs: Jobs,
-    kinds: HashMap<&'static str, Arc<Kind>>,
+    kinds: HashMap<&'static str, Arc<RegisteredJob>>,
     schedule: Schedule,
 }
 
@@ -58,8 +58,8 @@ impl Runner {
 
     /// Adds a kind of work.
     #[must_use]
-    pub fn with<W: Work>(mut self, work: W) -> Self {
-        self.add(Kind {
+    pub fn with<W: JobHandler>(mut self, work: W) -> Self {
+        self.add(RegisteredJob {
             name: W::KIND,
             lease: W::LEASE,
             attempts: W::ATTEMPTS,
@@ -71,9 +71,9 @@ impl Runner {
     }
 
     /// Adds work that is done at set times, by one node at a time.
-    pub(super) fn scheduled(&mut self, name: &'static str, when: Recurrence, work: impl AnyWork + 'static) {
+    pub(super) fn scheduled(&mut self, name: &'static str, when: Recurrence, work: impl DynJobHandler + 'static) {
         let hour = Duration::from_secs(3600);
-        self.add(Kind {
+        self.add(RegisteredJob {
             name,
             lease: Duration::from_secs(30),
             attempts: 5,
@@ -89,7 +89,7 @@ impl Runner {
         (self.store.clone(), self.vault.clone(), self.jobs.clone())
     }
 
-    fn add(&mut self, kind: Kind) {
+    fn add(&mut self, kind: RegisteredJob) {
         let earlier = self.kinds.insert(kind.name, Arc::new(kind));
         debug_assert!(earlier.is_none(), "two kinds of work have one name");
     }
@@ -148,7 +148,7 @@ impl Runner {
             let (mut stage, place) = (stage.clone(), at_work.place(kind.name));
             tasks.spawn(async move {
                 let leased =
-                    Leased { store: &store, vault: &vault, attempts: kind.attempts, kind: &kind, row, lease, since };
+                    LeasedJob { store: &store, vault: &vault, attempts: kind.attempts, kind: &kind, row, lease, since };
                 leased.work(async { drop(stage.wait_for(|stage| *stage == Stage::GivingBack).await) }).await;
                 drop(place);
                 jobs.news.finished.notify_waiters();
@@ -196,7 +196,7 @@ impl Runner {
         if let Some(row) = self.store.claim_this_job(id, &[(kind.name, kind.lease)], lease).await? {
             // One attempt: whoever ran it by hand sees the error and decides.
             let attempts = row.attempts;
-            let leased = Leased { store: &self.store, vault: &self.vault, kind, attempts, row, lease, since };
+            let leased = LeasedJob { store: &self.store, vault: &self.vault, kind, attempts, row, lease, since };
             leased.work(std::future::pending()).await;
         }
         // A server on the same database may have been quicker; then it is waited for.

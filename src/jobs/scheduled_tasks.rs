@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Done, JobError, JobRow, Jobs, NewJob, Progress, Runner, Recurrence,
-    lease::{AnyWork, Run},
+    JobOutput, JobError, JobRow, Jobs, NewJob, Progress, Runner, Recurrence,
+    lease::{DynJobHandler, HandlerFuture},
     snapshots::AutomaticSnapshot,
 };
 use crate::{config::Upkeep, objects::ObjectService};
@@ -95,11 +95,11 @@ impl Runner {
 
 struct TaskHandler(&'static ScheduledTask, TaskContext);
 
-impl AnyWork for TaskHandler {
-    fn run<'a>(&'a self, job: &'a JobRow, _: &'a Progress) -> Run<'a> {
+impl DynJobHandler for TaskHandler {
+    fn run<'a>(&'a self, job: &'a JobRow, _: &'a Progress) -> HandlerFuture<'a> {
         Box::pin(async {
             match (self.0.run)(&self.1, job).await {
-                Ok(result) => Ok(Done { deposited: None, result }),
+                Ok(result) => Ok(JobOutput { deposited: None, result }),
                 Err(error) => Err(error.downcast().map_or_else(|e| JobError::Retry(e.to_string()), |known| *known)),
             }
         })

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{Done, JobError, JobRow, Progress, Work};
+use super::{JobOutput, JobError, JobRow, Progress, JobHandler};
 use crate::{
     blobs::BlobContent,
     board_history::{self, BoardHistoryError},
@@ -168,11 +168,11 @@ fn skipped(why: &'static str) -> Value {
     json!({"skipped": why})
 }
 
-impl Work for AutomaticSnapshot {
+impl JobHandler for AutomaticSnapshot {
     const KIND: &'static str = Self::NAME;
 
-    async fn run(&self, job: &JobRow, _: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, job: &JobRow, _: &Progress) -> Result<JobOutput, JobError> {
         let board = job.node.ok_or_else(|| JobError::Fail("a snapshot without a board".to_owned()))?;
-        Ok(Done { deposited: None, result: self.take(board).await? })
+        Ok(JobOutput { deposited: None, result: self.take(board).await? })
     }
 }

@@ -52,34 +52,34 @@ impl Slow {
     }
 }
 
-impl Work for Slow {
+impl JobHandler for Slow {
     const KIND: &'static str = "slow";
     const LEASE: Duration = Duration::from_secs(2);
     const AT_ONCE: usize = 2;
 
-    async fn run(&self, _: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, _: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         progress.set(50);
         self.gate.acquire().await.expect("never closed").forget();
         self.running.fetch_sub(1, Ordering::SeqCst);
-        Ok(Done { deposited: None, result: json!({"done": true}) })
+        Ok(JobOutput { deposited: None, result: json!({"done": true}) })
     }
 }
 
 /// Fails as its parameters say.
 struct Moody;
 
-impl Work for Moody {
+impl JobHandler for Moody {
     const KIND: &'static str = "moody";
     const ATTEMPTS: u32 = 2;
 
-    async fn run(&self, job: &JobRow, _: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, job: &JobRow, _: &Progress) -> Result<JobOutput, JobError> {
         match job.params["mood"].as_str() {
             Some("panic") => panic!("in a bad mood"),
             Some("fail") => Err(JobError::Fail("for good".to_owned())),
             Some("retry") => Err(JobError::Retry("not today".to_owned())),
-            _ => Ok(Done::default()),
+            _ => Ok(JobOutput::default()),
         }
     }
 }

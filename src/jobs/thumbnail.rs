@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Done, JobError, JobRow, Progress, Work,
+    JobOutput, JobError, JobRow, Progress, JobHandler,
     rendering::{RenderRequest, RenderContext, state_of},
 };
 use crate::{
@@ -25,12 +25,12 @@ pub struct Thumbnail {
     pub vault: ObjectService,
 }
 
-impl Work for Thumbnail {
+impl JobHandler for Thumbnail {
     const KIND: &'static str = "thumbnail";
     const ATTEMPTS: u32 = 3;
 
     /// Shows the newest saved state, whichever revision it was asked for: that is what the list should show.
-    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
         let gone = || JobError::Fail("The board is gone.".to_owned());
         let store = &self.studio.store;
         let board = job.node.ok_or_else(gone)?;
@@ -38,7 +38,7 @@ impl Work for Thumbnail {
         let rev = past.rev;
         let result = json!({ "rev": rev.0 });
         if store.thumbnail(board).await?.is_some_and(|made| made.rev >= rev) {
-            return Ok(Done { deposited: None, result });
+            return Ok(JobOutput { deposited: None, result });
         }
         let subject = store.export_subject(board, rev).await?.ok_or_else(gone)?;
         // Everybody in class is shown the same picture.
@@ -63,6 +63,6 @@ impl Work for Thumbnail {
                 return Err(error.into());
             }
         }
-        Ok(Done { deposited: None, result })
+        Ok(JobOutput { deposited: None, result })
     }
 }

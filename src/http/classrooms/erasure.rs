@@ -10,7 +10,7 @@ use super::call::Call;
 use crate::{
     http::{problem::Problem, times},
     jobs::{
-        JobRow, NewJob, Work,
+        JobRow, NewJob, JobHandler,
         erase::{EraseParams, ErasePerson},
     },
 };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     actors::directory::{Base, BoardError, DiffSave, Directory},
     http::{Services, problem::Problem},
-    jobs::{Done, JobError, JobRow, NewJob, Progress, Work},
+    jobs::{JobOutput, JobError, JobRow, NewJob, Progress, JobHandler},
     board_history,
 };
 use m4sh_domain::limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE};
@@ -147,12 +147,12 @@ pub struct PagePushJob {
     pub store: Store,
 }
 
-impl Work for PagePushJob {
+impl JobHandler for PagePushJob {
     const KIND: &'static str = "push";
     // A class waits for its page: whoever takes over after a crash does so soon.
     const LEASE: Duration = Duration::from_secs(8);
 
-    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<Done, JobError> {
+    async fn run(&self, job: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
         let params: Params =
             serde_json::from_value(job.params.clone()).map_err(|error| JobError::Fail(error.to_string()))?;
         let again = |error: &dyn std::fmt::Display| JobError::Retry(error.to_string());
@@ -190,7 +190,7 @@ impl Work for PagePushJob {
                 Err(error) => rows.push(json!({"board": board, "rev": null, "error": error.to_string()})),
             }
         }
-        Ok(Done { deposited: None, result: json!({"boards": rows}) })
+        Ok(JobOutput { deposited: None, result: json!({"boards": rows}) })
     }
 }
 

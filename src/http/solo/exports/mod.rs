@@ -18,7 +18,7 @@ use crate::{
         extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, idempotency_key},
         problem::Problem,
     },
-    jobs::{Enqueued, ExportParams, NewJob, Work, export::Export},
+    jobs::{Enqueued, ExportParams, NewJob, JobHandler, export::Export},
     board_history,
 };
 use m4sh_domain::limits;
