@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use self::{
     rendering::RenderContext,
     export::{ExportFormat, ExportParams},
-    runner::{Runner, Running},
+    runner::{Runner, RunnerHandle},
     schedule::Recurrence,
 };
 use crate::objects::UploadedObject;

@@ -37,13 +37,13 @@ pub struct Runner {
 }
 
 /// A runner at work.
-pub struct Running {
-    stage: watch::Sender<Stage>,
+pub struct RunnerHandle {
+    stage: watch::Sender<ShutdownStage>,
     task: JoinHandle<()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
-enum Stage {
+enum ShutdownStage {
     Taking,
     Draining,
     GivingBack,
@@ -96,10 +96,10 @@ impl Runner {
 
     /// Begins to take jobs, on a task of the caller's runtime.
     #[must_use]
-    pub fn start(self) -> Running {
+    pub fn start(self) -> RunnerHandle {
         self.tell();
-        let (stage, seen) = watch::channel(Stage::Taking);
-        Running { stage, task: tokio::spawn(self.serve(seen)) }
+        let (stage, seen) = watch::channel(ShutdownStage::Taking);
+        RunnerHandle { stage, task: tokio::spawn(self.serve(seen)) }
     }
 
     /// Lets the queue's handle know what is done here.
@@ -107,11 +107,11 @@ impl Runner {
         let _ = self.jobs.news.kinds.set(self.kinds.keys().copied().collect());
     }
 
-    async fn serve(mut self, mut stage: watch::Receiver<Stage>) {
-        let at_work = AtWork::default();
+    async fn serve(mut self, mut stage: watch::Receiver<ShutdownStage>) {
+        let at_work = RunCounts::default();
         let mut tasks = JoinSet::new();
         let mut counted: Option<Instant> = None;
-        while *stage.borrow_and_update() == Stage::Taking {
+        while *stage.borrow_and_update() == ShutdownStage::Taking {
             self.schedule.enqueue_due(&self.jobs, Timestamp::now()).await;
             self.take(&at_work, &mut tasks, &stage).await;
             if counted.is_none_or(|counted| counted.elapsed() >= COUNT_EACH) {
@@ -129,7 +129,7 @@ impl Runner {
     }
 
     /// Takes jobs while there is room and something is due.
-    async fn take(&self, at_work: &AtWork, tasks: &mut JoinSet<()>, stage: &watch::Receiver<Stage>) {
+    async fn take(&self, at_work: &RunCounts, tasks: &mut JoinSet<()>, stage: &watch::Receiver<ShutdownStage>) {
         while tasks.len() < limits::JOBS_AT_ONCE {
             let free = self.kinds.values().filter(|kind| at_work.of(kind.name) < kind.at_once);
             let free: Vec<_> = free.map(|kind| (kind.name, kind.lease)).collect();
@@ -149,7 +149,7 @@ impl Runner {
             tasks.spawn(async move {
                 let leased =
                     LeasedJob { store: &store, vault: &vault, attempts: kind.attempts, kind: &kind, row, lease, since };
-                leased.work(async { drop(stage.wait_for(|stage| *stage == Stage::GivingBack).await) }).await;
+                leased.work(async { drop(stage.wait_for(|stage| *stage == ShutdownStage::GivingBack).await) }).await;
                 drop(place);
                 jobs.news.finished.notify_waiters();
                 jobs.news.asked.notify_one();
@@ -204,15 +204,15 @@ impl Runner {
     }
 }
 
-impl Running {
+impl RunnerHandle {
     /// Takes no more, lets what runs go on for [`limits::JOBS_DRAIN`], then gives it back for others to take.
     pub async fn stop(self) {
-        self.stage.send_replace(Stage::Draining);
+        self.stage.send_replace(ShutdownStage::Draining);
         let mut task = self.task;
         if tokio::time::timeout(limits::JOBS_DRAIN, &mut task).await.is_ok() {
             return;
         }
-        self.stage.send_replace(Stage::GivingBack);
+        self.stage.send_replace(ShutdownStage::GivingBack);
         if tokio::time::timeout(limits::JOBS_DRAIN, &mut task).await.is_err() {
             tracing::warn!("some jobs could not be given back; others take them when their leases end");
             task.abort();
@@ -222,23 +222,23 @@ impl Running {
 
 /// How many jobs of each kind run.
 #[derive(Clone, Default)]
-struct AtWork(Arc<std::sync::Mutex<HashMap<&'static str, usize>>>);
+struct RunCounts(Arc<std::sync::Mutex<HashMap<&'static str, usize>>>);
 
 /// One of them.
-struct Place(AtWork, &'static str);
+struct RunSlot(RunCounts, &'static str);
 
-impl AtWork {
+impl RunCounts {
     fn of(&self, kind: &str) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(kind).copied().unwrap_or_default()
     }
 
-    fn place(&self, kind: &'static str) -> Place {
+    fn place(&self, kind: &'static str) -> RunSlot {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
-        Place(self.clone(), kind)
+        RunSlot(self.clone(), kind)
     }
 }
 
-impl Drop for Place {
+impl Drop for RunSlot {
     fn drop(&mut self) {
         if let Some(count) = self.0.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(self.1) {
             *count -= 1;
