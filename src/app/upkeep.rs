@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::config::Settings;
 use crate::jobs::{
-    JobStatus, Jobs, Runner, RenderContext, JobHandler, scheduled_tasks, erase::ErasePerson, export::Export, thumbnail::Thumbnail,
+    JobStatus, Jobs, Runner, RenderContext, JobHandler, scheduled_tasks, erase::ErasePersonJob, export::ExportJob, thumbnail::ThumbnailJob,
 };
 use crate::objects::ObjectService;
 use m4sh_domain::limits;
@@ -23,9 +23,9 @@ pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, 
     let studio = RenderContext { store: store.clone(), blobs: vault.blobs().clone(), renderer };
     Ok(Runner::new(store.clone(), vault.clone(), jobs)
         .with_schedule(settings.upkeep)
-        .with(ErasePerson { store: store.clone() })
-        .with(Export { studio: studio.clone(), vault: vault.clone() })
-        .with(Thumbnail { studio, vault: vault.clone() }))
+        .with(ErasePersonJob { store: store.clone() })
+        .with(ExportJob { studio: studio.clone(), vault: vault.clone() })
+        .with(ThumbnailJob { studio, vault: vault.clone() }))
 }
 
 /// Prints the schedule.
@@ -34,7 +34,7 @@ pub(super) fn list() {
         println!("{name:<24} {:<22} {about}", when.to_string());
     }
     let about = "takes a person's work out: {\"account\": …, \"classroom\" or \"board\": …}";
-    println!("{:<24} {:<22} {about}", ErasePerson::KIND, "when asked for");
+    println!("{:<24} {:<22} {about}", ErasePersonJob::KIND, "when asked for");
 }
 
 /// Does one job of the schedule and prints its result, or its error; `false` when it failed.
@@ -45,7 +45,7 @@ pub(super) async fn run_now(
     name: &str,
     params: Option<&str>,
 ) -> Result<bool, Failure> {
-    if name != ErasePerson::KIND && !scheduled_tasks::listing().any(|(known, ..)| known == name) {
+    if name != ErasePersonJob::KIND && !scheduled_tasks::listing().any(|(known, ..)| known == name) {
         return Err(format!("there is no job `{name}`; `m4sh job` lists them").into());
     }
     let params: Value = serde_json::from_str(params.unwrap_or("{}"))?;

@@ -28,12 +28,12 @@ pub struct EraseParams {
 }
 
 /// The work.
-pub struct ErasePerson {
+pub struct ErasePersonJob {
     /// Where everything is.
     pub store: Store,
 }
 
-impl JobHandler for ErasePerson {
+impl JobHandler for ErasePersonJob {
     const KIND: &'static str = "erase_person";
     /// One after the other: two of them must not rewrite one board at a time.
     const AT_ONCE: usize = 1;
@@ -78,7 +78,7 @@ impl JobHandler for ErasePerson {
     }
 }
 
-impl ErasePerson {
+impl ErasePersonJob {
     async fn board(&self, board: BoardId, who: UserId) -> Result<m4sh_store::ErasureCounts, JobError> {
         let walk = if self.store.wrote_on(board, who).await? { Some(self.walk(board, who).await?) } else { None };
         let known = walk.as_ref().map_or(Rev(u64::MAX >> 1), |walk| walk.known);

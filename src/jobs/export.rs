@@ -92,14 +92,14 @@ pub struct ExportParams {
 }
 
 /// The work.
-pub struct Export {
+pub struct ExportJob {
     /// Draws.
     pub studio: RenderContext,
     /// Keeps.
     pub vault: ObjectService,
 }
 
-impl JobHandler for Export {
+impl JobHandler for ExportJob {
     const KIND: &'static str = "export";
     /// Somebody waits for it: after a crash it goes on soon.
     const LEASE: Duration = Duration::from_secs(10);
@@ -145,7 +145,7 @@ impl JobHandler for Export {
     }
 }
 
-impl Export {
+impl ExportJob {
     /// Through whose eyes it is drawn: its asker's, as they are now. `None`: the board is no longer theirs to see.
     async fn eyes(&self, board: BoardId, job: &JobRow, wanted: ExportParams) -> Result<Option<Visibility>, JobError> {
         if wanted.public {

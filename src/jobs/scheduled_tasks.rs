@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     JobOutput, JobError, JobRow, Jobs, NewJob, Progress, Runner, Recurrence,
     lease::{DynJobHandler, HandlerFuture},
-    snapshots::AutomaticSnapshot,
+    snapshots::AutomaticSnapshotJob,
 };
 use crate::{config::Upkeep, objects::ObjectService};
 use m4sh_domain::ids::{BoardId, Rev};
@@ -89,7 +89,7 @@ impl Runner {
         for chore in SCHEDULE {
             self.scheduled(chore.name, chore.when, TaskHandler(chore, means.clone()));
         }
-        self.with(AutomaticSnapshot::new(store, vault))
+        self.with(AutomaticSnapshotJob::new(store, vault))
     }
 }
 
@@ -248,8 +248,8 @@ async fn watch_boards(means: &TaskContext, _: &JobRow) -> TaskResult {
     };
     let (mut snapshots, mut thumbnails) = (0, 0);
     if let Some(every) = means.upkeep.snapshot_every {
-        for board in means.store.boards_without_snapshot(since, ago(every), AutomaticSnapshot::NAME).await? {
-            means.jobs.enqueue(derived(AutomaticSnapshot::NAME, board)).await?;
+        for board in means.store.boards_without_snapshot(since, ago(every), AutomaticSnapshotJob::NAME).await? {
+            means.jobs.enqueue(derived(AutomaticSnapshotJob::NAME, board)).await?;
             snapshots += 1;
         }
     }

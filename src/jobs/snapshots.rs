@@ -113,12 +113,12 @@ impl Snapshots {
 }
 
 /// The work of a snapshot that nobody asked for. A board that has no room for it is passed over.
-pub struct AutomaticSnapshot {
+pub struct AutomaticSnapshotJob {
     store: Store,
     snapshots: Snapshots,
 }
 
-impl AutomaticSnapshot {
+impl AutomaticSnapshotJob {
     /// Its kind.
     pub(super) const NAME: &'static str = "snapshot";
 
@@ -168,7 +168,7 @@ fn skipped(why: &'static str) -> Value {
     json!({"skipped": why})
 }
 
-impl JobHandler for AutomaticSnapshot {
+impl JobHandler for AutomaticSnapshotJob {
     const KIND: &'static str = Self::NAME;
 
     async fn run(&self, job: &JobRow, _: &Progress) -> Result<JobOutput, JobError> {

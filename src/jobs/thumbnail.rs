@@ -18,14 +18,14 @@ use m4sh_domain::access::Visibility;
 use m4sh_render::PictureFormat;
 
 /// The work.
-pub struct Thumbnail {
+pub struct ThumbnailJob {
     /// Draws.
     pub studio: RenderContext,
     /// Keeps.
     pub vault: ObjectService,
 }
 
-impl JobHandler for Thumbnail {
+impl JobHandler for ThumbnailJob {
     const KIND: &'static str = "thumbnail";
     const ATTEMPTS: u32 = 3;
 

@@ -11,7 +11,7 @@ use crate::{
     http::{problem::Problem, times},
     jobs::{
         JobRow, NewJob, JobHandler,
-        erase::{EraseParams, ErasePerson},
+        erase::{EraseParams, ErasePersonJob},
     },
 };
 use m4sh_domain::ids::{ClassroomId, UserId};
@@ -54,7 +54,7 @@ pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<H
     let params = EraseParams { account: user, board: None, classroom: Some(classroom) };
     let job = NewJob {
         id: Uuid::now_v7(),
-        kind: ErasePerson::KIND,
+        kind: ErasePersonJob::KIND,
         account: Some(call.user),
         node: None,
         key: None,
@@ -71,7 +71,7 @@ pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<H
 pub async fn look(call: Call, path: web::Path<(ClassroomId, Uuid)>) -> Result<HttpResponse, Problem> {
     let (classroom, job) = *path;
     call.require_tutor(classroom).await?;
-    let row = call.services.store.job(job).await?.filter(|row| row.kind == ErasePerson::KIND);
+    let row = call.services.store.job(job).await?.filter(|row| row.kind == ErasePersonJob::KIND);
     let row = row.ok_or(Problem::NotFound)?;
     let params: Option<EraseParams> = serde_json::from_value(row.params.clone()).ok();
     if params.and_then(|params| params.classroom) != Some(classroom) {

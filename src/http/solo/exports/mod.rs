@@ -18,7 +18,7 @@ use crate::{
         extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, idempotency_key},
         problem::Problem,
     },
-    jobs::{Enqueued, ExportParams, NewJob, JobHandler, export::Export},
+    jobs::{Enqueued, ExportParams, NewJob, JobHandler, export::ExportJob},
     board_history,
 };
 use m4sh_domain::limits;
@@ -159,7 +159,7 @@ impl Services {
         self.has_room(asked.owner).await?;
         let job = NewJob {
             id: Uuid::now_v7(),
-            kind: Export::KIND,
+            kind: ExportJob::KIND,
             account: Some(asked.who),
             node: Some(asked.board),
             key: asked.key,
