@@ -31,7 +31,7 @@ use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
 use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
 use crate::jobs::hooks::{WebhookClient, Dispatcher};
-use crate::jobs::{Jobs, snapshots::Snapshots};
+use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
 use crate::ws::Sockets;
 use crate::{config, demo, http, ws};
@@ -187,7 +187,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let services = web::Data::new(Services {
         store: store.clone(),
         directory: directory.clone(),
-        snapshots: Snapshots::new(store.clone(), vault.clone()),
+        snapshots: SnapshotService::new(store.clone(), vault.clone()),
         jobs: jobs.clone(),
         webhooks: courier.clone(),
         authenticator,

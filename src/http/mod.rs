@@ -34,7 +34,7 @@ use actix_web::{Scope, web};
 use crate::{
     actors::directory::Directory,
     identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
-    jobs::{Jobs, hooks::WebhookClient, snapshots::Snapshots},
+    jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
 use m4sh_domain::times;
@@ -61,7 +61,7 @@ pub struct Services {
     /// Brings events to webhooks.
     pub webhooks: Arc<WebhookClient>,
     /// Boards kept as objects.
-    pub snapshots: Snapshots,
+    pub snapshots: SnapshotService,
     /// Access tokens.
     pub authenticator: Arc<Authenticator>,
     /// Names.

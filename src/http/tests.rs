@@ -64,7 +64,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         visits: Visits::default(),
         proxies: Proxies::default(),
         readiness: Readiness::default(),
-        snapshots: Snapshots::new(store.clone(), ObjectService::new(store.clone(), objects.clone())),
+        snapshots: SnapshotService::new(store.clone(), ObjectService::new(store.clone(), objects.clone())),
         objects: ObjectService::new(store.clone(), objects),
         jobs: Jobs::new(store.clone()),
         webhooks: Arc::new(crate::jobs::hooks::WebhookClient::new(false).unwrap()),

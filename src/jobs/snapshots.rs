@@ -22,14 +22,14 @@ use m4sh_store::{SaveSnapshotResult, LedgerKind, NewSnapshot, SnapshotOrigin, Sn
 
 /// Takes snapshots; clones share what they need.
 #[derive(Clone)]
-pub struct Snapshots {
+pub struct SnapshotService {
     store: Store,
     vault: ObjectService,
 }
 
 /// A state to be kept.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct SnapshotRequest {
     /// Of which board.
     pub board: BoardId,
     /// Whose it is: who pays.
@@ -63,7 +63,7 @@ pub enum SnapshotError {
     Thread(tokio::task::JoinError),
 }
 
-impl Snapshots {
+impl SnapshotService {
     /// Takes snapshots of this database's boards into this vault.
     #[must_use]
     pub fn new(store: Store, vault: ObjectService) -> Self {
@@ -74,8 +74,8 @@ impl Snapshots {
     ///
     /// # Errors
     /// [`SnapshotError`]; nothing was kept and nothing is charged.
-    pub async fn keep(&self, picture: Picture) -> Result<SnapshotRow, SnapshotError> {
-        let Picture { board, owner, rev, state, origin, author, note } = picture;
+    pub async fn save(&self, picture: SnapshotRequest) -> Result<SnapshotRow, SnapshotError> {
+        let SnapshotRequest { board, owner, rev, state, origin, author, note } = picture;
         if let Some(known) = self.store.snapshot(board, rev).await? {
             return Ok(known);
         }
@@ -115,7 +115,7 @@ impl Snapshots {
 /// The work of a snapshot that nobody asked for. A board that has no room for it is passed over.
 pub struct AutomaticSnapshotJob {
     store: Store,
-    snapshots: Snapshots,
+    snapshots: SnapshotService,
 }
 
 impl AutomaticSnapshotJob {
@@ -123,7 +123,7 @@ impl AutomaticSnapshotJob {
     pub(super) const NAME: &'static str = "snapshot";
 
     pub(super) fn new(store: Store, vault: ObjectService) -> Self {
-        Self { snapshots: Snapshots::new(store.clone(), vault), store }
+        Self { snapshots: SnapshotService::new(store.clone(), vault), store }
     }
 
     async fn take(&self, board: BoardId) -> Result<Value, JobError> {
@@ -145,7 +145,7 @@ impl AutomaticSnapshotJob {
             Bytes::from(state)
         };
         let state = spawn_blocking(write).await.map_err(|e| again(&e))?;
-        let picture = Picture {
+        let picture = SnapshotRequest {
             board,
             owner: access.owner,
             rev,
@@ -154,7 +154,7 @@ impl AutomaticSnapshotJob {
             author: None,
             note: String::new(),
         };
-        match self.snapshots.keep(picture).await {
+        match self.snapshots.save(picture).await {
             Ok(row) => Ok(json!({"rev": row.rev.0, "size": row.size})),
             Err(SnapshotError::NoBoard) => Ok(skipped("gone")),
             Err(SnapshotError::Vault(ObjectError::Quota { .. })) => Ok(skipped("quota")),

@@ -18,7 +18,7 @@ use crate::{
         problem::Problem,
         times,
     },
-    jobs::snapshots::Picture,
+    jobs::snapshots::SnapshotRequest,
     board_history,
     objects::ObjectError,
 };
@@ -68,8 +68,8 @@ pub async fn create(
         let view = services.directory.read(board, who).await?;
         let origin = SnapshotOrigin::Manual;
         let (owner, rev, state, author) = (access.owner, view.rev, view.state, Some(who));
-        let picture = Picture { board, owner, rev, state, origin, author, note };
-        let row = services.snapshots.keep(picture).await?;
+        let picture = SnapshotRequest { board, owner, rev, state, origin, author, note };
+        let row = services.snapshots.save(picture).await?;
         trail.note("rev", row.rev.0);
         Ok((StatusCode::CREATED, json!({"rev": row.rev.0, "url": services.snapshot_url(&base, &row).await?})))
     })
