@@ -29,7 +29,7 @@ use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, Limiter, Links, Passwords, People, Proxies};
+use crate::identity::{self, Authenticator, Limiter, Links, Passwords, UserProfiles, Proxies};
 use crate::jobs::hooks::{WebhookClient, Dispatcher};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
@@ -160,7 +160,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
     let links = Arc::new(Links::new(&secret, &settings.frontend_url));
-    let people = People::new(store.clone());
+    let people = UserProfiles::new(store.clone());
     let leases = Arc::new(LocalLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
     let jobs = Jobs::new(store.clone());

@@ -33,7 +33,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Limiter, Links, Passwords, People, Proxies},
+    identity::{Authenticator, Limiter, Links, Passwords, UserProfiles, Proxies},
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
@@ -65,7 +65,7 @@ pub struct Services {
     /// Access tokens.
     pub authenticator: Arc<Authenticator>,
     /// Names.
-    pub people: People,
+    pub people: UserProfiles,
     /// Share links: their tokens, tickets and addresses.
     pub links: Arc<Links>,
     /// Password hashes.

@@ -55,7 +55,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
     web::Data::new(Services {
         directory,
         authenticator: Arc::new(Authenticator::new(b"a secret of at least thirty-two bytes", [])),
-        people: People::new(store.clone()),
+        people: UserProfiles::new(store.clone()),
         links: Arc::new(Links::new(b"a secret of at least thirty-two bytes", "http://localhost:5173")),
         passwords: Passwords::new().unwrap(),
         limiter: Limiter::new(rates),

@@ -6,7 +6,7 @@
 mod limiter;
 mod links;
 mod passwords;
-mod people;
+mod profiles;
 mod proxies;
 mod secret;
 mod tokens;
@@ -14,7 +14,7 @@ mod tokens;
 pub use limiter::{Caller, Limited, Limiter};
 pub use links::{Links, Pass, PassError, ShareToken};
 pub use passwords::{PasswordError, Passwords};
-pub use people::{Card, People, display_name};
+pub use profiles::{UserProfile, UserProfiles, display_name};
 pub use proxies::{Asked, Proxies};
 pub use secret::{SecretError, load_or_create};
 pub use tokens::{Authenticator, Issued, Principal, RefreshToken, TokenError};

@@ -164,7 +164,7 @@ impl Greeting {
     }
 
     async fn account(&self, principal: &Principal) -> Result<Known, Close> {
-        let card = match self.sockets.people.card(principal.user).await {
+        let card = match self.sockets.people.profile(principal.user).await {
             Ok(Some(card)) => card,
             Ok(None) => return Err(Close::Unauthorized),
             Err(error) => {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::identity::{Authenticator, Limiter, Links, People, Proxies};
+use crate::identity::{Authenticator, Limiter, Links, UserProfiles, Proxies};
 use m4sh_domain::ids::{ConnId, LinkId, LoginId};
 use m4sh_domain::rate::Rates;
 use m4sh_store::Store;
@@ -28,7 +28,7 @@ pub struct Sockets {
     /// Checks tokens.
     pub authenticator: Arc<Authenticator>,
     /// Knows names.
-    pub people: People,
+    pub people: UserProfiles,
     /// Knows share links.
     pub store: Store,
     /// Reads their tokens and tickets.
@@ -50,7 +50,7 @@ impl Sockets {
         directory: Directory,
         authenticator: Arc<Authenticator>,
         links: Arc<Links>,
-        people: People,
+        people: UserProfiles,
         proxies: Proxies,
         rates: Rates,
     ) -> Self {

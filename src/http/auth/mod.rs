@@ -97,7 +97,7 @@ pub async fn refresh(
     let new = RefreshToken::generate()?;
     let (login, account) = rotate(&services, &trail, &old, &new).await?.ok_or(Problem::InvalidRefresh)?;
     note(&trail, account.id, login);
-    services.people.learn(&account);
+    services.people.remember(&account);
     let access = access(&services, &account, login)?;
     Ok(HttpResponse::Ok().cookie(cookie::set(&new.text, services.policy.cookies)).json(json!({
         "access": access.token,
@@ -207,7 +207,7 @@ fn signed_in(
     login: LoginId,
     refresh: &RefreshToken,
 ) -> Result<HttpResponse, Problem> {
-    services.people.learn(account);
+    services.people.remember(account);
     let access = access(services, account, login)?;
     Ok(answer.cookie(cookie::set(&refresh.text, services.policy.cookies)).json(json!({
         "access": access.token,

@@ -46,7 +46,7 @@ impl<'a> From<&'a JobRow> for Shown<'a> {
 pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<HttpResponse, Problem> {
     let (classroom, user) = *path;
     let class = call.require_tutor(classroom).await?;
-    call.services.people.card(user).await?.ok_or(Problem::NotFound)?;
+    call.services.people.profile(user).await?.ok_or(Problem::NotFound)?;
     let member = call.services.store.classroom(classroom, user).await?;
     if user == class.owner || member.is_some_and(|(_, role)| role.leads()) {
         return Err(Problem::Forbidden("The work of who leads this class is the class's own."));

@@ -31,7 +31,7 @@ pub async fn set_role(call: Call, path: MemberId) -> Result<HttpResponse, Proble
     done(call.services.store.set_member_role(id, member, role).await?)?;
     call.services.directory.members_changed(id).await;
     call.trail.data(json!({"member": member, "role": role.name()}));
-    let card = call.services.people.card(member).await?;
+    let card = call.services.people.profile(member).await?;
     Ok(HttpResponse::Ok().json(json!({
         "user_id": member,
         "display_name": card.map(|card| card.name.to_string()),

@@ -100,7 +100,7 @@ pub async fn role(call: Call, path: LessonPath) -> Result<HttpResponse, Problem>
     call.require_member(id).await?;
     call.change(id, session, &[RightsChange::Role { user, role }]).await?;
     call.trail.data(json!({"session": session, "member": user, "role": role.name()}));
-    let card = call.services.people.card(user).await?;
+    let card = call.services.people.profile(user).await?;
     let name = card.map(|card| card.name.to_string());
     Ok(HttpResponse::Ok().json(json!({"user_id": user, "display_name": name, "role": role.name()})))
 }

@@ -91,7 +91,7 @@ impl Services {
         for user in people {
             if user != ERASED
                 && !names.contains_key(&user)
-                && let Some(card) = self.people.card(user).await?
+                && let Some(card) = self.people.profile(user).await?
             {
                 names.insert(user, Arc::from(&*card.name));
             }

@@ -279,8 +279,8 @@ impl Services {
     }
 
     /// A token of another issuer may name somebody without an account here; such a one can own nothing.
-    pub(super) async fn must_exist(&self, user: UserId) -> Result<crate::identity::Card, Problem> {
-        let card = self.people.card(user).await?;
+    pub(super) async fn must_exist(&self, user: UserId) -> Result<crate::identity::UserProfile, Problem> {
+        let card = self.people.profile(user).await?;
         card.ok_or_else(|| Problem::Unauthenticated("This account does not exist.".into()))
     }
 }

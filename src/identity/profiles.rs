@@ -19,7 +19,7 @@ const CARDS: usize = 50_000;
 
 /// What is shown of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Card {
+pub struct UserProfile {
     /// First and last name; the part of the address before `@` when there is neither.
     pub name: Arc<str>,
     /// The e-mail address: for the person and their tutors.
@@ -28,7 +28,7 @@ pub struct Card {
     pub role: Arc<str>,
 }
 
-impl From<&Account> for Card {
+impl From<&Account> for UserProfile {
     fn from(account: &Account) -> Self {
         Self {
             name: display_name(&account.first_name, &account.last_name, &account.email).into(),
@@ -51,12 +51,12 @@ pub fn display_name(first_name: &str, last_name: &str, email: &str) -> String {
 
 /// The cards, read through from the store. A clone shares them.
 #[derive(Clone)]
-pub struct People {
+pub struct UserProfiles {
     store: Store,
-    cards: Arc<Cards>,
+    cards: Arc<ProfileCache>,
 }
 
-impl People {
+impl UserProfiles {
     /// No cards yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
@@ -67,35 +67,35 @@ impl People {
     ///
     /// # Errors
     /// As every query; a card that is fresh is given without asking.
-    pub async fn card(&self, user: UserId) -> Result<Option<Card>, StoreError> {
+    pub async fn profile(&self, user: UserId) -> Result<Option<UserProfile>, StoreError> {
         if let Some(card) = self.cards.get(user, Instant::now()) {
             return Ok(Some(card));
         }
         let account = self.store.account(user).await?.filter(|account| !account.disabled);
         // Absence is not kept: an account registered a moment later must be there at once.
         Ok(account.map(|account| {
-            let card = Card::from(&account);
+            let card = UserProfile::from(&account);
             self.cards.put(user, card.clone(), Instant::now());
             card
         }))
     }
 
     /// Keeps the card of an account that was just read or made.
-    pub fn learn(&self, account: &Account) {
-        self.cards.put(account.id, Card::from(account), Instant::now());
+    pub fn remember(&self, account: &Account) {
+        self.cards.put(account.id, UserProfile::from(account), Instant::now());
     }
 }
 
 #[derive(Default)]
-struct Cards(DashMap<UserId, (Instant, Card)>);
+struct ProfileCache(DashMap<UserId, (Instant, UserProfile)>);
 
-impl Cards {
-    fn get(&self, user: UserId, now: Instant) -> Option<Card> {
+impl ProfileCache {
+    fn get(&self, user: UserId, now: Instant) -> Option<UserProfile> {
         let kept = self.0.get(&user)?;
         (now.saturating_duration_since(kept.0) < FRESH).then(|| kept.1.clone())
     }
 
-    fn put(&self, user: UserId, card: Card, now: Instant) {
+    fn put(&self, user: UserId, card: UserProfile, now: Instant) {
         if self.0.len() >= CARDS {
             self.0.retain(|_, kept| now.saturating_duration_since(kept.0) < FRESH);
             if self.0.len() >= CARDS {
@@ -111,13 +111,13 @@ mod tests {
     use super::*;
     use uuid::Uuid;
 
-    fn card(name: &str) -> Card {
-        Card { name: name.into(), email: "a@b".into(), role: "student".into() }
+    fn card(name: &str) -> UserProfile {
+        UserProfile { name: name.into(), email: "a@b".into(), role: "student".into() }
     }
 
     #[test]
     fn a_card_is_given_for_a_minute_and_then_asked_for_again() {
-        let (cards, user, now) = (Cards::default(), UserId(Uuid::now_v7()), Instant::now());
+        let (cards, user, now) = (ProfileCache::default(), UserId(Uuid::now_v7()), Instant::now());
         assert_eq!(cards.get(user, now), None);
         cards.put(user, card("Clara"), now);
         assert_eq!(cards.get(user, now + FRESH - Duration::from_millis(1)), Some(card("Clara")));
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_cards_stay_bounded_and_old_ones_leave_first() {
-        let (cards, now) = (Cards::default(), Instant::now());
+        let (cards, now) = (ProfileCache::default(), Instant::now());
         for _ in 0..CARDS - 1 {
             cards.put(UserId(Uuid::new_v4()), card("old"), now);
         }
