@@ -29,7 +29,7 @@ use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, Limiter, Links, Passwords, UserProfiles, Proxies};
+use crate::identity::{self, Authenticator, Limiter, Links, Passwords, UserProfiles, TrustedProxies};
 use crate::jobs::hooks::{WebhookClient, Dispatcher};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
@@ -168,7 +168,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
-    let proxies = Proxies::new(settings.trusted_proxies.clone());
+    let proxies = TrustedProxies::new(settings.trusted_proxies.clone());
     let sockets = web::Data::new(Sockets::new(
         store.clone(),
         directory.clone(),

@@ -33,7 +33,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Limiter, Links, Passwords, UserProfiles, Proxies},
+    identity::{Authenticator, Limiter, Links, Passwords, UserProfiles, TrustedProxies},
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
@@ -79,7 +79,7 @@ pub struct Services {
     /// Who saw which board a moment ago.
     pub visits: Visits,
     /// Who may speak for a client.
-    pub proxies: Proxies,
+    pub proxies: TrustedProxies,
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// Objects with their rows and costs.

@@ -62,7 +62,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         events: EventLog::start(store.clone()),
         ingest: Ingest::start(store.clone()),
         visits: Visits::default(),
-        proxies: Proxies::default(),
+        proxies: TrustedProxies::default(),
         readiness: Readiness::default(),
         snapshots: SnapshotService::new(store.clone(), ObjectService::new(store.clone(), objects.clone())),
         objects: ObjectService::new(store.clone(), objects),

@@ -15,6 +15,6 @@ pub use limiter::{Caller, Limited, Limiter};
 pub use links::{Links, Pass, PassError, ShareToken};
 pub use passwords::{PasswordError, Passwords};
 pub use profiles::{UserProfile, UserProfiles, display_name};
-pub use proxies::{Asked, Proxies};
+pub use proxies::{RequestedHost, TrustedProxies};
 pub use secret::{SecretError, load_or_create};
 pub use tokens::{Authenticator, Issued, Principal, RefreshToken, TokenError};

@@ -14,18 +14,18 @@ static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// The networks of the operator's own proxies.
 #[derive(Clone, Default, Debug)]
-pub struct Proxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// Under which address a client asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Asked<'a> {
+pub struct RequestedHost<'a> {
     /// `http` or `https`.
     pub scheme: &'static str,
     /// Name or address, perhaps with a port.
     pub host: &'a str,
 }
 
-impl Proxies {
+impl TrustedProxies {
     /// Trusts these networks.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
@@ -59,12 +59,12 @@ impl Proxies {
 
     /// Under which address the client asked; `None` when it named no host that could be one.
     #[must_use]
-    pub fn asked<'a>(&self, peer: IpAddr, headers: &'a HeaderMap) -> Option<Asked<'a>> {
+    pub fn requested_host<'a>(&self, peer: IpAddr, headers: &'a HeaderMap) -> Option<RequestedHost<'a>> {
         let forwarded = |name| self.trusts(peer.to_canonical()).then(|| last(headers, name)).flatten();
         let scheme = if forwarded(&FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
         let host =
             forwarded(&FORWARDED_HOST).or_else(|| headers.get("host").and_then(text)).filter(|host| is_host(host));
-        host.map(|host| Asked { scheme, host })
+        host.map(|host| RequestedHost { scheme, host })
     }
 }
 
@@ -97,8 +97,8 @@ fn is_host(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn proxies() -> Proxies {
-        Proxies::new(["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"].map(|net| net.parse().unwrap()).to_vec())
+    fn proxies() -> TrustedProxies {
+        TrustedProxies::new(["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"].map(|net| net.parse().unwrap()).to_vec())
     }
 
     fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
@@ -156,7 +156,7 @@ mod tests {
             assert_eq!(client("127.0.0.1", &lines), expected);
         }
         assert_eq!(
-            Proxies::default()
+            TrustedProxies::default()
                 .client("127.0.0.1".parse().unwrap(), &headers(&[("x-forwarded-for", "1.2.3.4")]))
                 .to_string(),
             "127.0.0.1"
@@ -169,7 +169,7 @@ mod tests {
         let of = |peer: &str, list: &[(&'static str, &str)]| {
             let map = headers(list);
             let asked =
-                proxies().asked(peer.parse().unwrap(), &map).map(|asked| format!("{}://{}", asked.scheme, asked.host));
+                proxies().requested_host(peer.parse().unwrap(), &map).map(|asked| format!("{}://{}", asked.scheme, asked.host));
             asked.unwrap_or_default()
         };
         assert_eq!(of("127.0.0.1", &list), "https://board.school");

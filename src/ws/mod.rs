@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::identity::{Authenticator, Limiter, Links, UserProfiles, Proxies};
+use crate::identity::{Authenticator, Limiter, Links, UserProfiles, TrustedProxies};
 use m4sh_domain::ids::{ConnId, LinkId, LoginId};
 use m4sh_domain::rate::Rates;
 use m4sh_store::Store;
@@ -34,7 +34,7 @@ pub struct Sockets {
     /// Reads their tokens and tickets.
     pub links: Arc<Links>,
     /// Knows who speaks for a guest's address.
-    proxies: Proxies,
+    proxies: TrustedProxies,
     /// How often sockets may be opened.
     limiter: Limiter,
     connections: AtomicU64,
@@ -51,7 +51,7 @@ impl Sockets {
         authenticator: Arc<Authenticator>,
         links: Arc<Links>,
         people: UserProfiles,
-        proxies: Proxies,
+        proxies: TrustedProxies,
         rates: Rates,
     ) -> Self {
         Self {

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
 
 use url::Url;
 
-use crate::{http::problem::Problem, http::request_id::RequestId, identity::Asked};
+use crate::{http::problem::Problem, http::request_id::RequestId, identity::RequestedHost};
 use m4sh_domain::limits::AGENT_CHARS;
 use m4sh_store::RequestOrigin;
 
@@ -24,8 +24,8 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
 
 /// Under which scheme and host the client asked, for links that lead back here.
 #[must_use]
-pub fn requested_host(request: &HttpRequest) -> Option<Asked<'_>> {
-    super::services(request).ok()?.proxies.asked(peer(request), request.headers())
+pub fn requested_host(request: &HttpRequest) -> Option<RequestedHost<'_>> {
+    super::services(request).ok()?.proxies.requested_host(peer(request), request.headers())
 }
 
 fn peer(request: &HttpRequest) -> IpAddr {
@@ -83,7 +83,7 @@ impl FromRequest for PublicBase {
     }
 }
 
-fn base(asked: Option<Asked<'_>>) -> String {
+fn base(asked: Option<RequestedHost<'_>>) -> String {
     let url = asked.and_then(|asked| Url::parse(&format!("{}://{}", asked.scheme, asked.host)).ok());
     // Anything but a host and a port is no host.
     let url = url.filter(|url| url.path() == "/" && url.username().is_empty() && url.query().is_none());
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn v4_a_link_begins_with_the_host_that_was_asked_for_and_nothing_else_of_the_header() {
-        let of = |scheme, host| base(Some(Asked { scheme, host }));
+        let of = |scheme, host| base(Some(RequestedHost { scheme, host }));
         assert_eq!(of("https", "board.example.org"), "https://board.example.org");
         assert_eq!(of("http", "127.0.0.1:8080"), "http://127.0.0.1:8080");
         assert_eq!(of("http", "[::1]:8080"), "http://[::1]:8080");
