@@ -29,7 +29,7 @@ use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, Limiter, Links, Passwords, UserProfiles, TrustedProxies};
+use crate::identity::{self, Authenticator, Limiter, LinkSigner, Passwords, UserProfiles, TrustedProxies};
 use crate::jobs::hooks::{WebhookClient, Dispatcher};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
@@ -159,7 +159,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let vault = ObjectService::new(store.clone(), Blobs::open(&settings.storage, &secret)?);
     let recent = Timestamp::now() - SignedDuration::try_from(limits::ACCESS_TOKEN_LIFE)?;
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
-    let links = Arc::new(Links::new(&secret, &settings.frontend_url));
+    let links = Arc::new(LinkSigner::new(&secret, &settings.frontend_url));
     let people = UserProfiles::new(store.clone());
     let leases = Arc::new(LocalLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
@@ -181,7 +181,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let ended = sockets.clone();
     authenticator.tell(move |login| ended.login_ended(login));
     let ended = sockets.clone();
-    links.tell(move |link| ended.link_ended(link));
+    links.on_link_ended(move |link| ended.link_ended(link));
     actix_rt::spawn(sockets.clone().into_inner().watch_links());
     actix_rt::spawn(directory.clone().watch_erasures());
     let services = web::Data::new(Services {

@@ -33,7 +33,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Limiter, Links, Passwords, UserProfiles, TrustedProxies},
+    identity::{Authenticator, Limiter, LinkSigner, Passwords, UserProfiles, TrustedProxies},
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
@@ -67,7 +67,7 @@ pub struct Services {
     /// Names.
     pub people: UserProfiles,
     /// Share links: their tokens, tickets and addresses.
-    pub links: Arc<Links>,
+    pub links: Arc<LinkSigner>,
     /// Password hashes.
     pub passwords: Passwords,
     /// Rates.

@@ -56,7 +56,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         directory,
         authenticator: Arc::new(Authenticator::new(b"a secret of at least thirty-two bytes", [])),
         people: UserProfiles::new(store.clone()),
-        links: Arc::new(Links::new(b"a secret of at least thirty-two bytes", "http://localhost:5173")),
+        links: Arc::new(LinkSigner::new(b"a secret of at least thirty-two bytes", "http://localhost:5173")),
         passwords: Passwords::new().unwrap(),
         limiter: Limiter::new(rates),
         events: EventLog::start(store.clone()),

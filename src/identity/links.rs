@@ -22,9 +22,9 @@ const SIGNED: usize = 16 + 16 + 8;
 const TICKET_CHARS: usize = (SIGNED + BYTES) * 4 / 3;
 
 /// Makes and reads tokens and tickets. One for the process.
-pub struct Links {
-    tokens: Key,
-    tickets: Key,
+pub struct LinkSigner {
+    tokens: SigningKey,
+    tickets: SigningKey,
     frontend: String,
     told: OnceLock<Box<dyn Fn(LinkId) + Send + Sync>>,
 }
@@ -35,7 +35,7 @@ pub struct ShareToken(String);
 
 /// What a good ticket says: its bearer has seen that board through that link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pass {
+pub struct LinkTicket {
     /// The link, which may have ended since.
     pub link: LinkId,
     /// The only board that it opens.
@@ -44,7 +44,7 @@ pub struct Pass {
 
 /// Why a ticket is refused; either way its bearer asks for the public page again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum PassError {
+pub enum TicketError {
     /// Not a ticket of ours.
     #[error("the ticket is not valid")]
     Invalid,
@@ -53,13 +53,13 @@ pub enum PassError {
     Expired,
 }
 
-impl Links {
+impl LinkSigner {
     /// Keys derived from the server's `secret`, each under a label of its own; `frontend` is the address of the web
     /// application that links point to.
     #[must_use]
     pub fn new(secret: &[u8], frontend: &str) -> Self {
         let frontend = frontend.trim_end_matches('/').to_owned();
-        let key = |label: &[u8]| Key::padded(Key::of(secret).sign(&[label]));
+        let key = |label: &[u8]| SigningKey::padded(SigningKey::of(secret).sign(&[label]));
         Self {
             tokens: key(b"m4sh share link tokens v1"),
             tickets: key(b"m4sh share link tickets v1"),
@@ -82,7 +82,7 @@ impl Links {
 
     /// A ticket for `board`, good until `ends`, to the second.
     #[must_use]
-    pub fn ticket(&self, pass: Pass, ends: Timestamp) -> String {
+    pub fn ticket(&self, pass: LinkTicket, ends: Timestamp) -> String {
         let mut bytes = Vec::with_capacity(SIGNED + BYTES);
         bytes.extend_from_slice(pass.link.0.as_bytes());
         bytes.extend_from_slice(pass.board.0.as_bytes());
@@ -95,39 +95,39 @@ impl Links {
     /// What a ticket says.
     ///
     /// # Errors
-    /// [`PassError`].
-    pub fn read(&self, ticket: &str, now: Timestamp) -> Result<Pass, PassError> {
+    /// [`TicketError`].
+    pub fn read(&self, ticket: &str, now: Timestamp) -> Result<LinkTicket, TicketError> {
         if ticket.len() != TICKET_CHARS {
-            return Err(PassError::Invalid);
+            return Err(TicketError::Invalid);
         }
-        let bytes = URL_SAFE_NO_PAD.decode(ticket).map_err(|_| PassError::Invalid)?;
-        let (signed, signature) = bytes.split_at_checked(SIGNED).ok_or(PassError::Invalid)?;
+        let bytes = URL_SAFE_NO_PAD.decode(ticket).map_err(|_| TicketError::Invalid)?;
+        let (signed, signature) = bytes.split_at_checked(SIGNED).ok_or(TicketError::Invalid)?;
         self.tickets.verify(signed, signature)?;
         let (link, rest) = signed.split_at(16);
         let (board, ends) = rest.split_at(16);
-        let id = |bytes: &[u8]| Uuid::from_slice(bytes).map_err(|_| PassError::Invalid);
-        let ends = i64::from_be_bytes(ends.try_into().map_err(|_| PassError::Invalid)?);
+        let id = |bytes: &[u8]| Uuid::from_slice(bytes).map_err(|_| TicketError::Invalid);
+        let ends = i64::from_be_bytes(ends.try_into().map_err(|_| TicketError::Invalid)?);
         if ends <= now.as_second() {
-            return Err(PassError::Expired);
+            return Err(TicketError::Expired);
         }
-        Ok(Pass { link: LinkId(id(link)?), board: BoardId(id(board)?) })
+        Ok(LinkTicket { link: LinkId(id(link)?), board: BoardId(id(board)?) })
     }
 
     /// Sets who is told of every link that ends: those who watch through it must go. Set once, by the composition root.
-    pub fn tell(&self, told: impl Fn(LinkId) + Send + Sync + 'static) {
+    pub fn on_link_ended(&self, told: impl Fn(LinkId) + Send + Sync + 'static) {
         // A second listener would be a mistake of the composition root; the first stays.
         let _ = self.told.set(Box::new(told));
     }
 
     /// Says that a link has ended; called after that is committed.
-    pub fn ended(&self, link: LinkId) {
+    pub fn notify_ended(&self, link: LinkId) {
         if let Some(told) = self.told.get() {
             told(link);
         }
     }
 }
 
-impl fmt::Debug for Links {
+impl fmt::Debug for LinkSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Links")
     }
@@ -162,9 +162,9 @@ impl fmt::Debug for ShareToken {
 }
 
 /// A key for HMAC-SHA256, as HMAC itself pads it: so long that there is nothing to refuse.
-struct Key([u8; 64]);
+struct SigningKey([u8; 64]);
 
-impl Key {
+impl SigningKey {
     /// A key out of a secret of any length.
     fn of(secret: &[u8]) -> Self {
         Self::padded(Sha256::digest(secret).into())
@@ -187,8 +187,8 @@ impl Key {
     }
 
     /// In a time that does not tell how much of the signature was right.
-    fn verify(&self, signed: &[u8], signature: &[u8]) -> Result<(), PassError> {
-        self.mac(&[signed]).verify_slice(signature).map_err(|_| PassError::Invalid)
+    fn verify(&self, signed: &[u8], signature: &[u8]) -> Result<(), TicketError> {
+        self.mac(&[signed]).verify_slice(signature).map_err(|_| TicketError::Invalid)
     }
 }
 
@@ -197,12 +197,12 @@ mod tests {
     use super::*;
     use jiff::SignedDuration;
 
-    fn links(secret: &[u8]) -> Links {
-        Links::new(secret, "https://school.example/")
+    fn links(secret: &[u8]) -> LinkSigner {
+        LinkSigner::new(secret, "https://school.example/")
     }
 
-    fn pass() -> Pass {
-        Pass { link: LinkId(Uuid::now_v7()), board: BoardId(Uuid::now_v7()) }
+    fn pass() -> LinkTicket {
+        LinkTicket { link: LinkId(Uuid::now_v7()), board: BoardId(Uuid::now_v7()) }
     }
 
     #[test]
@@ -228,17 +228,17 @@ mod tests {
         let ticket = links.ticket(pass, now + SignedDuration::from_secs(60));
         assert_eq!(ticket.len(), TICKET_CHARS);
         assert_eq!(links.read(&ticket, now), Ok(pass));
-        assert_eq!(links.read(&ticket, now + SignedDuration::from_secs(60)), Err(PassError::Expired));
-        assert_eq!(super::tests::links(b"another").read(&ticket, now), Err(PassError::Invalid));
+        assert_eq!(links.read(&ticket, now + SignedDuration::from_secs(60)), Err(TicketError::Expired));
+        assert_eq!(super::tests::links(b"another").read(&ticket, now), Err(TicketError::Invalid));
         for at in 0..ticket.len() {
             let mut forged = ticket.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).unwrap();
-            assert_eq!(links.read(&forged, now), Err(PassError::Invalid), "character {at}");
+            assert_eq!(links.read(&forged, now), Err(TicketError::Invalid), "character {at}");
         }
         for wrong in ["", "a.b.c", &ticket[1..], &format!("{ticket}A"), &"=".repeat(TICKET_CHARS)] {
-            assert_eq!(links.read(wrong, now), Err(PassError::Invalid));
+            assert_eq!(links.read(wrong, now), Err(TicketError::Invalid));
         }
-        assert_eq!(links.read(links.token(pass.link).as_str(), now), Err(PassError::Invalid), "a token is no ticket");
+        assert_eq!(links.read(links.token(pass.link).as_str(), now), Err(TicketError::Invalid), "a token is no ticket");
     }
 }

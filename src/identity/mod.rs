@@ -12,7 +12,7 @@ mod secret;
 mod tokens;
 
 pub use limiter::{Caller, Limited, Limiter};
-pub use links::{Links, Pass, PassError, ShareToken};
+pub use links::{LinkSigner, LinkTicket, TicketError, ShareToken};
 pub use passwords::{PasswordError, Passwords};
 pub use profiles::{UserProfile, UserProfiles, display_name};
 pub use proxies::{RequestedHost, TrustedProxies};

@@ -12,7 +12,7 @@ use metrics::{counter, gauge};
 use uuid::Uuid;
 
 use crate::actors::outbox::Outbox;
-use crate::identity::{Pass, ShareToken};
+use crate::identity::{LinkTicket, ShareToken};
 use crate::ws::Sockets;
 use m4sh_domain::ids::{BoardId, ClientId, ConnId, LinkId, UserId};
 use m4sh_domain::limits;
@@ -29,7 +29,7 @@ pub(super) enum Proof {
     /// The link's token: each hello takes a view.
     Token(ShareToken),
     /// The ticket of the public page, whose view was taken then.
-    Pass(Pass),
+    Pass(LinkTicket),
 }
 
 /// Somebody without an account.

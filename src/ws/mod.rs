@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::identity::{Authenticator, Limiter, Links, UserProfiles, TrustedProxies};
+use crate::identity::{Authenticator, Limiter, LinkSigner, UserProfiles, TrustedProxies};
 use m4sh_domain::ids::{ConnId, LinkId, LoginId};
 use m4sh_domain::rate::Rates;
 use m4sh_store::Store;
@@ -32,7 +32,7 @@ pub struct Sockets {
     /// Knows share links.
     pub store: Store,
     /// Reads their tokens and tickets.
-    pub links: Arc<Links>,
+    pub links: Arc<LinkSigner>,
     /// Knows who speaks for a guest's address.
     proxies: TrustedProxies,
     /// How often sockets may be opened.
@@ -49,7 +49,7 @@ impl Sockets {
         store: Store,
         directory: Directory,
         authenticator: Arc<Authenticator>,
-        links: Arc<Links>,
+        links: Arc<LinkSigner>,
         people: UserProfiles,
         proxies: TrustedProxies,
         rates: Rates,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     actors::messages::BoardView,
     http::{solo::detail, times},
-    identity::{Links, Pass},
+    identity::{LinkSigner, LinkTicket},
 };
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits::TICKET_LIFE;
@@ -61,7 +61,7 @@ pub struct Pictures {
 }
 
 /// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
-pub fn page(link: &LiveLink, card: &SharedBoard, pictures: Pictures, view: &BoardView, links: &Links) -> HttpResponse {
+pub fn page(link: &LiveLink, card: &SharedBoard, pictures: Pictures, view: &BoardView, links: &LinkSigner) -> HttpResponse {
     let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
@@ -77,7 +77,7 @@ pub fn page(link: &LiveLink, card: &SharedBoard, pictures: Pictures, view: &Boar
         expires_at: link.expires_at.map(times::utc_field),
         live: Live {
             path: format!("/ws/board/{}/", link.board),
-            ticket: links.ticket(Pass { link: link.id, board: link.board }, ends),
+            ticket: links.ticket(LinkTicket { link: link.id, board: link.board }, ends),
             epoch: view.epoch.0,
         },
         assets: pictures.of_state,

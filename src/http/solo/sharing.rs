@@ -17,7 +17,7 @@ use crate::{
         problem::Problem,
         times,
     },
-    identity::{Links, ShareToken},
+    identity::{LinkSigner, ShareToken},
 };
 use m4sh_domain::limits::{LINK_DAYS, LINK_DAYS_DEFAULT, LINK_VIEWS};
 use m4sh_domain::{
@@ -89,7 +89,7 @@ pub async fn make(
     let hash = services.links.token(id).hash();
     let new = NewLink { id, hash, board, by, expires_at, max_views, allow_download };
     let made = services.store.create_link(&new).await?.ok_or(Problem::NotFound)?;
-    made.ended.into_iter().for_each(|link| services.links.ended(link));
+    made.ended.into_iter().for_each(|link| services.links.notify_ended(link));
     Ok(HttpResponse::Created().json(Shown::of(&made.link, board, &services.links)))
 }
 
@@ -105,13 +105,13 @@ pub async fn end(
     trail.node(path.0.0);
     for link in services.store.end_links(path.0).await? {
         trail.link(link.0);
-        services.links.ended(link);
+        services.links.notify_ended(link);
     }
     Ok(HttpResponse::NoContent().finish())
 }
 
 impl Shown {
-    fn of(link: &LinkRow, board: BoardId, links: &Links) -> Self {
+    fn of(link: &LinkRow, board: BoardId, links: &LinkSigner) -> Self {
         let token = Some(links.token(link.id)).filter(|token| token.hash() == link.hash);
         Self {
             url: token.as_ref().map(|token| links.url(token)),
