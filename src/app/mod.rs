@@ -179,7 +179,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         settings.rates.clone(),
     ));
     let ended = sockets.clone();
-    authenticator.tell(move |login| ended.login_ended(login));
+    authenticator.on_login_ended(move |login| ended.login_ended(login));
     let ended = sockets.clone();
     links.on_link_ended(move |link| ended.link_ended(link));
     actix_rt::spawn(sockets.clone().into_inner().watch_links());

@@ -17,4 +17,4 @@ pub use passwords::{PasswordError, Passwords};
 pub use profiles::{UserProfile, UserProfiles, display_name};
 pub use proxies::{RequestedHost, TrustedProxies};
 pub use secret::{SecretError, load_or_create};
-pub use tokens::{Authenticator, Issued, Principal, RefreshToken, TokenError};
+pub use tokens::{Authenticator, IssuedToken, Principal, RefreshToken, TokenError};

@@ -32,18 +32,18 @@ pub enum PasswordError {
 /// Hashes and checks passwords.
 pub struct Passwords {
     // Threads of our own and not the runtime's: its pool is wide, and each thread that ever hashed keeps its memory.
-    hashers: mpsc::Sender<Work>,
+    hashers: mpsc::Sender<HashingTask>,
     /// A real hash of nobody's password: unknown e-mails cost what wrong passwords cost.
     nobody: Arc<str>,
 }
 
 /// One thing for a hashing thread to do.
-enum Work {
+enum HashingTask {
     Hash { password: String, answer: oneshot::Sender<Result<String, PasswordError>> },
     Verify { password: String, stored: Arc<str>, answer: oneshot::Sender<Result<bool, PasswordError>> },
 }
 
-impl Work {
+impl HashingTask {
     fn run(self) {
         // A caller that lost its patience is not worked for, and hears nothing.
         match self {
@@ -69,7 +69,7 @@ impl Passwords {
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random).map_err(|error| failed(&error))?;
         let nobody = hash(&random)?.into();
-        let (hashers, work) = mpsc::channel::<Work>(WAITING);
+        let (hashers, work) = mpsc::channel::<HashingTask>(WAITING);
         let work = Arc::new(std::sync::Mutex::new(work));
         for _ in 0..thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2) {
             let work = Arc::clone(&work);
@@ -91,7 +91,7 @@ impl Passwords {
     /// # Errors
     /// [`PasswordError::Busy`] when too many are waiting.
     pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
-        self.ask(|answer| Work::Hash { password, answer }).await
+        self.ask(|answer| HashingTask::Hash { password, answer }).await
     }
 
     /// Whether `password` is the one behind `stored`. Without a stored hash the same work is done and the answer is no.
@@ -101,13 +101,13 @@ impl Passwords {
     pub async fn matches(&self, password: String, stored: Option<&str>) -> Result<bool, PasswordError> {
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
-        let same = self.ask(|answer| Work::Verify { password, stored, answer }).await?;
+        let same = self.ask(|answer| HashingTask::Verify { password, stored, answer }).await?;
         Ok(same && known)
     }
 
     async fn ask<T>(
         &self,
-        work: impl FnOnce(oneshot::Sender<Result<T, PasswordError>>) -> Work,
+        work: impl FnOnce(oneshot::Sender<Result<T, PasswordError>>) -> HashingTask,
     ) -> Result<T, PasswordError> {
         let (answer, heard) = oneshot::channel();
         self.hashers.try_send(work(answer)).map_err(|_| PasswordError::Busy)?;

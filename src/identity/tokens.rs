@@ -49,7 +49,7 @@ pub enum TokenError {
 
 /// A fresh access token.
 #[derive(Debug)]
-pub struct Issued {
+pub struct IssuedToken {
     /// The token's text.
     pub token: String,
     /// Its life from now on.
@@ -71,13 +71,13 @@ struct IssuedClaims<'a> {
 #[derive(Deserialize)]
 struct ReadClaims {
     #[serde(default)]
-    sub: Option<Subject>,
+    sub: Option<SubjectClaim>,
     #[serde(default)]
-    user_id: Option<Subject>,
+    user_id: Option<SubjectClaim>,
     #[serde(default)]
     iss: Option<serde_json::Value>,
     #[serde(default)]
-    sid: Option<Subject>,
+    sid: Option<SubjectClaim>,
     #[serde(default)]
     token_type: Option<String>,
     exp: f64,
@@ -86,12 +86,12 @@ struct ReadClaims {
 /// A claim that is our id, or something of another issuer's that cannot name anybody here.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Subject {
+enum SubjectClaim {
     Id(Uuid),
     Other(serde::de::IgnoredAny),
 }
 
-impl Subject {
+impl SubjectClaim {
     fn id(self) -> Option<Uuid> {
         match self {
             Self::Id(id) => Some(id),
@@ -156,10 +156,10 @@ impl Authenticator {
         if claims.token_type.is_some_and(|kind| kind != "access") {
             return Err(TokenError::Invalid);
         }
-        let user = claims.sub.or(claims.user_id).and_then(Subject::id).map(UserId).ok_or(TokenError::Invalid)?;
+        let user = claims.sub.or(claims.user_id).and_then(SubjectClaim::id).map(UserId).ok_or(TokenError::Invalid)?;
         // Another issuer's `sid` names a session of its own: nobody would ever end it here.
         let ours = claims.iss.is_some_and(|issuer| issuer == ISSUER);
-        let login = claims.sid.filter(|_| ours).and_then(Subject::id).map(LoginId);
+        let login = claims.sid.filter(|_| ours).and_then(SubjectClaim::id).map(LoginId);
         if login.is_some_and(|login| self.ended.contains_key(&login)) {
             return Err(TokenError::Revoked);
         }
@@ -176,16 +176,16 @@ impl Authenticator {
         role: &str,
         login: LoginId,
         now: Timestamp,
-    ) -> Result<Issued, jsonwebtoken::errors::Error> {
+    ) -> Result<IssuedToken, jsonwebtoken::errors::Error> {
         let iat = now.as_second();
         let exp = iat + i64::try_from(ACCESS_TOKEN_LIFE.as_secs()).unwrap_or(i64::MAX / 2);
         let claims = IssuedClaims { iss: ISSUER, sub: user, role, sid: login, iat, exp, jti: Uuid::new_v4() };
         let token = jsonwebtoken::encode(&self.header, &claims, &self.encoding)?;
-        Ok(Issued { token, life: ACCESS_TOKEN_LIFE })
+        Ok(IssuedToken { token, life: ACCESS_TOKEN_LIFE })
     }
 
     /// Sets who is told of every login that ends: its sockets must close. Set once, by the composition root.
-    pub fn tell(&self, told: impl Fn(LoginId) + Send + Sync + 'static) {
+    pub fn on_login_ended(&self, told: impl Fn(LoginId) + Send + Sync + 'static) {
         // A second listener would be a mistake of the composition root; the first stays.
         let _ = self.told.set(Box::new(told));
     }

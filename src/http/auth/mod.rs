@@ -192,7 +192,7 @@ fn note(trail: &AuditContext, user: UserId, login: LoginId) {
     trail.note("login", login.to_string());
 }
 
-fn access(services: &Services, account: &Account, login: LoginId) -> Result<crate::identity::Issued, Problem> {
+fn access(services: &Services, account: &Account, login: LoginId) -> Result<crate::identity::IssuedToken, Problem> {
     services
         .authenticator
         .issue(account.id, account.role.name(), login, Timestamp::now())
