@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
-use crate::identity::Caller;
+use crate::identity::RateLimitKey;
 use m4sh_domain::budget::{BudgetHolder, ProjectedUsage, FairShareBucket, BucketSize, BucketSizes};
 use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
 use m4sh_domain::limits;
@@ -117,8 +117,8 @@ struct Cooling {
 #[derive(Default)]
 pub struct Ledger {
     classes: DashMap<(ClassroomId, SessionId), SharedPool>,
-    addresses: DashMap<Caller, SharedPool>,
-    cooling: DashMap<Caller, Cooling>,
+    addresses: DashMap<RateLimitKey, SharedPool>,
+    cooling: DashMap<RateLimitKey, Cooling>,
     swept: AtomicU64,
 }
 
@@ -132,14 +132,14 @@ impl Ledger {
 
     /// The budgets of an address; `None` when so many addresses are known that this one goes uncounted.
     #[must_use]
-    pub fn address(&self, address: Caller, now: Duration) -> SharedPool {
+    pub fn address(&self, address: RateLimitKey, now: Duration) -> SharedPool {
         self.sweep(now);
         let crowded = self.addresses.len() >= MOST && !self.addresses.contains_key(&address);
-        pool(&self.addresses, if crowded { Caller::CROWD } else { address })
+        pool(&self.addresses, if crowded { RateLimitKey::CROWD } else { address })
     }
 
     /// Turns somebody away for a while, longer each time that it comes soon after the last; answers for how long.
-    pub fn cool_down(&self, who: Caller, now: Duration) -> Duration {
+    pub fn cool_down(&self, who: RateLimitKey, now: Duration) -> Duration {
         self.sweep(now);
         let mut cooling = self.cooling.entry(who).or_insert(Cooling { until: now, length: Duration::ZERO });
         let recent = now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY;
@@ -151,7 +151,7 @@ impl Ledger {
 
     /// Notes a flood that may have been a slip, such as a pointer that ran away: the first is forgiven, and answered by
     /// `None`; one that comes soon after it cools its user down.
-    pub fn slip(&self, who: Caller, now: Duration) -> Option<Duration> {
+    pub fn slip(&self, who: RateLimitKey, now: Duration) -> Option<Duration> {
         self.sweep(now);
         if self.cooling.get(&who).is_some_and(|cooling| now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY) {
             return Some(self.cool_down(who, now));
@@ -162,7 +162,7 @@ impl Ledger {
 
     /// For how long somebody is still turned away.
     #[must_use]
-    pub fn cooling(&self, who: Caller, now: Duration) -> Option<Duration> {
+    pub fn cooling(&self, who: RateLimitKey, now: Duration) -> Option<Duration> {
         let cooling = self.cooling.get(&who)?;
         cooling.until.checked_sub(now).filter(|left| !left.is_zero())
     }
@@ -198,7 +198,7 @@ mod tests {
     use m4sh_domain::rate::Rates;
     use uuid::Uuid;
 
-    fn caller() -> Caller {
+    fn caller() -> RateLimitKey {
         UserId(Uuid::now_v7()).into()
     }
 

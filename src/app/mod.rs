@@ -29,7 +29,7 @@ use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, Limiter, LinkSigner, Passwords, UserProfiles, TrustedProxies};
+use crate::identity::{self, Authenticator, RateLimiter, LinkSigner, Passwords, UserProfiles, TrustedProxies};
 use crate::jobs::hooks::{WebhookClient, Dispatcher};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
@@ -194,7 +194,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         people,
         links,
         passwords,
-        limiter: Limiter::new(settings.rates.clone()),
+        limiter: RateLimiter::new(settings.rates.clone()),
         events: EventLog::start(store.clone()),
         ingest: Ingest::start(store.clone()),
         visits: Visits::default(),

@@ -33,7 +33,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, Limiter, LinkSigner, Passwords, UserProfiles, TrustedProxies},
+    identity::{Authenticator, RateLimiter, LinkSigner, Passwords, UserProfiles, TrustedProxies},
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
@@ -71,7 +71,7 @@ pub struct Services {
     /// Password hashes.
     pub passwords: Passwords,
     /// Rates.
-    pub limiter: Limiter,
+    pub limiter: RateLimiter,
     /// What was done by whom.
     pub events: EventLog,
     /// What clients tell of themselves.

@@ -23,7 +23,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Over a rate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limited {
+pub struct RateLimited {
     /// When the next one passes; never zero.
     pub wait: Duration,
     /// How many pass in the scope's period.
@@ -32,9 +32,9 @@ pub struct Limited {
 
 /// Whose bucket it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Caller(u128);
+pub struct RateLimitKey(u128);
 
-impl Caller {
+impl RateLimitKey {
     /// One bucket for all who come when the table is full of others.
     pub(crate) const CROWD: Self = Self(u128::MAX);
 
@@ -48,13 +48,13 @@ impl Caller {
     }
 }
 
-impl From<UserId> for Caller {
+impl From<UserId> for RateLimitKey {
     fn from(user: UserId) -> Self {
         Self(user.0.as_u128())
     }
 }
 
-impl From<IpAddr> for Caller {
+impl From<IpAddr> for RateLimitKey {
     /// An IPv6 customer owns at least a /64, so that is what is counted.
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -65,15 +65,15 @@ impl From<IpAddr> for Caller {
 }
 
 /// The buckets. One for the process.
-pub struct Limiter {
+pub struct RateLimiter {
     rates: Rates,
-    buckets: DashMap<(Scope, Caller), Bucket>,
+    buckets: DashMap<(Scope, RateLimitKey), Bucket>,
     began: Instant,
     /// Milliseconds after `began` of the last sweep.
     swept: AtomicU64,
 }
 
-impl Limiter {
+impl RateLimiter {
     /// Full buckets, at these rates.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
@@ -83,24 +83,24 @@ impl Limiter {
     /// Takes one request from the caller's bucket of `scope`, which holds the scope's count.
     ///
     /// # Errors
-    /// [`Limited`], with the time after which the next one passes.
-    pub fn check(&self, scope: Scope, caller: impl Into<Caller>) -> Result<(), Limited> {
+    /// [`RateLimited`], with the time after which the next one passes.
+    pub fn check(&self, scope: Scope, caller: impl Into<RateLimitKey>) -> Result<(), RateLimited> {
         self.check_at(scope, caller.into(), self.began.elapsed())
     }
 
-    fn check_at(&self, scope: Scope, caller: Caller, now: Duration) -> Result<(), Limited> {
+    fn check_at(&self, scope: Scope, caller: RateLimitKey, now: Duration) -> Result<(), RateLimited> {
         let rate = self.rates.of(scope);
-        let caller = if self.has_room_for(scope, caller, now) { caller } else { Caller::CROWD };
+        let caller = if self.has_room_for(scope, caller, now) { caller } else { RateLimitKey::CROWD };
         match self.buckets.entry((scope, caller)).or_default().take(rate, rate.count, 1, now) {
             RateDecision::Pass { .. } => Ok(()),
             RateDecision::Wait(wait) => {
                 metrics::counter!("m4sh_budget_hits_total", "scope" => scope.name()).increment(1);
-                Err(Limited { wait, limit: rate.count })
+                Err(RateLimited { wait, limit: rate.count })
             }
         }
     }
 
-    fn has_room_for(&self, scope: Scope, caller: Caller, now: Duration) -> bool {
+    fn has_room_for(&self, scope: Scope, caller: RateLimitKey, now: Duration) -> bool {
         // Asking for the length locks every shard in turn: only newcomers pay for it.
         if self.buckets.contains_key(&(scope, caller)) || self.buckets.len() < BUCKETS {
             return true;
@@ -121,13 +121,13 @@ mod tests {
     use m4sh_domain::rate::Rate;
     use uuid::Uuid;
 
-    fn limiter(scope: Scope, rate: Rate) -> Limiter {
+    fn limiter(scope: Scope, rate: Rate) -> RateLimiter {
         let mut rates = Rates::default();
         rates.set(scope, rate);
-        Limiter::new(rates)
+        RateLimiter::new(rates)
     }
 
-    fn user() -> Caller {
+    fn user() -> RateLimitKey {
         UserId(Uuid::new_v4()).into()
     }
 
@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(limiter.check_at(Scope::SoloDiff, one, now), Ok(()));
         }
         let refused = limiter.check_at(Scope::SoloDiff, one, now);
-        assert_eq!(refused, Err(Limited { wait: Duration::from_secs(20), limit: 3 }));
+        assert_eq!(refused, Err(RateLimited { wait: Duration::from_secs(20), limit: 3 }));
         assert_eq!(limiter.check_at(Scope::SoloDiff, two, now), Ok(()), "another caller has another bucket");
         assert_eq!(limiter.check_at(Scope::SoloStream, one, now), Ok(()), "another scope has another bucket");
         assert_eq!(limiter.check_at(Scope::SoloDiff, one, now + Duration::from_secs(20)), Ok(()));
@@ -147,11 +147,11 @@ mod tests {
 
     #[test]
     fn b2_a_network_shares_its_ipv6_bucket_and_mapped_ipv4_is_ipv4() {
-        let of = |text: &str| Caller::from(text.parse::<IpAddr>().unwrap());
+        let of = |text: &str| RateLimitKey::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
         assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
-        assert_eq!(Caller::account("Anna@Demo.m4sh"), Caller::account("anna@demo.m4sh"));
+        assert_eq!(RateLimitKey::account("Anna@Demo.m4sh"), RateLimitKey::account("anna@demo.m4sh"));
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         let limiter = limiter(Scope::Register, Rate::per_minute(2));
         let now = Duration::from_secs(5);
         for n in 0..BUCKETS {
-            let caller = Caller(n as u128);
+            let caller = RateLimitKey(n as u128);
             assert_eq!(limiter.check_at(Scope::Register, caller, now), Ok(()));
         }
         let crowd: Vec<_> = (0..10).map(|_| limiter.check_at(Scope::Register, user(), now).is_ok()).collect();

@@ -11,7 +11,7 @@ mod proxies;
 mod secret;
 mod tokens;
 
-pub use limiter::{Caller, Limited, Limiter};
+pub use limiter::{RateLimitKey, RateLimited, RateLimiter};
 pub use links::{LinkSigner, LinkTicket, TicketError, ShareToken};
 pub use passwords::{PasswordError, Passwords};
 pub use profiles::{UserProfile, UserProfiles, display_name};

@@ -13,7 +13,7 @@ use crate::actors::classroom::{WelcomeSent, ClassroomActor, JoinClass, JoinedCla
 use crate::actors::clock;
 use crate::actors::messages::{self, Attach, Declined};
 use crate::actors::outbox::Outbox;
-use crate::identity::{Caller, Principal};
+use crate::identity::{RateLimitKey, Principal};
 use crate::ws::Sockets;
 use crate::ws::guests::{self, Guest, Line, Watching};
 use crate::ws::seated::{Pulse, Seated};
@@ -98,7 +98,7 @@ impl Greeting {
     }
 
     /// Who answers for what comes over this socket: an account, or an address where there is none.
-    pub(super) fn caller(&self) -> Caller {
+    pub(super) fn caller(&self) -> RateLimitKey {
         match &self.visitor {
             Visitor::Account(principal) => principal.user.into(),
             Visitor::Guest(_) => self.address.into(),

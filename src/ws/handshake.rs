@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::actors::clock;
 use crate::actors::meters::budget_rung;
-use crate::identity::{Caller, ShareToken};
+use crate::identity::{RateLimitKey, ShareToken};
 use crate::ws::greeting::{Door, Greeting, Turned, Visitor};
 use crate::ws::guests::{Guest, Proof};
 use crate::ws::{Sockets, pump};
@@ -136,7 +136,7 @@ fn introduce(
 }
 
 /// Counts a socket that somebody opens.
-fn open(scope: Scope, caller: impl Into<Caller>, sockets: &Sockets) -> Result<(), Turned> {
+fn open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Turned> {
     sockets.limiter.check(scope, caller).map_err(|limited| {
         budget_rung(scope, "turned_away");
         Turned::until(limited.wait)
@@ -144,7 +144,7 @@ fn open(scope: Scope, caller: impl Into<Caller>, sockets: &Sockets) -> Result<()
 }
 
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
-fn may_come(scope: Scope, caller: Caller, sockets: &Sockets) -> Result<(), Turned> {
+fn may_come(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Turned> {
     if let Some(left) = sockets.directory.ledger().cooling(caller, clock::now()) {
         budget_rung(Scope::WsRefused, "turned_away");
         return Err(Turned::until(left));

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::identity::{Authenticator, Limiter, LinkSigner, UserProfiles, TrustedProxies};
+use crate::identity::{Authenticator, RateLimiter, LinkSigner, UserProfiles, TrustedProxies};
 use m4sh_domain::ids::{ConnId, LinkId, LoginId};
 use m4sh_domain::rate::Rates;
 use m4sh_store::Store;
@@ -36,7 +36,7 @@ pub struct Sockets {
     /// Knows who speaks for a guest's address.
     proxies: TrustedProxies,
     /// How often sockets may be opened.
-    limiter: Limiter,
+    limiter: RateLimiter,
     connections: AtomicU64,
     logins: logins::Logins,
     guests: guests::Guests,
@@ -61,7 +61,7 @@ impl Sockets {
             links,
             people,
             proxies,
-            limiter: Limiter::new(rates),
+            limiter: RateLimiter::new(rates),
             connections: AtomicU64::new(0),
             logins: logins::Logins::default(),
             guests: guests::Guests::default(),

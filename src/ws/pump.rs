@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::actors::clock;
 use crate::actors::meters::{budget_hit, budget_rung, meters};
 use crate::actors::outbox::{Next, Outbox};
-use crate::identity::Caller;
+use crate::identity::RateLimitKey;
 use crate::ws::Sockets;
 use crate::ws::greeting::{Door, Greeting, Turned};
 use crate::ws::pings::Pings;
@@ -140,7 +140,7 @@ struct Wire {
     /// Whether the client said goodbye in words, not only by closing.
     goodbye_said: bool,
     /// Who is turned away for a while when this socket floods.
-    who: Option<Caller>,
+    who: Option<RateLimitKey>,
     /// When its client may come back, where that is not what the close code says.
     wait: Option<Duration>,
     sockets: Arc<Sockets>,

@@ -16,7 +16,7 @@ use super::{
     fields::{Faults, Fields},
     problem::Problem,
 };
-use crate::identity::{Caller, RefreshToken};
+use crate::identity::{RateLimitKey, RefreshToken};
 use m4sh_domain::{
     ids::{LoginId, UserId},
     rate::Scope,
@@ -66,7 +66,7 @@ pub async fn login(
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::LoginAddress, from.address)?;
     let shapes::Credentials { email, password } = shapes::Credentials::read(Fields::parse(&body.bytes)?)?;
-    services.limiter.check(Scope::LoginAccount, Caller::account(&email))?;
+    services.limiter.check(Scope::LoginAccount, RateLimitKey::account(&email))?;
     let known = services.store.account_by_email(&email).await?;
     let stored = known.as_ref().map(|(_, hash)| hash.as_str());
     let matches = services.passwords.matches(password, stored).await?;

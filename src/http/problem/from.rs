@@ -9,7 +9,7 @@ use super::Problem;
 use crate::{
     actors::messages::BoardError,
     http::fields::Faults,
-    identity::{Limited, PasswordError, TokenError},
+    identity::{RateLimited, PasswordError, TokenError},
     jobs::snapshots::SnapshotError,
     board_history::BoardHistoryError,
     objects::ObjectError,
@@ -124,8 +124,8 @@ impl From<TokenError> for Problem {
     }
 }
 
-impl From<Limited> for Problem {
-    fn from(Limited { wait, limit }: Limited) -> Self {
+impl From<RateLimited> for Problem {
+    fn from(RateLimited { wait, limit }: RateLimited) -> Self {
         Self::RateLimited { wait, limit }
     }
 }
