@@ -23,7 +23,7 @@ use crate::actors::journal::JournalWriter;
 use crate::actors::pace::Pace;
 use crate::actors::shard::{JournalHealth, Shard};
 use crate::blobs::Blobs;
-use crate::cluster::LocalLeases;
+use crate::cluster::InProcessLeases;
 use crate::config::Settings;
 use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
@@ -161,7 +161,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let authenticator = Arc::new(Authenticator::new(&secret, store.logins_ended_since(recent).await?));
     let links = Arc::new(LinkSigner::new(&secret, &settings.frontend_url));
     let people = UserProfiles::new(store.clone());
-    let leases = Arc::new(LocalLeases::default());
+    let leases = Arc::new(InProcessLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
     let jobs = Jobs::new(store.clone());
     let courier = Arc::new(WebhookClient::new(settings.upkeep.hooks.allow_private)?);

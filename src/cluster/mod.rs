@@ -1,13 +1,13 @@
-//! Who owns a board among the nodes, behind one trait; `local` is the twin for a node that runs alone.
+//! Who owns a board among the nodes, behind one trait; `in_process` is the twin for a node that runs alone.
 //! Called by the board actor when it wakes and when it parks. Never the truth: that is the epoch in Postgres (ADR 0005).
 
-mod local;
+mod in_process;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-pub use local::LocalLeases;
+pub use in_process::InProcessLeases;
 
 use m4sh_domain::ids::BoardId;
 

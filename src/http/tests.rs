@@ -18,7 +18,7 @@ use crate::{
         shard::{JournalHealth, Shard},
     },
     blobs::Blobs,
-    cluster::LocalLeases,
+    cluster::InProcessLeases,
 };
 use m4sh_domain::rate::{Rate, Rates, Scope};
 use m4sh_store::testing::TestDatabase;
@@ -43,7 +43,7 @@ impl Answer {
 
 async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> {
     let store = database.store().await;
-    let directory = Directory::new(store.clone(), Arc::new(LocalLeases::default()), rates.clone(), None);
+    let directory = Directory::new(store.clone(), Arc::new(InProcessLeases::default()), rates.clone(), None);
     let health = JournalHealth::default();
     directory.add_shard(Shard {
         arbiter: Arbiter::current(),

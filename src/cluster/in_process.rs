@@ -12,9 +12,9 @@ use m4sh_domain::ids::BoardId;
 
 /// See the module's words; clones share the set.
 #[derive(Clone, Default)]
-pub struct LocalLeases(Arc<DashSet<BoardId>>);
+pub struct InProcessLeases(Arc<DashSet<BoardId>>);
 
-impl Leases for LocalLeases {
+impl Leases for InProcessLeases {
     fn acquire(&self, board: BoardId) -> BoxFuture<'static, Result<(), OwnedElsewhere>> {
         ready(if self.0.insert(board) { Ok(()) } else { Err(OwnedElsewhere) }).boxed()
     }
@@ -30,9 +30,9 @@ mod tests {
 
     #[test]
     fn r2_a_board_has_one_owner_until_it_is_given_back() {
-        let leases = LocalLeases::default();
+        let leases = InProcessLeases::default();
         let board = BoardId(uuid::Uuid::nil());
-        let acquire = |leases: &LocalLeases| leases.acquire(board).now_or_never();
+        let acquire = |leases: &InProcessLeases| leases.acquire(board).now_or_never();
         assert_eq!(acquire(&leases), Some(Ok(())));
         assert_eq!(acquire(&leases), Some(Err(OwnedElsewhere)));
         leases.release(board);
