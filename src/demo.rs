@@ -21,11 +21,11 @@ use m4sh_store::{
 /// The password of everybody in the demo school.
 pub const PASSWORD: &str = "demo-class";
 
-const TUTOR: Person = Person { email: "anna@demo.m4sh", first: "Anna", last: "Kovalenko", role: AccountRole::Tutor };
-const PUPILS: [Person; 3] = [
-    Person { email: "bohdan@demo.m4sh", first: "Bohdan", last: "Shevchuk", role: AccountRole::Student },
-    Person { email: "clara@demo.m4sh", first: "Clara", last: "Novak", role: AccountRole::Student },
-    Person { email: "danylo@demo.m4sh", first: "Данило", last: "Бондар", role: AccountRole::Student },
+const TUTOR: DemoAccount = DemoAccount { email: "anna@demo.m4sh", first: "Anna", last: "Kovalenko", role: AccountRole::Tutor };
+const PUPILS: [DemoAccount; 3] = [
+    DemoAccount { email: "bohdan@demo.m4sh", first: "Bohdan", last: "Shevchuk", role: AccountRole::Student },
+    DemoAccount { email: "clara@demo.m4sh", first: "Clara", last: "Novak", role: AccountRole::Student },
+    DemoAccount { email: "danylo@demo.m4sh", first: "Данило", last: "Бондар", role: AccountRole::Student },
 ];
 const CLASSROOM: &str = "7-B Geometry";
 const LESSON: &str = "Right triangles and circles";
@@ -105,14 +105,14 @@ pub async fn fill(store: &Store, passwords: &Passwords) -> Result<Option<Demo>, 
     }))
 }
 
-struct Person {
+struct DemoAccount {
     email: &'static str,
     first: &'static str,
     last: &'static str,
     role: AccountRole,
 }
 
-impl Person {
+impl DemoAccount {
     /// Their id; makes the account when there is none.
     async fn enrol(&self, store: &Store, passwords: &Passwords) -> Result<UserId, DemoError> {
         if let Some((account, _)) = store.account_by_email(self.email).await? {
@@ -234,7 +234,7 @@ mod tests {
         let database = TestDatabase::new().await;
         let store = database.store().await;
         let passwords = Passwords::new().unwrap();
-        let stranger = Person { email: "eve@school.example", first: "Eve", last: "", role: AccountRole::Tutor };
+        let stranger = DemoAccount { email: "eve@school.example", first: "Eve", last: "", role: AccountRole::Tutor };
         stranger.enrol(&store, &passwords).await.unwrap();
         assert_eq!(fill(&store, &passwords).await.unwrap(), None);
         assert!(store.account_by_email(TUTOR.email).await.unwrap().is_none());

@@ -10,7 +10,7 @@ const RED: &str = "#dc2626";
 const BLUE: &str = "#2563eb";
 const GREEN: &str = "#16a34a";
 
-type Point = (f64, f64);
+type PagePoint = (f64, f64);
 
 /// The class board: Pythagoras, the circle, and exercises.
 pub fn lesson() -> Value {
@@ -34,7 +34,7 @@ fn board(pages: &[Value]) -> Value {
 }
 
 /// One page while it is drawn; ids count up, so that items of one page never share one.
-struct Page {
+struct DemoPage {
     number: u32,
     name: &'static str,
     background: &'static str,
@@ -43,13 +43,13 @@ struct Page {
     texts: Vec<Value>,
 }
 
-impl Page {
+impl DemoPage {
     fn new(number: u32, name: &'static str, background: &'static str) -> Self {
         Self { number, name, background, strokes: Vec::new(), shapes: Vec::new(), texts: Vec::new() }
     }
 
     /// A line drawn by hand through `corners`.
-    fn draw(mut self, color: &str, size: u32, corners: &[Point]) -> Self {
+    fn draw(mut self, color: &str, size: u32, corners: &[PagePoint]) -> Self {
         let points: Vec<Value> = corners
             .windows(2)
             .flat_map(|ends| by_hand(ends[0], ends[1]))
@@ -63,7 +63,7 @@ impl Page {
     }
 
     /// A curve through every point given.
-    fn trace(mut self, tool: &str, color: &str, size: u32, curve: impl Iterator<Item = Point>) -> Self {
+    fn trace(mut self, tool: &str, color: &str, size: u32, curve: impl Iterator<Item = PagePoint>) -> Self {
         let points: Vec<Value> = curve.map(|(x, y)| json!({"x": tenths(x), "y": tenths(y)})).collect();
         let opacity = if tool == "highlighter" { 0.4 } else { 1.0 };
         let id = format!("stroke-{}-{}", self.number, self.strokes.len() + 1);
@@ -78,14 +78,14 @@ impl Page {
         self
     }
 
-    fn arrow(self, color: &str, from: Point, to: Point) -> Self {
+    fn arrow(self, color: &str, from: PagePoint, to: PagePoint) -> Self {
         self.shape(json!({
             "type": "arrow", "color": color, "size": 2, "arrowEnd": true, "arrowSize": 12,
             "startX": from.0, "startY": from.1, "endX": to.0, "endY": to.1,
         }))
     }
 
-    fn write(mut self, text: &str, at: Point, color: &str, size: u32) -> Self {
+    fn write(mut self, text: &str, at: PagePoint, color: &str, size: u32) -> Self {
         let id = format!("text-{}-{}", self.number, self.texts.len() + 1);
         self.texts.push(json!({
             "id": id, "type": "text", "text": text, "x": at.0, "y": at.1, "color": color, "fontSize": size,
@@ -107,7 +107,7 @@ impl Page {
 }
 
 /// The way from one point to another as a hand goes: nearly straight. Without the end, which begins the next line.
-fn by_hand(from: Point, to: Point) -> impl Iterator<Item = Point> {
+fn by_hand(from: PagePoint, to: PagePoint) -> impl Iterator<Item = PagePoint> {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let length = dx.hypot(dy).max(1.0);
     (0..12).map(move |step| {
@@ -118,7 +118,7 @@ fn by_hand(from: Point, to: Point) -> impl Iterator<Item = Point> {
 }
 
 /// `count` points of a curve from `from` to `to`.
-fn sampled(from: f64, to: f64, count: u32, curve: impl Fn(f64) -> Point) -> impl Iterator<Item = Point> {
+fn sampled(from: f64, to: f64, count: u32, curve: impl Fn(f64) -> PagePoint) -> impl Iterator<Item = PagePoint> {
     (0..=count).map(move |step| curve(from + (to - from) * f64::from(step) / f64::from(count)))
 }
 
@@ -128,7 +128,7 @@ fn tenths(value: f64) -> f64 {
 
 fn pythagoras() -> Value {
     let (right, left, top) = ((420.0, 520.0), (660.0, 520.0), (420.0, 340.0));
-    Page::new(1, "Теорема Піфагора", "grid")
+    DemoPage::new(1, "Теорема Піфагора", "grid")
         .write("Теорема Піфагора / Pythagoras' theorem", (80.0, 50.0), INK, 34)
         .draw(INK, 4, &[right, left, top, right])
         .draw(INK, 2, &[(420.0, 500.0), (440.0, 500.0), (440.0, 520.0)])
@@ -165,7 +165,7 @@ fn circle() -> Value {
         let radius = radius + 2.0 * (angle * 5.0).sin();
         (cx + radius * angle.cos(), cy - radius * angle.sin())
     };
-    Page::new(2, "Коло", "dots")
+    DemoPage::new(2, "Коло", "dots")
         .write("Вписаний кут / The inscribed angle", (80.0, 50.0), INK, 34)
         .trace("pen", INK, 4, sampled(0.0, TAU, 96, wobbly))
         .draw(RED, 3, &[on(200.0), on(80.0), on(340.0)])
@@ -182,12 +182,12 @@ fn circle() -> Value {
 }
 
 fn exercises() -> Value {
-    let frame = |page: Page, x: f64, color: &str| {
+    let frame = |page: DemoPage, x: f64, color: &str| {
         page.shape(json!({
             "type": "rectangle", "color": color, "size": 2, "x": x, "y": 140, "width": 340, "height": 560,
         }))
     };
-    let page = Page::new(3, "Вправи", "ruled").write("Вправи / Exercises", (80.0, 50.0), INK, 34);
+    let page = DemoPage::new(3, "Вправи", "ruled").write("Вправи / Exercises", (80.0, 50.0), INK, 34);
     let page = frame(frame(frame(page, 80.0, RED), 460.0, BLUE), 840.0, GREEN);
     page.write("Bohdan", (100.0, 155.0), RED, 26)
         .write("Катети 3 і 4.\nЗнайди гіпотенузу.", (100.0, 205.0), INK, 22)
@@ -204,7 +204,7 @@ fn exercises() -> Value {
 fn parabola() -> Value {
     let at = |x: f64, y: f64| (560.0 + 90.0 * x, 620.0 - 60.0 * y);
     let ticks = (-4..=4).filter(|tick| *tick != 0);
-    let mut page = Page::new(1, "Парабола", "graph")
+    let mut page = DemoPage::new(1, "Парабола", "graph")
         .write("y = x²", (120.0, 80.0), BLUE, 40)
         .write("Графік квадратичної функції", (120.0, 140.0), INK, 24)
         .arrow(INK, (140.0, 620.0), (1000.0, 620.0))
@@ -222,7 +222,7 @@ fn parabola() -> Value {
 }
 
 fn schedule() -> Value {
-    let mut page = Page::new(2, "План", "white").write("План уроку / Lesson plan", (80.0, 50.0), INK, 34);
+    let mut page = DemoPage::new(2, "План", "white").write("План уроку / Lesson plan", (80.0, 50.0), INK, 34);
     let steps = [
         "5 хв: повторення, y = kx",
         "15 хв: y = x², таблиця і графік",
