@@ -2,7 +2,7 @@
 //! is set. Listens on a Unix socket only, is run by an unprivileged user, outlives a killed m4sh and is adopted by the
 //! next one. Never deletes or overwrites a cluster.
 
-mod place;
+mod files;
 mod programs;
 mod settings;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use std::{
 
 use tokio_postgres::{Client, NoTls};
 
-use self::{place::Place, programs::Programs, user::User};
+use self::{files::ClusterFiles, programs::Programs, user::ServerUser};
 
 /// How long a server may fail to start, or refuse to be talked to, before an operator hears of it. Recovery after a
 /// crash is not counted: `pg_ctl` waits for that.
@@ -75,9 +75,9 @@ impl ClusterError {
 #[derive(Debug)]
 pub struct Cluster {
     url: String,
-    place: Place,
+    place: ClusterFiles,
     programs: Programs,
-    user: User,
+    user: ServerUser,
     /// Held as long as this process uses the cluster; the system lets go of it when the process ends, however it ends.
     _lock: File,
 }
@@ -91,8 +91,8 @@ impl Cluster {
         std::fs::create_dir_all(data_dir).map_err(ClusterError::file("cannot make the data directory", data_dir))?;
         let data_dir = data_dir.canonicalize().map_err(ClusterError::file("cannot find", data_dir))?;
         let lock = lock(&data_dir).await?;
-        let user = User::find(place::known_cluster(&data_dir)?.as_deref()).await?;
-        let place = Place::find(&data_dir, &user).await?;
+        let user = ServerUser::find(files::known_cluster(&data_dir)?.as_deref()).await?;
+        let place = ClusterFiles::find(&data_dir, &user).await?;
         let programs = Programs::find(place.version()?.as_deref()).await?;
         if place.version()?.is_none() {
             place.make(&programs, &user).await?;
@@ -114,7 +114,7 @@ impl Cluster {
 
     /// The folder of the cluster.
     #[must_use]
-    pub fn place(&self) -> &Path {
+    pub fn data_directory(&self) -> &Path {
         self.place.cluster()
     }
 
@@ -147,7 +147,7 @@ impl Cluster {
                     Err(error) => ClusterError::Silent(error),
                 }
             } else {
-                match self.control(&["start", "-w", "-t", "600", "-l", place::LOG]).await {
+                match self.control(&["start", "-w", "-t", "600", "-l", files::LOG]).await {
                     Ok(()) => continue,
                     // Right after a crash the last processes of the dead server may still hold its memory.
                     Err(error) => error,

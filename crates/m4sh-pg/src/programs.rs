@@ -9,7 +9,7 @@ use std::{
 
 use tokio::process::Command;
 
-use super::{ClusterError, place::Place, user::User};
+use super::{ClusterError, files::ClusterFiles, user::ServerUser};
 
 /// The oldest major version that the schema and the settings are meant for.
 const OLDEST: u32 = 14;
@@ -40,7 +40,7 @@ impl Programs {
     }
 
     /// Makes a cluster in an empty folder.
-    pub(super) async fn make_cluster(&self, folder: &Path, user: &User) -> Result<(), ClusterError> {
+    pub(super) async fn make_cluster(&self, folder: &Path, user: &ServerUser) -> Result<(), ClusterError> {
         // Most systems have C.UTF-8; where it is missing, plain C sorts the same way.
         let mut output = self.initdb(folder, user, "C.UTF-8").await?;
         if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("locale") {
@@ -49,7 +49,7 @@ impl Programs {
         checked("initdb", &output, "")
     }
 
-    async fn initdb(&self, folder: &Path, user: &User, locale: &str) -> Result<Output, ClusterError> {
+    async fn initdb(&self, folder: &Path, user: &ServerUser, locale: &str) -> Result<Output, ClusterError> {
         let mut command = self.command("initdb", user);
         command.arg("--pgdata").arg(folder).arg("--username").arg(super::settings::ROLE);
         command.args(["--encoding=UTF8", "--data-checksums", "--auth-local=trust", "--auth-host=reject"]);
@@ -58,18 +58,18 @@ impl Programs {
     }
 
     /// Whether a server holds the cluster, as far as its process id tells.
-    pub(super) async fn is_running(&self, place: &Place, user: &User) -> Result<bool, ClusterError> {
+    pub(super) async fn is_running(&self, place: &ClusterFiles, user: &ServerUser) -> Result<bool, ClusterError> {
         Ok(self.pg_ctl(place, user, &["status"]).await?.status.success())
     }
 
     /// Starts or stops the server.
-    pub(super) async fn control(&self, place: &Place, user: &User, args: &[&str]) -> Result<(), ClusterError> {
+    pub(super) async fn control(&self, place: &ClusterFiles, user: &ServerUser, args: &[&str]) -> Result<(), ClusterError> {
         let output = self.pg_ctl(place, user, args).await?;
         let log = if output.status.success() { String::new() } else { place.end_of_log() };
         checked("pg_ctl", &output, &log)
     }
 
-    async fn pg_ctl(&self, place: &Place, user: &User, args: &[&str]) -> Result<Output, ClusterError> {
+    async fn pg_ctl(&self, place: &ClusterFiles, user: &ServerUser, args: &[&str]) -> Result<Output, ClusterError> {
         let mut command = self.command("pg_ctl", user);
         // The folder goes by environment and the log by a relative name: `pg_ctl` pastes arguments into a shell's
         // command line, where a `$` or a quote in a path would not stay what it is.
@@ -77,7 +77,7 @@ impl Programs {
         output("pg_ctl", command).await
     }
 
-    fn command(&self, program: &str, user: &User) -> Command {
+    fn command(&self, program: &str, user: &ServerUser) -> Command {
         let mut command = Command::new(self.folder.join(program));
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);

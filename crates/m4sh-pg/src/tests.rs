@@ -32,16 +32,16 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let known = place::known_cluster(&self.data()).ok().flatten();
+        let known = files::known_cluster(&self.data()).ok().flatten();
         if let Some(pid) = known.as_deref().and_then(postmaster) {
             kill("-QUIT", &pid);
         }
         if let Some(home) =
-            known.as_deref().and_then(Path::parent).filter(|home| home.starts_with(place::system_homes()))
+            known.as_deref().and_then(Path::parent).filter(|home| home.starts_with(files::system_homes()))
         {
             let _ = std::fs::remove_dir_all(home);
             // Goes with the last home in it.
-            let _ = std::fs::remove_dir(place::system_homes());
+            let _ = std::fs::remove_dir(files::system_homes());
         }
     }
 }
@@ -89,7 +89,7 @@ async fn o5_a_cluster_whose_server_was_killed_recovers_what_was_committed() {
     let home = Home::new();
     let cluster = home.start().await;
     client(&cluster).await.batch_execute("CREATE TABLE kept AS SELECT 'yes' AS word").await.unwrap();
-    kill("-KILL", &postmaster(cluster.place()).unwrap());
+    kill("-KILL", &postmaster(cluster.data_directory()).unwrap());
     drop(cluster);
 
     let cluster = home.start().await;
@@ -196,15 +196,15 @@ async fn o5_a_data_directory_that_the_servers_user_cannot_enter_keeps_its_cluste
     let cluster = home.start().await;
     // Only root lends another user; anybody else can enter what is theirs.
     let lent = cluster.user.other.is_some();
-    assert_eq!(cluster.place().starts_with(place::system_homes()), lent);
+    assert_eq!(cluster.data_directory().starts_with(files::system_homes()), lent);
     client(&cluster).await.batch_execute("CREATE TABLE kept AS SELECT 'yes' AS word").await.unwrap();
-    let place = cluster.place().to_owned();
+    let place = cluster.data_directory().to_owned();
     cluster.stop().await.unwrap();
 
     // Found again, even when it could now be made in the data directory.
     std::fs::set_permissions(home.folder.path(), Permissions::from_mode(0o755)).unwrap();
     let cluster = home.start().await;
-    assert_eq!(cluster.place(), place);
+    assert_eq!(cluster.data_directory(), place);
     assert_eq!(ask(&cluster, "SELECT word FROM kept").await, "yes");
     cluster.stop().await.unwrap();
     if lent {

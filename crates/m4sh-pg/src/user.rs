@@ -14,14 +14,14 @@ use super::ClusterError;
 
 /// The user of the cluster's programs and files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct User {
+pub(super) struct ServerUser {
     /// Its number.
     pub(super) number: u32,
     /// Its group's number when it is another user than this process'.
     pub(super) other: Option<u32>,
 }
 
-impl User {
+impl ServerUser {
     /// The user of this process, or, for root, the one to whom `cluster` belongs, else `postgres`, else `nobody`.
     pub(super) async fn find(cluster: Option<&Path>) -> Result<Self, ClusterError> {
         let owner = match cluster {

@@ -98,7 +98,7 @@ async fn private_cluster() -> String {
     std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let cluster = Cluster::start(&folder).await.unwrap();
     let url = cluster.url().to_owned();
-    KEEPER.get_or_init(|| keeper(&folder, cluster.place()));
+    KEEPER.get_or_init(|| keeper(&folder, cluster.data_directory()));
     // Nothing here outlives the process, and waiting for the disk is most of what making a database costs.
     let admin = connect(&url).await;
     for sql in ["ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()"] {

@@ -14,7 +14,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{ClusterError, programs::Programs, settings, user::User};
+use super::{ClusterError, programs::Programs, settings, user::ServerUser};
 
 /// What a server says before it has a log of its own; relative to the cluster.
 pub(super) const LOG: &str = "start.log";
@@ -30,7 +30,7 @@ const SOCKET_PATH_BYTES: usize = 107;
 
 /// The cluster's folder and its socket's.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Place {
+pub(super) struct ClusterFiles {
     cluster: PathBuf,
     /// `None`: the socket is in the cluster's folder.
     sockets: Option<PathBuf>,
@@ -50,9 +50,9 @@ pub(super) fn known_cluster(data_dir: &Path) -> Result<Option<PathBuf>, ClusterE
     }
 }
 
-impl Place {
+impl ClusterFiles {
     /// Where the cluster is, or where a new one should be.
-    pub(super) async fn find(data_dir: &Path, user: &User) -> Result<Self, ClusterError> {
+    pub(super) async fn find(data_dir: &Path, user: &ServerUser) -> Result<Self, ClusterError> {
         let cluster = match known_cluster(data_dir)? {
             Some(cluster) if !cluster.exists() => {
                 return Err(ClusterError::Place(format!(
@@ -92,7 +92,7 @@ impl Place {
     }
 
     /// Makes the cluster beside its place and moves it there when it is whole.
-    pub(super) async fn make(&self, programs: &Programs, user: &User) -> Result<(), ClusterError> {
+    pub(super) async fn make(&self, programs: &Programs, user: &ServerUser) -> Result<(), ClusterError> {
         let home = self.cluster.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(home).map_err(ClusterError::file("cannot make", home))?;
         remove_unfinished(home);
@@ -113,7 +113,7 @@ impl Place {
     }
 
     /// Writes `m4sh.conf`, at each start, so that a new version's settings and a moved folder take effect.
-    pub(super) fn write_settings(&self, user: &User) -> Result<(), ClusterError> {
+    pub(super) fn write_settings(&self, user: &ServerUser) -> Result<(), ClusterError> {
         let sockets = self.sockets.as_deref().map_or(settings::HERE.into(), Path::to_string_lossy);
         write_whole(&self.cluster.join("m4sh.conf"), settings::text(&sockets).as_bytes(), Some(user))
     }
@@ -164,7 +164,7 @@ impl Place {
 }
 
 /// Whether the user can enter a folder: asked of the system, which knows modes, lists of rights and mounts.
-async fn may_enter(user: &User, folder: &Path) -> bool {
+async fn may_enter(user: &ServerUser, folder: &Path) -> bool {
     let mut command = Command::new("sh");
     command.args(["-c", r#"cd "$1""#, "sh"]).arg(folder).current_dir("/").stderr(std::process::Stdio::null());
     user.runs(&mut command).status().await.is_ok_and(|status| status.success())
@@ -187,7 +187,7 @@ fn elsewhere(data_dir: &Path) -> PathBuf {
 }
 
 /// The folder of the socket: the cluster's own, which nobody else can enter, else a private one with a shorter path.
-fn sockets(data_dir: &Path, cluster: &Path, user: &User) -> Result<Option<PathBuf>, ClusterError> {
+fn sockets(data_dir: &Path, cluster: &Path, user: &ServerUser) -> Result<Option<PathBuf>, ClusterError> {
     let fits = |folder: &Path| folder.join(SOCKET).as_os_str().len() <= SOCKET_PATH_BYTES;
     if fits(cluster) {
         return Ok(None);
@@ -236,7 +236,7 @@ fn remove_unfinished(home: &Path) {
 }
 
 /// Writes a file so that a reader, or a crash, sees the old one or the new one.
-fn write_whole(path: &Path, bytes: &[u8], owner: Option<&User>) -> Result<(), ClusterError> {
+fn write_whole(path: &Path, bytes: &[u8], owner: Option<&ServerUser>) -> Result<(), ClusterError> {
     let new = path.with_extension("new");
     let cannot = || ClusterError::file("cannot write", path);
     // Made anew, so that root never writes through a link that another user has put there.
