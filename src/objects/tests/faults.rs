@@ -17,7 +17,7 @@ use object_store::{
 
 /// What the store does with one put or delete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
+pub(super) enum InjectedFault {
     /// It works.
     None,
     /// It is refused.
@@ -28,20 +28,20 @@ pub(super) enum Fault {
 
 /// The schedule; empty, everything works.
 #[derive(Default, Debug)]
-pub(super) struct Door {
-    faults: Mutex<Vec<Fault>>,
+pub(super) struct FaultGate {
+    faults: Mutex<Vec<InjectedFault>>,
     next: AtomicUsize,
 }
 
-impl Door {
-    pub(super) fn set(&self, faults: &[Fault]) {
+impl FaultGate {
+    pub(super) fn set(&self, faults: &[InjectedFault]) {
         *self.faults.lock().unwrap() = faults.to_vec();
     }
 
-    fn next(&self) -> Fault {
+    fn next(&self) -> InjectedFault {
         let faults = self.faults.lock().unwrap();
         let at = self.next.fetch_add(1, Ordering::Relaxed);
-        if faults.is_empty() { Fault::None } else { faults[at % faults.len()] }
+        if faults.is_empty() { InjectedFault::None } else { faults[at % faults.len()] }
     }
 }
 
@@ -51,24 +51,24 @@ fn broken<T>() -> Result<T> {
 
 /// A store behind the door.
 #[derive(Debug)]
-pub(super) struct Flaky {
+pub(super) struct FaultyStore {
     pub(super) objects: Arc<dyn ObjectStore>,
-    pub(super) door: Arc<Door>,
+    pub(super) door: Arc<FaultGate>,
 }
 
-impl fmt::Display for Flaky {
+impl fmt::Display for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("flaky")
     }
 }
 
 #[async_trait::async_trait]
-impl ObjectStore for Flaky {
+impl ObjectStore for FaultyStore {
     async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         match self.door.next() {
-            Fault::Before => broken(),
-            Fault::None => self.objects.put_opts(at, payload, options).await,
-            Fault::After => {
+            InjectedFault::Before => broken(),
+            InjectedFault::None => self.objects.put_opts(at, payload, options).await,
+            InjectedFault::After => {
                 self.objects.put_opts(at, payload, options).await?;
                 broken()
             }
@@ -89,10 +89,10 @@ impl ObjectStore for Flaky {
             let (objects, fault) = (Arc::clone(&objects), door.next());
             async move {
                 let path = path?;
-                if fault != Fault::Before {
+                if fault != InjectedFault::Before {
                     objects.delete(&path).await?;
                 }
-                if fault == Fault::None { Ok(path) } else { broken() }
+                if fault == InjectedFault::None { Ok(path) } else { broken() }
             }
         };
         paths.then(delete).boxed()

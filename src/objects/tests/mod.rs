@@ -15,15 +15,15 @@ use crate::{
     blobs::{Blobs, BlobContent},
     config::Storage,
 };
-use faults::{Door, Fault};
+use faults::{FaultGate, InjectedFault};
 use m4sh_domain::ids::{BoardId, UserId};
 use m4sh_store::{LedgerKind, NewAsset, Store, testing::TestDatabase};
 
 /// A vault of its own, with one way in for faults.
-struct House {
+struct TestObjects {
     vault: ObjectService,
     store: Store,
-    door: Arc<Door>,
+    door: Arc<FaultGate>,
     client: tokio_postgres::Client,
     // After what uses them.
     _place: tempfile::TempDir,
@@ -37,13 +37,13 @@ struct Owner {
     board: BoardId,
 }
 
-impl House {
+impl TestObjects {
     async fn new() -> Self {
         let database = TestDatabase::new().await;
         let place = tempfile::tempdir().unwrap();
         let folder = Blobs::open(&Storage::Local(place.path().join("blobs")), b"secret").unwrap();
-        let door = Arc::new(Door::default());
-        let blobs = folder.through(|objects| Arc::new(faults::Flaky { objects, door: Arc::clone(&door) }));
+        let door = Arc::new(FaultGate::default());
+        let blobs = folder.through(|objects| Arc::new(faults::FaultyStore { objects, door: Arc::clone(&door) }));
         let store = database.store().await;
         let mut vault = ObjectService::new(store.clone(), blobs);
         vault.turn = Duration::from_millis(200);
@@ -121,7 +121,7 @@ fn content(bytes: &[u8]) -> BlobContent {
     BlobContent::Bytes(Bytes::copy_from_slice(bytes))
 }
 
-async fn kept(house: &House, owner: Owner, bytes: &[u8]) -> UploadedObject {
+async fn kept(house: &TestObjects, owner: Owner, bytes: &[u8]) -> UploadedObject {
     let deposited = house.vault.upload(owner.deposit(bytes), content(bytes)).await.unwrap();
     assert!(house.store.add_asset(&owner.asset(), &deposited).await.unwrap().is_some());
     deposited

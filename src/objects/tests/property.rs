@@ -8,7 +8,7 @@ use super::*;
 use crate::objects::ObjectError;
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum ObjectAction {
     /// Uploads this content and makes a reference to it.
     Keep(usize, u8),
     /// Uploads it and gives it up.
@@ -29,25 +29,25 @@ fn bytes(slot: u8) -> Vec<u8> {
     vec![slot; 150 + usize::from(slot) * 40]
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn act() -> impl Strategy<Value = ObjectAction> {
     let who = || (0..2_usize, 0..6_u8);
     prop_oneof![
-        6 => who().prop_map(|(owner, slot)| Act::Keep(owner, slot)),
-        2 => who().prop_map(|(owner, slot)| Act::Abandon(owner, slot)),
-        1 => who().prop_map(|(owner, slot)| Act::Vanish(owner, slot)),
-        5 => who().prop_map(|(owner, slot)| Act::Delete(owner, slot)),
-        1 => (0..2_usize).prop_map(Act::Copy),
-        2 => Just(Act::Sweep),
+        6 => who().prop_map(|(owner, slot)| ObjectAction::Keep(owner, slot)),
+        2 => who().prop_map(|(owner, slot)| ObjectAction::Abandon(owner, slot)),
+        1 => who().prop_map(|(owner, slot)| ObjectAction::Vanish(owner, slot)),
+        5 => who().prop_map(|(owner, slot)| ObjectAction::Delete(owner, slot)),
+        1 => (0..2_usize).prop_map(ObjectAction::Copy),
+        2 => Just(ObjectAction::Sweep),
     ]
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
-    prop_oneof![4 => Just(Fault::None), 1 => Just(Fault::Before), 1 => Just(Fault::After)]
+fn fault() -> impl Strategy<Value = InjectedFault> {
+    prop_oneof![4 => Just(InjectedFault::None), 1 => Just(InjectedFault::Before), 1 => Just(InjectedFault::After)]
 }
 
-async fn perform(house: &House, owners: [Owner; 2], act: Act) {
+async fn perform(house: &TestObjects, owners: [Owner; 2], act: ObjectAction) {
     match act {
-        Act::Keep(owner, slot) | Act::Abandon(owner, slot) | Act::Vanish(owner, slot) => {
+        ObjectAction::Keep(owner, slot) | ObjectAction::Abandon(owner, slot) | ObjectAction::Vanish(owner, slot) => {
             let (owner, bytes) = (owners[owner], bytes(slot));
             let deposited = match house.vault.upload(owner.deposit(&bytes), content(&bytes)).await {
                 Ok(deposited) => deposited,
@@ -55,25 +55,25 @@ async fn perform(house: &House, owners: [Owner; 2], act: Act) {
                 Err(error) => panic!("{error}"),
             };
             match act {
-                Act::Keep(..) => match house.store.add_asset(&owner.asset(), &deposited).await {
+                ObjectAction::Keep(..) => match house.store.add_asset(&owner.asset(), &deposited).await {
                     Ok(Some(_)) => {}
                     // The board has it already.
                     Ok(None) => house.vault.abandon(&deposited).await,
                     Err(error) => panic!("{error}"),
                 },
-                Act::Abandon(..) => house.vault.abandon(&deposited).await,
+                ObjectAction::Abandon(..) => house.vault.abandon(&deposited).await,
                 _ => {}
             }
         }
-        Act::Delete(owner, slot) => {
+        ObjectAction::Delete(owner, slot) => {
             let sha256 = Sha256::digest(bytes(slot)).into();
             house.store.delete_asset(owners[owner].board, &sha256).await.unwrap();
         }
-        Act::Copy(from) => {
+        ObjectAction::Copy(from) => {
             let to = owners[1 - from];
             house.store.copy_assets(owners[from].board, to.board, to.account).await.unwrap();
         }
-        Act::Sweep => drop(house.vault.sweep().await.unwrap()),
+        ObjectAction::Sweep => drop(house.vault.sweep().await.unwrap()),
     }
     for owner in owners {
         let usage = house.store.usage(owner.account).await.unwrap().unwrap();
@@ -81,8 +81,8 @@ async fn perform(house: &House, owners: [Owner; 2], act: Act) {
     }
 }
 
-async fn run(lanes: Vec<Vec<Act>>, faults: Vec<Fault>) {
-    let house = House::new().await;
+async fn run(lanes: Vec<Vec<ObjectAction>>, faults: Vec<InjectedFault>) {
+    let house = TestObjects::new().await;
     let owners = [house.owner(QUOTA).await, house.owner(QUOTA).await];
     house.door.set(&faults);
     join_all(lanes.into_iter().map(|lane| {

@@ -7,13 +7,13 @@ use crate::objects::ObjectError;
 use m4sh_domain::limits;
 use m4sh_store::{CopyAssetsResult, StoreError, Usage};
 
-async fn usage(house: &House, owner: Owner) -> Usage {
+async fn usage(house: &TestObjects, owner: Owner) -> Usage {
     house.store.usage(owner.account).await.unwrap().unwrap()
 }
 
 #[tokio::test]
 async fn v6_what_is_kept_is_charged_with_the_reference_and_free_again_without_it() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     let deposited = house.vault.upload(owner.deposit(b"12345"), content(b"12345")).await.unwrap();
     assert_eq!(usage(&house, owner).await, Usage { used: 0, reserved: 5, quota: 1_000 });
@@ -34,7 +34,7 @@ async fn v6_what_is_kept_is_charged_with_the_reference_and_free_again_without_it
 
 #[tokio::test]
 async fn v7_parallel_deposits_never_pass_the_quota() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(100).await;
     let tries = (0..20_u8).map(|n| {
         let bytes = [n; 30];
@@ -56,15 +56,15 @@ async fn v7_parallel_deposits_never_pass_the_quota() {
 
 #[tokio::test]
 async fn v6_a_failed_upload_leaves_no_cost_no_row_and_after_the_sweep_no_object() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [InjectedFault::Before, InjectedFault::After] {
         house.door.set(&[fault]);
         let failed = house.vault.upload(owner.deposit(b"x"), content(b"x")).await;
         assert!(matches!(failed, Err(ObjectError::Unavailable(_))), "{failed:?}");
         assert_eq!(usage(&house, owner).await, Usage { used: 0, reserved: 0, quota: 1_000 });
         // A store that does not let go, either, is asked again.
-        house.door.set(&[Fault::Before]);
+        house.door.set(&[InjectedFault::Before]);
         assert_eq!(house.vault.sweep().await.unwrap().failed, 1);
         house.door.set(&[]);
         assert_eq!(house.vault.sweep().await.unwrap().objects, 1);
@@ -74,7 +74,7 @@ async fn v6_a_failed_upload_leaves_no_cost_no_row_and_after_the_sweep_no_object(
 
 #[tokio::test]
 async fn v6_a_deposit_whose_reference_is_not_made_is_released() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     let deposited = house.vault.upload(owner.deposit(b"x"), content(b"x")).await.unwrap();
     let nowhere = NewAsset { board: BoardId(Uuid::now_v7()), ..owner.asset() };
@@ -88,7 +88,7 @@ async fn v6_a_deposit_whose_reference_is_not_made_is_released() {
 
 #[tokio::test]
 async fn v6_a_deposit_that_is_dropped_in_the_middle_is_released() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     let mut deposit = Box::pin(house.vault.upload(owner.deposit(b"x"), content(b"x")));
     // As far as its reservation and no further.
@@ -104,7 +104,7 @@ async fn v6_a_deposit_that_is_dropped_in_the_middle_is_released() {
 
 #[tokio::test]
 async fn v6_an_upload_that_a_crash_cut_off_is_given_up_by_the_sweep_and_its_key_is_free() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     let lost = house.vault.upload(owner.deposit(b"x"), content(b"x")).await.unwrap();
     assert_eq!(house.vault.sweep().await.unwrap(), crate::objects::SweepReport::default(), "it may still be under way");
@@ -134,7 +134,7 @@ async fn v6_an_upload_that_a_crash_cut_off_is_given_up_by_the_sweep_and_its_key_
 
 #[tokio::test]
 async fn v6_the_same_reference_may_try_again() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(10).await;
     // A job whose first attempt vanished with its process.
     let job = owner.deposit(b"12345678");
@@ -146,7 +146,7 @@ async fn v6_the_same_reference_may_try_again() {
 
 #[tokio::test]
 async fn v8_a_key_that_is_used_again_keeps_its_new_object() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     for _ in 0..3 {
         let deposited = kept(&house, owner, b"x").await;
@@ -163,7 +163,7 @@ async fn v8_a_key_that_is_used_again_keeps_its_new_object() {
 
 #[tokio::test]
 async fn v8_other_bytes_under_a_key_that_is_in_use_are_refused() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     let first = kept(&house, owner, b"x").await;
     let other = ObjectUpload { key: owner.deposit(b"x").key, ..owner.deposit(b"y") };
@@ -179,7 +179,7 @@ async fn v8_other_bytes_under_a_key_that_is_in_use_are_refused() {
 
 #[tokio::test]
 async fn v9_a_deleted_board_frees_its_objects_and_its_quota_but_not_those_of_its_copy() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let (owner, other) = (house.owner(1_000).await, house.owner(8).await);
     kept(&house, owner, b"12345").await;
     kept(&house, owner, b"123").await;
@@ -202,7 +202,7 @@ async fn v9_a_deleted_board_frees_its_objects_and_its_quota_but_not_those_of_its
 
 #[tokio::test]
 async fn v10_the_look_at_the_whole_store_finds_what_has_no_row_and_what_has_no_object() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     kept(&house, owner, b"kept").await;
     let lost = kept(&house, owner, b"lost").await;
@@ -224,7 +224,7 @@ async fn v10_the_look_at_the_whole_store_finds_what_has_no_row_and_what_has_no_o
 
 #[tokio::test]
 async fn v10_an_account_that_differs_from_its_ledger_is_mended_and_told() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(1_000).await;
     kept(&house, owner, b"12345").await;
     assert_eq!(house.vault.reconcile().await.unwrap(), crate::objects::ReconcileReport::default());
@@ -235,7 +235,7 @@ async fn v10_an_account_that_differs_from_its_ledger_is_mended_and_told() {
 
 #[tokio::test]
 async fn v6_a_large_file_is_kept_with_its_hash() {
-    let house = House::new().await;
+    let house = TestObjects::new().await;
     let owner = house.owner(0).await;
     let bytes = vec![7; limits::OBJECT_PART + 5];
     let file = house._place.path().join("file");
