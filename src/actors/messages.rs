@@ -114,15 +114,15 @@ pub struct Submit {
 /// Something that may be lost: a cursor, a view, a status.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Show {
+pub struct UpdatePresence {
     /// The socket.
     pub conn: ConnId,
     /// What to show.
-    pub what: Shown,
+    pub what: PresenceUpdate,
 }
 
 /// What others see of a person.
-pub enum Shown {
+pub enum PresenceUpdate {
     /// Where the pen is.
     Cursor(Cursor),
     /// What is looked at.

@@ -11,7 +11,7 @@ use actix::Addr;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, LeaveClass, ViewChanged, StatusChanged, SubmitFrame};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, Emptied, Show, Shown, Submit, Work};
+use crate::actors::messages::{Detach, Emptied, UpdatePresence, PresenceUpdate, Submit, Work};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::ws::guests::Watching;
@@ -73,17 +73,17 @@ impl Seated {
             self.stirred(now);
         }
         match frame {
-            ClientFrame::Cursor(cursor) => self.show(Shown::Cursor(cursor)),
+            ClientFrame::Cursor(cursor) => self.show(PresenceUpdate::Cursor(cursor)),
             ClientFrame::View(view) => {
                 self.pass_on(&view);
-                self.show(Shown::View(view));
+                self.show(PresenceUpdate::View(view));
             }
             ClientFrame::Status(status) => {
                 self.pulse.said = status;
                 self.notice(status);
-                self.show(Shown::Status(status));
+                self.show(PresenceUpdate::Status(status));
             }
-            ClientFrame::Select(selection) => self.show(Shown::Select(selection)),
+            ClientFrame::Select(selection) => self.show(PresenceUpdate::Select(selection)),
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(SubmitFrame { conn: self.conn, frame }).await),
@@ -92,7 +92,7 @@ impl Seated {
                     self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
                 }
             },
-            ClientFrame::Join { color: Some(color) } => self.show(Shown::Color(color.into())),
+            ClientFrame::Join { color: Some(color) } => self.show(PresenceUpdate::Color(color.into())),
             ClientFrame::Join { color: None } => {}
             ClientFrame::Ping(n) => self.say(&ServerFrame::Pong(&n)),
             ClientFrame::Ops { id, ops: Ok(ops) } => {
@@ -130,7 +130,7 @@ impl Seated {
         self.pulse.last = now;
         if std::mem::take(&mut self.pulse.idle) {
             self.notice(self.pulse.said);
-            self.note(Shown::Idle(false));
+            self.note(PresenceUpdate::Idle(false));
         }
     }
 
@@ -144,19 +144,19 @@ impl Seated {
             if self.pulse.said != ActivityStatus::Away {
                 self.notice(ActivityStatus::Idle);
             }
-            self.note(Shown::Idle(true));
+            self.note(PresenceUpdate::Idle(true));
         }
         None
     }
 
     /// How well this connection goes.
     pub(super) fn quality(&self, quality: Quality) {
-        self.note(Shown::Quality(quality));
+        self.note(PresenceUpdate::Quality(quality));
     }
 
     /// What is found out about the client, which is seldom and must not be lost.
-    fn note(&self, what: Shown) {
-        self.board.do_send(Show { conn: self.conn, what });
+    fn note(&self, what: PresenceUpdate) {
+        self.board.do_send(UpdatePresence { conn: self.conn, what });
     }
 
     /// The class sees who works, too. May be lost, as everything of this kind.
@@ -175,8 +175,8 @@ impl Seated {
         }
     }
 
-    fn show(&self, what: Shown) {
-        if self.board.try_send(Show { conn: self.conn, what }).is_err() {
+    fn show(&self, what: PresenceUpdate) {
+        if self.board.try_send(UpdatePresence { conn: self.conn, what }).is_err() {
             meters().drops.increment(1);
         }
     }

@@ -11,7 +11,7 @@ use super::presence::shows_places;
 use super::seats::Member;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
-use crate::actors::messages::{Show, Shown};
+use crate::actors::messages::{UpdatePresence, PresenceUpdate};
 use crate::actors::meters::meters;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::Scope;
@@ -55,23 +55,23 @@ impl Source {
 }
 
 impl Awake {
-    pub(super) fn show(&mut self, show: Show, ctx: &mut Context<BoardActor>) {
-        let Show { conn, what } = show;
+    pub(super) fn show(&mut self, show: UpdatePresence, ctx: &mut Context<BoardActor>) {
+        let UpdatePresence { conn, what } = show;
         // A guest only watches: nobody sees their pen, and what they send costs no more than this look.
         let Some(user) = self.seats.get(&conn).filter(|seat| !seat.is_guest).map(|seat| seat.user) else { return };
         match what {
-            Shown::Cursor(cursor) => match self.allow_cursor(user) {
+            PresenceUpdate::Cursor(cursor) => match self.allow_cursor(user) {
                 Allowance::Take => self.point(conn, user, cursor, ctx),
                 Allowance::Drop(None) => {}
                 Allowance::Drop(Some((scope, wait))) => self.tell_budget(conn, scope, wait),
                 Allowance::Flood => self.close_flood(conn, user),
             },
-            Shown::View(view) => {
+            PresenceUpdate::View(view) => {
                 if self.allow_talk(user) {
                     self.look(conn, user, view, ctx);
                 }
             }
-            Shown::Status(status) => {
+            PresenceUpdate::Status(status) => {
                 if self.allow_talk(user)
                     && let Some(seat) = self.seats.get_mut(&conn)
                 {
@@ -80,24 +80,24 @@ impl Awake {
                     self.refresh(Some(conn), user);
                 }
             }
-            Shown::Select(selection) => {
+            PresenceUpdate::Select(selection) => {
                 if self.allow_talk(user) {
                     self.select(conn, user, selection, ctx);
                 }
             }
-            Shown::Idle(idle) => {
+            PresenceUpdate::Idle(idle) => {
                 if let Some(seat) = self.seats.get_mut(&conn) {
                     seat.mood.idle = idle;
                     self.refresh(None, user);
                 }
             }
-            Shown::Quality(quality) => {
+            PresenceUpdate::Quality(quality) => {
                 if let Some(seat) = self.seats.get_mut(&conn) {
                     seat.mood.quality = Some(quality);
                     self.refresh(None, user);
                 }
             }
-            Shown::Color(color) => {
+            PresenceUpdate::Color(color) => {
                 if self.allow_talk(user)
                     && let Some(member) = self.people.get_mut(&user)
                 {

@@ -6,7 +6,7 @@ use actix::prelude::*;
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
     AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Emptied, Fenced,
-    JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, Show, StateSave, Submit,
+    JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
 use m4sh_protocol::close::Close;
@@ -51,10 +51,10 @@ impl Handler<Submit> for BoardActor {
     }
 }
 
-impl Handler<Show> for BoardActor {
+impl Handler<UpdatePresence> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, show: Show, ctx: &mut Context<Self>) {
+    fn handle(&mut self, show: UpdatePresence, ctx: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
             awake.show(show, ctx);
         }
