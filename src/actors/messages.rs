@@ -31,7 +31,7 @@ pub use turning::{ClearSave, TurnSave, UnclearSave, Work};
 
 /// Take a seat. The welcome goes into the outbox in the same turn, so that nothing falls between.
 #[derive(Message, Clone)]
-#[rtype(result = "Result<(), Declined>")]
+#[rtype(result = "Result<(), JoinError>")]
 pub struct Attach {
     /// The socket.
     pub conn: ConnId,
@@ -68,7 +68,7 @@ pub enum Door {
 
 /// Why a seat was not given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Declined {
+pub enum JoinError {
     /// Close the socket with this.
     Close(Close),
     /// This board has left memory: look it up again.

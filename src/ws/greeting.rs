@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{WelcomeSent, ClassroomActor, JoinClass, JoinedClass, LeaveClass};
 use crate::actors::clock;
-use crate::actors::messages::{self, Attach, Declined};
+use crate::actors::messages::{self, Attach, JoinError};
 use crate::actors::outbox::Outbox;
 use crate::identity::{RateLimitKey, Principal};
 use crate::ws::Sockets;
@@ -205,9 +205,9 @@ impl Greeting {
             let (name, outbox) = (name.clone(), outbox.clone());
             match class.send(JoinClass { conn: self.conn, user, name, dialect: self.dialect, outbox }).await {
                 Ok(Ok(entered)) => return Ok((class, entered)),
-                Ok(Err(Declined::Close(declined))) => return Err(declined),
+                Ok(Err(JoinError::Close(declined))) => return Err(declined),
                 // The actor stopped between the look-up and the message.
-                Ok(Err(Declined::Moved)) | Err(_) => close = Close::Moved,
+                Ok(Err(JoinError::Moved)) | Err(_) => close = Close::Moved,
             }
         }
         Err(close)
@@ -218,8 +218,8 @@ impl Greeting {
             let Some(actor) = self.sockets.directory.locate(board) else { break };
             match actor.send(attach.clone()).await {
                 Ok(Ok(())) => return Ok(actor),
-                Ok(Err(Declined::Close(close))) => return Err(close),
-                Ok(Err(Declined::Moved)) | Err(_) => {}
+                Ok(Err(JoinError::Close(close))) => return Err(close),
+                Ok(Err(JoinError::Moved)) | Err(_) => {}
             }
         }
         Err(Close::Moved)

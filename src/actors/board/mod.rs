@@ -36,7 +36,7 @@ use self::strokes::Strokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::ledger::{Pool, SharedPool};
-use crate::actors::messages::{BoardError, Declined, Observed, Pulse};
+use crate::actors::messages::{BoardError, JoinError, Observed, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use m4sh_domain::board::Board;
@@ -205,11 +205,11 @@ enum Asleep {
 }
 
 impl Asleep {
-    fn declined(self) -> Declined {
+    fn declined(self) -> JoinError {
         match self {
-            Self::Failed(BoardError::NotFound) => Declined::Close(Close::NotFound),
-            Self::Failed(_) => Declined::Close(Close::Moved),
-            Self::Gone => Declined::Moved,
+            Self::Failed(BoardError::NotFound) => JoinError::Close(Close::NotFound),
+            Self::Failed(_) => JoinError::Close(Close::Moved),
+            Self::Gone => JoinError::Moved,
         }
     }
 }

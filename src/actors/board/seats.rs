@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::behind::{kind_of, tail_bytes};
 use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
-use crate::actors::messages::{Attach, Declined, Door};
+use crate::actors::messages::{Attach, JoinError, Door};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{Visibility, EffectiveRights};
@@ -72,10 +72,10 @@ pub(super) struct Member {
 }
 
 impl Awake {
-    pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), Declined> {
+    pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), JoinError> {
         let Attach { conn, user, name, client, dialect, outbox, resume, door, class, address } = attach;
         if self.draining {
-            return Err(Declined::Close(Close::Moved));
+            return Err(JoinError::Close(Close::Moved));
         }
         let rights = match door {
             Door::Link => Some(EffectiveRights::GUEST),
@@ -84,14 +84,14 @@ impl Awake {
         let Some(standing) = rights else {
             // A class may be known to exist; somebody's own board may not (SPEC P2).
             let close = if self.access.class().is_some() { Close::Forbidden } else { Close::NotFound };
-            return Err(Declined::Close(close));
+            return Err(JoinError::Close(close));
         };
         if door == Door::Class && !self.access.is_live() {
             // The lesson ended between the classroom's door and this one.
-            return Err(Declined::Close(Close::SessionEnded));
+            return Err(JoinError::Close(Close::SessionEnded));
         }
         if self.seats.len() >= limits::BOARD_SEATS {
-            return Err(Declined::Close(Close::RateLimited));
+            return Err(JoinError::Close(Close::RateLimited));
         }
         let older =
             self.seats.iter().find(|(_, seat)| seat.client == client && seat.user == user).map(|(conn, _)| *conn);

@@ -5,7 +5,7 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, Bounced, Declined, Detach, DiffSave, Dismiss, Drain, Emptied, Fenced,
+    AccessChanged, Attach, BoardError, Bounced, JoinError, Detach, DiffSave, Dismiss, Drain, Emptied, Fenced,
     JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
@@ -13,7 +13,7 @@ use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
 
 impl Handler<Attach> for BoardActor {
-    type Result = Result<(), Declined>;
+    type Result = Result<(), JoinError>;
 
     fn handle(&mut self, attach: Attach, ctx: &mut Context<Self>) -> Self::Result {
         self.awake().map_err(Asleep::declined)?.attach(attach, ctx)

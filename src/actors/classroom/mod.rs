@@ -40,7 +40,7 @@ pub use self::talk::SubmitCommand;
 use self::talk::ClassBudgets;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::messages::{AccessChanged, Declined, SessionEnded};
+use crate::actors::messages::{AccessChanged, JoinError, SessionEnded};
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{Rights, EffectiveRights};
 use m4sh_domain::classroom::{ClassState, Requester};
@@ -78,7 +78,7 @@ pub struct ClassroomActor {
 
 /// Come into class. From here on class frames are kept for the socket, and said to it once it has [`WelcomeSent`].
 #[derive(Message)]
-#[rtype(result = "Result<JoinedClass, Declined>")]
+#[rtype(result = "Result<JoinedClass, JoinError>")]
 pub struct JoinClass {
     /// The socket.
     pub conn: ConnId,
@@ -310,15 +310,15 @@ impl Actor for ClassroomActor {
 }
 
 impl Handler<JoinClass> for ClassroomActor {
-    type Result = Result<JoinedClass, Declined>;
+    type Result = Result<JoinedClass, JoinError>;
 
     fn handle(&mut self, enter: JoinClass, _: &mut Context<Self>) -> Self::Result {
         self.used = clock::now();
-        let access = self.known.as_ref().map_err(|close| Declined::Close(*close))?;
+        let access = self.known.as_ref().map_err(|close| JoinError::Close(*close))?;
         let standing = access.rights.effective(enter.user, jiff::Timestamp::now());
-        let standing = standing.ok_or(Declined::Close(Close::Forbidden))?;
+        let standing = standing.ok_or(JoinError::Close(Close::Forbidden))?;
         if !access.rights.live {
-            return Err(Declined::Close(Close::SessionEnded));
+            return Err(JoinError::Close(Close::SessionEnded));
         }
         let class = Arc::new(self.snapshot(access, enter.user, standing));
         let board = access.board;
