@@ -48,7 +48,7 @@ pub struct Attach {
     /// Where it left.
     pub resume: Option<Position>,
     /// By which door it came.
-    pub door: Door,
+    pub access_path: AccessPath,
     /// How the class stands, for whoever came in by its door.
     pub class: Option<Arc<Object>>,
     /// What their operations spend together with those of others from the same address.
@@ -57,7 +57,7 @@ pub struct Attach {
 
 /// By which door somebody comes to a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Door {
+pub enum AccessPath {
     /// The board's own.
     Board,
     /// The classroom's, which is shut when the lesson is over.

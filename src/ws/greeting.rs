@@ -126,16 +126,16 @@ impl Greeting {
             }
         };
         let door = match (&class, &watching) {
-            (Some(_), _) => messages::Door::Class,
-            (None, Some(_)) => messages::Door::Link,
-            (None, None) => messages::Door::Board,
+            (Some(_), _) => messages::AccessPath::Class,
+            (None, Some(_)) => messages::AccessPath::Link,
+            (None, None) => messages::AccessPath::Board,
         };
         let (conn, dialect) = (self.conn, self.dialect);
         // A guest sends no operations.
         let ledger = self.sockets.directory.ledger();
         let address = watching.is_none().then(|| ledger.address(self.address.into(), clock::now()));
         let attach =
-            Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, door, class: stands, address };
+            Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, access_path: door, class: stands, address };
         let attached = self.attach(board, attach).await;
         if let (Ok(_), Some(class)) = (&attached, &class) {
             class.do_send(WelcomeSent { conn, watch });

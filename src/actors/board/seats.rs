@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::behind::{kind_of, tail_bytes};
 use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
-use crate::actors::messages::{Attach, JoinError, Door};
+use crate::actors::messages::{Attach, JoinError, AccessPath};
 use crate::actors::meters::{meters, slow_reader};
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{Visibility, EffectiveRights};
@@ -73,20 +73,20 @@ pub(super) struct Member {
 
 impl Awake {
     pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), JoinError> {
-        let Attach { conn, user, name, client, dialect, outbox, resume, door, class, address } = attach;
+        let Attach { conn, user, name, client, dialect, outbox, resume, access_path: door, class, address } = attach;
         if self.draining {
             return Err(JoinError::Close(Close::Moved));
         }
         let rights = match door {
-            Door::Link => Some(EffectiveRights::GUEST),
-            Door::Board | Door::Class => self.access.standing(user),
+            AccessPath::Link => Some(EffectiveRights::GUEST),
+            AccessPath::Board | AccessPath::Class => self.access.standing(user),
         };
         let Some(standing) = rights else {
             // A class may be known to exist; somebody's own board may not (SPEC P2).
             let close = if self.access.class().is_some() { Close::Forbidden } else { Close::NotFound };
             return Err(JoinError::Close(close));
         };
-        if door == Door::Class && !self.access.is_live() {
+        if door == AccessPath::Class && !self.access.is_live() {
             // The lesson ended between the classroom's door and this one.
             return Err(JoinError::Close(Close::SessionEnded));
         }
@@ -95,7 +95,7 @@ impl Awake {
         }
         let older =
             self.seats.iter().find(|(_, seat)| seat.client == client && seat.user == user).map(|(conn, _)| *conn);
-        let is_guest = door == Door::Link;
+        let is_guest = door == AccessPath::Link;
         let is_new = !self.people.contains_key(&user);
         let member = self.people.entry(user).or_insert_with(|| {
             let (role, color) = (standing.role, color_of(user));
