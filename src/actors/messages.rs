@@ -88,7 +88,7 @@ pub struct Detach {
 /// Everything that waited for a reader who is behind is written: it can be brought back.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Emptied {
+pub struct OutboxDrained {
     /// The socket.
     pub conn: ConnId,
 }

@@ -11,7 +11,7 @@ use actix::Addr;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, LeaveClass, ViewChanged, StatusChanged, SubmitFrame};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, Emptied, UpdatePresence, PresenceUpdate, Submit, Work};
+use crate::actors::messages::{Detach, OutboxDrained, UpdatePresence, PresenceUpdate, Submit, Work};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::ws::guests::Watching;
@@ -202,7 +202,7 @@ impl Seated {
 
     /// Everything that waited is written, and more was left out meanwhile.
     pub(super) fn emptied(&self) {
-        self.board.do_send(Emptied { conn: self.conn });
+        self.board.do_send(OutboxDrained { conn: self.conn });
     }
 
     /// Gives the seat back; `for_good` when nobody waits for its person to come back.

@@ -5,7 +5,7 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, Bounced, JoinError, Detach, DiffSave, Dismiss, Drain, Emptied, Fenced,
+    AccessChanged, Attach, BoardError, Bounced, JoinError, Detach, DiffSave, Dismiss, Drain, OutboxDrained, Fenced,
     JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
@@ -30,10 +30,10 @@ impl Handler<Detach> for BoardActor {
     }
 }
 
-impl Handler<Emptied> for BoardActor {
+impl Handler<OutboxDrained> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, emptied: Emptied, _: &mut Context<Self>) {
+    fn handle(&mut self, emptied: OutboxDrained, _: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
             awake.bring_back(emptied.conn);
         }
