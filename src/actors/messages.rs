@@ -143,7 +143,7 @@ pub enum PresenceUpdate {
 
 /// What a REST write was based on (contract/boards.md 2.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Base {
+pub enum Precondition {
     /// `If-Match`; `None` when no revision could be read from it.
     IfMatch(Option<Rev>),
     /// `X-Rev`; `None` when it is no number.
@@ -171,7 +171,7 @@ pub struct DiffSave {
     /// Whose save it is.
     pub who: UserId,
     /// The revision it was based on.
-    pub base: Base,
+    pub base: Precondition,
     /// The client's key for this save, when it has one.
     pub key: Option<Box<str>>,
     /// What to do.
@@ -183,7 +183,7 @@ pub struct StateSave {
     /// Whose save it is.
     pub who: UserId,
     /// The revision it was based on.
-    pub base: Base,
+    pub base: Precondition,
     /// The client's key for this save, when it has one.
     pub key: Option<Box<str>>,
     /// The state, read beforehand: a large one takes longer than a turn may.

@@ -12,7 +12,7 @@ use super::access::first_forbidden;
 use super::{Awake, BoardActor};
 use crate::actors::clock;
 use crate::actors::messages::{
-    Append, Base, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
+    Append, Precondition, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
 use m4sh_domain::access::{Permissions, Visibility};
@@ -160,7 +160,7 @@ impl Awake {
         &self,
         who: UserId,
         key: Option<&str>,
-        base: Base,
+        base: Precondition,
         allowed: bool,
     ) -> Result<BatchKey, BoardError> {
         // REST has no tab, so its batches go by the account itself, an id that no tab picks.
@@ -176,16 +176,16 @@ impl Awake {
         Ok(BatchKey { author: who, client, id: Uuid::now_v7().to_string().into() })
     }
 
-    fn check(&self, base: Base, allowed: bool) -> Result<(), BoardError> {
+    fn check(&self, base: Precondition, allowed: bool) -> Result<(), BoardError> {
         if !allowed {
             return Err(BoardError::Forbidden);
         }
         let server_rev = self.board.rev();
         match base {
-            Base::IfMatch(Some(rev)) | Base::XRev(Some(rev)) if rev == server_rev => {}
-            Base::Any => {}
-            Base::IfMatch(_) | Base::Missing => return Err(BoardError::PreconditionFailed { server_rev }),
-            Base::XRev(_) => return Err(BoardError::RevMismatch { server_rev }),
+            Precondition::IfMatch(Some(rev)) | Precondition::XRev(Some(rev)) if rev == server_rev => {}
+            Precondition::Any => {}
+            Precondition::IfMatch(_) | Precondition::Missing => return Err(BoardError::PreconditionFailed { server_rev }),
+            Precondition::XRev(_) => return Err(BoardError::RevMismatch { server_rev }),
         }
         if self.draining || !self.shard.health.flows() || self.is_full() {
             return Err(BoardError::Unavailable { retry_after: RETRY_UNSAVED });

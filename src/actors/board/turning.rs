@@ -10,7 +10,7 @@ use super::access::first_forbidden;
 use super::durability::IntoBoardTurn as _;
 use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{Asleep, Awake, BoardActor};
-use crate::actors::messages::{Base, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
+use crate::actors::messages::{Precondition, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
@@ -272,7 +272,7 @@ impl Awake {
     }
 
     /// The identity of a REST write by somebody who may clear.
-    fn clearing(&mut self, who: UserId, key: Option<&str>, base: Base) -> Result<BatchKey, BoardError> {
+    fn clearing(&mut self, who: UserId, key: Option<&str>, base: Precondition) -> Result<BatchKey, BoardError> {
         let can = self.access.can(who).ok_or(BoardError::NotFound)?;
         self.key(who, key, base, can.can_clear)
     }

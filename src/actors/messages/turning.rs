@@ -3,7 +3,7 @@
 
 use actix::Message;
 
-use super::Base;
+use super::Precondition;
 use m4sh_domain::board::{Op, UndoDirection};
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_protocol::board_command::CommandFrame;
@@ -27,7 +27,7 @@ pub struct TurnSave {
     /// Whose it is.
     pub who: UserId,
     /// The revision it was based on.
-    pub base: Base,
+    pub base: Precondition,
     /// The client's key for this, when it has one.
     pub key: Option<Box<str>>,
     /// Which way.
@@ -39,7 +39,7 @@ pub struct ClearSave {
     /// Who clears.
     pub who: UserId,
     /// The revision it was based on.
-    pub base: Base,
+    pub base: Precondition,
     /// The client's key for this, when it has one.
     pub key: Option<Box<str>>,
     /// Which page; `None`: all.
@@ -51,7 +51,7 @@ pub struct UnclearSave {
     /// Who brings it back.
     pub who: UserId,
     /// The revision it was based on.
-    pub base: Base,
+    pub base: Precondition,
     /// The client's key for this, when it has one.
     pub key: Option<Box<str>>,
     /// The clear's revision.

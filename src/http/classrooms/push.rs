@@ -15,7 +15,7 @@ use super::{
     pages,
 };
 use crate::{
-    actors::directory::{Base, BoardError, DiffSave, Directory},
+    actors::directory::{Precondition, BoardError, DiffSave, Directory},
     http::{Services, problem::Problem},
     jobs::{JobOutput, JobError, JobRow, NewJob, Progress, JobHandler},
     board_history,
@@ -196,7 +196,7 @@ impl JobHandler for PagePushJob {
 
 impl PagePushJob {
     async fn give(&self, board: BoardId, by: UserId, push: Uuid, op: Op) -> Result<Option<Rev>, BoardError> {
-        let save = DiffSave { who: by, base: Base::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
+        let save = DiffSave { who: by, base: Precondition::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
         self.directory.save_diff(board, save).await.map(|saved| Some(saved.rev))
     }
 
@@ -219,7 +219,7 @@ impl PagePushJob {
             let key = Some(format!("push-undo:{push}").into());
             match self
                 .directory
-                .save_diff(board, DiffSave { who: by, base: Base::IfMatch(Some(view.rev)), key, ops })
+                .save_diff(board, DiffSave { who: by, base: Precondition::IfMatch(Some(view.rev)), key, ops })
                 .await
             {
                 Err(BoardError::PreconditionFailed { .. }) => {}

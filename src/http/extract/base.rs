@@ -3,26 +3,26 @@
 
 use actix_web::http::header::{HeaderMap, IF_MATCH};
 
-use crate::actors::messages::Base;
+use crate::actors::messages::Precondition;
 use m4sh_domain::ids::Rev;
 
-/// The base of a save that must name one; without a header it is [`Base::Missing`], which the board refuses.
+/// The base of a save that must name one; without a header it is [`Precondition::Missing`], which the board refuses.
 #[must_use]
-pub fn base_required(headers: &HeaderMap) -> Base {
-    given(headers).unwrap_or(Base::Missing)
+pub fn base_required(headers: &HeaderMap) -> Precondition {
+    given(headers).unwrap_or(Precondition::Missing)
 }
 
-/// The base of a save that may name one; without a header it is [`Base::Any`].
+/// The base of a save that may name one; without a header it is [`Precondition::Any`].
 #[must_use]
-pub fn base_when_given(headers: &HeaderMap) -> Base {
-    given(headers).unwrap_or(Base::Any)
+pub fn base_when_given(headers: &HeaderMap) -> Precondition {
+    given(headers).unwrap_or(Precondition::Any)
 }
 
-fn given(headers: &HeaderMap) -> Option<Base> {
+fn given(headers: &HeaderMap) -> Option<Precondition> {
     if let Some(tag) = present(headers, IF_MATCH.as_str()) {
-        return Some(Base::IfMatch(rev_in_tag(tag)));
+        return Some(Precondition::IfMatch(rev_in_tag(tag)));
     }
-    present(headers, "x-rev").or_else(|| present(headers, "x-revision")).map(|text| Base::XRev(whole_number(text)))
+    present(headers, "x-rev").or_else(|| present(headers, "x-revision")).map(|text| Precondition::XRev(whole_number(text)))
 }
 
 /// The header's value unless it is blank, which counts as absent. Bytes that are no text cannot name a revision.
@@ -93,26 +93,26 @@ mod tests {
             ("rev:99999999999999999999999", None),
             ("99999999999999999999999", None),
         ] {
-            assert_eq!(base_required(&headers(&[("if-match", text)])), Base::IfMatch(rev.map(Rev)), "{text}");
+            assert_eq!(base_required(&headers(&[("if-match", text)])), Precondition::IfMatch(rev.map(Rev)), "{text}");
         }
     }
 
     #[test]
     fn h15_if_match_wins_over_x_rev_and_an_empty_header_is_absent() {
         let both = headers(&[("if-match", "\"rev:1\""), ("x-rev", "2")]);
-        assert_eq!(base_required(&both), Base::IfMatch(Some(Rev(1))));
-        assert_eq!(base_required(&headers(&[("if-match", " "), ("x-rev", "2")])), Base::XRev(Some(Rev(2))));
-        assert_eq!(base_required(&headers(&[("x-rev", ""), ("x-revision", "3")])), Base::XRev(Some(Rev(3))));
-        assert_eq!(base_required(&headers(&[("x-rev", "two")])), Base::XRev(None));
-        assert_eq!(base_required(&headers(&[("x-rev", "-1")])), Base::XRev(None));
-        assert_eq!(base_required(&headers(&[])), Base::Missing);
-        assert_eq!(base_when_given(&headers(&[("if-match", "")])), Base::Any);
+        assert_eq!(base_required(&both), Precondition::IfMatch(Some(Rev(1))));
+        assert_eq!(base_required(&headers(&[("if-match", " "), ("x-rev", "2")])), Precondition::XRev(Some(Rev(2))));
+        assert_eq!(base_required(&headers(&[("x-rev", ""), ("x-revision", "3")])), Precondition::XRev(Some(Rev(3))));
+        assert_eq!(base_required(&headers(&[("x-rev", "two")])), Precondition::XRev(None));
+        assert_eq!(base_required(&headers(&[("x-rev", "-1")])), Precondition::XRev(None));
+        assert_eq!(base_required(&headers(&[])), Precondition::Missing);
+        assert_eq!(base_when_given(&headers(&[("if-match", "")])), Precondition::Any);
     }
 
     #[test]
     fn h15_bytes_that_are_no_text_name_no_revision() {
         let mut map = HeaderMap::new();
         map.insert(IF_MATCH, HeaderValue::from_bytes(b"rev:\xff5").unwrap());
-        assert_eq!(base_required(&map), Base::IfMatch(None));
+        assert_eq!(base_required(&map), Precondition::IfMatch(None));
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::off_thread;
 use crate::{
-    actors::messages::{Base, Saved, StateSave},
+    actors::messages::{Precondition, Saved, StateSave},
     http::{
         Services,
         audit::AuditContext,
@@ -42,7 +42,7 @@ pub(in crate::http) async fn to(
     board: BoardId,
     rev: Rev,
     who: UserId,
-    base: Base,
+    base: Precondition,
     key: Option<Box<str>>,
 ) -> Result<Saved, Problem> {
     trail.node(board.0);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Id;
 use crate::{
-    actors::messages::{Base, StateSave},
+    actors::messages::{Precondition, StateSave},
     http::{
         Services,
         audit::AuditContext,
@@ -96,7 +96,7 @@ pub async fn autosave(
     let (card, _) = services.room(path.0, who).await?;
     trail.node(card.board.0);
     let document = state::document(board_state.unwrap_or(Value::Null)).await?;
-    let base = Base::XRev(version.map(Rev));
+    let base = Precondition::XRev(version.map(Rev));
     let saved = services.directory.save_state(card.board, StateSave { who, base, key: None, document }).await?;
     trail.note("rev", saved.rev.0);
     Ok(HttpResponse::Ok().json(json!({"version": saved.rev.0, "digest": saved.digest.to_string()})))

@@ -24,7 +24,7 @@ use super::{
     fields::{Fields, whole},
     problem::Problem,
 };
-use crate::actors::messages::{Base, BoardView, StateSave};
+use crate::actors::messages::{Precondition, BoardView, StateSave};
 use m4sh_domain::limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS};
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
@@ -114,7 +114,7 @@ pub async fn change(
         let saved = services.directory.save_state(id, StateSave { who, base, key, document }).await?;
         trail.action("board_saved");
         trail.note("rev", saved.rev.0);
-    } else if base != Base::Any {
+    } else if base != Precondition::Any {
         must_match(base, services.directory.read(id, who).await?.rev)?;
     }
     if changes_card && !services.store.update_board(id, who, wanted.card).await? {
@@ -189,12 +189,12 @@ async fn make(
     Ok(card)
 }
 
-fn must_match(base: Base, server_rev: Rev) -> Result<(), Problem> {
+fn must_match(base: Precondition, server_rev: Rev) -> Result<(), Problem> {
     match base {
-        Base::Any => Ok(()),
-        Base::IfMatch(Some(rev)) | Base::XRev(Some(rev)) if rev == server_rev => Ok(()),
-        Base::IfMatch(_) | Base::Missing => Err(Problem::PreconditionFailed { server_rev }),
-        Base::XRev(_) => Err(Problem::RevMismatch { server_rev }),
+        Precondition::Any => Ok(()),
+        Precondition::IfMatch(Some(rev)) | Precondition::XRev(Some(rev)) if rev == server_rev => Ok(()),
+        Precondition::IfMatch(_) | Precondition::Missing => Err(Problem::PreconditionFailed { server_rev }),
+        Precondition::XRev(_) => Err(Problem::RevMismatch { server_rev }),
     }
 }
 
@@ -300,12 +300,12 @@ mod tests {
     #[test]
     fn h4_a_change_without_a_state_honours_the_revision_it_names() {
         let rev = Rev(4);
-        assert_eq!(must_match(Base::Any, rev), Ok(()));
-        assert_eq!(must_match(Base::IfMatch(Some(rev)), rev), Ok(()));
-        assert_eq!(must_match(Base::XRev(Some(rev)), rev), Ok(()));
-        assert_eq!(must_match(Base::IfMatch(Some(Rev(3))), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
-        assert_eq!(must_match(Base::IfMatch(None), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
-        assert_eq!(must_match(Base::XRev(None), rev), Err(Problem::RevMismatch { server_rev: rev }));
+        assert_eq!(must_match(Precondition::Any, rev), Ok(()));
+        assert_eq!(must_match(Precondition::IfMatch(Some(rev)), rev), Ok(()));
+        assert_eq!(must_match(Precondition::XRev(Some(rev)), rev), Ok(()));
+        assert_eq!(must_match(Precondition::IfMatch(Some(Rev(3))), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
+        assert_eq!(must_match(Precondition::IfMatch(None), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
+        assert_eq!(must_match(Precondition::XRev(None), rev), Err(Problem::RevMismatch { server_rev: rev }));
     }
 
     #[test]
