@@ -18,7 +18,7 @@ use crate::actors::classroom::{
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    Bounced, ClearSave, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    RequestError, ClearSave, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
     TurnSave, UnclearSave,
 };
 use crate::actors::rooms::Rooms;
@@ -317,7 +317,7 @@ impl Directory {
     /// Sends a message to a board; looks the board up again when it had just left memory.
     async fn ask<P, M, A>(&self, board: BoardId, mut parcel: P, message: impl Fn(P) -> M) -> Result<A, BoardError>
     where
-        M: Message<Result = Result<A, Bounced<P>>> + Send + 'static,
+        M: Message<Result = Result<A, RequestError<P>>> + Send + 'static,
         BoardActor: Handler<M>,
         P: Send + 'static,
         A: Send + 'static,
@@ -327,8 +327,8 @@ impl Directory {
             let actor = self.locate(board).ok_or_else(|| unavailable.clone())?;
             match actor.send(message(parcel)).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(Bounced::Error(error))) => return Err(error),
-                Ok(Err(Bounced::Moved(back))) => parcel = back,
+                Ok(Err(RequestError::Error(error))) => return Err(error),
+                Ok(Err(RequestError::Moved(back))) => parcel = back,
                 // The actor died with the message: a panic, or the node is stopping.
                 Err(_) => return Err(unavailable),
             }

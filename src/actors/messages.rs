@@ -163,7 +163,7 @@ pub struct Save<W> {
 }
 
 impl<W: Send + 'static> Message for Save<W> {
-    type Result = Result<Ticket, Bounced<W>>;
+    type Result = Result<Ticket, RequestError<W>>;
 }
 
 /// A list of operations to save.
@@ -192,7 +192,7 @@ pub struct StateSave {
 
 /// Read the document.
 #[derive(Message)]
-#[rtype(result = "Result<Reading, Bounced<ReadBoard>>")]
+#[rtype(result = "Result<Reading, RequestError<ReadBoard>>")]
 pub struct ReadBoard {
     /// Who reads.
     pub who: Reader,
@@ -200,7 +200,7 @@ pub struct ReadBoard {
 
 /// Show everybody what these pupils drew apart, as one batch. Answered when it is ordered.
 #[derive(Message)]
-#[rtype(result = "Result<Revealed, Bounced<RevealLayers>>")]
+#[rtype(result = "Result<Revealed, RequestError<RevealLayers>>")]
 pub struct RevealLayers {
     /// Whose work.
     pub whose: Whose,
@@ -336,14 +336,14 @@ pub enum BoardError {
 }
 
 /// A message that was not carried out.
-pub enum Bounced<M> {
+pub enum RequestError<M> {
     /// The board said no.
     Error(BoardError),
     /// This board has left memory: here is the message back, look the board up again.
     Moved(M),
 }
 
-impl<M> From<BoardError> for Bounced<M> {
+impl<M> From<BoardError> for RequestError<M> {
     fn from(error: BoardError) -> Self {
         Self::Error(error)
     }

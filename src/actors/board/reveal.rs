@@ -7,18 +7,18 @@ use uuid::Uuid;
 
 use super::saves::RETRY_UNSAVED;
 use super::{Asleep, Awake, BoardActor};
-use crate::actors::messages::{BoardError, Bounced, RevealLayers, Revealed, Whose};
+use crate::actors::messages::{BoardError, RequestError, RevealLayers, Revealed, Whose};
 use m4sh_domain::board::BatchKey;
 use m4sh_domain::ids::ClientId;
 
 impl Handler<RevealLayers> for BoardActor {
-    type Result = Result<Revealed, Bounced<RevealLayers>>;
+    type Result = Result<Revealed, RequestError<RevealLayers>>;
 
     fn handle(&mut self, reveal: RevealLayers, ctx: &mut Context<Self>) -> Self::Result {
         match self.awake() {
             Ok(awake) => Ok(awake.reveal(&reveal, ctx)?),
             Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(Bounced::Moved(reveal)),
+            Err(Asleep::Gone) => Err(RequestError::Moved(reveal)),
         }
     }
 }

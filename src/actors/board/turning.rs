@@ -10,7 +10,7 @@ use super::access::first_forbidden;
 use super::durability::IntoBoardTurn as _;
 use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{Asleep, Awake, BoardActor};
-use crate::actors::messages::{Precondition, BoardError, Bounced, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
+use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{

@@ -5,7 +5,7 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, Bounced, JoinError, Detach, DiffSave, Dismiss, Drain, OutboxDrained, Fenced,
+    AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, Dismiss, Drain, OutboxDrained, Fenced,
     JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
@@ -62,7 +62,7 @@ impl Handler<UpdatePresence> for BoardActor {
 }
 
 impl Handler<Save<DiffSave>> for BoardActor {
-    type Result = Result<Ticket, Bounced<DiffSave>>;
+    type Result = Result<Ticket, RequestError<DiffSave>>;
 
     fn handle(&mut self, save: Save<DiffSave>, ctx: &mut Context<Self>) -> Self::Result {
         let Save { mut write, span } = save;
@@ -70,13 +70,13 @@ impl Handler<Save<DiffSave>> for BoardActor {
         match self.awake() {
             Ok(awake) => Ok(awake.save_diff(&mut write, span, ctx)?),
             Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(Bounced::Moved(write)),
+            Err(Asleep::Gone) => Err(RequestError::Moved(write)),
         }
     }
 }
 
 impl Handler<Save<StateSave>> for BoardActor {
-    type Result = Result<Ticket, Bounced<StateSave>>;
+    type Result = Result<Ticket, RequestError<StateSave>>;
 
     fn handle(&mut self, save: Save<StateSave>, ctx: &mut Context<Self>) -> Self::Result {
         let Save { mut write, span } = save;
@@ -84,19 +84,19 @@ impl Handler<Save<StateSave>> for BoardActor {
         match self.awake() {
             Ok(awake) => Ok(awake.save_state(&mut write, span, ctx)?),
             Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(Bounced::Moved(write)),
+            Err(Asleep::Gone) => Err(RequestError::Moved(write)),
         }
     }
 }
 
 impl Handler<ReadBoard> for BoardActor {
-    type Result = Result<Reading, Bounced<ReadBoard>>;
+    type Result = Result<Reading, RequestError<ReadBoard>>;
 
     fn handle(&mut self, read: ReadBoard, _: &mut Context<Self>) -> Self::Result {
         match self.awake() {
             Ok(awake) => Ok(awake.read(read.who)?),
             Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(Bounced::Moved(read)),
+            Err(Asleep::Gone) => Err(RequestError::Moved(read)),
         }
     }
 }
