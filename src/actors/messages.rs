@@ -203,25 +203,25 @@ pub struct ReadBoard {
 #[rtype(result = "Result<Revealed, RequestError<RevealLayers>>")]
 pub struct RevealLayers {
     /// Whose work.
-    pub whose: Whose,
+    pub whose: PupilSelection,
     /// Who reveals it.
     pub by: UserId,
 }
 
 /// Whose work is meant.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Whose {
+pub enum PupilSelection {
     /// All pupils'.
-    Everybody,
+    All,
     /// These pupils'.
-    Of(Vec<UserId>),
+    Only(Vec<UserId>),
 }
 
-impl Whose {
+impl PupilSelection {
     /// Reads `"all"` or a list of ids.
     #[must_use]
-    pub fn read(value: &Value) -> Option<Self> {
-        IsolationFrame::users(value).map(|users| users.map_or(Self::Everybody, Self::Of))
+    pub fn parse(value: &Value) -> Option<Self> {
+        IsolationFrame::users(value).map(|users| users.map_or(Self::All, Self::Only))
     }
 }
 

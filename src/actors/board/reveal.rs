@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::saves::RETRY_UNSAVED;
 use super::{Asleep, Awake, BoardActor};
-use crate::actors::messages::{BoardError, RequestError, RevealLayers, Revealed, Whose};
+use crate::actors::messages::{BoardError, RequestError, RevealLayers, Revealed, PupilSelection};
 use m4sh_domain::board::BatchKey;
 use m4sh_domain::ids::ClientId;
 
@@ -35,8 +35,8 @@ impl Awake {
         let id = format!("reveal-{}", Uuid::now_v7()).into();
         let key = BatchKey { author: reveal.by, client: ClientId(reveal.by.0), id };
         let whose = |user| match &reveal.whose {
-            Whose::Everybody => true,
-            Whose::Of(users) => users.contains(&user),
+            PupilSelection::All => true,
+            PupilSelection::Only(users) => users.contains(&user),
         };
         let entry = self.board.reveal(key, whose, Timestamp::now()).map_err(BoardError::Refused)?;
         if let Some(entry) = entry {

@@ -5,7 +5,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::actors::messages::{BoardError, RevealLayers, Whose};
+use crate::actors::messages::{BoardError, RevealLayers, PupilSelection};
 use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -27,7 +27,7 @@ impl ClassroomActor {
         match frame {
             IsolationFrame::Isolate { on } => self.isolate(conn, on, ctx),
             IsolationFrame::Reveal { users } => {
-                let whose = users.map_or(Whose::Everybody, Whose::Of);
+                let whose = users.map_or(PupilSelection::All, PupilSelection::Only);
                 let revealing = self.reveal(RevealLayers { whose, by: user });
                 // The mailbox waits: what is said next is said after it.
                 ctx.wait(revealing.map(move |revealed, act, _| {
@@ -101,10 +101,10 @@ fn named((key, value): (&str, Value)) -> (String, Value) {
     (key.to_owned(), value)
 }
 
-fn users(whose: &Whose) -> Value {
+fn users(whose: &PupilSelection) -> Value {
     match whose {
-        Whose::Everybody => "all".into(),
-        Whose::Of(users) => Value::Array(users.iter().map(|user| user.to_string().into()).collect()),
+        PupilSelection::All => "all".into(),
+        PupilSelection::Only(users) => Value::Array(users.iter().map(|user| user.to_string().into()).collect()),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::call::Call;
 use crate::{
-    actors::messages::{RevealLayers, Whose},
+    actors::messages::{RevealLayers, PupilSelection},
     http::{fields::Fields, problem::Problem},
 };
 use m4sh_domain::{
@@ -38,8 +38,8 @@ pub async fn reveal(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     let reveal = RevealLayers { whose: whose.clone(), by: call.user };
     let rev = call.services.directory.reveal_in_class((id, session), reveal).await?;
     let users = match whose {
-        Whose::Everybody => json!("all"),
-        Whose::Of(users) => json!(users),
+        PupilSelection::All => json!("all"),
+        PupilSelection::Only(users) => json!(users),
     };
     call.trail.node(board.0);
     call.trail.data(json!({"session": session, "users": users, "rev": rev.0}));
@@ -68,9 +68,9 @@ fn switch(mut fields: Fields) -> Result<bool, Problem> {
     Ok(on.unwrap_or_default())
 }
 
-fn whose(mut fields: Fields) -> Result<Whose, Problem> {
+fn whose(mut fields: Fields) -> Result<PupilSelection, Problem> {
     let whose = fields.required_value("users").and_then(|users| {
-        let whose = Whose::read(&users);
+        let whose = PupilSelection::parse(&users);
         if whose.is_none() {
             fields.fault("users", "Must be \"all\" or a list of 1 to 50 ids.");
         }
@@ -78,7 +78,7 @@ fn whose(mut fields: Fields) -> Result<Whose, Problem> {
     });
     fields.finish()?;
     // Whoever has no value had a fault.
-    Ok(whose.unwrap_or(Whose::Of(Vec::new())))
+    Ok(whose.unwrap_or(PupilSelection::Only(Vec::new())))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
     fn i8_bodies_are_read_whole_or_refused_by_field() {
         let fields = |body: &str| Fields::parse(body.as_bytes()).unwrap();
         assert!(switch(fields(r#"{"on":true}"#)).unwrap() && !switch(fields(r#"{"on":false}"#)).unwrap());
-        assert_eq!(whose(fields(r#"{"users":"all"}"#)).unwrap(), Whose::Everybody);
+        assert_eq!(whose(fields(r#"{"users":"all"}"#)).unwrap(), PupilSelection::All);
         for wrong in ["{}", r#"{"on":1}"#, r#"{"on":null}"#] {
             assert_eq!(switch(fields(wrong)).err().map(|problem| problem.status().as_u16()), Some(400), "{wrong}");
         }
