@@ -33,7 +33,7 @@ use m4sh_domain::rate::Rates;
 use m4sh_protocol::close::Close;
 use m4sh_store::{Store, StoreError};
 
-pub use crate::actors::messages::{Precondition, BoardError, BoardView, Change, DiffSave, Reader, Saved, StateSave};
+pub use crate::actors::messages::{Precondition, BoardError, BoardView, Change, DiffSave, BoardReader, Saved, StateSave};
 
 /// How often a message may be sent back before its board is called unavailable: each time the board had just parked.
 const LOOK_UPS: usize = 5;
@@ -269,7 +269,7 @@ impl Directory {
     /// # Errors
     /// `NotFound` for a stranger too; `Unavailable` when it cannot be loaded.
     pub async fn read(&self, board: BoardId, who: UserId) -> Result<BoardView, BoardError> {
-        self.read_as(board, Reader::Account(who)).await
+        self.read_as(board, BoardReader::Account(who)).await
     }
 
     /// The same for a visitor whose share link was found to open this board.
@@ -277,10 +277,10 @@ impl Directory {
     /// # Errors
     /// As [`Directory::read`].
     pub async fn read_shared(&self, board: BoardId) -> Result<BoardView, BoardError> {
-        self.read_as(board, Reader::Guest).await
+        self.read_as(board, BoardReader::Guest).await
     }
 
-    async fn read_as(&self, board: BoardId, who: Reader) -> Result<BoardView, BoardError> {
+    async fn read_as(&self, board: BoardId, who: BoardReader) -> Result<BoardView, BoardError> {
         let reading = async {
             let reading: Reading = self.ask(board, ReadBoard { who }, |read| read).await?;
             committed(reading.durable).await.map(|()| reading.view)

@@ -195,7 +195,7 @@ pub struct StateSave {
 #[rtype(result = "Result<Reading, RequestError<ReadBoard>>")]
 pub struct ReadBoard {
     /// Who reads.
-    pub who: Reader,
+    pub who: BoardReader,
 }
 
 /// Show everybody what these pupils drew apart, as one batch. Answered when it is ordered.
@@ -236,7 +236,7 @@ pub struct Revealed {
 
 /// Who reads a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reader {
+pub enum BoardReader {
     /// Somebody with an account, if they may.
     Account(UserId),
     /// Somebody with a share link, which was looked at before.

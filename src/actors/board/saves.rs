@@ -12,7 +12,7 @@ use super::access::first_forbidden;
 use super::{Awake, BoardActor};
 use crate::actors::clock;
 use crate::actors::messages::{
-    Append, Precondition, BoardError, BoardView, Change, DiffSave, Durable, Reader, Reading, Saved, StateSave, Submit, Ticket,
+    Append, Precondition, BoardError, BoardView, Change, DiffSave, Durable, BoardReader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
 use m4sh_domain::access::{Permissions, Visibility};
@@ -227,15 +227,15 @@ impl Awake {
     }
 
     /// The document as it is now: what those at the board see.
-    pub(super) fn read(&mut self, who: Reader) -> Result<Reading, BoardError> {
+    pub(super) fn read(&mut self, who: BoardReader) -> Result<Reading, BoardError> {
         let eyes = match who {
-            Reader::Account(user) => {
+            BoardReader::Account(user) => {
                 let standing = self.access.standing(user).ok_or(BoardError::NotFound)?;
                 let eyes = standing.visibility(user);
                 self.looked(user, eyes);
                 eyes
             }
-            Reader::Guest => Visibility::Public,
+            BoardReader::Guest => Visibility::Public,
         };
         let rev = self.board.rev();
         let state = self.shared_state(eyes).json().clone();
