@@ -33,7 +33,7 @@ use m4sh_domain::rate::Rates;
 use m4sh_protocol::close::Close;
 use m4sh_store::{Store, StoreError};
 
-pub use crate::actors::messages::{Precondition, BoardError, BoardView, Change, DiffSave, BoardReader, Saved, StateSave};
+pub use crate::actors::messages::{Precondition, BoardError, BoardView, SaveEffect, DiffSave, BoardReader, Saved, StateSave};
 
 /// How often a message may be sent back before its board is called unavailable: each time the board had just parked.
 const LOOK_UPS: usize = 5;

@@ -274,14 +274,14 @@ pub struct Saved {
     /// When the server took it.
     pub at: Timestamp,
     /// Whether anything changed.
-    pub change: Change,
+    pub effect: SaveEffect,
     /// What it was to those who take things back.
     pub course: BatchKind,
 }
 
 /// Whether a save changed anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
+pub enum SaveEffect {
     /// A new revision.
     Accepted,
     /// The state was the same.

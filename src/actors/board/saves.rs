@@ -12,7 +12,7 @@ use super::access::first_forbidden;
 use super::{Awake, BoardActor};
 use crate::actors::clock;
 use crate::actors::messages::{
-    Append, Precondition, BoardError, BoardView, Change, DiffSave, Durable, BoardReader, Reading, Saved, StateSave, Submit, Ticket,
+    Append, Precondition, BoardError, BoardView, SaveEffect, DiffSave, Durable, BoardReader, Reading, Saved, StateSave, Submit, Ticket,
 };
 use crate::actors::meters::meters;
 use m4sh_domain::access::{Permissions, Visibility};
@@ -209,16 +209,16 @@ impl Awake {
                 self.charge_save(entry.key.author, entry.ops.len());
                 self.pulse(&entry);
                 self.publish(None, &entry, span, ctx);
-                (entry.rev, entry.at, entry.digest, Change::Accepted, entry.kind)
+                (entry.rev, entry.at, entry.digest, SaveEffect::Accepted, entry.kind)
             }
             BatchOutcome::Duplicate(receipt) => {
                 meters().repeats.increment(1);
-                (receipt.rev, receipt.at, receipt.digest, Change::Accepted, receipt.course)
+                (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
             }
-            BatchOutcome::Unchanged => (self.board.rev(), Timestamp::now(), None, Change::Unchanged, BatchKind::Edit),
+            BatchOutcome::Unchanged => (self.board.rev(), Timestamp::now(), None, SaveEffect::Unchanged, BatchKind::Edit),
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());
-        Ok(Ticket { saved: Saved { rev, digest, at, change, course }, durable: self.wait_for(rev) })
+        Ok(Ticket { saved: Saved { rev, digest, at, effect: change, course }, durable: self.wait_for(rev) })
     }
 
     /// A receiver that hears when `rev` is committed, unless it is already.

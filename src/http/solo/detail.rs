@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    actors::messages::{BoardView, Change, Saved},
+    actors::messages::{BoardView, SaveEffect, Saved},
     http::times,
 };
 use m4sh_domain::ids::{BoardId, Rev, UserId};
@@ -71,9 +71,9 @@ pub fn etag(rev: Rev) -> HeaderValue {
 #[must_use]
 pub fn whole(saved: &Saved, restored: Option<Rev>) -> HttpResponse {
     let mut body = json!({
-        "detail": match saved.change {
-            Change::Accepted => "accepted",
-            Change::Unchanged => "unchanged",
+        "detail": match saved.effect {
+            SaveEffect::Accepted => "accepted",
+            SaveEffect::Unchanged => "unchanged",
         },
         "rev": saved.rev.0,
         "next_rev": saved.rev.0,
