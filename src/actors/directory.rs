@@ -18,7 +18,7 @@ use crate::actors::classroom::{
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    RequestError, ClearSave, Dismiss, Drain, Durable, Outdated, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    RequestError, ClearSave, Dismiss, Drain, Durable, HistoryRewritten, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
     TurnSave, UnclearSave,
 };
 use crate::actors::rooms::Rooms;
@@ -366,7 +366,7 @@ impl Directory {
         if !self.0.boards.is_empty() {
             for (board, epoch) in self.store().recent_erasures().await? {
                 if let Some(actor) = self.awake(board) {
-                    actor.do_send(Outdated { epoch });
+                    actor.do_send(HistoryRewritten { epoch });
                 }
             }
         }

@@ -367,7 +367,7 @@ pub struct Fenced;
 /// The board's past was rewritten under this epoch: an owner of an older one shows what is there no more.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Outdated {
+pub struct HistoryRewritten {
     /// The epoch of the rewriting.
     pub epoch: Epoch,
 }

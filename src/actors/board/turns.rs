@@ -6,7 +6,7 @@ use actix::prelude::*;
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
     AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, Dismiss, Drain, OutboxDrained, Fenced,
-    JournalState, Observe, Outdated, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
+    JournalState, Observe, HistoryRewritten, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
 use m4sh_protocol::close::Close;
@@ -121,10 +121,10 @@ impl Handler<Fenced> for BoardActor {
     }
 }
 
-impl Handler<Outdated> for BoardActor {
+impl Handler<HistoryRewritten> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, outdated: Outdated, ctx: &mut Context<Self>) {
+    fn handle(&mut self, outdated: HistoryRewritten, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &self.phase
             && awake.epoch < outdated.epoch
         {
