@@ -18,7 +18,7 @@ use crate::actors::classroom::{
 };
 use crate::actors::ledger::Ledger;
 use crate::actors::messages::{
-    RequestError, ClearSave, Dismiss, Drain, Durable, HistoryRewritten, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
+    RequestError, ClearSave, CloseBoard, Drain, Durable, HistoryRewritten, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
     TurnSave, UnclearSave,
 };
 use crate::actors::rooms::Rooms;
@@ -383,7 +383,7 @@ impl Directory {
     /// The board was deleted: its sockets close with 4404 and its actor stops. Resolves when it has.
     pub async fn board_deleted(&self, board: BoardId) {
         if let Some(actor) = self.awake(board) {
-            let _ = tokio::time::timeout(APPLY_DEADLINE, actor.send(Dismiss { close: Close::NotFound })).await;
+            let _ = tokio::time::timeout(APPLY_DEADLINE, actor.send(CloseBoard { close: Close::NotFound })).await;
         }
     }
 

@@ -393,7 +393,7 @@ pub struct AccessChanged {
 /// The board was deleted: close every seat with this and leave memory at once.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
-pub struct Dismiss {
+pub struct CloseBoard {
     /// Why.
     pub close: Close,
 }

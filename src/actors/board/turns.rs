@@ -5,7 +5,7 @@ use actix::prelude::*;
 
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, Dismiss, Drain, OutboxDrained, Fenced,
+    AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, CloseBoard, Drain, OutboxDrained, Fenced,
     JournalState, Observe, HistoryRewritten, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
@@ -167,10 +167,10 @@ impl Handler<SessionEnded> for BoardActor {
     }
 }
 
-impl Handler<Dismiss> for BoardActor {
+impl Handler<CloseBoard> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, dismiss: Dismiss, ctx: &mut Context<Self>) {
+    fn handle(&mut self, dismiss: CloseBoard, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
             awake.close_seats(dismiss.close);
             awake.fail_waiters(&BoardError::NotFound);
