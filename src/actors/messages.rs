@@ -413,12 +413,12 @@ pub struct Drain;
 
 /// A small picture of a board for tests and operators.
 #[derive(Message)]
-#[rtype(result = "Observed")]
-pub struct Observe;
+#[rtype(result = "BoardInfo")]
+pub struct InspectBoard;
 
 /// What a board looks like from outside.
 #[derive(Debug, serde::Serialize, Default)]
-pub struct Observed {
+pub struct BoardInfo {
     /// `loading`, `awake`, `failed` or `gone`.
     pub phase: &'static str,
     /// The ownership.

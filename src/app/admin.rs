@@ -9,7 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::actors::directory::Directory;
-use crate::actors::messages::Observe;
+use crate::actors::messages::InspectBoard;
 use m4sh_domain::ids::BoardId;
 
 /// Starts the admin server and says where.
@@ -52,7 +52,7 @@ async fn render(metrics: web::Data<PrometheusHandle>) -> HttpResponse {
 async fn board(id: web::Path<String>, directory: web::Data<Directory>) -> HttpResponse {
     let actor = id.parse::<BoardId>().ok().and_then(|id| directory.awake(id));
     let observed = match actor {
-        Some(actor) => actor.send(Observe).await.ok(),
+        Some(actor) => actor.send(InspectBoard).await.ok(),
         None => None,
     };
     match observed {

@@ -36,7 +36,7 @@ use self::strokes::Strokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::ledger::{Pool, SharedPool};
-use crate::actors::messages::{BoardError, JoinError, Observed, Pulse};
+use crate::actors::messages::{BoardError, JoinError, BoardInfo, Pulse};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use m4sh_domain::board::Board;
@@ -177,15 +177,15 @@ impl BoardActor {
         }
     }
 
-    fn observe(&self) -> Observed {
+    fn observe(&self) -> BoardInfo {
         let phase = match &self.phase {
             Phase::Loading => "loading",
             Phase::Awake(_) => "awake",
             Phase::Failed(_) => "failed",
             Phase::Gone => "gone",
         };
-        let Phase::Awake(awake) = &self.phase else { return Observed { phase, ..Observed::default() } };
-        Observed {
+        let Phase::Awake(awake) = &self.phase else { return BoardInfo { phase, ..BoardInfo::default() } };
+        BoardInfo {
             phase,
             epoch: awake.epoch.0,
             rev: awake.board.rev().0,

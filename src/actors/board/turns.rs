@@ -6,7 +6,7 @@ use actix::prelude::*;
 use super::{Asleep, BoardActor, Phase};
 use crate::actors::messages::{
     AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, CloseBoard, Drain, OutboxDrained, Fenced,
-    JournalState, Observe, HistoryRewritten, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
+    JournalState, InspectBoard, HistoryRewritten, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
     Ticket,
 };
 use m4sh_protocol::close::Close;
@@ -193,10 +193,10 @@ impl Handler<Drain> for BoardActor {
     }
 }
 
-impl Handler<Observe> for BoardActor {
-    type Result = MessageResult<Observe>;
+impl Handler<InspectBoard> for BoardActor {
+    type Result = MessageResult<InspectBoard>;
 
-    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, _: InspectBoard, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.observe())
     }
 }
