@@ -1,7 +1,7 @@
 //! Every message that actors take, with its answer. Commands are imperative, facts are past tense.
 //! Made by `directory`, `ws` and the actors themselves. Never holds a lock or a connection of the database.
 
-mod peeks;
+mod board_status;
 mod turning;
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::{Quality, Selection};
 use m4sh_store::BoardLesson;
 
-pub use peeks::{News, Peek, Peeked, Pulse};
+pub use board_status::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
 pub use turning::{ClearSave, TurnSave, UnclearSave, Work};
 
 // --- sockets -------------------------------------------------------------------------------------

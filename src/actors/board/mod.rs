@@ -9,7 +9,7 @@ mod budgets;
 mod cursors;
 mod durability;
 mod load;
-mod peek;
+mod status;
 mod presence;
 mod reveal;
 mod saves;
@@ -36,7 +36,7 @@ use self::strokes::Strokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::ledger::{Pool, SharedPool};
-use crate::actors::messages::{BoardError, JoinError, BoardInfo, Pulse};
+use crate::actors::messages::{BoardError, JoinError, BoardInfo, BoardActivity};
 use crate::actors::meters::meters;
 use crate::actors::shard::Shard;
 use m4sh_domain::board::Board;
@@ -97,7 +97,7 @@ struct Awake {
     /// Through which eyes people last looked, since this owner has the board.
     looked: HashMap<UserId, Looked>,
     /// What each has done here since the board woke.
-    pulses: HashMap<UserId, Pulse>,
+    activity: HashMap<UserId, BoardActivity>,
     /// When somebody last asked anything.
     used: Duration,
     draining: bool,
@@ -261,7 +261,7 @@ impl Awake {
             durability,
             shared_state: None,
             looked: HashMap::new(),
-            pulses: HashMap::new(),
+            activity: HashMap::new(),
             used: clock::now(),
             draining: false,
             rights_end: None,

@@ -52,7 +52,7 @@ impl Awake {
             Ok(BatchOutcome::Accepted(entry)) => {
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
                 self.tell_warning(conn, user);
-                self.pulse(&entry);
+                self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Ok(BatchOutcome::Duplicate(receipt)) => {
@@ -207,7 +207,7 @@ impl Awake {
         let (rev, at, digest, change, course) = match outcome.map_err(refused)? {
             BatchOutcome::Accepted(entry) => {
                 self.charge_save(entry.key.author, entry.ops.len());
-                self.pulse(&entry);
+                self.record_activity(&entry);
                 self.publish(None, &entry, span, ctx);
                 (entry.rev, entry.at, entry.digest, SaveEffect::Accepted, entry.kind)
             }

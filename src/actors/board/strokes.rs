@@ -212,7 +212,7 @@ impl Awake {
                     self.tell_done(conn, &id, &entry);
                 }
                 self.charge_save(live.user, 0);
-                self.pulse(&entry);
+                self.record_activity(&entry);
                 self.publish(conn, &entry, tracing::Span::current(), ctx);
             }
             Ok(BatchOutcome::Duplicate(_) | BatchOutcome::Unchanged) => {}

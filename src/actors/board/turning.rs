@@ -143,7 +143,7 @@ impl Awake {
             Ok(None) => {}
             Ok(Some(entry)) => {
                 self.tell_warning(conn, key.author);
-                self.pulse(&entry);
+                self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Err(No::Board(refusal)) => self.refuse_by(conn, &key.id, &refusal),

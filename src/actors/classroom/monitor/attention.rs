@@ -29,7 +29,7 @@ impl ClassroomActor {
     pub(super) fn pupil_activity(&self, user: UserId, now: Timestamp) -> PupilActivity {
         let (mut ops, mut strokes, mut last, mut place) = (0, 0, None, None);
         for (board, watched) in &self.monitor.boards {
-            let Some(pulse) = watched.pulses.get(&user) else { continue };
+            let Some(pulse) = watched.activity.get(&user) else { continue };
             ops += pulse.ops;
             strokes += pulse.strokes;
             if last.is_none_or(|last| pulse.last > last) {

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use super::super::ClassroomActor;
 use super::object;
 use crate::actors::clock;
-use crate::actors::messages::{News, Peek, Peeked, Pulse};
+use crate::actors::messages::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
 use crate::board_history;
 use m4sh_domain::board::{Document, Op};
 use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
@@ -33,7 +33,7 @@ pub(super) struct WatchedBoard {
     pub(super) rev: Rev,
     pub(super) pages: u32,
     pub(super) online: HashSet<UserId>,
-    pub(super) pulses: HashMap<UserId, Pulse>,
+    pub(super) activity: HashMap<UserId, BoardActivity>,
 }
 
 impl WatchedBoard {
@@ -63,7 +63,7 @@ impl ClassroomActor {
             match self.directory.awake(board) {
                 Some(actor) => {
                     watched.asking = true;
-                    let asking = actor.send(Peek { after: Some(after) });
+                    let asking = actor.send(BoardStatusQuery { after: Some(after) });
                     ctx.spawn(asking.into_actor(self).map(move |peeked, act, ctx| {
                         act.peeked(board, peeked.ok().flatten(), ctx);
                     }));
@@ -92,17 +92,17 @@ impl ClassroomActor {
         self.send_thumbnails();
     }
 
-    fn apply_board_status(&mut self, board: BoardId, peeked: Option<Peeked>, ctx: &mut Context<Self>) {
+    fn apply_board_status(&mut self, board: BoardId, peeked: Option<BoardStatus>, ctx: &mut Context<Self>) {
         let Some(watched) = self.monitor.boards.get_mut(&board) else { return };
         watched.asking = false;
         let Some(peeked) = peeked else { return };
         let at = (peeked.epoch, peeked.rev);
         (watched.rev, watched.pages) = (peeked.rev, peeked.pages);
         watched.online = peeked.online.into_iter().collect();
-        watched.pulses = peeked.pulses.into_iter().collect();
-        match peeked.news {
+        watched.activity = peeked.activity.into_iter().collect();
+        match peeked.changes {
             None => {}
-            Some(News::Batches(batches)) => {
+            Some(BoardStatusChanges::Batches(batches)) => {
                 watched.at = Some(at);
                 let Some(sheet) = &mut watched.sheet else { return };
                 let followed = batches.into_iter().all(|(entry, now)| {
@@ -113,7 +113,7 @@ impl ClassroomActor {
                     watched.at = None;
                 }
             }
-            Some(News::Document(document)) => {
+            Some(BoardStatusChanges::Document(document)) => {
                 watched.asking = true;
                 ctx.spawn(build_sheet(document).into_actor(self).map(move |sheet, act, _| {
                     let Some(watched) = act.monitor.boards.get_mut(&board) else { return };

@@ -11,14 +11,14 @@ use m4sh_domain::ids::{Epoch, Rev, UserId};
 
 /// What a tutor's feed asks now and then. Answered with nothing by a board that is not at work.
 #[derive(Message)]
-#[rtype(result = "Option<Peeked>")]
-pub struct Peek {
+#[rtype(result = "Option<BoardStatus>")]
+pub struct BoardStatusQuery {
     /// What to tell of the document: nothing, everything (`Some(None)`), or what came after a position.
     pub after: Option<Option<(Epoch, Rev)>>,
 }
 
 /// How a board stands.
-pub struct Peeked {
+pub struct BoardStatus {
     /// Its ownership.
     pub epoch: Epoch,
     /// Its revision.
@@ -26,15 +26,15 @@ pub struct Peeked {
     /// Its pages, at least 1.
     pub pages: u32,
     /// What changed, when that was asked.
-    pub news: Option<News>,
+    pub changes: Option<BoardStatusChanges>,
     /// What each has done since it woke.
-    pub pulses: Vec<(UserId, Pulse)>,
+    pub activity: Vec<(UserId, BoardActivity)>,
     /// Who is at it.
     pub online: Vec<UserId>,
 }
 
 /// What changed on a board.
-pub enum News {
+pub enum BoardStatusChanges {
     /// Batches in order, each with what the items that it updates have become by now, as additions.
     Batches(Vec<(Arc<JournalEntry>, Vec<Op>)>),
     /// Everything: the position was too old.
@@ -43,7 +43,7 @@ pub enum News {
 
 /// What somebody has done on a board since it woke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pulse {
+pub struct BoardActivity {
     /// Batches.
     pub ops: u64,
     /// Strokes added.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use memchr::memmem;
 
 use super::{Awake, BoardActor, Phase};
-use crate::actors::messages::{News, Peek, Peeked, Pulse};
+use crate::actors::messages::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
 use m4sh_domain::board::{Action, JournalEntry, Op};
 use m4sh_domain::json::{Bounds, Value};
 
@@ -18,31 +18,31 @@ const LAYER: &[u8] = br#""layer":""#;
 const ADD: &[u8] = br#""op":"add""#;
 const UPDATE: &[u8] = br#""op":"update""#;
 
-impl Handler<Peek> for BoardActor {
-    type Result = MessageResult<Peek>;
+impl Handler<BoardStatusQuery> for BoardActor {
+    type Result = MessageResult<BoardStatusQuery>;
 
-    fn handle(&mut self, peek: Peek, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, peek: BoardStatusQuery, _: &mut Context<Self>) -> Self::Result {
         MessageResult(match &self.phase {
-            Phase::Awake(awake) => Some(awake.peek(&peek)),
+            Phase::Awake(awake) => Some(awake.status(&peek)),
             Phase::Loading | Phase::Failed(_) | Phase::Gone => None,
         })
     }
 }
 
 impl Awake {
-    fn peek(&self, peek: &Peek) -> Peeked {
+    fn status(&self, peek: &BoardStatusQuery) -> BoardStatus {
         let rev = self.board.rev();
         let news = peek.after.map(|after| {
             let since = after.filter(|(epoch, _)| *epoch == self.epoch).and_then(|(_, rev)| self.board.since(rev));
             match since {
-                Some(batches) => News::Batches(batches.into_iter().map(|batch| self.with_updated(batch)).collect()),
-                None => News::Document(self.board.document().clone()),
+                Some(batches) => BoardStatusChanges::Batches(batches.into_iter().map(|batch| self.with_updated(batch)).collect()),
+                None => BoardStatusChanges::Document(self.board.document().clone()),
             }
         });
         let online = self.people.values().filter(|member| member.seats > 0);
         let online = online.map(|member| member.person.user).collect();
-        let pulses = self.pulses.iter().map(|(user, pulse)| (*user, *pulse)).collect();
-        Peeked { epoch: self.epoch, rev, pages: self.board.document().page_count(), news, pulses, online }
+        let pulses = self.activity.iter().map(|(user, pulse)| (*user, *pulse)).collect();
+        BoardStatus { epoch: self.epoch, rev, pages: self.board.document().page_count(), changes: news, activity: pulses, online }
     }
 
     /// A batch, and what the items that it updates have become.
@@ -64,17 +64,17 @@ impl Awake {
     }
 
     /// Counts a batch for its author.
-    pub(super) fn pulse(&mut self, entry: &JournalEntry) {
-        let none = Pulse { ops: 0, strokes: 0, last: Timestamp::UNIX_EPOCH };
-        let pulse = self.pulses.entry(entry.key.author).or_insert(none);
+    pub(super) fn record_activity(&mut self, entry: &JournalEntry) {
+        let none = BoardActivity { ops: 0, strokes: 0, last: Timestamp::UNIX_EPOCH };
+        let pulse = self.activity.entry(entry.key.author).or_insert(none);
         pulse.ops += 1;
-        pulse.strokes += strokes(&entry.ops);
+        pulse.strokes += added_strokes(&entry.ops);
         pulse.last = entry.at;
     }
 }
 
 /// Strokes that a batch adds.
-fn strokes(ops: &[u8]) -> u64 {
+fn added_strokes(ops: &[u8]) -> u64 {
     let added = memmem::find_iter(ops, STROKE).filter(|at| {
         let rest = ops.get(at + STROKE.len()..).unwrap_or_default();
         let rest = match rest.strip_prefix(LAYER) {
@@ -93,6 +93,6 @@ mod tests {
     #[test]
     fn added_strokes_are_counted_on_whatever_layer() {
         let ops = br#"[{"kind":"stroke","op":"add"},{"kind":"stroke","layer":"tutor","op":"add"},{"id":"a","kind":"stroke","layer":"u:1","op":"remove"},{"kind":"text","op":"add"}]"#;
-        assert_eq!(strokes(ops), 2);
+        assert_eq!(added_strokes(ops), 2);
     }
 }
