@@ -25,7 +25,7 @@ use m4sh_protocol::roster::{Quality, Selection};
 use m4sh_store::BoardLesson;
 
 pub use board_status::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
-pub use turning::{ClearSave, TurnSave, UnclearSave, Work};
+pub use turning::{ClearSave, TurnSave, UnclearSave, BoardCommand};
 
 // --- sockets -------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ use actix::Addr;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, LeaveClass, ViewChanged, StatusChanged, SubmitFrame};
 use crate::actors::clock;
-use crate::actors::messages::{Detach, OutboxDrained, UpdatePresence, PresenceUpdate, Submit, Work};
+use crate::actors::messages::{Detach, OutboxDrained, UpdatePresence, PresenceUpdate, Submit, BoardCommand};
 use crate::actors::meters::meters;
 use crate::actors::outbox::Outbox;
 use crate::ws::guests::Watching;
@@ -103,7 +103,7 @@ impl Seated {
             ClientFrame::Command(frame) => {
                 let span = tracing::debug_span!("work", conn = %self.conn);
                 // As with a batch, waiting for the turn is the back-pressure.
-                let work = Work { conn: self.conn, frame, bytes: bytes.len(), span };
+                let work = BoardCommand { conn: self.conn, frame, bytes: bytes.len(), span };
                 if self.board.send(work).await.is_err() {
                     return ControlFlow::Break(Ended::Close(Close::Moved));
                 }

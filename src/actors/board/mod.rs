@@ -15,7 +15,7 @@ mod reveal;
 mod saves;
 mod seats;
 mod strokes;
-mod turning;
+mod commands;
 mod turns;
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use m4sh_protocol::board_command::CommandFrame;
 /// Take back, clear, or go on with a stroke; the answer goes through the outbox.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Work {
+pub struct BoardCommand {
     /// The socket.
     pub conn: ConnId,
     /// What to do.

@@ -10,7 +10,7 @@ use super::access::first_forbidden;
 use super::durability::IntoBoardTurn as _;
 use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{Asleep, Awake, BoardActor};
-use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, Work};
+use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, BoardCommand};
 use crate::actors::meters::meters;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
@@ -24,30 +24,30 @@ use m4sh_protocol::server::ServerFrame;
 use m4sh_protocol::board_command::{AcceptedCommand, CommandFrame};
 
 /// Why something is not done: what the board says, or what comes before it.
-enum No {
+enum CommandError {
     Board(Refusal),
     Before(Refused),
 }
 
-impl From<Refusal> for No {
+impl From<Refusal> for CommandError {
     fn from(refusal: Refusal) -> Self {
         Self::Board(refusal)
     }
 }
 
-impl From<Refused> for No {
+impl From<Refused> for CommandError {
     fn from(refused: Refused) -> Self {
         Self::Before(refused)
     }
 }
 
-impl Handler<Work> for BoardActor {
+impl Handler<BoardCommand> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, work: Work, ctx: &mut Context<Self>) {
+    fn handle(&mut self, work: BoardCommand, ctx: &mut Context<Self>) {
         // As with a batch: a board that lost its place closed this seat too.
         if let Ok(awake) = self.awake() {
-            awake.work(work, ctx);
+            awake.run_command(work, ctx);
         }
     }
 }
@@ -74,8 +74,8 @@ macro_rules! rest {
 rest!(TurnSave => save_turn, ClearSave => save_clear, UnclearSave => save_unclear);
 
 impl Awake {
-    fn work(&mut self, work: Work, ctx: &mut Context<BoardActor>) {
-        let Work { conn, frame, bytes, span } = work;
+    fn run_command(&mut self, work: BoardCommand, ctx: &mut Context<BoardActor>) {
+        let BoardCommand { conn, frame, bytes, span } = work;
         let _entered = span.clone().entered();
         let Some(seat) = self.seats.get(&conn) else { return };
         let (user, client) = (seat.user, seat.client);
@@ -111,7 +111,7 @@ impl Awake {
             }
             CommandFrame::Unclear { id, of } => return self.read_cleared(conn, key(id), of, bytes, ctx),
         };
-        self.answer_work(conn, &key, done, span, ctx);
+        self.finish_command(conn, &key, done, span, ctx);
     }
 
     /// Answers a repeat as the first was answered, or does what is new.
@@ -120,8 +120,8 @@ impl Awake {
         conn: ConnId,
         key: &BatchKey,
         what: &str,
-        new: impl FnOnce(&mut Self) -> Result<Arc<JournalEntry>, No>,
-    ) -> Result<Option<Arc<JournalEntry>>, No> {
+        new: impl FnOnce(&mut Self) -> Result<Arc<JournalEntry>, CommandError>,
+    ) -> Result<Option<Arc<JournalEntry>>, CommandError> {
         if let Some(receipt) = self.board.find_receipt(key, what)? {
             self.tell_repeat(conn, &key.id, &receipt);
             return Ok(None);
@@ -131,11 +131,11 @@ impl Awake {
         Ok(Some(entry))
     }
 
-    fn answer_work(
+    fn finish_command(
         &mut self,
         conn: ConnId,
         key: &BatchKey,
-        done: Result<Option<Arc<JournalEntry>>, No>,
+        done: Result<Option<Arc<JournalEntry>>, CommandError>,
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) {
@@ -146,8 +146,8 @@ impl Awake {
                 self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
-            Err(No::Board(refusal)) => self.refuse_by(conn, &key.id, &refusal),
-            Err(No::Before(refused)) => self.turn_away(conn, key.author, &key.id, refused),
+            Err(CommandError::Board(refusal)) => self.refuse_by(conn, &key.id, &refusal),
+            Err(CommandError::Before(refused)) => self.turn_away(conn, key.author, &key.id, refused),
         }
     }
 
@@ -166,7 +166,7 @@ impl Awake {
         self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
     }
 
-    fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), No> {
+    fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
         if !self.access.can(user).unwrap_or(Permissions::WATCH).can_clear {
             return Err(FORBIDDEN.into());
         }
@@ -187,7 +187,7 @@ impl Awake {
         match known {
             Ok(true) => return,
             Ok(false) => {}
-            Err(no) => return self.answer_work(conn, &key, Err(no), span, ctx),
+            Err(no) => return self.finish_command(conn, &key, Err(no), span, ctx),
         }
         let saved = if of <= self.board.rev() { self.wait_for(of) } else { None };
         let (id, store) = (self.id, self.directory.store().clone());
@@ -218,7 +218,7 @@ impl Awake {
                     Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) }.into())
                 }
             };
-            awake.answer_work(conn, &key, done, span, ctx);
+            awake.finish_command(conn, &key, done, span, ctx);
         }));
     }
 
