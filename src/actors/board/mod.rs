@@ -16,7 +16,7 @@ mod saves;
 mod seats;
 mod strokes;
 mod commands;
-mod turns;
+mod handlers;
 
 use std::collections::HashMap;
 use std::time::Duration;
