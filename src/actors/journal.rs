@@ -10,7 +10,7 @@ use actix::prelude::*;
 
 use crate::actors::board::BoardActor;
 use crate::actors::messages::{Append, Fenced, JournalState, Persisted};
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use crate::actors::shard::JournalHealth;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
@@ -139,7 +139,7 @@ impl JournalWriter {
         };
         ctx.spawn(work.into_actor(self).map(move |flush, act, ctx| {
             act.in_flight = false;
-            meters().flush_seconds.record(began.elapsed());
+            metrics().flush_seconds.record(began.elapsed());
             act.flushed(count, flush, ctx);
         }));
     }
@@ -148,7 +148,7 @@ impl JournalWriter {
         match flush {
             Flush::Committed { session, held } => {
                 #[allow(clippy::cast_precision_loss, reason = "at most FLUSH_ROWS")]
-                meters().flush_rows.record(count as f64);
+                metrics().flush_rows.record(count as f64);
                 self.session = Some(session);
                 self.retry = RETRY_FIRST;
                 self.tell(count, |ownership| held.contains(&ownership));
@@ -160,7 +160,7 @@ impl JournalWriter {
                 self.flush(ctx);
             }
             Flush::Unavailable(error) => {
-                meters().flush_failures.increment(1);
+                metrics().flush_failures.increment(1);
                 if self.health.set_flowing(false) {
                     tracing::warn!(error, waiting = self.waiting.len(), "journal waits for postgres");
                     self.tell_state();
@@ -168,7 +168,7 @@ impl JournalWriter {
                 self.later(ctx);
             }
             Flush::Rejected(error) if self.one_board_at_a_time => {
-                meters().flush_failures.increment(1);
+                metrics().flush_failures.increment(1);
                 let board = self.waiting.front().map(|row| row.board);
                 tracing::error!(%error, ?board, rows = count, "postgres refused a board's batches");
                 self.break_first();
@@ -176,7 +176,7 @@ impl JournalWriter {
                 self.flush(ctx);
             }
             Flush::Rejected(error) => {
-                meters().flush_failures.increment(1);
+                metrics().flush_failures.increment(1);
                 tracing::warn!(%error, rows = count, "postgres refused a transaction, its boards go one at a time");
                 self.one_board_at_a_time = true;
                 self.later(ctx);
@@ -202,7 +202,7 @@ impl JournalWriter {
             last.insert((row.board, row.epoch), (row.entry.rev, row.owner));
         }
         self.health.set_waiting_bytes(self.waiting_bytes);
-        meters().journal_depth.decrement(u32::try_from(count).unwrap_or(u32::MAX));
+        metrics().journal_depth.decrement(u32::try_from(count).unwrap_or(u32::MAX));
         for (ownership, (rev, owner)) in last {
             if held(ownership) {
                 owner.do_send(Persisted { rev });
@@ -222,7 +222,7 @@ impl JournalWriter {
         self.waiting.retain(|row| (row.board, row.epoch) != ownership);
         self.waiting_bytes = self.waiting.iter().map(|row| row.entry.stored_len()).sum();
         self.health.set_waiting_bytes(self.waiting_bytes);
-        meters().journal_depth.decrement(u32::try_from(before - self.waiting.len()).unwrap_or(u32::MAX));
+        metrics().journal_depth.decrement(u32::try_from(before - self.waiting.len()).unwrap_or(u32::MAX));
         self.broken.insert(ownership);
         owner.do_send(Fenced);
     }
@@ -262,7 +262,7 @@ impl Handler<Append> for JournalWriter {
         }
         self.waiting_bytes += entry.stored_len();
         self.health.set_waiting_bytes(self.waiting_bytes);
-        meters().journal_depth.increment(1);
+        metrics().journal_depth.increment(1);
         self.waiting.push_back(Waiting { board, epoch, entry, owner, span });
         self.flush(ctx);
     }

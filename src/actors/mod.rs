@@ -8,7 +8,7 @@ pub mod directory;
 pub mod journal;
 pub mod ledger;
 pub mod messages;
-pub mod meters;
+pub mod metrics;
 pub mod outbox;
 pub mod pace;
 pub mod rights;

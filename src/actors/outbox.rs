@@ -15,7 +15,7 @@ use futures_util::task::AtomicWaker;
 
 use self::behind::Behind;
 use crate::actors::clock;
-use crate::actors::meters::slow_reader;
+use crate::actors::metrics::count_lagging;
 use m4sh_domain::ids::Rev;
 use m4sh_domain::limits;
 use m4sh_protocol::close::Close;
@@ -149,7 +149,7 @@ impl Outbox {
         if queue.behind.is_some() || queue.lane_bytes - queue.exempt > limits::OUTBOX_PRESENCE {
             queue.slot = None;
             if !std::mem::replace(&mut queue.missed_tick, true) {
-                slow_reader("presence");
+                count_lagging("presence");
             }
             return;
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::actors::clock;
-use crate::actors::meters::budget_rung;
+use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
 use crate::ws::greeting::{Door, Greeting, Turned, Visitor};
 use crate::ws::guests::{Guest, Proof};
@@ -138,7 +138,7 @@ fn introduce(
 /// Counts a socket that somebody opens.
 fn open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Turned> {
     sockets.limiter.check(scope, caller).map_err(|limited| {
-        budget_rung(scope, "turned_away");
+        count_throttled(scope, "turned_away");
         Turned::until(limited.wait)
     })
 }
@@ -146,7 +146,7 @@ fn open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Res
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
 fn may_come(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Turned> {
     if let Some(left) = sockets.directory.ledger().cooling(caller, clock::now()) {
-        budget_rung(Scope::WsRefused, "turned_away");
+        count_throttled(Scope::WsRefused, "turned_away");
         return Err(Turned::until(left));
     }
     open(scope, caller, sockets)

@@ -12,7 +12,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReaso
 use tokio::time::{sleep, timeout};
 
 use crate::actors::clock;
-use crate::actors::meters::{budget_hit, budget_rung, meters};
+use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
 use crate::actors::outbox::{Next, Outbox};
 use crate::identity::RateLimitKey;
 use crate::ws::Sockets;
@@ -45,7 +45,7 @@ pub(super) async fn run(
     greeting: Result<Box<Greeting>, Turned>,
     sockets: Arc<Sockets>,
 ) {
-    meters().connections.increment(1);
+    metrics().connections.increment(1);
     let mut wire = Wire {
         session,
         messages,
@@ -77,7 +77,7 @@ pub(super) async fn run(
     if let Ok(close) = end {
         Box::pin(wire.goodbye(close)).await;
     }
-    meters().connections.decrement(1);
+    metrics().connections.decrement(1);
 }
 
 /// From the greeting to the reason for closing.
@@ -309,8 +309,8 @@ impl Wire {
         self.heard = Instant::now();
         let (size, now) = (self.sockets.directory.sizes().of(Scope::WsFlood), clock::now());
         if let RateDecision::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
-            budget_hit(Scope::WsFlood);
-            budget_rung(Scope::WsFlood, "closed");
+            count_budget_hit(Scope::WsFlood);
+            count_throttled(Scope::WsFlood, "closed");
             self.wait = self.who.map(|who| self.sockets.directory.ledger().cool_down(who, now));
             return Ok(Heard::End(Close::RateLimited));
         }

@@ -12,7 +12,7 @@ use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, LeaveClass, ViewChanged, StatusChanged, SubmitFrame};
 use crate::actors::clock;
 use crate::actors::messages::{Detach, OutboxDrained, UpdatePresence, PresenceUpdate, Submit, BoardCommand};
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use crate::actors::outbox::Outbox;
 use crate::ws::guests::Watching;
 use m4sh_domain::board::OpsError;
@@ -177,7 +177,7 @@ impl Seated {
 
     fn show(&self, what: PresenceUpdate) {
         if self.board.try_send(UpdatePresence { conn: self.conn, what }).is_err() {
-            meters().drops.increment(1);
+            metrics().drops.increment(1);
         }
     }
 
@@ -189,7 +189,7 @@ impl Seated {
     }
 
     fn refuse(&self, id: Option<&str>, code: &str, detail: &str, index: Option<usize>) {
-        meters().refused.increment(1);
+        metrics().refused.increment(1);
         self.say(&ServerFrame::Refused { id, code, detail, index, retry_after_ms: None });
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Awake;
-use crate::actors::meters::slow_reader;
+use crate::actors::metrics::count_lagging;
 use crate::actors::outbox::Kind;
 use m4sh_domain::ids::ConnId;
 use m4sh_protocol::CatchUp;
@@ -47,7 +47,7 @@ impl Awake {
         let (outbox, apart) = (seat.outbox.clone(), self.keeps_apart(seat));
         let most = self.board.document().byte_len();
         let content = self.content(Some(from), most, dialect, eyes);
-        slow_reader(if matches!(content, SyncContent::Tail(_)) { "tail" } else { "snapshot" });
+        count_lagging(if matches!(content, SyncContent::Tail(_)) { "tail" } else { "snapshot" });
         let rev = self.board.rev();
         let roster = self.roster_for(user, is_guest, apart);
         let saved = self.durability.durable;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Awake;
 use crate::actors::clock;
 use crate::actors::ledger::{Cost, Scopes, SharedPool};
-use crate::actors::meters::{budget_hit, budget_rung};
+use crate::actors::metrics::{count_budget_hit, count_throttled};
 use m4sh_domain::budget::{BudgetHolder, Throttle, ProjectedUsage, BucketSize, BucketSizes, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::{Bucket, Scope, RateDecision as Taken};
@@ -124,7 +124,7 @@ impl Awake {
     fn presence(&mut self, user: UserId, now: Duration) -> ThrottleDecision {
         let verdict = Throttle::check_presence(&self.looks(user, 0, Cost::default(), now));
         if let ThrottleDecision::DropPresence { scope, .. } = verdict {
-            budget_rung(scope, "presence");
+            count_throttled(scope, "presence");
         }
         verdict
     }
@@ -136,8 +136,8 @@ impl Awake {
         let (flood, own) = (sizes.of(Scope::WsCursorFlood), sizes.of(Scope::WsCursor));
         let budgets = self.budgets.entry(user).or_default();
         if let Taken::Wait(_) = budgets.cursor_flood.take(flood.rate, flood.burst, 1, now) {
-            budget_hit(Scope::WsCursorFlood);
-            budget_rung(Scope::WsCursorFlood, "closed");
+            count_budget_hit(Scope::WsCursorFlood);
+            count_throttled(Scope::WsCursorFlood, "closed");
             return Allowance::Flood;
         }
         let over = match budgets.cursor.take(own.rate, own.burst, 1, now) {
@@ -152,8 +152,8 @@ impl Awake {
                 }
             }
             Taken::Wait(wait) => {
-                budget_hit(Scope::WsCursor);
-                budget_rung(Scope::WsCursor, "presence");
+                count_budget_hit(Scope::WsCursor);
+                count_throttled(Scope::WsCursor, "presence");
                 Some((Scope::WsCursor, wait))
             }
         };
@@ -175,12 +175,12 @@ impl Awake {
         let budgets = self.budgets.entry(user).or_default();
         match budgets.ladder.check_operation(&looks) {
             ThrottleDecision::Refuse { scope, retry_after } => {
-                budget_hit(scope);
-                budget_rung(scope, "refused");
+                count_budget_hit(scope);
+                count_throttled(scope, "refused");
                 return Err(retry_after);
             }
             ThrottleDecision::Warn { scope, left, used } => {
-                budget_rung(scope, "warned");
+                count_throttled(scope, "warned");
                 budgets.warning = Some(Warning { scope, left, used });
             }
             ThrottleDecision::Pass { .. } | ThrottleDecision::DropPresence { .. } | ThrottleDecision::Close => {}
@@ -197,8 +197,8 @@ impl Awake {
         let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsDraw));
         let bucket = &mut self.budgets.entry(user).or_default().draw;
         if let Taken::Wait(wait) = bucket.take(size.rate, size.burst, 1, now) {
-            budget_hit(Scope::WsDraw);
-            budget_rung(Scope::WsDraw, "refused");
+            count_budget_hit(Scope::WsDraw);
+            count_throttled(Scope::WsDraw, "refused");
             return Err(wait);
         }
         // Its deliveries are counted with the tick.
@@ -219,8 +219,8 @@ impl Awake {
         let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsRefused));
         let ladder = &mut self.budgets.entry(user).or_default().ladder;
         if ladder.count_refusal(size, Scope::WsRefused, Duration::ZERO, now) == ThrottleDecision::Close {
-            budget_hit(Scope::WsRefused);
-            budget_rung(Scope::WsRefused, "closed");
+            count_budget_hit(Scope::WsRefused);
+            count_throttled(Scope::WsRefused, "closed");
             let wait = self.directory.ledger().cool_down(user.into(), now);
             tracing::info!(board = %self.id, %conn, %user, ?wait, "does not keep to a budget, and is turned away for a while");
             self.close_seat_for(conn, Close::RateLimited, Some(wait));
@@ -237,8 +237,8 @@ impl Awake {
         let (size, now) = (self.directory.sizes().of(Scope::WsTalk), clock::now());
         let bucket = &mut self.budgets.entry(user).or_default().talk;
         if let Taken::Wait(_) = bucket.take(size.rate, size.burst, 1, now) {
-            budget_hit(Scope::WsTalk);
-            budget_rung(Scope::WsTalk, "presence");
+            count_budget_hit(Scope::WsTalk);
+            count_throttled(Scope::WsTalk, "presence");
             return false;
         }
         matches!(self.presence(user, now), ThrottleDecision::Pass { .. })

@@ -11,7 +11,7 @@ use super::durability::IntoBoardTurn as _;
 use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{Asleep, Awake, BoardActor};
 use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, BoardCommand};
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
     BatchKey, BatchKind, JournalEntry, BatchOutcome, UndoPlan, Receipt, Refusal, clear_content, cleared_items, unclear_content,
@@ -153,7 +153,7 @@ impl Awake {
 
     /// A repeat of something whose effect its author could not know.
     pub(super) fn tell_repeat(&mut self, conn: ConnId, id: &str, receipt: &Receipt) {
-        meters().repeats.increment(1);
+        metrics().repeats.increment(1);
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_visible_to(eyes));
         self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }));

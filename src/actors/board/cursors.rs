@@ -12,7 +12,7 @@ use super::seats::Member;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{UpdatePresence, PresenceUpdate};
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::client::{Cursor, View};
@@ -116,7 +116,7 @@ impl Awake {
     }
 
     fn point(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
-        meters().cursors.increment(1);
+        metrics().cursors.increment(1);
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, cursor.page.as_deref());
         member.cursor = Some(cursor);
@@ -176,7 +176,7 @@ impl Awake {
         let others = self.seats.len().saturating_sub(1);
         let deliveries = (moved.len() + drawn.len()) * others;
         self.shard.pace.note(deliveries as u64, now);
-        meters().deliveries.increment(deliveries as u64);
+        metrics().deliveries.increment(deliveries as u64);
         self.charge_deliveries(&moved, others, now);
         self.charge_deliveries(&looked, others, now);
         self.charge_deliveries(&drawn, others, now);

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::BoardError;
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use m4sh_domain::ids::Rev;
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
@@ -186,7 +186,7 @@ impl Awake {
             Stage::Encoded(rev, bytes) if rev <= self.durability.durable => {
                 self.durability.stage = Stage::Writing;
                 #[allow(clippy::cast_precision_loss, reason = "a metric")]
-                meters().checkpoint_bytes.record(bytes.len() as f64);
+                metrics().checkpoint_bytes.record(bytes.len() as f64);
                 let (id, epoch, store) = (self.id, self.epoch, self.directory.store().clone());
                 let writing = async move { store.save_checkpoint(id, epoch, rev, bytes).await };
                 ctx.spawn(writing.into_actor_board(move |awake, written, ctx| {
@@ -206,7 +206,7 @@ impl Awake {
     ) {
         match written {
             Ok(true) => {
-                meters().checkpoints.increment(1);
+                metrics().checkpoints.increment(1);
                 self.durability.checkpoint = rev;
                 tracing::debug!(board = %self.id, %rev, "checkpoint written");
                 self.checkpoint_if_due(ctx);

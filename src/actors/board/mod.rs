@@ -37,7 +37,7 @@ use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::ledger::{Pool, SharedPool};
 use crate::actors::messages::{BoardError, JoinError, BoardInfo, BoardActivity};
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use crate::actors::shard::Shard;
 use m4sh_domain::board::Board;
 use m4sh_domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
@@ -128,7 +128,7 @@ impl BoardActor {
     /// Leaves memory: from here on, whoever still has this address is sent back to the directory.
     fn leave(&mut self, ctx: &mut Context<Self>) {
         if let Phase::Awake(_) = self.phase {
-            meters().boards.decrement(1);
+            metrics().boards.decrement(1);
         }
         // Gives the lease back before the directory forgets this actor: the next one must find it free.
         self.phase = Phase::Gone;
@@ -222,7 +222,7 @@ impl Actor for BoardActor {
         let loading = load::load(self.id, self.directory.clone()).into_actor(self);
         ctx.wait(loading.map(|loaded, act, ctx| match loaded {
             Ok(loaded) => {
-                meters().boards.increment(1);
+                metrics().boards.increment(1);
                 let me = ctx.address().downgrade();
                 let (shard, directory) = (act.shard.clone(), act.directory.clone());
                 act.phase = Phase::Awake(Box::new(Awake::new(act.id, me, shard, directory, loaded)));

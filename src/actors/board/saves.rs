@@ -14,7 +14,7 @@ use crate::actors::clock;
 use crate::actors::messages::{
     Append, Precondition, BoardError, BoardView, SaveEffect, DiffSave, Durable, BoardReader, Reading, Saved, StateSave, Submit, Ticket,
 };
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use m4sh_domain::access::{Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
@@ -32,14 +32,14 @@ impl Awake {
     pub(super) fn submit(&mut self, submit: Submit, ctx: &mut Context<BoardActor>) {
         let Submit { conn, id, ops, bytes, sent, span } = submit;
         let _entered = span.clone().entered();
-        meters().mailbox_seconds.record(clock::now().saturating_sub(sent));
+        metrics().mailbox_seconds.record(clock::now().saturating_sub(sent));
         let Some((user, client)) = self.seats.get(&conn).map(|seat| (seat.user, seat.client)) else { return };
         let key = BatchKey { author: user, client, id };
         // A resend costs nothing and must be answered even when its author is over a budget by now.
         if self.board.receipt(&key).is_none()
             && let Err(refused) = self.may_submit(user, bytes, &ops)
         {
-            meters().refused.increment(1);
+            metrics().refused.increment(1);
             self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
             if refused.code == RATE_LIMITED {
                 self.lose_patience(conn, user);
@@ -56,12 +56,12 @@ impl Awake {
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Ok(BatchOutcome::Duplicate(receipt)) => {
-                meters().repeats.increment(1);
+                metrics().repeats.increment(1);
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: receipt.rev });
             }
             Ok(BatchOutcome::Unchanged) => {}
             Err(refusal) => {
-                meters().refused.increment(1);
+                metrics().refused.increment(1);
                 self.refuse(conn, &id, refusal.code(), &refusal.to_string(), refusal.index(), None);
             }
         }
@@ -112,7 +112,7 @@ impl Awake {
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) {
-        meters().batches.increment(1);
+        metrics().batches.increment(1);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
         self.tell_batch(author, entry);
         self.durability.accepted(entry.rev, entry.stored_len());
@@ -212,7 +212,7 @@ impl Awake {
                 (entry.rev, entry.at, entry.digest, SaveEffect::Accepted, entry.kind)
             }
             BatchOutcome::Duplicate(receipt) => {
-                meters().repeats.increment(1);
+                metrics().repeats.increment(1);
                 (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
             }
             BatchOutcome::Unchanged => (self.board.rev(), Timestamp::now(), None, SaveEffect::Unchanged, BatchKind::Edit),

@@ -11,7 +11,7 @@ use super::behind::{kind_of, tail_bytes};
 use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, JoinError, AccessPath};
-use crate::actors::meters::{meters, slow_reader};
+use crate::actors::metrics::{metrics, count_lagging};
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{Visibility, EffectiveRights};
 use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
@@ -128,7 +128,7 @@ impl Awake {
             self.durability.waiting_told = true;
             seat.say(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));
         }
-        meters().seats.increment(1);
+        metrics().seats.increment(1);
         self.seats.insert(conn, seat);
         self.watch_rights(ctx);
         if is_new {
@@ -204,10 +204,10 @@ impl Awake {
     /// Takes a seat away; returns whose it was.
     fn take_seat(&mut self, conn: ConnId) -> Option<UserId> {
         let seat = self.seats.remove(&conn)?;
-        meters().seats.decrement(1);
+        metrics().seats.decrement(1);
         if seat.outbox.is_severed() {
-            meters().slow_readers.increment(1);
-            slow_reader("closed");
+            metrics().slow_readers.increment(1);
+            count_lagging("closed");
             tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, it may come back and resume");
         }
         self.people.get_mut(&seat.user)?.seats -= 1;
@@ -238,7 +238,7 @@ impl Awake {
 
     pub(super) fn close_seats(&mut self, close: Close) {
         for (_, seat) in self.seats.drain() {
-            meters().seats.decrement(1);
+            metrics().seats.decrement(1);
             seat.close(close);
         }
         self.people.clear();

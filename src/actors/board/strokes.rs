@@ -298,7 +298,7 @@ impl Awake {
 
     /// Says why something was not done; whoever goes on over a budget is closed.
     pub(super) fn turn_away(&mut self, conn: ConnId, user: UserId, id: &str, refused: Refused) {
-        crate::actors::meters::meters().refused.increment(1);
+        crate::actors::metrics::metrics().refused.increment(1);
         let Refused { code, detail, index, wait } = refused;
         self.refuse(conn, id, code, detail, index, wait);
         if refused.is_rate() {
@@ -307,7 +307,7 @@ impl Awake {
     }
 
     pub(super) fn refuse_by(&mut self, conn: ConnId, id: &str, refusal: &Refusal) {
-        crate::actors::meters::meters().refused.increment(1);
+        crate::actors::metrics::metrics().refused.increment(1);
         self.refuse(conn, id, refusal.code(), &refusal.to_string(), refusal.index(), None);
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::{ClassroomActor, LessonAccess};
-use crate::actors::meters::meters;
+use crate::actors::metrics::metrics;
 use m4sh_domain::classroom::{
     ClassCommand, Recipients, ChatMessage, ClassState, ClassFrameFields, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
 };
@@ -284,7 +284,7 @@ impl ClassroomActor {
                 Ok(CommandReply { fresh: false, frame })
             }
             CommandOutcome::Refused(refused) => {
-                meters().refused.increment(1);
+                metrics().refused.increment(1);
                 if let CommandSource::Socket(conn) = intent.from {
                     self.refuse(conn, &intent.ask, refused);
                 }

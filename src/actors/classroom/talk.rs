@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::ClassroomActor;
 use super::events::{CommandReply, CommandSource, PendingCommand, UNAVAILABLE};
 use crate::actors::clock;
-use crate::actors::meters::budget_hit;
+use crate::actors::metrics::count_budget_hit;
 use m4sh_domain::budget::BucketSizes;
 use m4sh_domain::classroom::{ClassCommand, ChatMessage, ClassRefusal};
 use m4sh_domain::ids::{ConnId, UserId};
@@ -42,7 +42,7 @@ impl ClassBudgets {
         match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
             RateDecision::Pass { .. } => Ok(()),
             RateDecision::Wait(wait) => {
-                budget_hit(scope);
+                count_budget_hit(scope);
                 Err(wait)
             }
         }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Kind, Queue, Shut, Waiting};
-use crate::actors::meters::slow_reader;
+use crate::actors::metrics::count_lagging;
 use m4sh_domain::ids::Rev;
 use m4sh_domain::limits;
 use m4sh_protocol::payload::Payload;
@@ -51,7 +51,7 @@ impl Queue {
         (self.slot, self.lead) = (None, None);
         self.behind = Some(Box::new(behind));
         self.taken.get_or_insert(now);
-        slow_reader("behind");
+        count_lagging("behind");
     }
 
     /// Takes what is not for the lane of a reader that is behind; gives back what is.

@@ -8,7 +8,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use m4sh_domain::rate::Scope;
 
 /// Everything that the realtime half counts.
-pub struct Meters {
+pub struct Metrics {
     /// Open sockets.
     pub connections: Gauge,
     /// Seats taken at boards.
@@ -45,7 +45,7 @@ pub struct Meters {
     pub checkpoint_bytes: Histogram,
 }
 
-static METERS: LazyLock<Meters> = LazyLock::new(|| Meters {
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     connections: gauge!("m4sh_connections"),
     seats: gauge!("m4sh_seats"),
     boards: gauge!("m4sh_boards_awake"),
@@ -67,21 +67,21 @@ static METERS: LazyLock<Meters> = LazyLock::new(|| Meters {
 
 /// The process' meters. First used after `telemetry` has installed the recorder.
 #[must_use]
-pub fn meters() -> &'static Meters {
-    &METERS
+pub fn metrics() -> &'static Metrics {
+    &METRICS
 }
 
 /// Counts one event over a budget.
-pub fn budget_hit(scope: Scope) {
+pub fn count_budget_hit(scope: Scope) {
     counter!("m4sh_budget_hits_total", "scope" => scope.name()).increment(1);
 }
 
 /// Counts a step of somebody on the budget ladder: `warned`, `presence`, `refused`, `closed` or `turned_away`.
-pub fn budget_rung(scope: Scope, rung: &'static str) {
+pub fn count_throttled(scope: Scope, rung: &'static str) {
     counter!("m4sh_budget_total", "scope" => scope.name(), "rung" => rung).increment(1);
 }
 
 /// Counts a step of a slow reader: `presence`, `behind`, `tail`, `snapshot` or `closed`.
-pub fn slow_reader(rung: &'static str) {
+pub fn count_lagging(rung: &'static str) {
     counter!("m4sh_slow_reader_total", "rung" => rung).increment(1);
 }
