@@ -16,7 +16,7 @@ use crate::actors::classroom::participants::ListParticipants;
 use crate::actors::classroom::{
     CommandReply, GetOverview, SubmitCommand, ClassroomActor, ENDED, ReloadErased, ClassOverview, ReloadClass, Reveal, BroadcastFrame,
 };
-use crate::actors::ledger::Ledger;
+use crate::actors::shared_budgets::SharedBudgets;
 use crate::actors::messages::{
     RequestError, ClearSave, CloseBoard, Drain, Durable, HistoryRewritten, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
     TurnSave, UnclearSave,
@@ -53,7 +53,7 @@ struct Inner {
     sizes: BucketSizes,
     /// The sizes as newcomers are told them.
     budgets: Object,
-    ledger: Ledger,
+    shared_budgets: SharedBudgets,
     tick: Option<Duration>,
     shards: RwLock<Vec<Shard>>,
     next_shard: AtomicUsize,
@@ -81,7 +81,7 @@ impl Directory {
             leases,
             budgets: budget::json(&sizes),
             sizes,
-            ledger: Ledger::default(),
+            shared_budgets: SharedBudgets::default(),
             tick,
             shards: RwLock::default(),
             next_shard: AtomicUsize::new(0),
@@ -114,8 +114,8 @@ impl Directory {
         &self.0.budgets
     }
 
-    pub(crate) fn ledger(&self) -> &Ledger {
-        &self.0.ledger
+    pub(crate) fn shared_budgets(&self) -> &SharedBudgets {
+        &self.0.shared_budgets
     }
 
     pub(crate) fn tick(&self) -> Option<Duration> {

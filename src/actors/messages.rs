@@ -12,7 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::actors::ledger::SharedPool;
+use crate::actors::shared_budgets::SharedBudgetPool;
 use crate::actors::outbox::Outbox;
 use m4sh_domain::board::{BatchKind, Digest, Document, Op, Refusal};
 use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
@@ -52,7 +52,7 @@ pub struct Attach {
     /// How the class stands, for whoever came in by its door.
     pub class: Option<Arc<Object>>,
     /// What their operations spend together with those of others from the same address.
-    pub address: Option<SharedPool>,
+    pub address: Option<SharedBudgetPool>,
 }
 
 /// By which door somebody comes to a board.

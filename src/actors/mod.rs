@@ -6,7 +6,7 @@ pub mod classroom;
 pub mod clock;
 pub mod directory;
 pub mod journal;
-pub mod ledger;
+pub mod shared_budgets;
 pub mod messages;
 pub mod metrics;
 pub mod outbox;

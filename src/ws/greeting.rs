@@ -132,7 +132,7 @@ impl Greeting {
         };
         let (conn, dialect) = (self.conn, self.dialect);
         // A guest sends no operations.
-        let ledger = self.sockets.directory.ledger();
+        let ledger = self.sockets.directory.shared_budgets();
         let address = watching.is_none().then(|| ledger.address(self.address.into(), clock::now()));
         let attach =
             Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, access_path: door, class: stands, address };

@@ -145,7 +145,7 @@ fn open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Res
 
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
 fn may_come(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Turned> {
-    if let Some(left) = sockets.directory.ledger().cooling(caller, clock::now()) {
+    if let Some(left) = sockets.directory.shared_budgets().cooldown_left(caller, clock::now()) {
         count_throttled(Scope::WsRefused, "turned_away");
         return Err(Turned::until(left));
     }

@@ -311,7 +311,7 @@ impl Wire {
         if let RateDecision::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
             count_budget_hit(Scope::WsFlood);
             count_throttled(Scope::WsFlood, "closed");
-            self.wait = self.who.map(|who| self.sockets.directory.ledger().cool_down(who, now));
+            self.wait = self.who.map(|who| self.sockets.directory.shared_budgets().start_cooldown(who, now));
             return Ok(Heard::End(Close::RateLimited));
         }
         let text = self.dialect != Dialect::MsgPack;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Awake;
 use crate::actors::clock;
-use crate::actors::ledger::{Cost, Scopes, SharedPool};
+use crate::actors::shared_budgets::{FrameCost, PoolScopes, SharedBudgetPool};
 use crate::actors::metrics::{count_budget_hit, count_throttled};
 use m4sh_domain::budget::{BudgetHolder, Throttle, ProjectedUsage, BucketSize, BucketSizes, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
@@ -29,7 +29,7 @@ pub(super) struct Budgets {
     /// What the user is to be told of an operation that passed.
     warning: Option<Warning>,
     /// What is shared with others from the address that they last came from; a guest's sends nothing.
-    address: Option<SharedPool>,
+    address: Option<SharedBudgetPool>,
 }
 
 struct Warning {
@@ -64,37 +64,37 @@ impl Budgets {
 
 impl Awake {
     /// From here on this user's operations count for that address, too.
-    pub(super) fn spends_from(&mut self, user: UserId, address: Option<SharedPool>) {
+    pub(super) fn spends_from(&mut self, user: UserId, address: Option<SharedBudgetPool>) {
         if address.is_some() {
             self.budgets.entry(user).or_default().address = address;
         }
     }
 
     /// Every budget that an operation of this user is a part of, with its cost added.
-    fn looks(&mut self, user: UserId, batches: u32, cost: Cost, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
+    fn looks(&mut self, user: UserId, batches: u32, cost: FrameCost, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
         let directory = self.directory.clone();
         let sizes = directory.sizes();
         let budgets = self.budgets.entry(user).or_default();
         let mut looks = budgets.own(sizes, batches, cost.bytes, now);
-        self.pool.look(user, Scopes::of(BudgetHolder::Board), sizes, cost, now, &mut looks);
+        self.pool.usage(user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now, &mut looks);
         if let Some(class) = &self.class_pool {
-            class.open().look(user, Scopes::of(BudgetHolder::Class), sizes, cost, now, &mut looks);
+            class.lock().usage(user, PoolScopes::of(BudgetHolder::Class), sizes, cost, now, &mut looks);
         }
         if let Some(address) = &budgets.address {
-            address.open().look(user, Scopes::of(BudgetHolder::Address), sizes, cost, now, &mut looks);
+            address.lock().usage(user, PoolScopes::of(BudgetHolder::Address), sizes, cost, now, &mut looks);
         }
         looks
     }
 
     /// Takes an operation's cost from what is shared.
-    fn charge_shared(&mut self, user: UserId, cost: Cost, now: Duration) {
+    fn charge_shared(&mut self, user: UserId, cost: FrameCost, now: Duration) {
         let sizes = self.directory.sizes();
-        self.pool.charge(user, Scopes::of(BudgetHolder::Board), sizes, cost, now);
+        self.pool.charge(user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now);
         if let Some(class) = &self.class_pool {
-            class.open().charge(user, Scopes::of(BudgetHolder::Class), sizes, cost, now);
+            class.lock().charge(user, PoolScopes::of(BudgetHolder::Class), sizes, cost, now);
         }
         if let Some(address) = self.budgets.get(&user).and_then(|budgets| budgets.address.as_ref()) {
-            address.open().charge(user, Scopes::of(BudgetHolder::Address), sizes, cost, now);
+            address.lock().charge(user, PoolScopes::of(BudgetHolder::Address), sizes, cost, now);
         }
     }
 
@@ -105,24 +105,24 @@ impl Awake {
 
     /// Cursors, views and statuses that went to so many others. Only what is shared is charged, and each pool is opened once.
     pub(super) fn charge_deliveries(&mut self, users: &[UserId], deliveries: usize, now: Duration) {
-        let cost = Cost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
+        let cost = FrameCost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
         let sizes = self.directory.sizes();
-        users.iter().for_each(|user| self.pool.charge(*user, Scopes::of(BudgetHolder::Board), sizes, cost, now));
+        users.iter().for_each(|user| self.pool.charge(*user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now));
         if let Some(class) = &self.class_pool {
-            let mut class = class.open();
-            users.iter().for_each(|user| class.charge(*user, Scopes::of(BudgetHolder::Class), sizes, cost, now));
+            let mut class = class.lock();
+            users.iter().for_each(|user| class.charge(*user, PoolScopes::of(BudgetHolder::Class), sizes, cost, now));
         }
     }
 
     /// A REST save reaches the seats as a batch does. Its own rate was checked before; here it is only counted.
     pub(super) fn charge_save(&mut self, user: UserId, bytes: usize) {
-        let cost = Cost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
+        let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
         self.charge_shared(user, cost, clock::now());
     }
 
     /// What may be lost is dropped while any budget of its user's operations is nearly used up.
     fn presence(&mut self, user: UserId, now: Duration) -> ThrottleDecision {
-        let verdict = Throttle::check_presence(&self.looks(user, 0, Cost::default(), now));
+        let verdict = Throttle::check_presence(&self.looks(user, 0, FrameCost::default(), now));
         if let ThrottleDecision::DropPresence { scope, .. } = verdict {
             count_throttled(scope, "presence");
         }
@@ -169,7 +169,7 @@ impl Awake {
     /// Whether a batch of so many bytes fits every budget that it is a part of; else how long to wait.
     pub(super) fn allow_batch(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
         let now = clock::now();
-        let cost = Cost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
+        let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
         let looks = self.looks(user, 1, cost, now);
         let (ops, volume) = (self.directory.sizes().of(Scope::WsOps), self.directory.sizes().of(Scope::WsBytes));
         let budgets = self.budgets.entry(user).or_default();
@@ -202,7 +202,7 @@ impl Awake {
             return Err(wait);
         }
         // Its deliveries are counted with the tick.
-        self.charge_shared(user, Cost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: 0 }, now);
+        self.charge_shared(user, FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: 0 }, now);
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl Awake {
         if ladder.count_refusal(size, Scope::WsRefused, Duration::ZERO, now) == ThrottleDecision::Close {
             count_budget_hit(Scope::WsRefused);
             count_throttled(Scope::WsRefused, "closed");
-            let wait = self.directory.ledger().cool_down(user.into(), now);
+            let wait = self.directory.shared_budgets().start_cooldown(user.into(), now);
             tracing::info!(board = %self.id, %conn, %user, ?wait, "does not keep to a budget, and is turned away for a while");
             self.close_seat_for(conn, Close::RateLimited, Some(wait));
         }
@@ -229,7 +229,7 @@ impl Awake {
 
     /// Too many cursors by far. The first time it may be a slip.
     pub(super) fn close_flood(&mut self, conn: ConnId, user: UserId) {
-        let wait = self.directory.ledger().slip(user.into(), clock::now());
+        let wait = self.directory.shared_budgets().record_flood(user.into(), clock::now());
         self.close_seat_for(conn, Close::RateLimited, wait);
     }
 

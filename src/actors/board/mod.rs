@@ -35,7 +35,7 @@ use self::seats::{Member, Seat};
 use self::strokes::Strokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::ledger::{Pool, SharedPool};
+use crate::actors::shared_budgets::{BudgetPool, SharedBudgetPool};
 use crate::actors::messages::{BoardError, JoinError, BoardInfo, BoardActivity};
 use crate::actors::metrics::metrics;
 use crate::actors::shard::Shard;
@@ -86,9 +86,9 @@ struct Awake {
     me: WeakAddr<BoardActor>,
     budgets: HashMap<UserId, Budgets>,
     /// What all at this board spend together …
-    pool: Pool,
+    pool: BudgetPool,
     /// … and all of its lesson.
-    class_pool: Option<SharedPool>,
+    class_pool: Option<SharedBudgetPool>,
     tick: Tick,
     strokes: Strokes,
     durability: Durability,
@@ -240,7 +240,7 @@ impl Awake {
     fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
         let access = Access::new(found.access);
-        let class_pool = access.class().map(|class| directory.ledger().class(class, clock::now()));
+        let class_pool = access.class().map(|class| directory.shared_budgets().class(class, clock::now()));
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
         Self {
             id,
@@ -254,7 +254,7 @@ impl Awake {
             leaving: Leaving::default(),
             me,
             budgets: HashMap::new(),
-            pool: Pool::default(),
+            pool: BudgetPool::default(),
             class_pool,
             tick: Tick::default(),
             strokes: Strokes::default(),
