@@ -1,8 +1,8 @@
 //! What waits to be written to one connection: an ordered lane bounded in bytes, and a slot in which the latest wins.
-//! Pushed by actors, drained by the connection's pump. Never waits: a reader that is too slow falls behind (`behind`) or is
+//! Pushed by actors, drained by the connection's pump. Never waits: a reader that is too slow falls behind (`lag`) or is
 //! let go (SPEC W7, W16, C4).
 
-mod behind;
+mod lag;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
-use self::behind::Behind;
+use self::lag::Lag;
 use crate::actors::clock;
 use crate::actors::metrics::count_lagging;
 use m4sh_domain::ids::Rev;
@@ -44,9 +44,9 @@ struct Queue {
     missed_tick: bool,
     /// The board's revision up to which the reader is told everything by what is, or was, in the lane; `None` for a
     /// reader that is told no operations.
-    told: Option<Rev>,
+    sent_rev: Option<Rev>,
     /// What is kept of a reader that fell behind.
-    behind: Option<Box<Behind>>,
+    lag: Option<Box<Lag>>,
     /// The class's slot beside the board's: lasers and the leader's view.
     lead: Option<Arc<[Payload]>>,
     closing: Option<Close>,
@@ -117,18 +117,18 @@ impl Outbox {
     }
 
     /// From here on the reader is told the board's operations, and by what is in the lane it knows them up to `rev`.
-    pub fn follow(&self, rev: Rev) {
-        self.queue().told = Some(rev);
+    pub fn track_ops(&self, rev: Rev) {
+        self.queue().sent_rev = Some(rev);
     }
 
     /// The revision up to which a reader that is behind was told everything; `None` when it is not behind.
     #[must_use]
-    pub fn behind(&self) -> Option<Rev> {
-        self.queue().behind.as_ref().map(|behind| behind.from)
+    pub fn lagging_since(&self) -> Option<Rev> {
+        self.queue().lag.as_ref().map(|behind| behind.from)
     }
 
     /// Brings a reader back that was behind: `frame` has everything up to `rev`, and its own answers follow it.
-    pub fn caught_up(&self, rev: Rev, frame: Payload) {
+    pub fn catch_up(&self, rev: Rev, frame: Payload) {
         self.queue().catch_up(rev, frame);
         self.0.waker.wake();
     }
@@ -146,7 +146,7 @@ impl Outbox {
         if queue.closing.is_some() {
             return;
         }
-        if queue.behind.is_some() || queue.lane_bytes - queue.exempt > limits::OUTBOX_PRESENCE {
+        if queue.lag.is_some() || queue.lane_bytes - queue.exempt > limits::OUTBOX_PRESENCE {
             queue.slot = None;
             if !std::mem::replace(&mut queue.missed_tick, true) {
                 count_lagging("presence");
@@ -177,7 +177,7 @@ impl Outbox {
         if queue.closing.is_none() {
             queue.closing = Some(close);
             (queue.slot, queue.lead) = (None, None);
-            queue.behind = None;
+            queue.lag = None;
             queue.lane.extend(bye.map(|frame| Waiting { frame, kind: Kind::Plain }));
         }
         drop(queue);
@@ -227,8 +227,8 @@ impl Outbox {
             }
             return Some(Next::Frame(frame));
         }
-        if let Some(behind) = &mut queue.behind
-            && !std::mem::replace(&mut behind.asked, true)
+        if let Some(behind) = &mut queue.lag
+            && !std::mem::replace(&mut behind.requested, true)
         {
             return Some(Next::Drained);
         }
@@ -243,9 +243,9 @@ impl Queue {
             return Err(Shut);
         }
         if self.is_over(&frame, now) {
-            self.fall_behind(now);
+            self.start_lag(now);
         }
-        let Some(frame) = self.keep_for_later(frame, kind, now)? else { return Ok(()) };
+        let Some(frame) = self.defer(frame, kind, now)? else { return Ok(()) };
         if self.is_over(&frame, now) {
             return Err(self.sever());
         }
@@ -253,7 +253,7 @@ impl Queue {
             self.exempt = frame.len();
             self.taken = Some(now);
         }
-        if let (Some(told), Kind::Ops(rev) | Kind::Answer(Some(rev))) = (&mut self.told, kind) {
+        if let (Some(told), Kind::Ops(rev) | Kind::Answer(Some(rev))) = (&mut self.sent_rev, kind) {
             *told = rev.max(*told);
         }
         self.lane_bytes += frame.len();
@@ -282,7 +282,7 @@ impl Queue {
         self.lane_bytes = 0;
         self.exempt = 0;
         (self.slot, self.lead) = (None, None);
-        self.behind = None;
+        self.lag = None;
         self.closing = Some(Close::SlowReader);
         self.severed = true;
         Shut

@@ -35,7 +35,7 @@ impl Handler<OutboxDrained> for BoardActor {
 
     fn handle(&mut self, emptied: OutboxDrained, _: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
-            awake.bring_back(emptied.conn);
+            awake.send_catch_up(emptied.conn);
         }
     }
 }

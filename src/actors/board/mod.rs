@@ -4,7 +4,7 @@
 
 mod access;
 mod audience;
-mod behind;
+mod lag;
 mod budgets;
 mod cursors;
 mod durability;

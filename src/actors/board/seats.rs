@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::behind::{kind_of, tail_bytes};
+use super::lag::{frame_kind, tail_bytes};
 use super::presence::Mood;
 use super::{Awake, BoardActor, Phase};
 use crate::actors::messages::{Attach, JoinError, AccessPath};
@@ -41,7 +41,7 @@ pub(super) struct Seat {
 
 impl Seat {
     pub(super) fn say(&self, frame: &EncodedFrame<'_, '_>) -> bool {
-        let kind = kind_of(frame.frame());
+        let kind = frame_kind(frame.frame());
         frame.get(self.dialect).is_none_or(|payload| self.outbox.push_as(payload.clone(), kind).is_ok())
     }
 
@@ -121,7 +121,7 @@ impl Awake {
         seat.say(&EncodedFrame::new(&welcome));
         drop(welcome);
         if dialect.is_full() {
-            seat.outbox.follow(self.board.rev());
+            seat.outbox.track_ops(self.board.rev());
         }
         self.spends_from(user, address);
         if !self.shard.health.flows() {

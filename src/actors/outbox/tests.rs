@@ -72,14 +72,14 @@ fn lengths(outbox: &Outbox) -> Vec<usize> {
 /// A reader at revision 7 with more operations waiting than may.
 fn fallen() -> Outbox {
     let outbox = Outbox::default();
-    outbox.follow(Rev(7));
+    outbox.track_ops(Rev(7));
     tell(&outbox, Kind::Plain, 11).unwrap();
     tell(&outbox, Kind::Answer(Some(Rev(8))), 12).unwrap();
     tell(&outbox, Kind::Ops(Rev(9)), 90_000).unwrap();
     tell(&outbox, Kind::Answer(Some(Rev(10))), 13).unwrap();
     tell(&outbox, Kind::Passing, 14).unwrap();
     tell(&outbox, Kind::Plain, 15).unwrap();
-    assert_eq!(outbox.behind(), None);
+    assert_eq!(outbox.lagging_since(), None);
     tell(&outbox, Kind::Ops(Rev(11)), 110_000).unwrap();
     outbox
 }
@@ -87,16 +87,16 @@ fn fallen() -> Outbox {
 #[test]
 fn w16_a_reader_that_falls_behind_keeps_what_is_said_once_and_nothing_of_what_comes_again() {
     let outbox = fallen();
-    assert_eq!(outbox.behind(), Some(Rev(8)), "told up to its own answer, which stays in its place");
+    assert_eq!(outbox.lagging_since(), Some(Rev(8)), "told up to its own answer, which stays in its place");
     tell(&outbox, Kind::Ops(Rev(12)), 500_000).unwrap();
     tell(&outbox, Kind::Answer(Some(Rev(13))), 16).unwrap();
     tell(&outbox, Kind::Passing, 17).unwrap();
     tell(&outbox, Kind::Plain, 18).unwrap();
     assert_eq!(lengths(&outbox), [11, 12, 15, 18]);
-    outbox.caught_up(Rev(13), frame(3_000_000));
+    outbox.catch_up(Rev(13), frame(3_000_000));
     tell(&outbox, Kind::Ops(Rev(14)), 19).unwrap();
     assert_eq!(lengths(&outbox), [3_000_000, 13, 16, 19], "what brings it back, its answers in order, what follows");
-    assert_eq!(outbox.behind(), None);
+    assert_eq!(outbox.lagging_since(), None);
 }
 
 #[test]
@@ -106,25 +106,25 @@ fn w16_the_board_is_asked_once_and_only_when_everything_was_taken() {
     // The call that found no more frames was the one that said so.
     assert!(next(&outbox).is_none(), "once");
     tell(&outbox, Kind::Plain, 1).unwrap();
-    outbox.caught_up(Rev(11), frame(2));
+    outbox.catch_up(Rev(11), frame(2));
     assert_eq!(lengths(&outbox), [2, 13, 1], "before what came meanwhile");
     let again = fallen();
-    again.caught_up(Rev(11), frame(2));
+    again.catch_up(Rev(11), frame(2));
     tell(&again, Kind::Ops(Rev(12)), 190_000).unwrap();
-    assert_eq!(again.behind(), None, "what waits is small again");
+    assert_eq!(again.lagging_since(), None, "what waits is small again");
     tell(&again, Kind::Ops(Rev(13)), 190_000).unwrap();
-    assert_eq!(again.behind(), Some(Rev(11)));
+    assert_eq!(again.lagging_since(), Some(Rev(11)));
 }
 
 #[test]
 fn w16_whatever_brings_a_reader_back_does_not_count_against_what_follows() {
     let outbox = fallen();
     lengths(&outbox);
-    outbox.caught_up(Rev(11), frame(20 * limits::OUTBOX_BYTES_MAX));
+    outbox.catch_up(Rev(11), frame(20 * limits::OUTBOX_BYTES_MAX));
     tell(&outbox, Kind::Ops(Rev(12)), limits::OUTBOX_BYTES_MAX - 13).unwrap();
-    assert_eq!(outbox.behind(), None);
+    assert_eq!(outbox.lagging_since(), None);
     tell(&outbox, Kind::Ops(Rev(13)), 1).unwrap();
-    assert_eq!(outbox.behind(), Some(Rev(11)), "and the next time begins where that one ends");
+    assert_eq!(outbox.lagging_since(), Some(Rev(11)), "and the next time begins where that one ends");
     assert_eq!(lengths(&outbox), [20 * limits::OUTBOX_BYTES_MAX, 13]);
 }
 
@@ -133,7 +133,7 @@ fn w17_a_reader_without_operations_to_leave_out_is_let_go_when_its_lane_is_full(
     let outbox = fallen();
     while outbox.push(frame(10_000)).is_ok() {}
     assert!(outbox.is_severed());
-    assert_eq!(outbox.behind(), None);
+    assert_eq!(outbox.lagging_since(), None);
     let chatty = fallen();
     let answers = (0..).take_while(|_| tell(&chatty, Kind::Answer(None), 1).is_ok()).count();
     assert_eq!(answers, limits::LAG_ACKS - 1, "one waited already");
@@ -142,11 +142,11 @@ fn w17_a_reader_without_operations_to_leave_out_is_let_go_when_its_lane_is_full(
 
 #[test]
 fn w17_who_takes_nothing_is_let_go_and_who_takes_something_is_not() {
-    let mut queue = Queue { told: Some(Rev(0)), ..Queue::default() };
+    let mut queue = Queue { sent_rev: Some(Rev(0)), ..Queue::default() };
     let at = |ms| Duration::from_millis(ms);
     let more = |queue: &mut Queue, rev, now| queue.append(frame(60_000), Kind::Ops(Rev(rev)), now);
     (1..=30).for_each(|rev| more(&mut queue, rev, at(0)).unwrap());
-    assert!(queue.behind.is_some(), "1.8 MB were said in one moment");
+    assert!(queue.lag.is_some(), "1.8 MB were said in one moment");
     more(&mut queue, 31, at(400)).unwrap();
     queue.taken = Some(at(450));
     more(&mut queue, 32, at(900)).unwrap();
@@ -154,9 +154,9 @@ fn w17_who_takes_nothing_is_let_go_and_who_takes_something_is_not() {
     more(&mut queue, 33, at(1_300)).unwrap();
     assert!(more(&mut queue, 34, at(1_500)).is_err(), "nothing for more than half a second");
     assert!(queue.severed);
-    let mut quiet = Queue { told: Some(Rev(0)), ..Queue::default() };
+    let mut quiet = Queue { sent_rev: Some(Rev(0)), ..Queue::default() };
     (1..=5).for_each(|rev| more(&mut quiet, rev, at(0)).unwrap());
-    assert!(quiet.behind.is_some());
+    assert!(quiet.lag.is_some());
     more(&mut quiet, 6, at(9_000)).unwrap();
     assert!(more(&mut quiet, 7, at(10_001)).is_err(), "little was missed, but nothing taken for ten seconds");
 }
@@ -209,9 +209,9 @@ impl Pair {
         let frame = match self.outbox.take() {
             Some(Next::Frame(frame)) => frame,
             Some(Next::Drained) => {
-                assert_eq!(self.outbox.behind(), Some(Rev(self.client)), "it is brought back from where it is");
+                assert_eq!(self.outbox.lagging_since(), Some(Rev(self.client)), "it is brought back from where it is");
                 let back = format!("c{:08}", self.board);
-                self.outbox.caught_up(Rev(self.board), Payload::text(back.into_bytes()));
+                self.outbox.catch_up(Rev(self.board), Payload::text(back.into_bytes()));
                 return true;
             }
             Some(Next::Latest(_) | Next::Close(_)) | None => return false,
@@ -249,7 +249,7 @@ proptest::proptest! {
         steps in proptest::collection::vec((0..12_u32, 0..60_000_usize, 0..4_usize), 1..200),
     ) {
         let mut pair = Pair::default();
-        pair.outbox.follow(Rev(0));
+        pair.outbox.track_ops(Rev(0));
         for (what, size, reads) in steps {
             let said = match what {
                 0..=5 => pair.say('o', size),

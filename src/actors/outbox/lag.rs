@@ -12,11 +12,11 @@ use m4sh_domain::limits;
 use m4sh_protocol::payload::Payload;
 
 /// What is kept of it.
-pub(super) struct Behind {
+pub(super) struct Lag {
     /// It was told everything up to here.
     pub(super) from: Rev,
     /// Whether the board was asked to bring it back.
-    pub(super) asked: bool,
+    pub(super) requested: bool,
     /// Answers to its own batches, which wait until it knows the batches before them.
     answers: Vec<Waiting>,
     /// Bytes that were left out.
@@ -25,9 +25,9 @@ pub(super) struct Behind {
 
 impl Queue {
     /// Frees what will be said anew. Does nothing for one that is behind already, or is told no operations.
-    pub(super) fn fall_behind(&mut self, now: Duration) {
-        let (Some(told), None) = (self.told, &self.behind) else { return };
-        let mut behind = Behind { from: told, asked: false, answers: Vec::new(), missed: 0 };
+    pub(super) fn start_lag(&mut self, now: Duration) {
+        let (Some(told), None) = (self.sent_rev, &self.lag) else { return };
+        let mut behind = Lag { from: told, requested: false, answers: Vec::new(), missed: 0 };
         let mut first = None;
         let mut kept = VecDeque::new();
         // Only the frame that goes next can be exempt from the bound.
@@ -49,27 +49,27 @@ impl Queue {
         self.lane_bytes = kept.iter().map(|waiting| waiting.frame.len()).sum();
         self.lane = kept;
         (self.slot, self.lead) = (None, None);
-        self.behind = Some(Box::new(behind));
+        self.lag = Some(Box::new(behind));
         self.taken.get_or_insert(now);
         count_lagging("behind");
     }
 
     /// Takes what is not for the lane of a reader that is behind; gives back what is.
-    pub(super) fn keep_for_later(
+    pub(super) fn defer(
         &mut self,
         frame: Payload,
         kind: Kind,
         now: Duration,
     ) -> Result<Option<Payload>, Shut> {
         let idle = self.idle(now);
-        let Some(behind) = &mut self.behind else { return Ok(Some(frame)) };
+        let Some(behind) = &mut self.lag else { return Ok(Some(frame)) };
         match kind {
             Kind::Plain => return Ok(Some(frame)),
             Kind::Answer(_) => behind.answers.push(Waiting { frame, kind }),
             Kind::Ops(_) | Kind::Passing => behind.missed += frame.len(),
         }
         // Once it has taken everything, it is the board that it waits for.
-        let idle = if behind.asked { Duration::ZERO } else { idle };
+        let idle = if behind.requested { Duration::ZERO } else { idle };
         let much = behind.missed >= limits::LAG_BYTES && idle >= limits::LAG_PATIENCE;
         if much || idle >= limits::LAG_MAX || behind.answers.len() > limits::LAG_ACKS {
             return Err(self.sever());
@@ -79,11 +79,11 @@ impl Queue {
 
     /// Puts what brings the reader back before whatever else came meanwhile, and its answers right behind it.
     pub(super) fn catch_up(&mut self, rev: Rev, frame: Payload) {
-        let Some(behind) = self.behind.take() else { return };
+        let Some(behind) = self.lag.take() else { return };
         if self.lane.is_empty() {
             self.taken = Some(crate::actors::clock::now());
         }
-        self.told = Some(rev);
+        self.sent_rev = Some(rev);
         self.exempt = frame.len();
         self.lane_bytes += frame.len() + behind.answers.iter().map(|waiting| waiting.frame.len()).sum::<usize>();
         let back = std::iter::once(Waiting { frame, kind: Kind::Plain }).chain(behind.answers);

@@ -12,7 +12,7 @@ use m4sh_protocol::CatchUp;
 use m4sh_protocol::server::{SyncContent, EncodedFrame, ServerFrame};
 
 /// What a frame is to a reader that falls behind.
-pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
+pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> Kind {
     match frame {
         ServerFrame::Ops(entry) => Kind::Ops(entry.rev),
         ServerFrame::Accepted { rev, .. } => Kind::Answer(Some(*rev)),
@@ -40,9 +40,9 @@ pub(super) fn kind_of(frame: &ServerFrame<'_>) -> Kind {
 impl Awake {
     /// A reader that was behind has taken everything that waited: it gets what it missed, the tail where that is the
     /// smaller, else the document.
-    pub(super) fn bring_back(&mut self, conn: ConnId) {
+    pub(super) fn send_catch_up(&mut self, conn: ConnId) {
         let Some(seat) = self.seats.get(&conn) else { return };
-        let Some(from) = seat.outbox.behind() else { return };
+        let Some(from) = seat.outbox.lagging_since() else { return };
         let (user, dialect, is_guest, eyes) = (seat.user, seat.dialect, seat.is_guest, seat.eyes);
         let (outbox, apart) = (seat.outbox.clone(), self.keeps_apart(seat));
         let most = self.board.document().byte_len();
@@ -55,7 +55,7 @@ impl Awake {
         let payload = EncodedFrame::new(&missed).get(dialect).cloned();
         drop(missed);
         if let Some(payload) = payload {
-            outbox.caught_up(rev, payload);
+            outbox.catch_up(rev, payload);
         }
     }
 }
