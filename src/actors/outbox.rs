@@ -23,17 +23,17 @@ use m4sh_protocol::payload::Payload;
 
 /// A handle to one connection's outbox; clones share it.
 #[derive(Clone, Default)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<OutboxInner>);
 
 #[derive(Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct OutboxInner {
+    queue: Mutex<OutboxQueue>,
     waker: AtomicWaker,
 }
 
 #[derive(Default)]
-struct Queue {
-    lane: VecDeque<Waiting>,
+struct OutboxQueue {
+    lane: VecDeque<QueuedFrame>,
     lane_bytes: usize,
     /// The part of `lane_bytes` that is one large frame, taken when the lane was empty.
     exempt: usize,
@@ -48,19 +48,19 @@ struct Queue {
     /// What is kept of a reader that fell behind.
     lag: Option<Box<Lag>>,
     /// The class's slot beside the board's: lasers and the leader's view.
-    lead: Option<Arc<[Payload]>>,
+    class_slot: Option<Arc<[Payload]>>,
     closing: Option<Close>,
     severed: bool,
 }
 
-struct Waiting {
+struct QueuedFrame {
     frame: Payload,
-    kind: Kind,
+    kind: FrameKind,
 }
 
 /// What a frame is to a reader that falls behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum FrameKind {
     /// It stays in its place.
     Plain,
     /// A batch of the board: what brings the reader back contains it.
@@ -68,12 +68,12 @@ pub enum Kind {
     /// The answer to one of its own batches, with the revision that it made; it follows what brings the reader back.
     Answer(Option<Rev>),
     /// Who is there, and what is saved: what brings the reader back says it anew.
-    Passing,
+    Transient,
 }
 
 /// What the pump should do next.
 #[derive(Debug)]
-pub enum Next {
+pub enum OutboxItem {
     /// Write this frame of the ordered lane.
     Frame(Payload),
     /// Write these frames of the slot.
@@ -86,11 +86,11 @@ pub enum Next {
 
 /// The reader is too slow, or leaving: nothing more is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Shut;
+pub struct OutboxClosed;
 
 impl Outbox {
     // A panic while the lock was held leaves the queue whole: every change below is a single step.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, OutboxQueue> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -100,17 +100,17 @@ impl Outbox {
     /// large board must pass, and so must the `joined` of the next pupil that comes before it is written.
     ///
     /// # Errors
-    /// [`Shut`] when the lane is full, which also closes the connection with [`Close::SlowReader`], or when it was
+    /// [`OutboxClosed`] when the lane is full, which also closes the connection with [`Close::SlowReader`], or when it was
     /// closing already.
-    pub fn push(&self, frame: Payload) -> Result<(), Shut> {
-        self.push_as(frame, Kind::Plain)
+    pub fn push(&self, frame: Payload) -> Result<(), OutboxClosed> {
+        self.push_as(frame, FrameKind::Plain)
     }
 
     /// Appends a frame to the ordered lane, or leaves it to what brings the reader back when it is behind.
     ///
     /// # Errors
     /// As [`Outbox::push`].
-    pub fn push_as(&self, frame: Payload, kind: Kind) -> Result<(), Shut> {
+    pub fn push_as(&self, frame: Payload, kind: FrameKind) -> Result<(), OutboxClosed> {
         let done = self.queue().append(frame, kind, clock::now());
         self.0.waker.wake();
         done
@@ -134,7 +134,7 @@ impl Outbox {
     }
 
     /// The reader took a part of a long frame.
-    pub fn progressed(&self) {
+    pub fn note_progress(&self) {
         self.queue().taken = Some(clock::now());
     }
 
@@ -160,13 +160,13 @@ impl Outbox {
     }
 
     /// The same for the class's own slot.
-    pub fn offer_lead(&self, moved: &Arc<[Payload]>, everything: impl FnOnce() -> Arc<[Payload]>) {
+    pub fn offer_class(&self, moved: &Arc<[Payload]>, everything: impl FnOnce() -> Arc<[Payload]>) {
         let mut queue = self.queue();
         if queue.closing.is_some() || moved.is_empty() {
             return;
         }
-        let occupied = queue.lead.is_some();
-        queue.lead = Some(if occupied { everything() } else { moved.clone() });
+        let occupied = queue.class_slot.is_some();
+        queue.class_slot = Some(if occupied { everything() } else { moved.clone() });
         drop(queue);
         self.0.waker.wake();
     }
@@ -176,9 +176,9 @@ impl Outbox {
         let mut queue = self.queue();
         if queue.closing.is_none() {
             queue.closing = Some(close);
-            (queue.slot, queue.lead) = (None, None);
+            (queue.slot, queue.class_slot) = (None, None);
             queue.lag = None;
-            queue.lane.extend(bye.map(|frame| Waiting { frame, kind: Kind::Plain }));
+            queue.lane.extend(bye.map(|frame| QueuedFrame { frame, kind: FrameKind::Plain }));
         }
         drop(queue);
         self.0.waker.wake();
@@ -206,7 +206,7 @@ impl Outbox {
     }
 
     /// The next thing to write: the lane first, then the slot, then the close.
-    pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
+    pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<OutboxItem> {
         if let Some(next) = self.take() {
             return Poll::Ready(next);
         }
@@ -215,9 +215,9 @@ impl Outbox {
         self.take().map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn take(&self) -> Option<Next> {
+    fn take(&self) -> Option<OutboxItem> {
         let mut queue = self.queue();
-        if let Some(Waiting { frame, .. }) = queue.lane.pop_front() {
+        if let Some(QueuedFrame { frame, .. }) = queue.lane.pop_front() {
             queue.lane_bytes -= frame.len().min(queue.lane_bytes);
             // Frames leave in order, so the exempt one is the first to go.
             queue.exempt = 0;
@@ -225,22 +225,22 @@ impl Outbox {
             if queue.lane.is_empty() && queue.lane.capacity() > 64 {
                 queue.lane = VecDeque::new();
             }
-            return Some(Next::Frame(frame));
+            return Some(OutboxItem::Frame(frame));
         }
         if let Some(behind) = &mut queue.lag
             && !std::mem::replace(&mut behind.requested, true)
         {
-            return Some(Next::Drained);
+            return Some(OutboxItem::Drained);
         }
-        let latest = queue.slot.take().or_else(|| queue.lead.take());
-        latest.map(Next::Latest).or_else(|| queue.closing.map(Next::Close))
+        let latest = queue.slot.take().or_else(|| queue.class_slot.take());
+        latest.map(OutboxItem::Latest).or_else(|| queue.closing.map(OutboxItem::Close))
     }
 }
 
-impl Queue {
-    fn append(&mut self, frame: Payload, kind: Kind, now: Duration) -> Result<(), Shut> {
+impl OutboxQueue {
+    fn append(&mut self, frame: Payload, kind: FrameKind, now: Duration) -> Result<(), OutboxClosed> {
         if self.closing.is_some() {
-            return Err(Shut);
+            return Err(OutboxClosed);
         }
         if self.is_over(&frame, now) {
             self.start_lag(now);
@@ -253,11 +253,11 @@ impl Queue {
             self.exempt = frame.len();
             self.taken = Some(now);
         }
-        if let (Some(told), Kind::Ops(rev) | Kind::Answer(Some(rev))) = (&mut self.sent_rev, kind) {
+        if let (Some(told), FrameKind::Ops(rev) | FrameKind::Answer(Some(rev))) = (&mut self.sent_rev, kind) {
             *told = rev.max(*told);
         }
         self.lane_bytes += frame.len();
-        self.lane.push_back(Waiting { frame, kind });
+        self.lane.push_back(QueuedFrame { frame, kind });
         Ok(())
     }
 
@@ -277,14 +277,14 @@ impl Queue {
     }
 
     /// Lets the reader go: what waits is freed.
-    fn sever(&mut self) -> Shut {
+    fn sever(&mut self) -> OutboxClosed {
         self.lane = VecDeque::new();
         self.lane_bytes = 0;
         self.exempt = 0;
-        (self.slot, self.lead) = (None, None);
+        (self.slot, self.class_slot) = (None, None);
         self.lag = None;
         self.closing = Some(Close::SlowReader);
         self.severed = true;
-        Shut
+        OutboxClosed
     }
 }

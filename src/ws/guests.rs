@@ -184,7 +184,7 @@ impl Sockets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::outbox::Next;
+    use crate::actors::outbox::OutboxItem;
     use std::task::{Context, Poll, Waker};
 
     fn line(conn: u64) -> (Line, Outbox) {
@@ -192,7 +192,7 @@ mod tests {
         (Line { conn: ConnId(conn), dialect: Dialect::Json, outbox: outbox.clone() }, outbox)
     }
 
-    fn next(outbox: &Outbox) -> Poll<Next> {
+    fn next(outbox: &Outbox) -> Poll<OutboxItem> {
         outbox.poll_next(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -205,8 +205,8 @@ mod tests {
         guests.add(two, c).unwrap();
         guests.remove(one, ConnId(2));
         guests.end(one);
-        assert!(matches!(next(&a_box), Poll::Ready(Next::Frame(_))), "a goodbye");
-        assert!(matches!(next(&a_box), Poll::Ready(Next::Close(Close::Forbidden))));
+        assert!(matches!(next(&a_box), Poll::Ready(OutboxItem::Frame(_))), "a goodbye");
+        assert!(matches!(next(&a_box), Poll::Ready(OutboxItem::Close(Close::Forbidden))));
         assert!(next(&b_box).is_pending() && next(&c_box).is_pending());
         assert_eq!(guests.links(), [two]);
         guests.remove(two, ConnId(3));

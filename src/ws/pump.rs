@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::actors::clock;
 use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
-use crate::actors::outbox::{Next, Outbox};
+use crate::actors::outbox::{OutboxItem, Outbox};
 use crate::identity::RateLimitKey;
 use crate::ws::Sockets;
 use crate::ws::greeting::{Door, Greeting, Turned};
@@ -150,7 +150,7 @@ struct Wire {
 
 /// What woke the loop.
 enum Event {
-    Out(Next),
+    Out(OutboxItem),
     In(Option<Result<AggregatedMessage, actix_ws::ProtocolError>>),
     Silence,
 }
@@ -205,17 +205,17 @@ impl Wire {
             };
             listen_first = false;
             match event {
-                Event::Out(Next::Frame(frame)) => self.put(frame).await?,
+                Event::Out(OutboxItem::Frame(frame)) => self.put(frame).await?,
                 // Rooms have no words for what may be lost.
-                Event::Out(Next::Latest(_)) if self.room.is_some() => listen_first = true,
-                Event::Out(Next::Latest(frames)) => {
+                Event::Out(OutboxItem::Latest(_)) if self.room.is_some() => listen_first = true,
+                Event::Out(OutboxItem::Latest(frames)) => {
                     listen_first = true;
                     for frame in frames.iter() {
                         self.write(frame.clone()).await?;
                     }
                 }
-                Event::Out(Next::Drained) => seated.emptied(),
-                Event::Out(Next::Close(close)) => return Ok(close),
+                Event::Out(OutboxItem::Drained) => seated.emptied(),
+                Event::Out(OutboxItem::Close(close)) => return Ok(close),
                 Event::In(message) => match self.bytes(message).await? {
                     Heard::Frame(bytes) => match self.heard(&bytes, seated).await {
                         ControlFlow::Continue(()) => {}
@@ -368,7 +368,7 @@ impl Wire {
             let sent = timeout(limits::SILENCE_LIMIT, send(&mut self.session, Out::Fragment(place, bytes))).await;
             sent.map_err(|_| Gone)?.map_err(|_| Gone)?;
             first = false;
-            self.outbox.progressed();
+            self.outbox.note_progress();
             // Lets the connection write this one before it is given the next.
             tokio::task::yield_now().await;
         }
@@ -392,9 +392,9 @@ impl Wire {
             loop {
                 let outbox = &self.outbox;
                 match poll_fn(|cx| outbox.poll_next(cx)).await {
-                    Next::Frame(frame) => self.put(frame).await?,
-                    Next::Latest(_) | Next::Drained => {}
-                    Next::Close(close) => return Ok(close),
+                    OutboxItem::Frame(frame) => self.put(frame).await?,
+                    OutboxItem::Latest(_) | OutboxItem::Drained => {}
+                    OutboxItem::Close(close) => return Ok(close),
                 }
             }
         };

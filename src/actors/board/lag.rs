@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use super::Awake;
 use crate::actors::metrics::count_lagging;
-use crate::actors::outbox::Kind;
+use crate::actors::outbox::FrameKind;
 use m4sh_domain::ids::ConnId;
 use m4sh_protocol::CatchUp;
 use m4sh_protocol::server::{SyncContent, EncodedFrame, ServerFrame};
 
 /// What a frame is to a reader that falls behind.
-pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> Kind {
+pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> FrameKind {
     match frame {
-        ServerFrame::Ops(entry) => Kind::Ops(entry.rev),
-        ServerFrame::Accepted { rev, .. } => Kind::Answer(Some(*rev)),
-        ServerFrame::AcceptedCommand(done) => Kind::Answer(Some(done.rev)),
-        ServerFrame::Refused { .. } => Kind::Answer(None),
+        ServerFrame::Ops(entry) => FrameKind::Ops(entry.rev),
+        ServerFrame::Accepted { rev, .. } => FrameKind::Answer(Some(*rev)),
+        ServerFrame::AcceptedCommand(done) => FrameKind::Answer(Some(done.rev)),
+        ServerFrame::Refused { .. } => FrameKind::Answer(None),
         ServerFrame::Saved(_)
         | ServerFrame::Joined(_)
         | ServerFrame::Left(_)
         | ServerFrame::Status(_)
         | ServerFrame::View(..)
-        | ServerFrame::Selection(..) => Kind::Passing,
+        | ServerFrame::Selection(..) => FrameKind::Transient,
         ServerFrame::Welcome(_)
         | ServerFrame::CatchUp(_)
         | ServerFrame::Can { .. }
@@ -33,7 +33,7 @@ pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> Kind {
         | ServerFrame::Prepared(_)
         | ServerFrame::Pong(_)
         | ServerFrame::Bye(_)
-        | ServerFrame::ByeRetryAfter(..) => Kind::Plain,
+        | ServerFrame::ByeRetryAfter(..) => FrameKind::Plain,
     }
 }
 

@@ -138,7 +138,7 @@ impl ClassroomActor {
         let all = self.beam.everything();
         if let Some(seat) = self.sockets.get(conn).filter(|_| !all.is_empty()) {
             let all = Encodings::new(all).get(seat.dialect);
-            seat.outbox.offer_lead(&all, || all.clone());
+            seat.outbox.offer_class(&all, || all.clone());
         }
     }
 }

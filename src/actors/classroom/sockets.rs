@@ -124,7 +124,7 @@ impl ClassSockets {
     ) {
         let there = self.seats.iter().filter(|(conn, seat)| seat.waiting.is_none() && source != Some(**conn));
         for (_, seat) in there {
-            seat.outbox.offer_lead(&moved(seat.dialect), || everything(seat.dialect));
+            seat.outbox.offer_class(&moved(seat.dialect), || everything(seat.dialect));
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Kind, Queue, Shut, Waiting};
+use super::{FrameKind, OutboxQueue, OutboxClosed, QueuedFrame};
 use crate::actors::metrics::count_lagging;
 use m4sh_domain::ids::Rev;
 use m4sh_domain::limits;
@@ -18,12 +18,12 @@ pub(super) struct Lag {
     /// Whether the board was asked to bring it back.
     pub(super) requested: bool,
     /// Answers to its own batches, which wait until it knows the batches before them.
-    answers: Vec<Waiting>,
+    answers: Vec<QueuedFrame>,
     /// Bytes that were left out.
     missed: usize,
 }
 
-impl Queue {
+impl OutboxQueue {
     /// Frees what will be said anew. Does nothing for one that is behind already, or is told no operations.
     pub(super) fn start_lag(&mut self, now: Duration) {
         let (Some(told), None) = (self.sent_rev, &self.lag) else { return };
@@ -31,24 +31,24 @@ impl Queue {
         let mut first = None;
         let mut kept = VecDeque::new();
         // Only the frame that goes next can be exempt from the bound.
-        if self.lane.front().is_none_or(|front| matches!(front.kind, Kind::Ops(_) | Kind::Passing)) {
+        if self.lane.front().is_none_or(|front| matches!(front.kind, FrameKind::Ops(_) | FrameKind::Transient)) {
             self.exempt = 0;
         }
         for waiting in self.lane.drain(..) {
             match waiting.kind {
-                Kind::Ops(rev) => {
+                FrameKind::Ops(rev) => {
                     // Its own answers before this batch stay: what they say comes before it.
                     behind.from = *first.get_or_insert(Rev(rev.0.saturating_sub(1)));
                     behind.missed += waiting.frame.len();
                 }
-                Kind::Passing => {}
-                Kind::Answer(_) if first.is_some() => behind.answers.push(waiting),
-                Kind::Answer(_) | Kind::Plain => kept.push_back(waiting),
+                FrameKind::Transient => {}
+                FrameKind::Answer(_) if first.is_some() => behind.answers.push(waiting),
+                FrameKind::Answer(_) | FrameKind::Plain => kept.push_back(waiting),
             }
         }
         self.lane_bytes = kept.iter().map(|waiting| waiting.frame.len()).sum();
         self.lane = kept;
-        (self.slot, self.lead) = (None, None);
+        (self.slot, self.class_slot) = (None, None);
         self.lag = Some(Box::new(behind));
         self.taken.get_or_insert(now);
         count_lagging("behind");
@@ -58,15 +58,15 @@ impl Queue {
     pub(super) fn defer(
         &mut self,
         frame: Payload,
-        kind: Kind,
+        kind: FrameKind,
         now: Duration,
-    ) -> Result<Option<Payload>, Shut> {
+    ) -> Result<Option<Payload>, OutboxClosed> {
         let idle = self.idle(now);
         let Some(behind) = &mut self.lag else { return Ok(Some(frame)) };
         match kind {
-            Kind::Plain => return Ok(Some(frame)),
-            Kind::Answer(_) => behind.answers.push(Waiting { frame, kind }),
-            Kind::Ops(_) | Kind::Passing => behind.missed += frame.len(),
+            FrameKind::Plain => return Ok(Some(frame)),
+            FrameKind::Answer(_) => behind.answers.push(QueuedFrame { frame, kind }),
+            FrameKind::Ops(_) | FrameKind::Transient => behind.missed += frame.len(),
         }
         // Once it has taken everything, it is the board that it waits for.
         let idle = if behind.requested { Duration::ZERO } else { idle };
@@ -86,7 +86,7 @@ impl Queue {
         self.sent_rev = Some(rev);
         self.exempt = frame.len();
         self.lane_bytes += frame.len() + behind.answers.iter().map(|waiting| waiting.frame.len()).sum::<usize>();
-        let back = std::iter::once(Waiting { frame, kind: Kind::Plain }).chain(behind.answers);
+        let back = std::iter::once(QueuedFrame { frame, kind: FrameKind::Plain }).chain(behind.answers);
         let rest = std::mem::take(&mut self.lane);
         self.lane = back.chain(rest).collect();
     }
