@@ -10,7 +10,7 @@ pub mod shared_budgets;
 pub mod messages;
 pub mod metrics;
 pub mod outbox;
-pub mod pace;
+pub mod tick_rate;
 pub mod rights;
 pub mod rooms;
 pub mod shard;

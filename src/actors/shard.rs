@@ -8,7 +8,7 @@ use actix::Addr;
 use actix_rt::ArbiterHandle;
 
 use crate::actors::journal::JournalWriter;
-use crate::actors::pace::Pace;
+use crate::actors::tick_rate::TickRate;
 
 /// One thread of boards.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub struct Shard {
     /// How the journal is doing: a REST write is refused at once while its commits do not flow.
     pub health: JournalHealth,
     /// How busy it is.
-    pub pace: Arc<Pace>,
+    pub tick_rate: Arc<TickRate>,
 }
 
 /// What the journal writer knows and its boards read.

@@ -20,7 +20,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::actors::directory::Directory;
 use crate::actors::journal::JournalWriter;
-use crate::actors::pace::Pace;
+use crate::actors::tick_rate::TickRate;
 use crate::actors::shard::{JournalHealth, Shard};
 use crate::blobs::Blobs;
 use crate::cluster::InProcessLeases;
@@ -283,7 +283,7 @@ fn shard(store: &Store) -> Shard {
         arbiter: Arbiter::current(),
         journal: JournalWriter::new(store.clone(), health.clone()).start(),
         health,
-        pace: Arc::new(Pace::default()),
+        tick_rate: Arc::new(TickRate::default()),
     }
 }
 

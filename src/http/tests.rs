@@ -49,7 +49,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         arbiter: Arbiter::current(),
         journal: JournalWriter::new(store.clone(), health.clone()).start(),
         health,
-        pace: Arc::default(),
+        tick_rate: Arc::default(),
     });
     let objects = Blobs::in_memory();
     web::Data::new(Services {

@@ -153,7 +153,7 @@ impl Awake {
             return;
         }
         let now = clock::now();
-        let period = self.directory.tick().unwrap_or_else(|| self.shard.pace.tick());
+        let period = self.directory.tick().unwrap_or_else(|| self.shard.tick_rate.interval());
         let due = self.tick.last.map_or(now, |last| last + period);
         if due <= now {
             self.send_tick(now);
@@ -175,7 +175,7 @@ impl Awake {
         let drawn = self.strokes.movers();
         let others = self.seats.len().saturating_sub(1);
         let deliveries = (moved.len() + drawn.len()) * others;
-        self.shard.pace.note(deliveries as u64, now);
+        self.shard.tick_rate.record(deliveries as u64, now);
         metrics().deliveries.increment(deliveries as u64);
         self.charge_deliveries(&moved, others, now);
         self.charge_deliveries(&looked, others, now);

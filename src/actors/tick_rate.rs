@@ -8,15 +8,15 @@ use m4sh_domain::limits;
 
 /// Cursor deliveries of one shard, as a running rate.
 #[derive(Default)]
-pub struct Pace {
+pub struct TickRate {
     second: AtomicU64,
     this_second: AtomicU64,
     last_second: AtomicU64,
 }
 
-impl Pace {
+impl TickRate {
     /// Notes that `deliveries` cursors reach somebody at `now` (time since the process began).
-    pub fn note(&self, deliveries: u64, now: Duration) {
+    pub fn record(&self, deliveries: u64, now: Duration) {
         let second = now.as_secs();
         let seen = self.second.load(Ordering::Relaxed);
         if seen != second {
@@ -30,7 +30,7 @@ impl Pace {
 
     /// The tick that suits the load: from [`limits::TICK_CALM`] to [`limits::TICK_BUSY`] in proportion.
     #[must_use]
-    pub fn tick(&self) -> Duration {
+    pub fn interval(&self) -> Duration {
         let load = self.last_second.load(Ordering::Relaxed).max(self.this_second.load(Ordering::Relaxed));
         let above = load.saturating_sub(limits::CALM_DELIVERIES).min(limits::BUSY_DELIVERIES - limits::CALM_DELIVERIES);
         let span = limits::TICK_BUSY - limits::TICK_CALM;
@@ -46,15 +46,15 @@ mod tests {
 
     #[test]
     fn c3_the_tick_widens_with_the_deliveries_of_the_last_second_and_narrows_again() {
-        let pace = Pace::default();
-        assert_eq!(pace.tick(), limits::TICK_CALM);
-        pace.note(limits::BUSY_DELIVERIES * 2, Duration::from_secs(7));
-        assert_eq!(pace.tick(), limits::TICK_BUSY);
-        pace.note(1, Duration::from_secs(8));
-        assert_eq!(pace.tick(), limits::TICK_BUSY, "the last full second counts");
-        pace.note(1, Duration::from_secs(9));
-        assert_eq!(pace.tick(), limits::TICK_CALM);
-        pace.note(175_000, Duration::from_secs(10));
-        assert_eq!(pace.tick(), (limits::TICK_CALM + limits::TICK_BUSY) / 2);
+        let pace = TickRate::default();
+        assert_eq!(pace.interval(), limits::TICK_CALM);
+        pace.record(limits::BUSY_DELIVERIES * 2, Duration::from_secs(7));
+        assert_eq!(pace.interval(), limits::TICK_BUSY);
+        pace.record(1, Duration::from_secs(8));
+        assert_eq!(pace.interval(), limits::TICK_BUSY, "the last full second counts");
+        pace.record(1, Duration::from_secs(9));
+        assert_eq!(pace.interval(), limits::TICK_CALM);
+        pace.record(175_000, Duration::from_secs(10));
+        assert_eq!(pace.interval(), (limits::TICK_CALM + limits::TICK_BUSY) / 2);
     }
 }
