@@ -153,17 +153,17 @@ impl JournalWriter {
                 self.retry = RETRY_FIRST;
                 self.tell(count, |ownership| held.contains(&ownership));
                 self.one_board_at_a_time &= !self.waiting.is_empty();
-                if self.health.set_flowing(true) {
+                if self.health.set_writable(true) {
                     tracing::info!(waiting = self.waiting.len(), "journal flows again");
-                    self.tell_state();
+                    self.send_state();
                 }
                 self.flush(ctx);
             }
             Flush::Unavailable(error) => {
                 metrics().flush_failures.increment(1);
-                if self.health.set_flowing(false) {
+                if self.health.set_writable(false) {
                     tracing::warn!(error, waiting = self.waiting.len(), "journal waits for postgres");
-                    self.tell_state();
+                    self.send_state();
                 }
                 self.later(ctx);
             }
@@ -172,7 +172,7 @@ impl JournalWriter {
                 let board = self.waiting.front().map(|row| row.board);
                 tracing::error!(%error, ?board, rows = count, "postgres refused a board's batches");
                 self.break_first();
-                self.flows_if_nothing_waits();
+                self.recover_if_empty();
                 self.flush(ctx);
             }
             Flush::Rejected(error) => {
@@ -228,14 +228,14 @@ impl JournalWriter {
     }
 
     /// With nothing left to try, nothing would tell that commits flow again.
-    fn flows_if_nothing_waits(&mut self) {
-        if self.waiting.is_empty() && self.health.set_flowing(true) {
+    fn recover_if_empty(&mut self) {
+        if self.waiting.is_empty() && self.health.set_writable(true) {
             tracing::info!("nothing waits for postgres any more");
         }
     }
 
-    fn tell_state(&self) {
-        let state = JournalState { flowing: self.health.flows() };
+    fn send_state(&self) {
+        let state = JournalState { writable: self.health.is_writable() };
         let owners: HashMap<BoardId, &Addr<BoardActor>> =
             self.waiting.iter().map(|row| (row.board, &row.owner)).collect();
         for owner in owners.into_values() {
@@ -257,8 +257,8 @@ impl Handler<Append> for JournalWriter {
             owner.do_send(Fenced);
             return;
         }
-        if !self.health.flows() {
-            owner.do_send(JournalState { flowing: false });
+        if !self.health.is_writable() {
+            owner.do_send(JournalState { writable: false });
         }
         self.waiting_bytes += entry.stored_len();
         self.health.set_waiting_bytes(self.waiting_bytes);

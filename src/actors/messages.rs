@@ -377,7 +377,7 @@ pub struct HistoryRewritten {
 #[rtype(result = "()")]
 pub struct JournalState {
     /// Whether commits flow.
-    pub flowing: bool,
+    pub writable: bool,
 }
 
 /// The board's members, roles or session have changed.

@@ -25,10 +25,10 @@ pub struct Shard {
 
 /// What the journal writer knows and its boards read.
 #[derive(Clone, Default)]
-pub struct JournalHealth(Arc<Health>);
+pub struct JournalHealth(Arc<JournalFlags>);
 
 #[derive(Default)]
-struct Health {
+struct JournalFlags {
     stalled: AtomicBool,
     waiting_bytes: AtomicUsize,
 }
@@ -36,12 +36,12 @@ struct Health {
 impl JournalHealth {
     /// Whether commits flow.
     #[must_use]
-    pub fn flows(&self) -> bool {
+    pub fn is_writable(&self) -> bool {
         !self.0.stalled.load(Ordering::Relaxed)
     }
 
     /// Says whether commits flow; returns whether that is news.
-    pub fn set_flowing(&self, flowing: bool) -> bool {
+    pub fn set_writable(&self, flowing: bool) -> bool {
         self.0.stalled.swap(!flowing, Ordering::Relaxed) == flowing
     }
 

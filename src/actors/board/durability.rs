@@ -156,7 +156,7 @@ impl Awake {
         let due = behind >= limits::CHECKPOINT_BATCHES
             || self.durability.since_checkpoint >= limits::CHECKPOINT_BYTES
             || (behind > 0 && (aged || leaving));
-        if due && self.shard.health.flows() {
+        if due && self.shard.health.is_writable() {
             self.encode_checkpoint(ctx);
         }
     }

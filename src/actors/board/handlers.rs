@@ -138,7 +138,7 @@ impl Handler<JournalState> for BoardActor {
 
     fn handle(&mut self, state: JournalState, _: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
-            awake.journal_state(state.flowing);
+            awake.journal_state(state.writable);
         }
     }
 }

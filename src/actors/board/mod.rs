@@ -170,7 +170,7 @@ impl BoardActor {
         // A storm of joiners is over by now; the copy need not outlive it.
         awake.shared_state = None;
         // A quiet board hears nothing from the journal writer, so it looks by itself.
-        awake.journal_state(awake.shard.health.flows());
+        awake.journal_state(awake.shard.health.is_writable());
         awake.checkpoint_if_due(ctx);
         if awake.may_park() {
             self.leave(ctx);

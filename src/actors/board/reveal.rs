@@ -29,7 +29,7 @@ impl Awake {
         if !can.can_lock {
             return Err(BoardError::Forbidden);
         }
-        if self.draining || !self.shard.health.flows() || self.is_full() {
+        if self.draining || !self.shard.health.is_writable() || self.is_full() {
             return Err(BoardError::Unavailable { retry_after: RETRY_UNSAVED });
         }
         let id = format!("reveal-{}", Uuid::now_v7()).into();

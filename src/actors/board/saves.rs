@@ -187,7 +187,7 @@ impl Awake {
             Precondition::IfMatch(_) | Precondition::Missing => return Err(BoardError::PreconditionFailed { server_rev }),
             Precondition::XRev(_) => return Err(BoardError::RevMismatch { server_rev }),
         }
-        if self.draining || !self.shard.health.flows() || self.is_full() {
+        if self.draining || !self.shard.health.is_writable() || self.is_full() {
             return Err(BoardError::Unavailable { retry_after: RETRY_UNSAVED });
         }
         Ok(())

@@ -124,7 +124,7 @@ impl Awake {
             seat.outbox.track_ops(self.board.rev());
         }
         self.spends_from(user, address);
-        if !self.shard.health.flows() {
+        if !self.shard.health.is_writable() {
             self.durability.waiting_told = true;
             seat.say(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));
         }
