@@ -28,7 +28,7 @@ const RETRY_LAST: Duration = Duration::from_secs(1);
 pub struct JournalWriter {
     store: Store,
     session: Option<Arc<JournalConnection>>,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<PendingRow>,
     waiting_bytes: usize,
     in_flight: bool,
     health: JournalHealth,
@@ -41,7 +41,7 @@ pub struct JournalWriter {
     one_board_at_a_time: bool,
 }
 
-struct Waiting {
+struct PendingRow {
     board: BoardId,
     epoch: Epoch,
     entry: Arc<JournalEntry>,
@@ -50,23 +50,23 @@ struct Waiting {
 }
 
 /// What became of one flush.
-enum Flush {
+enum FlushOutcome {
     Committed { session: Arc<JournalConnection>, held: HashSet<(BoardId, Epoch)> },
     Unavailable(String),
     Rejected(StoreError),
 }
 
 /// Why a flush failed.
-enum Trouble {
+enum FlushError {
     /// The database cannot be asked now.
-    Away(StoreError),
+    Unavailable(StoreError),
     /// It refused these very rows.
     Refused(StoreError),
 }
 
-impl Trouble {
+impl FlushError {
     fn of(error: StoreError) -> Self {
-        if error.is_unavailable() { Self::Away(error) } else { Self::Refused(error) }
+        if error.is_unavailable() { Self::Unavailable(error) } else { Self::Refused(error) }
     }
 }
 
@@ -125,16 +125,16 @@ impl JournalWriter {
                 let session = match session {
                     Some(session) => session,
                     // Whatever keeps a session from opening says nothing about the rows.
-                    None => Arc::new(JournalConnection::open(&store).await.map_err(Trouble::Away)?),
+                    None => Arc::new(JournalConnection::open(&store).await.map_err(FlushError::Unavailable)?),
                 };
-                let held = session.append(&rows).await.map_err(Trouble::of)?;
-                Ok::<_, Trouble>((session, held))
+                let held = session.append(&rows).await.map_err(FlushError::of)?;
+                Ok::<_, FlushError>((session, held))
             };
             match tokio::time::timeout(deadline, attempt).await {
-                Ok(Ok((session, held))) => Flush::Committed { session, held },
-                Ok(Err(Trouble::Away(error))) => Flush::Unavailable(error.to_string()),
-                Ok(Err(Trouble::Refused(error))) => Flush::Rejected(error),
-                Err(_) => Flush::Unavailable(format!("no answer within {deadline:?}")),
+                Ok(Ok((session, held))) => FlushOutcome::Committed { session, held },
+                Ok(Err(FlushError::Unavailable(error))) => FlushOutcome::Unavailable(error.to_string()),
+                Ok(Err(FlushError::Refused(error))) => FlushOutcome::Rejected(error),
+                Err(_) => FlushOutcome::Unavailable(format!("no answer within {deadline:?}")),
             }
         };
         ctx.spawn(work.into_actor(self).map(move |flush, act, ctx| {
@@ -144,14 +144,14 @@ impl JournalWriter {
         }));
     }
 
-    fn flushed(&mut self, count: usize, flush: Flush, ctx: &mut Context<Self>) {
+    fn flushed(&mut self, count: usize, flush: FlushOutcome, ctx: &mut Context<Self>) {
         match flush {
-            Flush::Committed { session, held } => {
+            FlushOutcome::Committed { session, held } => {
                 #[allow(clippy::cast_precision_loss, reason = "at most FLUSH_ROWS")]
                 metrics().flush_rows.record(count as f64);
                 self.session = Some(session);
                 self.retry = RETRY_FIRST;
-                self.tell(count, |ownership| held.contains(&ownership));
+                self.notify_boards(count, |ownership| held.contains(&ownership));
                 self.one_board_at_a_time &= !self.waiting.is_empty();
                 if self.health.set_writable(true) {
                     tracing::info!(waiting = self.waiting.len(), "journal flows again");
@@ -159,32 +159,32 @@ impl JournalWriter {
                 }
                 self.flush(ctx);
             }
-            Flush::Unavailable(error) => {
+            FlushOutcome::Unavailable(error) => {
                 metrics().flush_failures.increment(1);
                 if self.health.set_writable(false) {
                     tracing::warn!(error, waiting = self.waiting.len(), "journal waits for postgres");
                     self.send_state();
                 }
-                self.later(ctx);
+                self.schedule_retry(ctx);
             }
-            Flush::Rejected(error) if self.one_board_at_a_time => {
+            FlushOutcome::Rejected(error) if self.one_board_at_a_time => {
                 metrics().flush_failures.increment(1);
                 let board = self.waiting.front().map(|row| row.board);
                 tracing::error!(%error, ?board, rows = count, "postgres refused a board's batches");
-                self.break_first();
+                self.abandon_first();
                 self.recover_if_empty();
                 self.flush(ctx);
             }
-            Flush::Rejected(error) => {
+            FlushOutcome::Rejected(error) => {
                 metrics().flush_failures.increment(1);
                 tracing::warn!(%error, rows = count, "postgres refused a transaction, its boards go one at a time");
                 self.one_board_at_a_time = true;
-                self.later(ctx);
+                self.schedule_retry(ctx);
             }
         }
     }
 
-    fn later(&mut self, ctx: &mut Context<Self>) {
+    fn schedule_retry(&mut self, ctx: &mut Context<Self>) {
         let armed = ctx.run_later(self.retry, |act, ctx| {
             act.retrying = None;
             act.flush(ctx);
@@ -194,7 +194,7 @@ impl JournalWriter {
     }
 
     /// Takes the first `count` rows out and tells each board how far it is committed, or that it lost the board.
-    fn tell(&mut self, count: usize, held: impl Fn((BoardId, Epoch)) -> bool) {
+    fn notify_boards(&mut self, count: usize, held: impl Fn((BoardId, Epoch)) -> bool) {
         let mut last: HashMap<(BoardId, Epoch), (Rev, Addr<BoardActor>)> = HashMap::with_capacity(count);
         for row in self.waiting.drain(..count) {
             self.waiting_bytes -= row.entry.stored_len();
@@ -214,7 +214,7 @@ impl JournalWriter {
 
     /// Gives up the ownership of the first waiting row, with everything of it that waits: later batches must not be
     /// committed over the one that was refused.
-    fn break_first(&mut self) {
+    fn abandon_first(&mut self) {
         let Some(first) = self.waiting.front() else { return };
         let ownership = (first.board, first.epoch);
         let owner = first.owner.clone();
@@ -263,7 +263,7 @@ impl Handler<Append> for JournalWriter {
         self.waiting_bytes += entry.stored_len();
         self.health.set_waiting_bytes(self.waiting_bytes);
         metrics().journal_depth.increment(1);
-        self.waiting.push_back(Waiting { board, epoch, entry, owner, span });
+        self.waiting.push_back(PendingRow { board, epoch, entry, owner, span });
         self.flush(ctx);
     }
 }
