@@ -8,7 +8,7 @@ use m4sh_store::{MemberEdit, StoreError};
 
 /// Where rights are changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct RightsScope {
     /// The class.
     pub classroom: ClassroomId,
     /// The lesson; `None`: in the class as a whole.
@@ -17,7 +17,7 @@ pub struct Place {
 
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum NotMade {
+pub enum RightsError {
     /// It may not be.
     #[error("{}", .0.detail())]
     Denied(ChangeDenied),
@@ -33,14 +33,14 @@ impl Directory {
     /// Makes changes that were judged, all or none; a change of role comes alone. Returns when those who are concerned have been told, or after a few seconds.
     ///
     /// # Errors
-    /// [`NotMade`]; then nothing has changed.
+    /// [`RightsError`]; then nothing has changed.
     pub async fn change_rights(
         &self,
-        at: Place,
+        at: RightsScope,
         by: UserId,
         changes: &[RightsChange],
         now: jiff::Timestamp,
-    ) -> Result<(), NotMade> {
+    ) -> Result<(), RightsError> {
         if let [RightsChange::Role { user, role }] = *changes {
             return self.change_role(at.classroom, user, role).await;
         }
@@ -54,19 +54,19 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::change_rights`].
-    pub async fn clear_rule(&self, at: Place, by: UserId, clear: RuleEdit) -> Result<u64, NotMade> {
+    pub async fn clear_rule(&self, at: RightsScope, by: UserId, clear: RuleEdit) -> Result<u64, RightsError> {
         self.edit_rules(at, by, &[clear], (at.session.is_none(), "rights")).await
     }
 
     async fn edit_rules(
         &self,
-        Place { classroom, session }: Place,
+        RightsScope { classroom, session }: RightsScope,
         by: UserId,
         edits: &[RuleEdit],
         (wide, why): (bool, &'static str),
-    ) -> Result<u64, NotMade> {
+    ) -> Result<u64, RightsError> {
         let made = self.store().edit_rules((classroom, session), by, edits).await?;
-        let touched = made.ok_or(NotMade::NotFound)?;
+        let touched = made.ok_or(RightsError::NotFound)?;
         match session {
             Some(session) if !wide => self.session_changed(classroom, session, why).await,
             _ => self.class_changed(classroom, why).await,
@@ -74,14 +74,14 @@ impl Directory {
         Ok(touched)
     }
 
-    async fn change_role(&self, classroom: ClassroomId, user: UserId, role: Role) -> Result<(), NotMade> {
+    async fn change_role(&self, classroom: ClassroomId, user: UserId, role: Role) -> Result<(), RightsError> {
         match self.store().set_member_role(classroom, user, role).await? {
             MemberEdit::Done => {
                 self.members_changed(classroom).await;
                 Ok(())
             }
-            MemberEdit::NotAMember => Err(NotMade::Denied(ChangeDenied::NotAMember)),
-            MemberEdit::IsOwner => Err(NotMade::Denied(ChangeDenied::OwnerStays)),
+            MemberEdit::NotAMember => Err(RightsError::Denied(ChangeDenied::NotAMember)),
+            MemberEdit::IsOwner => Err(RightsError::Denied(ChangeDenied::OwnerStays)),
         }
     }
 }

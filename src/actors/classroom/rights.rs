@@ -9,7 +9,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::actors::rights::{NotMade, Place};
+use crate::actors::rights::{RightsError, RightsScope};
 use m4sh_domain::access::{RightsChange, PenLocks};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -56,8 +56,8 @@ impl ClassroomActor {
             && let Some(asked) = self.rights_queue.waiting.pop_front()
         {
             let judged = match &self.known {
-                Ok(access) => asked.change.authorize(asked.user, &access.rights, Timestamp::now()).map_err(NotMade::Denied),
-                Err(_) => Err(NotMade::NotFound),
+                Ok(access) => asked.change.authorize(asked.user, &access.rights, Timestamp::now()).map_err(RightsError::Denied),
+                Err(_) => Err(RightsError::NotFound),
             };
             match judged {
                 Ok(()) => self.make(asked, ctx),
@@ -69,7 +69,7 @@ impl ClassroomActor {
     fn make(&mut self, asked: PendingChange, ctx: &mut Context<Self>) {
         self.rights_queue.busy = true;
         let (directory, now) = (self.directory.clone(), Timestamp::now());
-        let place = Place { classroom: self.classroom, session: Some(self.session) };
+        let place = RightsScope { classroom: self.classroom, session: Some(self.session) };
         let making = async move {
             let made = directory.change_rights(place, asked.user, std::slice::from_ref(&asked.change), now).await;
             (asked, made)
@@ -82,7 +82,7 @@ impl ClassroomActor {
         }));
     }
 
-    fn answer(&mut self, asked: &PendingChange, made: Result<(), NotMade>) {
+    fn answer(&mut self, asked: &PendingChange, made: Result<(), RightsError>) {
         let (conn, id) = (asked.conn, asked.id.as_deref());
         match made {
             Ok(()) => {
@@ -91,9 +91,9 @@ impl ClassroomActor {
                     self.sockets.send(conn, &ServerFrame::Prepared(&kept));
                 }
             }
-            Err(NotMade::Denied(denied)) => self.refuse_change(conn, id, denied.code(), denied.detail(), None),
-            Err(NotMade::NotFound) => self.refuse_change(conn, id, "not_found", "this lesson is not there any more", None),
-            Err(NotMade::Store(error)) => {
+            Err(RightsError::Denied(denied)) => self.refuse_change(conn, id, denied.code(), denied.detail(), None),
+            Err(RightsError::NotFound) => self.refuse_change(conn, id, "not_found", "this lesson is not there any more", None),
+            Err(RightsError::Store(error)) => {
                 tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
                 self.refuse_change(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
             }

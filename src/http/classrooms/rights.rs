@@ -10,7 +10,7 @@ use super::{
     rules::{Shown, Wish},
 };
 use crate::{
-    actors::rights::{NotMade, Place},
+    actors::rights::{RightsError, RightsScope},
     http::{
         fields::{Faults, Fields},
         problem::Problem,
@@ -154,7 +154,7 @@ impl Call {
     ) -> Result<(), Problem> {
         let (rights, now) = (self.lesson(id, session).await?.rights, Timestamp::now());
         changes.iter().try_for_each(|change| change.authorize(self.user, &rights, now)).map_err(denied)?;
-        let place = Place { classroom: id, session: Some(session) };
+        let place = RightsScope { classroom: id, session: Some(session) };
         Ok(self.services.directory.change_rights(place, self.user, changes, now).await?)
     }
 }
@@ -169,12 +169,12 @@ pub(super) fn denied(denied: ChangeDenied) -> Problem {
     }
 }
 
-impl From<NotMade> for Problem {
-    fn from(not: NotMade) -> Self {
+impl From<RightsError> for Problem {
+    fn from(not: RightsError) -> Self {
         match not {
-            NotMade::Denied(why) => denied(why),
-            NotMade::NotFound => Self::NotFound,
-            NotMade::Store(error) => error.into(),
+            RightsError::Denied(why) => denied(why),
+            RightsError::NotFound => Self::NotFound,
+            RightsError::Store(error) => error.into(),
         }
     }
 }

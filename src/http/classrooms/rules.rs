@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{call::Call, rights::denied};
 use crate::{
-    actors::rights::Place,
+    actors::rights::RightsScope,
     http::{
         extract::Paging,
         fields::{Fields, whole},
@@ -30,39 +30,39 @@ type LessonRuleId = web::Path<(ClassroomId, SessionId, String, String)>;
 
 /// `GET /classrooms/{id}/rules/`: those that hold in every lesson, to those who lead or assist.
 pub async fn of_class(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
-    list(&call, Place { classroom: path.0, session: None }, &paging).await
+    list(&call, RightsScope { classroom: path.0, session: None }, &paging).await
 }
 
 /// `GET …/sessions/{sid}/rules/`: the lesson's own and its class's.
 pub async fn of_lesson(call: Call, path: LessonPath, paging: Paging) -> Result<HttpResponse, Problem> {
     let (classroom, session) = *path;
-    list(&call, Place { classroom, session: Some(session) }, &paging).await
+    list(&call, RightsScope { classroom, session: Some(session) }, &paging).await
 }
 
 /// `POST /classrooms/{id}/rules/`: `{user|"all", what, allowed, seconds?}`.
 pub async fn make_in_class(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    make(&call, Place { classroom: path.0, session: None }).await
+    make(&call, RightsScope { classroom: path.0, session: None }).await
 }
 
 /// `POST …/sessions/{sid}/rules/`.
 pub async fn make_in_lesson(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
     let (classroom, session) = *path;
-    make(&call, Place { classroom, session: Some(session) }).await
+    make(&call, RightsScope { classroom, session: Some(session) }).await
 }
 
 /// `DELETE /classrooms/{id}/rules/{user|all}/{what}/`: with an end or without.
 pub async fn clear_in_class(call: Call, path: RuleId) -> Result<HttpResponse, Problem> {
     let (classroom, user, what) = path.into_inner();
-    clear(&call, Place { classroom, session: None }, &user, &what).await
+    clear(&call, RightsScope { classroom, session: None }, &user, &what).await
 }
 
 /// `DELETE …/sessions/{sid}/rules/{user|all}/{what}/`.
 pub async fn clear_in_lesson(call: Call, path: LessonRuleId) -> Result<HttpResponse, Problem> {
     let (classroom, session, user, what) = path.into_inner();
-    clear(&call, Place { classroom, session: Some(session) }, &user, &what).await
+    clear(&call, RightsScope { classroom, session: Some(session) }, &user, &what).await
 }
 
-async fn list(call: &Call, at: Place, paging: &Paging) -> Result<HttpResponse, Problem> {
+async fn list(call: &Call, at: RightsScope, paging: &Paging) -> Result<HttpResponse, Problem> {
     let (_, role) = call.require_member(at.classroom).await?;
     if !role.sees_all() {
         return Err(Problem::Forbidden("Rules are shown to those who lead or assist."));
@@ -75,7 +75,7 @@ async fn list(call: &Call, at: Place, paging: &Paging) -> Result<HttpResponse, P
     Ok(paging.answer(page, count, held.iter().map(Kept::of).collect()))
 }
 
-async fn make(call: &Call, at: Place) -> Result<HttpResponse, Problem> {
+async fn make(call: &Call, at: RightsScope) -> Result<HttpResponse, Problem> {
     let mut fields = call.fields()?;
     let (whom, allowed, seconds) = (fields.whom(), fields.required_flag("allowed"), fields.seconds());
     let what = fields.required_name("what", 32);
@@ -104,7 +104,7 @@ async fn make(call: &Call, at: Place) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Created().json(Kept::of(&StoredRule { rule, by: call.user, at: now })))
 }
 
-async fn clear(call: &Call, at: Place, user: &str, what: &str) -> Result<HttpResponse, Problem> {
+async fn clear(call: &Call, at: RightsScope, user: &str, what: &str) -> Result<HttpResponse, Problem> {
     let whom = match user {
         "all" => ChangeTarget::Everybody,
         id => ChangeTarget::One(id.parse().map_err(|_| Problem::NotFound)?),
@@ -132,7 +132,7 @@ async fn clear(call: &Call, at: Place, user: &str, what: &str) -> Result<HttpRes
 
 impl Call {
     /// The rights in a lesson, or in a class as a whole, to its members.
-    async fn rights_at(&self, at: Place) -> Result<Rights, Problem> {
+    async fn rights_at(&self, at: RightsScope) -> Result<Rights, Problem> {
         self.require_member(at.classroom).await?;
         match at.session {
             Some(session) => Ok(self.lesson(at.classroom, session).await?.rights),
