@@ -58,7 +58,7 @@ struct Inner {
     shards: RwLock<Vec<Shard>>,
     next_shard: AtomicUsize,
     next_generation: AtomicU64,
-    boards: DashMap<BoardId, Awake>,
+    boards: DashMap<BoardId, BoardEntry>,
     /// By both ids: a session that is asked for under another class is another door, and leads nowhere.
     sessions: DashMap<(ClassroomId, SessionId), Addr<ClassroomActor>>,
     /// Sockets of room clients.
@@ -66,7 +66,7 @@ struct Inner {
     draining: AtomicBool,
 }
 
-struct Awake {
+struct BoardEntry {
     generation: u64,
     actor: Addr<BoardActor>,
 }
@@ -162,7 +162,7 @@ impl Directory {
             let (directory, arbiter) = (self.clone(), shard.arbiter.clone());
             let actor =
                 BoardActor::start_in_arbiter(&arbiter, move |_| BoardActor::new(id, generation, directory, shard));
-            Awake { generation, actor }
+            BoardEntry { generation, actor }
         };
         // Under the entry's lock, so that of two first visitors one starts and the other finds.
         let actor = match self.0.boards.entry(id) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
-use super::Awake;
+use super::AwakeBoard;
 use m4sh_domain::access::Visibility;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{ConnId, Rev, UserId};
@@ -21,7 +21,7 @@ pub(super) struct Looked {
 /// A state for each view of it that somebody asked for.
 pub(super) type SharedStates = Vec<(Visibility, Arc<SharedState>)>;
 
-impl Awake {
+impl AwakeBoard {
     /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep
     /// of an earlier one was seen otherwise, and cannot be continued. `None`: not since this owner has the board.
     pub(super) fn looked(&mut self, user: UserId, eyes: Visibility) -> Option<Rev> {

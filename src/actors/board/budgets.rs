@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::Awake;
+use super::AwakeBoard;
 use crate::actors::clock;
 use crate::actors::shared_budgets::{FrameCost, PoolScopes, SharedBudgetPool};
 use crate::actors::metrics::{count_budget_hit, count_throttled};
@@ -62,7 +62,7 @@ impl Budgets {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     /// From here on this user's operations count for that address, too.
     pub(super) fn spends_from(&mut self, user: UserId, address: Option<SharedBudgetPool>) {
         if address.is_some() {

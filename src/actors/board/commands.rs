@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::access::first_forbidden;
 use super::durability::IntoBoardTurn as _;
 use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
-use super::{Asleep, Awake, BoardActor};
+use super::{NotAwake, AwakeBoard, BoardActor};
 use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, BoardCommand};
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::Permissions;
@@ -73,7 +73,7 @@ macro_rules! rest {
 
 rest!(TurnSave => save_turn, ClearSave => save_clear, UnclearSave => save_unclear);
 
-impl Awake {
+impl AwakeBoard {
     fn run_command(&mut self, work: BoardCommand, ctx: &mut Context<BoardActor>) {
         let BoardCommand { conn, frame, bytes, span } = work;
         let _entered = span.clone().entered();

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use super::budgets::Allowance;
 use super::presence::shows_places;
 use super::seats::Member;
-use super::{Awake, BoardActor, Phase};
+use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{UpdatePresence, PresenceUpdate};
 use crate::actors::metrics::metrics;
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     pub(super) fn show(&mut self, show: UpdatePresence, ctx: &mut Context<BoardActor>) {
         let UpdatePresence { conn, what } = show;
         // A guest only watches: nobody sees their pen, and what they send costs no more than this look.

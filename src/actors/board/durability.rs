@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Awake, BoardActor, Phase};
+use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::BoardError;
 use crate::actors::metrics::metrics;
@@ -93,7 +93,7 @@ impl Durability {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     pub(super) fn persisted(&mut self, rev: Rev, ctx: &mut Context<BoardActor>) {
         self.durability.committed(rev);
         if self.durability.waiting_told {
@@ -260,7 +260,7 @@ impl Awake {
 pub(super) trait IntoBoardTurn: Future + Sized + 'static {
     fn into_actor_board(
         self,
-        turn: impl FnOnce(&mut Awake, Self::Output, &mut Context<BoardActor>) + 'static,
+        turn: impl FnOnce(&mut AwakeBoard, Self::Output, &mut Context<BoardActor>) + 'static,
     ) -> impl ActorFuture<BoardActor, Output = ()> + 'static {
         actix::fut::wrap_future::<_, BoardActor>(self).map(move |output, act, ctx| {
             if let Phase::Awake(awake) = &mut act.phase {

@@ -3,7 +3,7 @@
 
 use actix::prelude::*;
 
-use super::{Asleep, BoardActor, Phase};
+use super::{NotAwake, BoardActor, Phase};
 use crate::actors::messages::{
     AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, CloseBoard, Drain, OutboxDrained, Fenced,
     JournalState, InspectBoard, HistoryRewritten, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
@@ -16,7 +16,7 @@ impl Handler<Attach> for BoardActor {
     type Result = Result<(), JoinError>;
 
     fn handle(&mut self, attach: Attach, ctx: &mut Context<Self>) -> Self::Result {
-        self.awake().map_err(Asleep::declined)?.attach(attach, ctx)
+        self.awake().map_err(NotAwake::declined)?.attach(attach, ctx)
     }
 }
 
@@ -69,8 +69,8 @@ impl Handler<Save<DiffSave>> for BoardActor {
         let _entered = span.clone().entered();
         match self.awake() {
             Ok(awake) => Ok(awake.save_diff(&mut write, span, ctx)?),
-            Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(RequestError::Moved(write)),
+            Err(NotAwake::Failed(error)) => Err(error.into()),
+            Err(NotAwake::Gone) => Err(RequestError::Moved(write)),
         }
     }
 }
@@ -83,8 +83,8 @@ impl Handler<Save<StateSave>> for BoardActor {
         let _entered = span.clone().entered();
         match self.awake() {
             Ok(awake) => Ok(awake.save_state(&mut write, span, ctx)?),
-            Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(RequestError::Moved(write)),
+            Err(NotAwake::Failed(error)) => Err(error.into()),
+            Err(NotAwake::Gone) => Err(RequestError::Moved(write)),
         }
     }
 }
@@ -95,8 +95,8 @@ impl Handler<ReadBoard> for BoardActor {
     fn handle(&mut self, read: ReadBoard, _: &mut Context<Self>) -> Self::Result {
         match self.awake() {
             Ok(awake) => Ok(awake.read(read.who)?),
-            Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(RequestError::Moved(read)),
+            Err(NotAwake::Failed(error)) => Err(error.into()),
+            Err(NotAwake::Gone) => Err(RequestError::Moved(read)),
         }
     }
 }

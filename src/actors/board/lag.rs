@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Awake;
+use super::AwakeBoard;
 use crate::actors::metrics::count_lagging;
 use crate::actors::outbox::FrameKind;
 use m4sh_domain::ids::ConnId;
@@ -37,7 +37,7 @@ pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> FrameKind {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     /// A reader that was behind has taken everything that waited: it gets what it missed, the tail where that is the
     /// smaller, else the document.
     pub(super) fn send_catch_up(&mut self, conn: ConnId) {

@@ -64,7 +64,7 @@ enum Phase {
     /// The mailbox waits.
     Loading,
     /// At work.
-    Awake(Box<Awake>),
+    Awake(Box<AwakeBoard>),
     /// It could not be loaded; asks are answered with this, and the next look-up starts anew.
     Failed(BoardError),
     /// It left memory; asks are sent back to look it up again.
@@ -72,7 +72,7 @@ enum Phase {
 }
 
 /// A board at work.
-struct Awake {
+struct AwakeBoard {
     id: BoardId,
     shard: Shard,
     directory: Directory,
@@ -114,14 +114,14 @@ impl BoardActor {
     }
 
     /// The board, when it is at work; else why not.
-    fn awake(&mut self) -> Result<&mut Awake, Asleep> {
+    fn awake(&mut self) -> Result<&mut AwakeBoard, NotAwake> {
         match &mut self.phase {
             Phase::Awake(awake) => {
                 awake.used = clock::now();
                 Ok(awake)
             }
-            Phase::Failed(error) => Err(Asleep::Failed(error.clone())),
-            Phase::Loading | Phase::Gone => Err(Asleep::Gone),
+            Phase::Failed(error) => Err(NotAwake::Failed(error.clone())),
+            Phase::Loading | Phase::Gone => Err(NotAwake::Gone),
         }
     }
 
@@ -199,12 +199,12 @@ impl BoardActor {
 }
 
 /// Why a board is not at work.
-enum Asleep {
+enum NotAwake {
     Failed(BoardError),
     Gone,
 }
 
-impl Asleep {
+impl NotAwake {
     fn declined(self) -> JoinError {
         match self {
             Self::Failed(BoardError::NotFound) => JoinError::Close(Close::NotFound),
@@ -225,7 +225,7 @@ impl Actor for BoardActor {
                 metrics().boards.increment(1);
                 let me = ctx.address().downgrade();
                 let (shard, directory) = (act.shard.clone(), act.directory.clone());
-                act.phase = Phase::Awake(Box::new(Awake::new(act.id, me, shard, directory, loaded)));
+                act.phase = Phase::Awake(Box::new(AwakeBoard::new(act.id, me, shard, directory, loaded)));
                 act.housekeeping = Some(ctx.run_interval(HOUSEKEEPING, |act, ctx| act.house_keep(ctx)));
             }
             Err(error) => {
@@ -236,7 +236,7 @@ impl Actor for BoardActor {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
         let load::Loaded { found, lease } = loaded;
         let access = Access::new(found.access);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::seats::{Member, Seat};
-use super::{Awake, BoardActor, Phase};
+use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::Visibility;
 use m4sh_domain::ids::{ConnId, UserId};
@@ -72,7 +72,7 @@ impl Handler<LeaveDue> for BoardActor {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     /// Whether the places of pupils are kept from a seat: where their work is hidden from one another, so is where they
     /// are. The one place that decides it, for cursors, views, selections and rosters.
     pub(super) fn keeps_apart(&self, seat: &Seat) -> bool {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::saves::RETRY_UNSAVED;
-use super::{Asleep, Awake, BoardActor};
+use super::{NotAwake, AwakeBoard, BoardActor};
 use crate::actors::messages::{BoardError, RequestError, RevealLayers, Revealed, PupilSelection};
 use m4sh_domain::board::BatchKey;
 use m4sh_domain::ids::ClientId;
@@ -17,13 +17,13 @@ impl Handler<RevealLayers> for BoardActor {
     fn handle(&mut self, reveal: RevealLayers, ctx: &mut Context<Self>) -> Self::Result {
         match self.awake() {
             Ok(awake) => Ok(awake.reveal(&reveal, ctx)?),
-            Err(Asleep::Failed(error)) => Err(error.into()),
-            Err(Asleep::Gone) => Err(RequestError::Moved(reveal)),
+            Err(NotAwake::Failed(error)) => Err(error.into()),
+            Err(NotAwake::Gone) => Err(RequestError::Moved(reveal)),
         }
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     fn reveal(&mut self, reveal: &RevealLayers, ctx: &mut Context<BoardActor>) -> Result<Revealed, BoardError> {
         let can = self.access.can(reveal.by).ok_or(BoardError::NotFound)?;
         if !can.can_lock {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::access::first_forbidden;
-use super::{Awake, BoardActor};
+use super::{AwakeBoard, BoardActor};
 use crate::actors::clock;
 use crate::actors::messages::{
     Append, Precondition, BoardError, BoardView, SaveEffect, DiffSave, Durable, BoardReader, Reading, Saved, StateSave, Submit, Ticket,
@@ -27,7 +27,7 @@ pub(super) const FORBIDDEN: Refused =
 const RATE_LIMITED: &str = "rate_limited";
 pub(super) const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
-impl Awake {
+impl AwakeBoard {
     /// One batch of a socket; every answer goes through its outbox.
     pub(super) fn submit(&mut self, submit: Submit, ctx: &mut Context<BoardActor>) {
         let Submit { conn, id, ops, bytes, sent, span } = submit;

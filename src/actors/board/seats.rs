@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::lag::{frame_kind, tail_bytes};
 use super::presence::Mood;
-use super::{Awake, BoardActor, Phase};
+use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::messages::{Attach, JoinError, AccessPath};
 use crate::actors::metrics::{metrics, count_lagging};
 use crate::actors::outbox::Outbox;
@@ -71,7 +71,7 @@ pub(super) struct Member {
     pub(super) leaves: Option<Duration>,
 }
 
-impl Awake {
+impl AwakeBoard {
     pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), JoinError> {
         let Attach { conn, user, name, client, dialect, outbox, resume, access_path: door, class, address } = attach;
         if self.draining {

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 use memchr::memmem;
 
-use super::{Awake, BoardActor, Phase};
+use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::messages::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
 use m4sh_domain::board::{Action, JournalEntry, Op};
 use m4sh_domain::json::{Bounds, Value};
@@ -29,7 +29,7 @@ impl Handler<BoardStatusQuery> for BoardActor {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     fn status(&self, peek: &BoardStatusQuery) -> BoardStatus {
         let rev = self.board.rev();
         let news = peek.after.map(|after| {

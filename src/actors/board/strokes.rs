@@ -7,7 +7,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::saves::{FORBIDDEN, Refused};
-use super::{Awake, BoardActor, Phase};
+use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, Op, BatchOutcome, Refusal};
@@ -85,7 +85,7 @@ impl Strokes {
     }
 }
 
-impl Awake {
+impl AwakeBoard {
     /// Strokes under way, for a welcome.
     pub(super) fn drawing_for(&self, eyes: Visibility) -> Vec<Value> {
         let apart = self.access.is_isolated() && eyes != Visibility::All;
