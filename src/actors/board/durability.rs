@@ -243,7 +243,7 @@ impl AwakeBoard {
     }
 
     fn is_idle(&self, now: Duration) -> bool {
-        self.seats.is_empty() && now.saturating_sub(self.used) >= limits::PARK_AFTER
+        self.seats.is_empty() && now.saturating_sub(self.last_used) >= limits::PARK_AFTER
     }
 
     /// Whether nothing keeps the board in memory.

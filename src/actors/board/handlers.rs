@@ -16,7 +16,7 @@ impl Handler<Attach> for BoardActor {
     type Result = Result<(), JoinError>;
 
     fn handle(&mut self, attach: Attach, ctx: &mut Context<Self>) -> Self::Result {
-        self.awake().map_err(NotAwake::declined)?.attach(attach, ctx)
+        self.awake().map_err(NotAwake::join_error)?.attach(attach, ctx)
     }
 }
 
@@ -174,7 +174,7 @@ impl Handler<CloseBoard> for BoardActor {
         if let Phase::Awake(awake) = &mut self.phase {
             awake.close_seats(dismiss.close);
             awake.fail_waiters(&BoardError::NotFound);
-            self.leave(ctx);
+            self.unload(ctx);
         }
     }
 }
@@ -197,6 +197,6 @@ impl Handler<InspectBoard> for BoardActor {
     type Result = MessageResult<InspectBoard>;
 
     fn handle(&mut self, _: InspectBoard, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.observe())
+        MessageResult(self.inspect())
     }
 }

@@ -99,10 +99,10 @@ struct AwakeBoard {
     /// What each has done here since the board woke.
     activity: HashMap<UserId, BoardActivity>,
     /// When somebody last asked anything.
-    used: Duration,
+    last_used: Duration,
     draining: bool,
     /// When the next rule that counts for somebody here ends, and the timer for it.
-    rights_end: Option<(Timestamp, SpawnHandle)>,
+    rights_expiry: Option<(Timestamp, SpawnHandle)>,
     _lease: crate::cluster::Lease,
 }
 
@@ -117,7 +117,7 @@ impl BoardActor {
     fn awake(&mut self) -> Result<&mut AwakeBoard, NotAwake> {
         match &mut self.phase {
             Phase::Awake(awake) => {
-                awake.used = clock::now();
+                awake.last_used = clock::now();
                 Ok(awake)
             }
             Phase::Failed(error) => Err(NotAwake::Failed(error.clone())),
@@ -126,7 +126,7 @@ impl BoardActor {
     }
 
     /// Leaves memory: from here on, whoever still has this address is sent back to the directory.
-    fn leave(&mut self, ctx: &mut Context<Self>) {
+    fn unload(&mut self, ctx: &mut Context<Self>) {
         if let Phase::Awake(_) = self.phase {
             metrics().boards.decrement(1);
         }
@@ -148,10 +148,10 @@ impl BoardActor {
             let asked = tokio::time::timeout(Duration::from_secs(2), store.board_access(id)).await;
             matches!(asked, Ok(Ok(None)))
         };
-        ctx.wait(asking.into_actor(self).map(|deleted, act, ctx| act.lost(deleted, ctx)));
+        ctx.wait(asking.into_actor(self).map(|deleted, act, ctx| act.ownership_lost(deleted, ctx)));
     }
 
-    fn lost(&mut self, deleted: bool, ctx: &mut Context<Self>) {
+    fn ownership_lost(&mut self, deleted: bool, ctx: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
             tracing::warn!(board = %awake.id, epoch = %awake.epoch, rev = %awake.board.rev(), deleted, "board is no longer ours");
             let (close, error) = match deleted {
@@ -161,10 +161,10 @@ impl BoardActor {
             awake.close_seats(close);
             awake.fail_waiters(&error);
         }
-        self.leave(ctx);
+        self.unload(ctx);
     }
 
-    fn house_keep(&mut self, ctx: &mut Context<Self>) {
+    fn run_housekeeping(&mut self, ctx: &mut Context<Self>) {
         let Phase::Awake(awake) = &mut self.phase else { return };
         awake.forget_full_budgets();
         // A storm of joiners is over by now; the copy need not outlive it.
@@ -173,11 +173,11 @@ impl BoardActor {
         awake.journal_state(awake.shard.health.is_writable());
         awake.checkpoint_if_due(ctx);
         if awake.may_park() {
-            self.leave(ctx);
+            self.unload(ctx);
         }
     }
 
-    fn observe(&self) -> BoardInfo {
+    fn inspect(&self) -> BoardInfo {
         let phase = match &self.phase {
             Phase::Loading => "loading",
             Phase::Awake(_) => "awake",
@@ -205,7 +205,7 @@ enum NotAwake {
 }
 
 impl NotAwake {
-    fn declined(self) -> JoinError {
+    fn join_error(self) -> JoinError {
         match self {
             Self::Failed(BoardError::NotFound) => JoinError::Close(Close::NotFound),
             Self::Failed(_) => JoinError::Close(Close::Moved),
@@ -226,10 +226,10 @@ impl Actor for BoardActor {
                 let me = ctx.address().downgrade();
                 let (shard, directory) = (act.shard.clone(), act.directory.clone());
                 act.phase = Phase::Awake(Box::new(AwakeBoard::new(act.id, me, shard, directory, loaded)));
-                act.housekeeping = Some(ctx.run_interval(HOUSEKEEPING, |act, ctx| act.house_keep(ctx)));
+                act.housekeeping = Some(ctx.run_interval(HOUSEKEEPING, |act, ctx| act.run_housekeeping(ctx)));
             }
             Err(error) => {
-                act.leave(ctx);
+                act.unload(ctx);
                 act.phase = Phase::Failed(error);
             }
         }));
@@ -262,9 +262,9 @@ impl AwakeBoard {
             shared_state: None,
             looked: HashMap::new(),
             activity: HashMap::new(),
-            used: clock::now(),
+            last_used: clock::now(),
             draining: false,
-            rights_end: None,
+            rights_expiry: None,
             _lease: lease,
         }
     }

@@ -295,10 +295,10 @@ impl AwakeBoard {
     fn watch_rights(&mut self, ctx: &mut Context<BoardActor>) {
         let users = self.seats.values().filter(|seat| !seat.is_guest).map(|seat| seat.user);
         let next = users.filter_map(|user| self.access.standing(user)?.until).min();
-        if next == self.rights_end.as_ref().map(|(end, _)| *end) {
+        if next == self.rights_expiry.as_ref().map(|(end, _)| *end) {
             return;
         }
-        if let Some((_, timer)) = self.rights_end.take() {
+        if let Some((_, timer)) = self.rights_expiry.take() {
             ctx.cancel_future(timer);
         }
         let Some(end) = next else { return };
@@ -306,11 +306,11 @@ impl AwakeBoard {
         // A moment later than the end itself, so that the rule is over by then.
         let timer = ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
             if let Phase::Awake(awake) = &mut act.phase {
-                awake.rights_end = None;
+                awake.rights_expiry = None;
                 awake.rights_changed("time_over", ctx);
             }
         });
-        self.rights_end = Some((end, timer));
+        self.rights_expiry = Some((end, timer));
     }
 }
 
