@@ -72,7 +72,7 @@ struct BoardEntry {
 }
 
 impl Directory {
-    /// A directory of a node where nothing is awake. `tick` fixes the cursor tick; `None` lets it follow the load.
+    /// A directory of a node where nothing is awake. `fixed_tick` fixes the cursor tick; `None` lets it follow the load.
     #[must_use]
     pub fn new(store: Store, leases: Arc<dyn Leases>, rates: Rates, tick: Option<Duration>) -> Self {
         let sizes = BucketSizes::new(&rates);
@@ -118,7 +118,7 @@ impl Directory {
         &self.0.shared_budgets
     }
 
-    pub(crate) fn tick(&self) -> Option<Duration> {
+    pub(crate) fn fixed_tick(&self) -> Option<Duration> {
         self.0.tick
     }
 
@@ -131,13 +131,13 @@ impl Directory {
     /// Waits until there is a thread for boards, at most `deadline`.
     pub async fn ready(&self, deadline: Duration) {
         let began = std::time::Instant::now();
-        while self.shard().is_none() && began.elapsed() < deadline {
+        while self.next_available_shard().is_none() && began.elapsed() < deadline {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
     /// A thread for something that wakes: each in turn, so that they share the work. A thread that died is passed over.
-    fn shard(&self) -> Option<Shard> {
+    fn next_available_shard(&self) -> Option<Shard> {
         let shards = self.0.shards.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let turn = self.0.next_shard.fetch_add(1, Ordering::Relaxed);
         (0..shards.len())
@@ -156,7 +156,7 @@ impl Directory {
         if self.is_draining() {
             return None;
         }
-        let shard = self.shard()?;
+        let shard = self.next_available_shard()?;
         let start = || {
             let generation = self.0.next_generation.fetch_add(1, Ordering::Relaxed);
             let (directory, arbiter) = (self.clone(), shard.arbiter.clone());
@@ -190,7 +190,7 @@ impl Directory {
     /// The session's actor, started if it was not awake.
     #[must_use]
     pub fn locate_session(&self, classroom: ClassroomId, session: SessionId) -> Option<Addr<ClassroomActor>> {
-        let shard = self.shard()?;
+        let shard = self.next_available_shard()?;
         let start = || {
             let directory = self.clone();
             ClassroomActor::start_in_arbiter(&shard.arbiter, move |_| {
@@ -257,7 +257,7 @@ impl Directory {
     {
         let span = tracing::Span::current();
         let saving = async {
-            let ticket: Ticket = self.ask(board, write, |write| Save { write, span: span.clone() }).await?;
+            let ticket: Ticket = self.request(board, write, |write| Save { write, span: span.clone() }).await?;
             committed(ticket.durable).await.map(|()| ticket.saved)
         };
         within_deadline(saving).await
@@ -282,7 +282,7 @@ impl Directory {
 
     async fn read_as(&self, board: BoardId, who: BoardReader) -> Result<BoardView, BoardError> {
         let reading = async {
-            let reading: Reading = self.ask(board, ReadBoard { who }, |read| read).await?;
+            let reading: Reading = self.request(board, ReadBoard { who }, |read| read).await?;
             committed(reading.durable).await.map(|()| reading.view)
         };
         within_deadline(reading).await
@@ -294,7 +294,7 @@ impl Directory {
     /// `Forbidden` for those who may not lock pens; else as [`Directory::save_diff`].
     pub async fn reveal(&self, board: BoardId, reveal: RevealLayers) -> Result<Rev, BoardError> {
         let revealing = async {
-            let revealed: Revealed = self.ask(board, reveal, |reveal| reveal).await?;
+            let revealed: Revealed = self.request(board, reveal, |reveal| reveal).await?;
             committed(revealed.durable).await.map(|()| revealed.rev)
         };
         within_deadline(revealing).await
@@ -315,7 +315,7 @@ impl Directory {
     }
 
     /// Sends a message to a board; looks the board up again when it had just left memory.
-    async fn ask<P, M, A>(&self, board: BoardId, mut parcel: P, message: impl Fn(P) -> M) -> Result<A, BoardError>
+    async fn request<P, M, A>(&self, board: BoardId, mut parcel: P, message: impl Fn(P) -> M) -> Result<A, BoardError>
     where
         M: Message<Result = Result<A, RequestError<P>>> + Send + 'static,
         BoardActor: Handler<M>,
@@ -337,7 +337,7 @@ impl Directory {
     }
 
     /// Who is in class at this moment; nobody when it sleeps.
-    pub async fn present(&self, classroom: ClassroomId, session: SessionId) -> Vec<UserId> {
+    pub async fn participants(&self, classroom: ClassroomId, session: SessionId) -> Vec<UserId> {
         let class = self.0.sessions.get(&(classroom, session)).map(|door| door.clone());
         let Some(class) = class else { return Vec::new() };
         let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(ListParticipants)).await;
@@ -355,14 +355,14 @@ impl Directory {
     pub async fn watch_erasures(self) {
         loop {
             tokio::time::sleep(limits::ERASURE_CHECK_INTERVAL).await;
-            if let Err(error) = self.tell_erasures().await {
+            if let Err(error) = self.apply_erasures().await {
                 // Nothing is known then; the fence still keeps an old owner from writing.
                 tracing::warn!(%error, "erasures could not be looked at");
             }
         }
     }
 
-    async fn tell_erasures(&self) -> Result<(), StoreError> {
+    async fn apply_erasures(&self) -> Result<(), StoreError> {
         if !self.0.boards.is_empty() {
             for (board, epoch) in self.store().recent_erasures().await? {
                 if let Some(actor) = self.awake(board) {
@@ -424,7 +424,7 @@ impl Directory {
     }
 
     /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
-    pub fn told_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
+    pub fn broadcast_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
         if let Some(actor) = self.0.sessions.get(&lesson) {
             actor.do_send(BroadcastFrame { frame });
         }
@@ -440,7 +440,7 @@ impl Directory {
     ///
     /// # Errors
     /// Why it did not. `unavailable` may have happened all the same: a repeat finds out.
-    pub async fn ask_class(
+    pub async fn class_command(
         &self,
         (classroom, session): (ClassroomId, SessionId),
         (user, name): (UserId, Arc<str>),

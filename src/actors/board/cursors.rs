@@ -153,7 +153,7 @@ impl AwakeBoard {
             return;
         }
         let now = clock::now();
-        let period = self.directory.tick().unwrap_or_else(|| self.shard.tick_rate.interval());
+        let period = self.directory.fixed_tick().unwrap_or_else(|| self.shard.tick_rate.interval());
         let due = self.tick.last.map_or(now, |last| last + period);
         if due <= now {
             self.send_tick(now);

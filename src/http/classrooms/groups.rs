@@ -66,7 +66,7 @@ pub async fn divide(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     for team in &teams {
         let users: Vec<_> = team.members.iter().map(ToString::to_string).collect();
         let frame = json!({"t": "group", "team": team.team, "name": team.name, "board": team.board, "users": users});
-        call.services.directory.told_in_class(lesson, frame);
+        call.services.directory.broadcast_in_class(lesson, frame);
     }
     call.trail.data(json!({"session": lesson.1, "groups": teams.len()}));
     Ok(HttpResponse::Ok().json(json!({"groups": teams.iter().map(shown).collect::<Vec<_>>()})))

@@ -83,7 +83,7 @@ pub async fn create(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     call.trail.data(json!({"session": lesson.1, "push": push, "boards": targets.len()}));
     call.services
         .directory
-        .told_in_class(lesson, json!({"t": "pushed", "push": push, "page": params.page, "boards": targets.len()}));
+        .broadcast_in_class(lesson, json!({"t": "pushed", "push": push, "page": params.page, "boards": targets.len()}));
     Ok(HttpResponse::Accepted().json(json!({"push": push, "boards": targets.len(), "status": "pending"})))
 }
 

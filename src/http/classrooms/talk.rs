@@ -87,7 +87,7 @@ async fn ask(
 ) -> Result<crate::actors::classroom::CommandReply, Problem> {
     let name = call.services.must_exist(call.user).await?.name;
     let directory = &call.services.directory;
-    directory.ask_class((id, session), (call.user, name), ask).await.map_err(|refused| match refused.retry_after {
+    directory.class_command((id, session), (call.user, name), ask).await.map_err(|refused| match refused.retry_after {
         Some(wait) if refused.code == "rate_limited" => {
             Problem::RateLimited { wait, limit: directory.sizes().of(Scope::WsChat).rate.count }
         }

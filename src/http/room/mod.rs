@@ -261,7 +261,7 @@ impl Services {
         let (_, members) = self.store.members(card.classroom, page).await?;
         let ids = members.iter().map(|member| member.user).chain([card.host]).collect();
         let people = self.people_by(ids, true).await?;
-        let present = self.directory.present(card.classroom, card.id).await;
+        let present = self.directory.participants(card.classroom, card.id).await;
         let media = self.store.media_states(card.id).await?;
         let participants = members.iter().map(|member| {
             let media = media.iter().find(|(user, _)| *user == member.user).map(|(_, data)| data.as_slice());
