@@ -3,7 +3,7 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
-mod audience;
+mod visibility;
 mod lag;
 mod budgets;
 mod cursors;
@@ -26,7 +26,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
-use self::audience::{Looked, SharedStates};
+use self::visibility::{VisibilitySince, VisibleStates};
 use self::budgets::Budgets;
 use self::cursors::Tick;
 use self::durability::Durability;
@@ -93,9 +93,9 @@ struct AwakeBoard {
     strokes: Strokes,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
-    shared_state: Option<(Rev, SharedStates)>,
+    shared_state: Option<(Rev, VisibleStates)>,
     /// Through which eyes people last looked, since this owner has the board.
-    looked: HashMap<UserId, Looked>,
+    visibility: HashMap<UserId, VisibilitySince>,
     /// What each has done here since the board woke.
     activity: HashMap<UserId, BoardActivity>,
     /// When somebody last asked anything.
@@ -260,7 +260,7 @@ impl AwakeBoard {
             strokes: Strokes::default(),
             durability,
             shared_state: None,
-            looked: HashMap::new(),
+            visibility: HashMap::new(),
             activity: HashMap::new(),
             last_used: clock::now(),
             draining: false,

@@ -232,7 +232,7 @@ impl AwakeBoard {
             BoardReader::Account(user) => {
                 let standing = self.access.standing(user).ok_or(BoardError::NotFound)?;
                 let eyes = standing.visibility(user);
-                self.looked(user, eyes);
+                self.note_visibility(user, eyes);
                 eyes
             }
             BoardReader::Guest => Visibility::Public,

@@ -112,7 +112,7 @@ impl AwakeBoard {
         let eyes = standing.visibility(user);
         let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, mood: Mood::new() };
         // The outbox is new, so the one frame fits whatever its size.
-        let since = self.looked(user, eyes);
+        let since = self.note_visibility(user, eyes);
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
         let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
@@ -283,7 +283,7 @@ impl AwakeBoard {
             let eyes = standing.visibility(user);
             if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {
                 // What it was shown is not what it is to be shown now: it comes back, and gets the state anew.
-                self.looked(user, eyes);
+                self.note_visibility(user, eyes);
                 self.close_seat(conn, Close::Moved);
             }
         }

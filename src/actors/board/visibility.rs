@@ -13,24 +13,24 @@ use m4sh_domain::limits;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame, SharedState};
 
 /// Through which eyes somebody looked last, and from which revision on.
-pub(super) struct Looked {
+pub(super) struct VisibilitySince {
     eyes: Visibility,
     since: Rev,
 }
 
 /// A state for each view of it that somebody asked for.
-pub(super) type SharedStates = Vec<(Visibility, Arc<SharedState>)>;
+pub(super) type VisibleStates = Vec<(Visibility, Arc<SharedState>)>;
 
 impl AwakeBoard {
     /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep
     /// of an earlier one was seen otherwise, and cannot be continued. `None`: not since this owner has the board.
-    pub(super) fn looked(&mut self, user: UserId, eyes: Visibility) -> Option<Rev> {
+    pub(super) fn note_visibility(&mut self, user: UserId, eyes: Visibility) -> Option<Rev> {
         if eyes == Visibility::Public {
             // A guest is nobody else, before and after.
             return Some(Rev(0));
         }
-        let now = Looked { eyes, since: self.board.rev().next() };
-        match self.looked.entry(user) {
+        let now = VisibilitySince { eyes, since: self.board.rev().next() };
+        match self.visibility.entry(user) {
             Slot::Occupied(known) if known.get().eyes == eyes => Some(known.get().since),
             Slot::Occupied(mut known) => {
                 known.insert(now);
@@ -38,7 +38,7 @@ impl AwakeBoard {
             }
             Slot::Vacant(unknown) => {
                 // Whoever never looked has nothing to continue, and what they now get is continued from any revision.
-                unknown.insert(Looked { eyes, since: Rev(0) });
+                unknown.insert(VisibilitySince { eyes, since: Rev(0) });
                 None
             }
         }
