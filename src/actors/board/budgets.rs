@@ -16,7 +16,7 @@ use m4sh_protocol::server::ServerFrame;
 
 /// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
 #[derive(Default)]
-pub(super) struct Budgets {
+pub(super) struct UserBudgets {
     cursor: Bucket,
     cursor_flood: Bucket,
     ops: Bucket,
@@ -25,35 +25,35 @@ pub(super) struct Budgets {
     draw: Bucket,
     ladder: Throttle,
     /// Whether this user was told that cursors are being dropped, once for each spell.
-    told: bool,
+    drop_reported: bool,
     /// What the user is to be told of an operation that passed.
-    warning: Option<Warning>,
+    warning: Option<BudgetWarning>,
     /// What is shared with others from the address that they last came from; a guest's sends nothing.
     address: Option<SharedBudgetPool>,
 }
 
-struct Warning {
+struct BudgetWarning {
     scope: Scope,
     left: u32,
     used: f64,
 }
 
 /// What a budget says of a cursor move.
-pub(super) enum Allowance {
+pub(super) enum CursorVerdict {
     Take,
     /// Drop it; `Some` the first time of a spell.
     Drop(Option<(Scope, Duration)>),
     Flood,
 }
 
-impl Budgets {
+impl UserBudgets {
     fn is_full(&self, now: Duration) -> bool {
         let buckets = [self.cursor, self.cursor_flood, self.ops, self.bytes, self.talk, self.draw];
         self.ladder.is_idle(now) && buckets.iter().all(|bucket| bucket.is_full(now))
     }
 
     /// The user's own budgets of operations, with a batch of so many bytes added.
-    fn own(&self, sizes: &BucketSizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
+    fn own_usage(&self, sizes: &BucketSizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
         let look = |scope, bucket, cost| (scope, ProjectedUsage::of(bucket, sizes.of(scope), cost, now));
         let mut looks = Vec::with_capacity(8);
         looks.push(look(Scope::WsOps, &self.ops, batches));
@@ -64,18 +64,18 @@ impl Budgets {
 
 impl AwakeBoard {
     /// From here on this user's operations count for that address, too.
-    pub(super) fn spends_from(&mut self, user: UserId, address: Option<SharedBudgetPool>) {
+    pub(super) fn set_address_pool(&mut self, user: UserId, address: Option<SharedBudgetPool>) {
         if address.is_some() {
             self.budgets.entry(user).or_default().address = address;
         }
     }
 
     /// Every budget that an operation of this user is a part of, with its cost added.
-    fn looks(&mut self, user: UserId, batches: u32, cost: FrameCost, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
+    fn usage(&mut self, user: UserId, batches: u32, cost: FrameCost, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
         let directory = self.directory.clone();
         let sizes = directory.sizes();
         let budgets = self.budgets.entry(user).or_default();
-        let mut looks = budgets.own(sizes, batches, cost.bytes, now);
+        let mut looks = budgets.own_usage(sizes, batches, cost.bytes, now);
         self.pool.usage(user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now, &mut looks);
         if let Some(class) = &self.class_pool {
             class.lock().usage(user, PoolScopes::of(BudgetHolder::Class), sizes, cost, now, &mut looks);
@@ -99,7 +99,7 @@ impl AwakeBoard {
     }
 
     /// How many seats get what one of them says.
-    fn audience(&self) -> u32 {
+    fn other_seats(&self) -> u32 {
         u32::try_from(self.seats.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
@@ -116,20 +116,20 @@ impl AwakeBoard {
 
     /// A REST save reaches the seats as a batch does. Its own rate was checked before; here it is only counted.
     pub(super) fn charge_save(&mut self, user: UserId, bytes: usize) {
-        let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
+        let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.other_seats() };
         self.charge_shared(user, cost, clock::now());
     }
 
     /// What may be lost is dropped while any budget of its user's operations is nearly used up.
-    fn presence(&mut self, user: UserId, now: Duration) -> ThrottleDecision {
-        let verdict = Throttle::check_presence(&self.looks(user, 0, FrameCost::default(), now));
+    fn presence_verdict(&mut self, user: UserId, now: Duration) -> ThrottleDecision {
+        let verdict = Throttle::check_presence(&self.usage(user, 0, FrameCost::default(), now));
         if let ThrottleDecision::DropPresence { scope, .. } = verdict {
             count_throttled(scope, "presence");
         }
         verdict
     }
 
-    pub(super) fn allow_cursor(&mut self, user: UserId) -> Allowance {
+    pub(super) fn allow_cursor(&mut self, user: UserId) -> CursorVerdict {
         let now = clock::now();
         let directory = self.directory.clone();
         let sizes = directory.sizes();
@@ -138,15 +138,15 @@ impl AwakeBoard {
         if let Taken::Wait(_) = budgets.cursor_flood.take(flood.rate, flood.burst, 1, now) {
             count_budget_hit(Scope::WsCursorFlood);
             count_throttled(Scope::WsCursorFlood, "closed");
-            return Allowance::Flood;
+            return CursorVerdict::Flood;
         }
         let over = match budgets.cursor.take(own.rate, own.burst, 1, now) {
             Taken::Pass { left } => {
-                if let ThrottleDecision::DropPresence { scope, retry_after } = self.presence(user, now) {
+                if let ThrottleDecision::DropPresence { scope, retry_after } = self.presence_verdict(user, now) {
                     Some((scope, retry_after))
                 } else {
                     if left > own.burst / 2 {
-                        self.budgets.entry(user).or_default().told = false;
+                        self.budgets.entry(user).or_default().drop_reported = false;
                     }
                     None
                 }
@@ -158,10 +158,10 @@ impl AwakeBoard {
             }
         };
         match over {
-            None => Allowance::Take,
+            None => CursorVerdict::Take,
             Some(over) => {
-                let first = !std::mem::replace(&mut self.budgets.entry(user).or_default().told, true);
-                Allowance::Drop(first.then_some(over))
+                let first = !std::mem::replace(&mut self.budgets.entry(user).or_default().drop_reported, true);
+                CursorVerdict::Drop(first.then_some(over))
             }
         }
     }
@@ -169,8 +169,8 @@ impl AwakeBoard {
     /// Whether a batch of so many bytes fits every budget that it is a part of; else how long to wait.
     pub(super) fn allow_batch(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
         let now = clock::now();
-        let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.audience() };
-        let looks = self.looks(user, 1, cost, now);
+        let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.other_seats() };
+        let looks = self.usage(user, 1, cost, now);
         let (ops, volume) = (self.directory.sizes().of(Scope::WsOps), self.directory.sizes().of(Scope::WsBytes));
         let budgets = self.budgets.entry(user).or_default();
         match budgets.ladder.check_operation(&looks) {
@@ -181,7 +181,7 @@ impl AwakeBoard {
             }
             ThrottleDecision::Warn { scope, left, used } => {
                 count_throttled(scope, "warned");
-                budgets.warning = Some(Warning { scope, left, used });
+                budgets.warning = Some(BudgetWarning { scope, left, used });
             }
             ThrottleDecision::Pass { .. } | ThrottleDecision::DropPresence { .. } | ThrottleDecision::Close => {}
         }
@@ -207,15 +207,15 @@ impl AwakeBoard {
     }
 
     /// Tells what a batch has used of a budget, the first time of a spell.
-    pub(super) fn tell_warning(&mut self, conn: ConnId, user: UserId) {
+    pub(super) fn send_budget_warning(&mut self, conn: ConnId, user: UserId) {
         let warning = self.budgets.get_mut(&user).and_then(|budgets| budgets.warning.take());
-        if let Some(Warning { scope, left, used }) = warning {
+        if let Some(BudgetWarning { scope, left, used }) = warning {
             self.tell(conn, &ServerFrame::Budget { class: scope.name(), left, retry_after_ms: 0, used });
         }
     }
 
     /// A batch was refused as too many. Who goes on all the same is closed, and turned away for a while.
-    pub(super) fn lose_patience(&mut self, conn: ConnId, user: UserId) {
+    pub(super) fn record_refusal(&mut self, conn: ConnId, user: UserId) {
         let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsRefused));
         let ladder = &mut self.budgets.entry(user).or_default().ladder;
         if ladder.count_refusal(size, Scope::WsRefused, Duration::ZERO, now) == ThrottleDecision::Close {
@@ -233,7 +233,7 @@ impl AwakeBoard {
         self.close_seat_for(conn, Close::RateLimited, wait);
     }
 
-    pub(super) fn allow_talk(&mut self, user: UserId) -> bool {
+    pub(super) fn allow_presence(&mut self, user: UserId) -> bool {
         let (size, now) = (self.directory.sizes().of(Scope::WsTalk), clock::now());
         let bucket = &mut self.budgets.entry(user).or_default().talk;
         if let Taken::Wait(_) = bucket.take(size.rate, size.burst, 1, now) {
@@ -241,7 +241,7 @@ impl AwakeBoard {
             count_throttled(Scope::WsTalk, "presence");
             return false;
         }
-        matches!(self.presence(user, now), ThrottleDecision::Pass { .. })
+        matches!(self.presence_verdict(user, now), ThrottleDecision::Pass { .. })
     }
 
     pub(super) fn forget_full_budgets(&mut self) {

@@ -142,7 +142,7 @@ impl AwakeBoard {
         match done {
             Ok(None) => {}
             Ok(Some(entry)) => {
-                self.tell_warning(conn, key.author);
+                self.send_budget_warning(conn, key.author);
                 self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }

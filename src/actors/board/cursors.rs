@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::budgets::Allowance;
+use super::budgets::CursorVerdict;
 use super::presence::shows_places;
 use super::seats::Member;
 use super::{AwakeBoard, BoardActor, Phase};
@@ -61,18 +61,18 @@ impl AwakeBoard {
         let Some(user) = self.seats.get(&conn).filter(|seat| !seat.is_guest).map(|seat| seat.user) else { return };
         match what {
             PresenceUpdate::Cursor(cursor) => match self.allow_cursor(user) {
-                Allowance::Take => self.point(conn, user, cursor, ctx),
-                Allowance::Drop(None) => {}
-                Allowance::Drop(Some((scope, wait))) => self.tell_budget(conn, scope, wait),
-                Allowance::Flood => self.close_flood(conn, user),
+                CursorVerdict::Take => self.point(conn, user, cursor, ctx),
+                CursorVerdict::Drop(None) => {}
+                CursorVerdict::Drop(Some((scope, wait))) => self.tell_budget(conn, scope, wait),
+                CursorVerdict::Flood => self.close_flood(conn, user),
             },
             PresenceUpdate::View(view) => {
-                if self.allow_talk(user) {
+                if self.allow_presence(user) {
                     self.look(conn, user, view, ctx);
                 }
             }
             PresenceUpdate::Status(status) => {
-                if self.allow_talk(user)
+                if self.allow_presence(user)
                     && let Some(seat) = self.seats.get_mut(&conn)
                 {
                     seat.mood.said = status;
@@ -81,7 +81,7 @@ impl AwakeBoard {
                 }
             }
             PresenceUpdate::Select(selection) => {
-                if self.allow_talk(user) {
+                if self.allow_presence(user) {
                     self.select(conn, user, selection, ctx);
                 }
             }
@@ -98,7 +98,7 @@ impl AwakeBoard {
                 }
             }
             PresenceUpdate::Color(color) => {
-                if self.allow_talk(user)
+                if self.allow_presence(user)
                     && let Some(member) = self.people.get_mut(&user)
                 {
                     member.person.color = color;

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 
 use self::access::Access;
 use self::visibility::{VisibilitySince, VisibleStates};
-use self::budgets::Budgets;
+use self::budgets::UserBudgets;
 use self::cursors::Tick;
 use self::durability::Durability;
 use self::presence::Leaving;
@@ -84,7 +84,7 @@ struct AwakeBoard {
     /// Those of them who have no seat any more.
     leaving: Leaving,
     me: WeakAddr<BoardActor>,
-    budgets: HashMap<UserId, Budgets>,
+    budgets: HashMap<UserId, UserBudgets>,
     /// What all at this board spend together …
     pool: BudgetPool,
     /// … and all of its lesson.

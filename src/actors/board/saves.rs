@@ -42,7 +42,7 @@ impl AwakeBoard {
             metrics().refused.increment(1);
             self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
             if refused.code == RATE_LIMITED {
-                self.lose_patience(conn, user);
+                self.record_refusal(conn, user);
             }
             return;
         }
@@ -51,7 +51,7 @@ impl AwakeBoard {
         match self.board.submit(key, ops, by, Timestamp::now(), false) {
             Ok(BatchOutcome::Accepted(entry)) => {
                 self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
-                self.tell_warning(conn, user);
+                self.send_budget_warning(conn, user);
                 self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }

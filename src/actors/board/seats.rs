@@ -123,7 +123,7 @@ impl AwakeBoard {
         if dialect.is_full() {
             seat.outbox.track_ops(self.board.rev());
         }
-        self.spends_from(user, address);
+        self.set_address_pool(user, address);
         if !self.shard.health.is_writable() {
             self.durability.waiting_told = true;
             seat.say(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));

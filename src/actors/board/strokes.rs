@@ -302,7 +302,7 @@ impl AwakeBoard {
         let Refused { code, detail, index, wait } = refused;
         self.refuse(conn, id, code, detail, index, wait);
         if refused.is_rate() {
-            self.lose_patience(conn, user);
+            self.record_refusal(conn, user);
         }
     }
 
