@@ -55,20 +55,20 @@ impl Source {
 }
 
 impl AwakeBoard {
-    pub(super) fn show(&mut self, show: UpdatePresence, ctx: &mut Context<BoardActor>) {
+    pub(super) fn update_presence(&mut self, show: UpdatePresence, ctx: &mut Context<BoardActor>) {
         let UpdatePresence { conn, what } = show;
         // A guest only watches: nobody sees their pen, and what they send costs no more than this look.
         let Some(user) = self.seats.get(&conn).filter(|seat| !seat.is_guest).map(|seat| seat.user) else { return };
         match what {
             PresenceUpdate::Cursor(cursor) => match self.allow_cursor(user) {
-                CursorVerdict::Take => self.point(conn, user, cursor, ctx),
+                CursorVerdict::Take => self.set_cursor(conn, user, cursor, ctx),
                 CursorVerdict::Drop(None) => {}
-                CursorVerdict::Drop(Some((scope, wait))) => self.tell_budget(conn, scope, wait),
+                CursorVerdict::Drop(Some((scope, wait))) => self.send_budget(conn, scope, wait),
                 CursorVerdict::Flood => self.close_flood(conn, user),
             },
             PresenceUpdate::View(view) => {
                 if self.allow_presence(user) {
-                    self.look(conn, user, view, ctx);
+                    self.set_view(conn, user, view, ctx);
                 }
             }
             PresenceUpdate::Status(status) => {
@@ -82,7 +82,7 @@ impl AwakeBoard {
             }
             PresenceUpdate::Select(selection) => {
                 if self.allow_presence(user) {
-                    self.select(conn, user, selection, ctx);
+                    self.set_selection(conn, user, selection, ctx);
                 }
             }
             PresenceUpdate::Idle(idle) => {
@@ -110,12 +110,12 @@ impl AwakeBoard {
         }
     }
 
-    fn tell_budget(&mut self, conn: ConnId, scope: Scope, wait: Duration) {
+    fn send_budget(&mut self, conn: ConnId, scope: Scope, wait: Duration) {
         let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
         self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms, used: 1.0 });
     }
 
-    fn point(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
+    fn set_cursor(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {
         metrics().cursors.increment(1);
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, cursor.page.as_deref());
@@ -126,7 +126,7 @@ impl AwakeBoard {
         self.arm(conn, ctx);
     }
 
-    fn look(&mut self, conn: ConnId, user: UserId, view: View, ctx: &mut Context<BoardActor>) {
+    fn set_view(&mut self, conn: ConnId, user: UserId, view: View, ctx: &mut Context<BoardActor>) {
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, view.page.as_deref());
         member.view = Some(view);
@@ -136,7 +136,7 @@ impl AwakeBoard {
         self.arm(conn, ctx);
     }
 
-    fn select(&mut self, conn: ConnId, user: UserId, selection: Selection, ctx: &mut Context<BoardActor>) {
+    fn set_selection(&mut self, conn: ConnId, user: UserId, selection: Selection, ctx: &mut Context<BoardActor>) {
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, selection.page.as_deref());
         member.selection = Some(selection);

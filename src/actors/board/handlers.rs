@@ -56,7 +56,7 @@ impl Handler<UpdatePresence> for BoardActor {
 
     fn handle(&mut self, show: UpdatePresence, ctx: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
-            awake.show(show, ctx);
+            awake.update_presence(show, ctx);
         }
     }
 }
