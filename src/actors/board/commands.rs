@@ -7,7 +7,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::access::first_forbidden;
-use super::durability::IntoBoardTurn as _;
+use super::durability::IntoBoardFuture as _;
 use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
 use super::{NotAwake, AwakeBoard, BoardActor};
 use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, BoardCommand};
@@ -202,7 +202,7 @@ impl AwakeBoard {
                 Err(error) => Err(error),
             }
         };
-        ctx.spawn(reading.into_actor_board(move |awake, read, ctx| {
+        ctx.spawn(reading.then_on_board(move |awake, read, ctx| {
             let done = match read {
                 Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_content(of), |awake| {
                     // It may have been taken while the database was asked.

@@ -27,18 +27,18 @@ pub(super) struct Durability {
     accepted_bytes: usize,
     since_checkpoint: usize,
     waiters: BTreeMap<Rev, Vec<Waiter>>,
-    told: Rev,
-    told_at: Option<Duration>,
-    telling: bool,
-    pub(super) waiting_told: bool,
-    stage: Stage,
+    last_sent: Rev,
+    last_sent_at: Option<Duration>,
+    send_armed: bool,
+    pub(super) stall_reported: bool,
+    stage: CheckpointStage,
     checkpoint_tried: Duration,
     drained: Vec<oneshot::Sender<bool>>,
 }
 
 /// A checkpoint on its way. It is encoded beside the board's turns, and written only when the journal holds
 /// everything that it contains: a checkpoint ahead of its journal would leave a hole in the history.
-enum Stage {
+enum CheckpointStage {
     Idle,
     Encoding,
     Encoded(Rev, Vec<u8>),
@@ -54,17 +54,17 @@ impl Durability {
             accepted_bytes: 0,
             since_checkpoint: 0,
             waiters: BTreeMap::new(),
-            told: rev,
-            told_at: None,
-            telling: false,
-            waiting_told: false,
-            stage: Stage::Idle,
+            last_sent: rev,
+            last_sent_at: None,
+            send_armed: false,
+            stall_reported: false,
+            stage: CheckpointStage::Idle,
             checkpoint_tried: now,
             drained: Vec::new(),
         }
     }
 
-    pub(super) fn accepted(&mut self, rev: Rev, bytes: usize) {
+    pub(super) fn record_accepted(&mut self, rev: Rev, bytes: usize) {
         self.accepted.push_back((rev, bytes));
         self.accepted_bytes += bytes;
         self.since_checkpoint += bytes;
@@ -80,7 +80,7 @@ impl Durability {
         receiver
     }
 
-    fn committed(&mut self, rev: Rev) {
+    fn record_committed(&mut self, rev: Rev) {
         self.durable = self.durable.max(rev);
         while let Some((_, bytes)) = self.accepted.pop_front_if(|(at, _)| *at <= rev) {
             self.accepted_bytes -= bytes;
@@ -95,46 +95,46 @@ impl Durability {
 
 impl AwakeBoard {
     pub(super) fn persisted(&mut self, rev: Rev, ctx: &mut Context<BoardActor>) {
-        self.durability.committed(rev);
-        if self.durability.waiting_told {
+        self.durability.record_committed(rev);
+        if self.durability.stall_reported {
             self.journal_state(true);
         }
-        self.tell_saved(ctx);
+        self.send_saved(ctx);
         self.write_encoded(ctx);
         self.checkpoint_if_due(ctx);
         self.answer_drained();
     }
 
     /// Says `saved`, at most every [`limits::SAVED_EVERY`].
-    fn tell_saved(&mut self, ctx: &mut Context<BoardActor>) {
+    fn send_saved(&mut self, ctx: &mut Context<BoardActor>) {
         let now = clock::now();
-        let due = self.durability.told_at.map_or(now, |at| at + limits::SAVED_EVERY);
+        let due = self.durability.last_sent_at.map_or(now, |at| at + limits::SAVED_EVERY);
         if due <= now {
-            self.tell_saved_now(now);
-        } else if !self.durability.telling {
-            self.durability.telling = true;
+            self.send_saved_now(now);
+        } else if !self.durability.send_armed {
+            self.durability.send_armed = true;
             ctx.run_later(due - now, |act, _| {
                 if let Phase::Awake(awake) = &mut act.phase {
-                    awake.durability.telling = false;
-                    awake.tell_saved_now(clock::now());
+                    awake.durability.send_armed = false;
+                    awake.send_saved_now(clock::now());
                 }
             });
         }
     }
 
-    fn tell_saved_now(&mut self, now: Duration) {
+    fn send_saved_now(&mut self, now: Duration) {
         let durable = self.durability.durable;
-        if durable > self.durability.told {
-            self.durability.told = durable;
-            self.durability.told_at = Some(now);
+        if durable > self.durability.last_sent {
+            self.durability.last_sent = durable;
+            self.durability.last_sent_at = Some(now);
             self.tell_others(None, &ServerFrame::Saved(durable));
         }
     }
 
     /// Says whether commits flow, once for each change.
     pub(super) fn journal_state(&mut self, flowing: bool) {
-        if self.durability.waiting_told == flowing {
-            self.durability.waiting_told = !flowing;
+        if self.durability.stall_reported == flowing {
+            self.durability.stall_reported = !flowing;
             self.tell_others(None, &ServerFrame::Journal { flowing });
         }
     }
@@ -162,35 +162,35 @@ impl AwakeBoard {
     }
 
     fn encode_checkpoint(&mut self, ctx: &mut Context<BoardActor>) {
-        if !matches!(self.durability.stage, Stage::Idle) || self.board.rev() == self.durability.checkpoint {
+        if !matches!(self.durability.stage, CheckpointStage::Idle) || self.board.rev() == self.durability.checkpoint {
             return;
         }
-        self.durability.stage = Stage::Encoding;
+        self.durability.stage = CheckpointStage::Encoding;
         self.durability.checkpoint_tried = clock::now();
         self.durability.since_checkpoint = 0;
         let checkpoint = self.board.checkpoint();
         let rev = checkpoint.rev;
         let encoding = tokio::task::spawn_blocking(move || checkpoint.encode());
-        ctx.spawn(encoding.into_actor_board(move |awake, encoded, ctx| {
+        ctx.spawn(encoding.then_on_board(move |awake, encoded, ctx| {
             let Ok(bytes) = encoded else {
-                awake.durability.stage = Stage::Idle;
+                awake.durability.stage = CheckpointStage::Idle;
                 return awake.answer_drained();
             };
-            awake.durability.stage = Stage::Encoded(rev, bytes);
+            awake.durability.stage = CheckpointStage::Encoded(rev, bytes);
             awake.write_encoded(ctx);
         }));
     }
 
     fn write_encoded(&mut self, ctx: &mut Context<BoardActor>) {
-        match std::mem::replace(&mut self.durability.stage, Stage::Idle) {
-            Stage::Encoded(rev, bytes) if rev <= self.durability.durable => {
-                self.durability.stage = Stage::Writing;
+        match std::mem::replace(&mut self.durability.stage, CheckpointStage::Idle) {
+            CheckpointStage::Encoded(rev, bytes) if rev <= self.durability.durable => {
+                self.durability.stage = CheckpointStage::Writing;
                 #[allow(clippy::cast_precision_loss, reason = "a metric")]
                 metrics().checkpoint_bytes.record(bytes.len() as f64);
                 let (id, epoch, store) = (self.id, self.epoch, self.directory.store().clone());
                 let writing = async move { store.save_checkpoint(id, epoch, rev, bytes).await };
-                ctx.spawn(writing.into_actor_board(move |awake, written, ctx| {
-                    awake.durability.stage = Stage::Idle;
+                ctx.spawn(writing.then_on_board(move |awake, written, ctx| {
+                    awake.durability.stage = CheckpointStage::Idle;
                     awake.checkpoint_written(rev, written, ctx);
                 }));
             }
@@ -233,7 +233,7 @@ impl AwakeBoard {
 
     fn answer_drained(&mut self) {
         let rev = self.board.rev();
-        let (durable, stage_idle) = (self.durability.durable == rev, matches!(self.durability.stage, Stage::Idle));
+        let (durable, stage_idle) = (self.durability.durable == rev, matches!(self.durability.stage, CheckpointStage::Idle));
         // Without a checkpoint the journal alone brings the board back, only more slowly.
         if self.draining && durable && stage_idle {
             for drained in self.durability.drained.drain(..) {
@@ -252,13 +252,13 @@ impl AwakeBoard {
             && self.durability.waiters.is_empty()
             && self.durability.durable == self.board.rev()
             && self.durability.checkpoint == self.board.rev()
-            && matches!(self.durability.stage, Stage::Idle)
+            && matches!(self.durability.stage, CheckpointStage::Idle)
     }
 }
 
 /// Work whose end is a turn of the board, if the board is still awake then.
-pub(super) trait IntoBoardTurn: Future + Sized + 'static {
-    fn into_actor_board(
+pub(super) trait IntoBoardFuture: Future + Sized + 'static {
+    fn then_on_board(
         self,
         turn: impl FnOnce(&mut AwakeBoard, Self::Output, &mut Context<BoardActor>) + 'static,
     ) -> impl ActorFuture<BoardActor, Output = ()> + 'static {
@@ -270,4 +270,4 @@ pub(super) trait IntoBoardTurn: Future + Sized + 'static {
     }
 }
 
-impl<F: Future + 'static> IntoBoardTurn for F {}
+impl<F: Future + 'static> IntoBoardFuture for F {}

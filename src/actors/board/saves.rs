@@ -115,7 +115,7 @@ impl AwakeBoard {
         metrics().batches.increment(1);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
         self.tell_batch(author, entry);
-        self.durability.accepted(entry.rev, entry.stored_len());
+        self.durability.record_accepted(entry.rev, entry.stored_len());
         self.shard.journal.do_send(Append {
             board: self.id,
             epoch: self.epoch,

@@ -125,7 +125,7 @@ impl AwakeBoard {
         }
         self.set_address_pool(user, address);
         if !self.shard.health.is_writable() {
-            self.durability.waiting_told = true;
+            self.durability.stall_reported = true;
             seat.say(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));
         }
         metrics().seats.increment(1);
