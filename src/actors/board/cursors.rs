@@ -75,9 +75,9 @@ impl AwakeBoard {
                 if self.allow_presence(user)
                     && let Some(seat) = self.seats.get_mut(&conn)
                 {
-                    seat.mood.said = status;
+                    seat.status.declared = status;
                     self.charge_deliveries(&[user], self.seats.len(), clock::now());
-                    self.refresh(Some(conn), user);
+                    self.refresh_status(Some(conn), user);
                 }
             }
             PresenceUpdate::Select(selection) => {
@@ -87,14 +87,14 @@ impl AwakeBoard {
             }
             PresenceUpdate::Idle(idle) => {
                 if let Some(seat) = self.seats.get_mut(&conn) {
-                    seat.mood.idle = idle;
-                    self.refresh(None, user);
+                    seat.status.idle = idle;
+                    self.refresh_status(None, user);
                 }
             }
             PresenceUpdate::Quality(quality) => {
                 if let Some(seat) = self.seats.get_mut(&conn) {
-                    seat.mood.quality = Some(quality);
-                    self.refresh(None, user);
+                    seat.status.quality = Some(quality);
+                    self.refresh_status(None, user);
                 }
             }
             PresenceUpdate::Color(color) => {

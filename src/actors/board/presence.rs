@@ -17,22 +17,22 @@ use m4sh_protocol::roster::{RosterEntry, Quality};
 use m4sh_protocol::server::{ConnectedUser, ServerFrame};
 
 /// How one connection's client is.
-pub(super) struct Mood {
+pub(super) struct ConnectionStatus {
     /// What it says.
-    pub(super) said: ActivityStatus,
+    pub(super) declared: ActivityStatus,
     /// Whether nothing but pings came for a while.
     pub(super) idle: bool,
     /// What its pings say.
     pub(super) quality: Option<Quality>,
 }
 
-impl Mood {
+impl ConnectionStatus {
     pub(super) const fn new() -> Self {
-        Self { said: ActivityStatus::Active, idle: false, quality: None }
+        Self { declared: ActivityStatus::Active, idle: false, quality: None }
     }
 
     fn status(&self) -> ActivityStatus {
-        match self.said {
+        match self.declared {
             ActivityStatus::Active | ActivityStatus::Typing if self.idle => ActivityStatus::Idle,
             said => said,
         }
@@ -40,7 +40,7 @@ impl Mood {
 }
 
 /// Of several tabs the liveliest is the person.
-const fn liveliness(status: ActivityStatus) -> u8 {
+const fn status_priority(status: ActivityStatus) -> u8 {
     match status {
         ActivityStatus::Typing => 3,
         ActivityStatus::Active => 2,
@@ -98,9 +98,9 @@ impl AwakeBoard {
     }
 
     /// Takes what the seats of somebody say as one, and tells the others when it is news.
-    pub(super) fn refresh(&mut self, except: Option<ConnId>, user: UserId) {
-        let moods = || self.seats.values().filter(|seat| seat.user == user).map(|seat| &seat.mood);
-        let Some(status) = moods().map(Mood::status).max_by_key(|status| liveliness(*status)) else { return };
+    pub(super) fn refresh_status(&mut self, except: Option<ConnId>, user: UserId) {
+        let moods = || self.seats.values().filter(|seat| seat.user == user).map(|seat| &seat.status);
+        let Some(status) = moods().map(ConnectionStatus::status).max_by_key(|status| status_priority(*status)) else { return };
         let quality = moods().filter_map(|mood| mood.quality).max();
         let Some(member) = self.people.get_mut(&user) else { return };
         let was = (member.person.status, member.person.quality);
@@ -189,11 +189,11 @@ mod tests {
 
     #[test]
     fn j12_who_does_nothing_is_idle_unless_away_anyway() {
-        let mood = |said, idle| Mood { said, idle, quality: None }.status();
+        let mood = |said, idle| ConnectionStatus { declared: said, idle, quality: None }.status();
         assert_eq!(mood(ActivityStatus::Active, true), ActivityStatus::Idle);
         assert_eq!(mood(ActivityStatus::Typing, true), ActivityStatus::Idle);
         assert_eq!(mood(ActivityStatus::Away, true), ActivityStatus::Away);
         assert_eq!(mood(ActivityStatus::Typing, false), ActivityStatus::Typing);
-        assert!(liveliness(ActivityStatus::Active) > liveliness(ActivityStatus::Away));
+        assert!(status_priority(ActivityStatus::Active) > status_priority(ActivityStatus::Away));
     }
 }

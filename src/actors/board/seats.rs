@@ -8,7 +8,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::lag::{frame_kind, tail_bytes};
-use super::presence::Mood;
+use super::presence::ConnectionStatus;
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::messages::{Attach, JoinError, AccessPath};
 use crate::actors::metrics::{metrics, count_lagging};
@@ -36,7 +36,7 @@ pub(super) struct Seat {
     /// Through which eyes it is shown everything.
     pub(super) eyes: Visibility,
     /// How its client is.
-    pub(super) mood: Mood,
+    pub(super) status: ConnectionStatus,
 }
 
 impl Seat {
@@ -110,7 +110,7 @@ impl AwakeBoard {
             self.unseat(older, false);
         }
         let eyes = standing.visibility(user);
-        let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, mood: Mood::new() };
+        let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, status: ConnectionStatus::new() };
         // The outbox is new, so the one frame fits whatever its size.
         let since = self.note_visibility(user, eyes);
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
@@ -135,7 +135,7 @@ impl AwakeBoard {
             let person = self.people[&user].person.clone();
             self.tell_others(Some(conn), &ServerFrame::Joined(&person));
         } else {
-            self.refresh(None, user);
+            self.refresh_status(None, user);
         }
         Ok(())
     }
@@ -186,7 +186,7 @@ impl AwakeBoard {
     fn unseat(&mut self, conn: ConnId, for_good: bool) {
         let Some(user) = self.take_seat(conn) else { return };
         if self.people.get(&user).is_some_and(|member| member.seats > 0) {
-            self.refresh(None, user);
+            self.refresh_status(None, user);
         } else if for_good {
             self.part(user);
         } else {
