@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::budgets::CursorVerdict;
-use super::presence::shows_places;
+use super::presence::shows_location;
 use super::seats::Member;
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
@@ -183,7 +183,7 @@ impl AwakeBoard {
         let source = std::mem::take(&mut self.tick.source);
         let selected = std::mem::take(&mut self.tick.selected);
         let (people, strokes) = (&self.people, &self.strokes);
-        let shown = |apart: bool| move |member: &&Member| shows_places(member, apart);
+        let shown = |apart: bool| move |member: &&Member| shows_location(member, apart);
         // Once for those who are told of everybody, and once for those who are kept apart from pupils.
         let isolated = self.access.is_isolated();
         let mut news = [false, true].map(|apart| {
@@ -200,7 +200,7 @@ impl AwakeBoard {
             if source == Source::One(*conn) {
                 continue;
             }
-            let apart = self.keeps_apart(seat);
+            let apart = self.hides_pupils(seat);
             let (news, all) = (&mut news[usize::from(apart)], &mut all[usize::from(apart)]);
             if news.is_empty() {
                 continue;

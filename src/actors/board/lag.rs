@@ -44,7 +44,7 @@ impl AwakeBoard {
         let Some(seat) = self.seats.get(&conn) else { return };
         let Some(from) = seat.outbox.lagging_since() else { return };
         let (user, dialect, is_guest, eyes) = (seat.user, seat.dialect, seat.is_guest, seat.eyes);
-        let (outbox, apart) = (seat.outbox.clone(), self.keeps_apart(seat));
+        let (outbox, apart) = (seat.outbox.clone(), self.hides_pupils(seat));
         let most = self.board.document().byte_len();
         let content = self.content(Some(from), most, dialect, eyes);
         count_lagging(if matches!(content, SyncContent::Tail(_)) { "tail" } else { "snapshot" });

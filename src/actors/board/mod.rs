@@ -30,7 +30,7 @@ use self::visibility::{VisibilitySince, VisibleStates};
 use self::budgets::UserBudgets;
 use self::cursors::Tick;
 use self::durability::Durability;
-use self::presence::Leaving;
+use self::presence::LeaveGrace;
 use self::seats::{Member, Seat};
 use self::strokes::Strokes;
 use crate::actors::clock;
@@ -82,7 +82,7 @@ struct AwakeBoard {
     seats: HashMap<ConnId, Seat>,
     people: HashMap<UserId, Member>,
     /// Those of them who have no seat any more.
-    leaving: Leaving,
+    leave_grace: LeaveGrace,
     me: WeakAddr<BoardActor>,
     budgets: HashMap<UserId, UserBudgets>,
     /// What all at this board spend together …
@@ -251,7 +251,7 @@ impl AwakeBoard {
             access,
             seats: HashMap::new(),
             people: HashMap::new(),
-            leaving: Leaving::default(),
+            leave_grace: LeaveGrace::default(),
             me,
             budgets: HashMap::new(),
             pool: BudgetPool::default(),

@@ -51,7 +51,7 @@ const fn status_priority(status: ActivityStatus) -> u8 {
 
 /// People without a seat who are still waited for, the longest first.
 #[derive(Default)]
-pub(super) struct Leaving {
+pub(super) struct LeaveGrace {
     due: VecDeque<(Duration, UserId)>,
     armed: bool,
 }
@@ -59,15 +59,15 @@ pub(super) struct Leaving {
 /// Somebody who left may have been gone for long enough.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct LeaveDue;
+pub(super) struct LeaveGraceOver;
 
-impl Handler<LeaveDue> for BoardActor {
+impl Handler<LeaveGraceOver> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, _: LeaveDue, _: &mut Context<Self>) {
+    fn handle(&mut self, _: LeaveGraceOver, _: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
-            awake.leaving.armed = false;
-            awake.leave_due();
+            awake.leave_grace.armed = false;
+            awake.remove_due();
         }
     }
 }
@@ -75,7 +75,7 @@ impl Handler<LeaveDue> for BoardActor {
 impl AwakeBoard {
     /// Whether the places of pupils are kept from a seat: where their work is hidden from one another, so is where they
     /// are. The one place that decides it, for cursors, views, selections and rosters.
-    pub(super) fn keeps_apart(&self, seat: &Seat) -> bool {
+    pub(super) fn hides_pupils(&self, seat: &Seat) -> bool {
         self.access.is_isolated() && seat.eyes != Visibility::All
     }
 
@@ -84,7 +84,7 @@ impl AwakeBoard {
         let people = self.people.values().filter(|member| !is_guest || member.person.user == user);
         let mut roster: Vec<RosterEntry<'_>> = people
             .map(|member| {
-                let places = shows_places(member, apart) || member.person.user == user;
+                let places = shows_location(member, apart) || member.person.user == user;
                 RosterEntry {
                     person: &member.person,
                     view: member.view.as_ref().filter(|_| places),
@@ -114,44 +114,44 @@ impl AwakeBoard {
     }
 
     /// Somebody's last seat is gone. A page that is loaded again is back in a moment, and that is no leaving.
-    pub(super) fn linger(&mut self, user: UserId) {
+    pub(super) fn start_leave_grace(&mut self, user: UserId) {
         let due = clock::now() + limits::LEAVE_GRACE;
         if let Some(member) = self.people.get_mut(&user) {
-            member.leaves = Some(due);
-            self.leaving.due.push_back((due, user));
-            self.arm_leaving();
+            member.leaves_at = Some(due);
+            self.leave_grace.due.push_back((due, user));
+            self.arm_leave_timer();
         }
     }
 
-    fn arm_leaving(&mut self) {
-        if self.leaving.armed {
+    fn arm_leave_timer(&mut self) {
+        if self.leave_grace.armed {
             return;
         }
-        let Some((due, _)) = self.leaving.due.front() else { return };
+        let Some((due, _)) = self.leave_grace.due.front() else { return };
         let (wait, me) = (due.saturating_sub(clock::now()), self.me.clone());
-        self.leaving.armed = true;
+        self.leave_grace.armed = true;
         actix_rt::spawn(async move {
             tokio::time::sleep(wait).await;
             if let Some(board) = me.upgrade() {
-                board.do_send(LeaveDue);
+                board.do_send(LeaveGraceOver);
             }
         });
     }
 
-    fn leave_due(&mut self) {
+    fn remove_due(&mut self) {
         let now = clock::now();
-        while let Some((due, user)) = self.leaving.due.front().copied().filter(|(due, _)| *due <= now) {
-            self.leaving.due.pop_front();
+        while let Some((due, user)) = self.leave_grace.due.front().copied().filter(|(due, _)| *due <= now) {
+            self.leave_grace.due.pop_front();
             // Whoever came back, and perhaps left once more, is not this one.
-            if self.people.get(&user).is_some_and(|member| member.leaves == Some(due)) {
-                self.part(user);
+            if self.people.get(&user).is_some_and(|member| member.leaves_at == Some(due)) {
+                self.remove_member(user);
             }
         }
-        self.arm_leaving();
+        self.arm_leave_timer();
     }
 
     /// Somebody without a seat leaves now.
-    pub(super) fn part(&mut self, user: UserId) {
+    pub(super) fn remove_member(&mut self, user: UserId) {
         if self.people.get(&user).is_some_and(|member| member.seats == 0)
             && let Some(member) = self.people.remove(&user)
         {
@@ -160,26 +160,26 @@ impl AwakeBoard {
     }
 
     /// Those who are waited for and have no right to come back any more leave now.
-    pub(super) fn part_strangers(&mut self) {
+    pub(super) fn remove_strangers(&mut self) {
         let gone = self.people.iter().filter(|(_, member)| member.seats == 0 && !member.is_guest);
         let gone: Vec<UserId> = gone.map(|(user, _)| *user).collect();
         for user in gone {
             if self.access.standing(user).is_none() {
-                self.part(user);
+                self.remove_member(user);
             }
         }
     }
 }
 
 /// Whether a member's places are shown to a seat that is kept apart from pupils, or not.
-pub(super) fn shows_places(member: &Member, apart: bool) -> bool {
+pub(super) fn shows_location(member: &Member, apart: bool) -> bool {
     !apart || member.person.role.sees_all()
 }
 
 impl Member {
     pub(super) fn new(person: ConnectedUser, is_guest: bool) -> Self {
         let (cursor, view, selection, page, leaves) = (None, None, None, None, None);
-        Self { person, is_guest, seats: 0, cursor, view, selection, page, leaves }
+        Self { person, is_guest, seats: 0, cursor, view, selection, page, leaves_at: leaves }
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) struct Member {
     /// The page that they were last on.
     pub(super) page: Option<Box<str>>,
     /// Without a seat: when they have left.
-    pub(super) leaves: Option<Duration>,
+    pub(super) leaves_at: Option<Duration>,
 }
 
 impl AwakeBoard {
@@ -102,7 +102,7 @@ impl AwakeBoard {
             Member::new(ConnectedUser { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
         });
         member.seats += 1;
-        member.leaves = None;
+        member.leaves_at = None;
         if let Some(older) = older {
             if let Some(seat) = self.seats.get(&older) {
                 seat.close(Close::Replaced);
@@ -116,7 +116,7 @@ impl AwakeBoard {
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
         let content = self.content(resume.map(|at| at.rev), usize::MAX, dialect, eyes);
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
-        let apart = self.keeps_apart(&seat);
+        let apart = self.hides_pupils(&seat);
         let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, eyes, content);
         seat.say(&EncodedFrame::new(&welcome));
         drop(welcome);
@@ -188,9 +188,9 @@ impl AwakeBoard {
         if self.people.get(&user).is_some_and(|member| member.seats > 0) {
             self.refresh_status(None, user);
         } else if for_good {
-            self.part(user);
+            self.remove_member(user);
         } else {
-            self.linger(user);
+            self.start_leave_grace(user);
         }
     }
 
@@ -287,7 +287,7 @@ impl AwakeBoard {
                 self.close_seat(conn, Close::Moved);
             }
         }
-        self.part_strangers();
+        self.remove_strangers();
         self.watch_rights(ctx);
     }
 
