@@ -8,7 +8,7 @@ use actix::prelude::*;
 
 use super::budgets::CursorVerdict;
 use super::presence::shows_location;
-use super::seats::Member;
+use super::seats::BoardMember;
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use crate::actors::messages::{UpdatePresence, PresenceUpdate};
@@ -183,11 +183,11 @@ impl AwakeBoard {
         let source = std::mem::take(&mut self.tick.source);
         let selected = std::mem::take(&mut self.tick.selected);
         let (people, strokes) = (&self.people, &self.strokes);
-        let shown = |apart: bool| move |member: &&Member| shows_location(member, apart);
+        let shown = |apart: bool| move |member: &&BoardMember| shows_location(member, apart);
         // Once for those who are told of everybody, and once for those who are kept apart from pupils.
         let isolated = self.access.is_isolated();
         let mut news = [false, true].map(|apart| {
-            let find = |users: &[UserId]| -> Vec<&Member> {
+            let find = |users: &[UserId]| -> Vec<&BoardMember> {
                 // Nobody is kept apart where nothing is hidden.
                 let users = if apart && !isolated { &[] } else { users };
                 users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect()
@@ -207,7 +207,7 @@ impl AwakeBoard {
             }
             seat.outbox.offer(&news.get(seat.dialect), || {
                 let everybody = || {
-                    let people: Vec<&Member> = people.values().filter(shown(apart)).collect();
+                    let people: Vec<&BoardMember> = people.values().filter(shown(apart)).collect();
                     Encodings::new(&people, &people, &people, strokes.whole(apart))
                 };
                 all.get_or_insert_with(everybody).get(seat.dialect)
@@ -237,8 +237,8 @@ struct Encodings<'a> {
 }
 
 impl<'a> Encodings<'a> {
-    fn new(moved: &[&'a Member], looked: &[&'a Member], selected: &[&'a Member], drawing: Vec<StrokeProgress<'a>>) -> Self {
-        let selection = |member: &&'a Member| Some((&member.person, member.selection.as_ref()?));
+    fn new(moved: &[&'a BoardMember], looked: &[&'a BoardMember], selected: &[&'a BoardMember], drawing: Vec<StrokeProgress<'a>>) -> Self {
+        let selection = |member: &&'a BoardMember| Some((&member.person, member.selection.as_ref()?));
         Self {
             cursors: moved.iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
             views: looked.iter().filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),

@@ -31,7 +31,7 @@ use self::budgets::UserBudgets;
 use self::cursors::Tick;
 use self::durability::Durability;
 use self::presence::LeaveGrace;
-use self::seats::{Member, Seat};
+use self::seats::{BoardMember, BoardSeat};
 use self::strokes::Strokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
@@ -79,8 +79,8 @@ struct AwakeBoard {
     board: Board,
     epoch: Epoch,
     access: Access,
-    seats: HashMap<ConnId, Seat>,
-    people: HashMap<UserId, Member>,
+    seats: HashMap<ConnId, BoardSeat>,
+    people: HashMap<UserId, BoardMember>,
     /// Those of them who have no seat any more.
     leave_grace: LeaveGrace,
     me: WeakAddr<BoardActor>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::seats::{Member, Seat};
+use super::seats::{BoardMember, BoardSeat};
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::Visibility;
@@ -75,7 +75,7 @@ impl Handler<LeaveGraceOver> for BoardActor {
 impl AwakeBoard {
     /// Whether the places of pupils are kept from a seat: where their work is hidden from one another, so is where they
     /// are. The one place that decides it, for cursors, views, selections and rosters.
-    pub(super) fn hides_pupils(&self, seat: &Seat) -> bool {
+    pub(super) fn hides_pupils(&self, seat: &BoardSeat) -> bool {
         self.access.is_isolated() && seat.eyes != Visibility::All
     }
 
@@ -172,11 +172,11 @@ impl AwakeBoard {
 }
 
 /// Whether a member's places are shown to a seat that is kept apart from pupils, or not.
-pub(super) fn shows_location(member: &Member, apart: bool) -> bool {
+pub(super) fn shows_location(member: &BoardMember, apart: bool) -> bool {
     !apart || member.person.role.sees_all()
 }
 
-impl Member {
+impl BoardMember {
     pub(super) fn new(person: ConnectedUser, is_guest: bool) -> Self {
         let (cursor, view, selection, page, leaves) = (None, None, None, None, None);
         Self { person, is_guest, seats: 0, cursor, view, selection, page, leaves_at: leaves }

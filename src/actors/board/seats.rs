@@ -24,7 +24,7 @@ use m4sh_protocol::roster::Selection;
 use m4sh_protocol::server::{SyncContent, EncodedFrame, ConnectedUser, ServerFrame, Welcome};
 
 /// One connection at the board.
-pub(super) struct Seat {
+pub(super) struct BoardSeat {
     pub(super) user: UserId,
     pub(super) client: ClientId,
     pub(super) dialect: Dialect,
@@ -39,7 +39,7 @@ pub(super) struct Seat {
     pub(super) status: ConnectionStatus,
 }
 
-impl Seat {
+impl BoardSeat {
     pub(super) fn say(&self, frame: &EncodedFrame<'_, '_>) -> bool {
         let kind = frame_kind(frame.frame());
         frame.get(self.dialect).is_none_or(|payload| self.outbox.push_as(payload.clone(), kind).is_ok())
@@ -58,7 +58,7 @@ impl Seat {
 }
 
 /// One person at the board, with one seat or several, or with none for a moment.
-pub(super) struct Member {
+pub(super) struct BoardMember {
     pub(super) person: ConnectedUser,
     pub(super) is_guest: bool,
     pub(super) seats: u32,
@@ -99,7 +99,7 @@ impl AwakeBoard {
         let is_new = !self.people.contains_key(&user);
         let member = self.people.entry(user).or_insert_with(|| {
             let (role, color) = (standing.role, color_of(user));
-            Member::new(ConnectedUser { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
+            BoardMember::new(ConnectedUser { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
         });
         member.seats += 1;
         member.leaves_at = None;
@@ -110,7 +110,7 @@ impl AwakeBoard {
             self.unseat(older, false);
         }
         let eyes = standing.visibility(user);
-        let seat = Seat { user, client, dialect, outbox, is_guest, standing, eyes, status: ConnectionStatus::new() };
+        let seat = BoardSeat { user, client, dialect, outbox, is_guest, standing, eyes, status: ConnectionStatus::new() };
         // The outbox is new, so the one frame fits whatever its size.
         let since = self.note_visibility(user, eyes);
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
