@@ -210,7 +210,7 @@ impl AwakeBoard {
     pub(super) fn send_budget_warning(&mut self, conn: ConnId, user: UserId) {
         let warning = self.budgets.get_mut(&user).and_then(|budgets| budgets.warning.take());
         if let Some(BudgetWarning { scope, left, used }) = warning {
-            self.tell(conn, &ServerFrame::Budget { class: scope.name(), left, retry_after_ms: 0, used });
+            self.send_to(conn, &ServerFrame::Budget { class: scope.name(), left, retry_after_ms: 0, used });
         }
     }
 

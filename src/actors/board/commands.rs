@@ -105,7 +105,7 @@ impl AwakeBoard {
                 if done.is_ok()
                     && let Some(receipt) = self.board.receipt(&key).cloned()
                 {
-                    self.tell(conn, &ServerFrame::Prepared(&cleared(&key.id, &receipt, page.as_deref())));
+                    self.send_to(conn, &ServerFrame::Prepared(&cleared(&key.id, &receipt, page.as_deref())));
                 }
                 (key, done)
             }
@@ -123,11 +123,11 @@ impl AwakeBoard {
         new: impl FnOnce(&mut Self) -> Result<Arc<JournalEntry>, CommandError>,
     ) -> Result<Option<Arc<JournalEntry>>, CommandError> {
         if let Some(receipt) = self.board.find_receipt(key, what)? {
-            self.tell_repeat(conn, &key.id, &receipt);
+            self.send_repeat(conn, &key.id, &receipt);
             return Ok(None);
         }
         let entry = new(self)?;
-        self.tell_done(conn, &key.id, &entry);
+        self.send_done(conn, &key.id, &entry);
         Ok(Some(entry))
     }
 
@@ -152,18 +152,18 @@ impl AwakeBoard {
     }
 
     /// A repeat of something whose effect its author could not know.
-    pub(super) fn tell_repeat(&mut self, conn: ConnId, id: &str, receipt: &Receipt) {
+    pub(super) fn send_repeat(&mut self, conn: ConnId, id: &str, receipt: &Receipt) {
         metrics().repeats.increment(1);
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_visible_to(eyes));
-        self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }));
+        self.send_to(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }));
     }
 
     /// What a batch did, to its author.
-    pub(super) fn tell_done(&mut self, conn: ConnId, id: &str, entry: &JournalEntry) {
+    pub(super) fn send_done(&mut self, conn: ConnId, id: &str, entry: &JournalEntry) {
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = Some(entry.ops_visible_to(eyes));
-        self.tell(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
+        self.send_to(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
     }
 
     fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
@@ -179,7 +179,7 @@ impl AwakeBoard {
         let known = match self.board.find_receipt(&key, &unclear_content(of)) {
             Ok(None) => self.may_clear(key.author, bytes).map(|()| false),
             Ok(Some(receipt)) => {
-                self.tell_repeat(conn, &key.id, &receipt);
+                self.send_repeat(conn, &key.id, &receipt);
                 Ok(true)
             }
             Err(refusal) => Err(refusal.into()),

@@ -104,7 +104,7 @@ impl AwakeBoard {
                     member.person.color = color;
                     let person = member.person.clone();
                     self.charge_deliveries(&[user], self.seats.len(), clock::now());
-                    self.tell_others(Some(conn), &ServerFrame::Joined(&person));
+                    self.broadcast(Some(conn), &ServerFrame::Joined(&person));
                 }
             }
         }
@@ -112,7 +112,7 @@ impl AwakeBoard {
 
     fn send_budget(&mut self, conn: ConnId, scope: Scope, wait: Duration) {
         let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.tell(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms, used: 1.0 });
+        self.send_to(conn, &ServerFrame::Budget { class: scope.name(), left: 0, retry_after_ms, used: 1.0 });
     }
 
     fn set_cursor(&mut self, conn: ConnId, user: UserId, cursor: Cursor, ctx: &mut Context<BoardActor>) {

@@ -127,7 +127,7 @@ impl AwakeBoard {
         if durable > self.durability.last_sent {
             self.durability.last_sent = durable;
             self.durability.last_sent_at = Some(now);
-            self.tell_others(None, &ServerFrame::Saved(durable));
+            self.broadcast(None, &ServerFrame::Saved(durable));
         }
     }
 
@@ -135,7 +135,7 @@ impl AwakeBoard {
     pub(super) fn journal_state(&mut self, flowing: bool) {
         if self.durability.stall_reported == flowing {
             self.durability.stall_reported = !flowing;
-            self.tell_others(None, &ServerFrame::Journal { flowing });
+            self.broadcast(None, &ServerFrame::Journal { flowing });
         }
     }
 

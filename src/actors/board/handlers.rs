@@ -161,7 +161,7 @@ impl Handler<SessionEnded> for BoardActor {
     fn handle(&mut self, ended: SessionEnded, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
             awake.seal_all(ctx);
-            awake.tell_others(None, &ServerFrame::Ended(ended.session));
+            awake.broadcast(None, &ServerFrame::Ended(ended.session));
             awake.close_seats(Close::SessionEnded);
         }
     }

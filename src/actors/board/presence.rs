@@ -109,7 +109,7 @@ impl AwakeBoard {
         let first = was.1.is_none() && quality >= Some(Quality::Good);
         if was.0 != status || (was.1 != quality && !first) {
             let person = member.person.clone();
-            self.tell_others(except, &ServerFrame::Status(&person));
+            self.broadcast(except, &ServerFrame::Status(&person));
         }
     }
 
@@ -155,7 +155,7 @@ impl AwakeBoard {
         if self.people.get(&user).is_some_and(|member| member.seats == 0)
             && let Some(member) = self.people.remove(&user)
         {
-            self.tell_others(None, &ServerFrame::Left(&member.person));
+            self.broadcast(None, &ServerFrame::Left(&member.person));
         }
     }
 

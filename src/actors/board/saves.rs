@@ -50,14 +50,14 @@ impl AwakeBoard {
         let by = self.access.authorship(user);
         match self.board.submit(key, ops, by, Timestamp::now(), false) {
             Ok(BatchOutcome::Accepted(entry)) => {
-                self.tell(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
+                self.send_to(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
                 self.send_budget_warning(conn, user);
                 self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
             Ok(BatchOutcome::Duplicate(receipt)) => {
                 metrics().repeats.increment(1);
-                self.tell(conn, &ServerFrame::Accepted { id: &id, rev: receipt.rev });
+                self.send_to(conn, &ServerFrame::Accepted { id: &id, rev: receipt.rev });
             }
             Ok(BatchOutcome::Unchanged) => {}
             Err(refusal) => {
@@ -95,7 +95,7 @@ impl AwakeBoard {
         wait: Option<Duration>,
     ) {
         let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        self.tell(conn, &ServerFrame::Refused { id: Some(id), code, detail, index, retry_after_ms });
+        self.send_to(conn, &ServerFrame::Refused { id: Some(id), code, detail, index, retry_after_ms });
     }
 
     /// Whether so much waits for a commit that nothing more may be taken.
@@ -114,7 +114,7 @@ impl AwakeBoard {
     ) {
         metrics().batches.increment(1);
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
-        self.tell_batch(author, entry);
+        self.broadcast_batch(author, entry);
         self.durability.record_accepted(entry.rev, entry.stored_len());
         self.shard.journal.do_send(Append {
             board: self.id,

@@ -40,7 +40,7 @@ pub(super) struct BoardSeat {
 }
 
 impl BoardSeat {
-    pub(super) fn say(&self, frame: &EncodedFrame<'_, '_>) -> bool {
+    pub(super) fn send(&self, frame: &EncodedFrame<'_, '_>) -> bool {
         let kind = frame_kind(frame.frame());
         frame.get(self.dialect).is_none_or(|payload| self.outbox.push_as(payload.clone(), kind).is_ok())
     }
@@ -52,7 +52,7 @@ impl BoardSeat {
     }
 
     /// Closes it for at least so long.
-    fn close_for(&self, close: Close, wait: Duration) {
+    fn close_with_wait(&self, close: Close, wait: Duration) {
         self.outbox.close(close, ServerFrame::ByeRetryAfter(close, wait).encode(self.dialect));
     }
 }
@@ -118,7 +118,7 @@ impl AwakeBoard {
         let class = class.or_else(|| Some(Arc::new(class_ids(self.access.class().filter(|_| !is_guest)?))));
         let apart = self.hides_pupils(&seat);
         let welcome = self.welcome(conn, (user, is_guest, apart), standing, class, eyes, content);
-        seat.say(&EncodedFrame::new(&welcome));
+        seat.send(&EncodedFrame::new(&welcome));
         drop(welcome);
         if dialect.is_full() {
             seat.outbox.track_ops(self.board.rev());
@@ -126,14 +126,14 @@ impl AwakeBoard {
         self.set_address_pool(user, address);
         if !self.shard.health.is_writable() {
             self.durability.stall_reported = true;
-            seat.say(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));
+            seat.send(&EncodedFrame::new(&ServerFrame::Journal { flowing: false }));
         }
         metrics().seats.increment(1);
         self.seats.insert(conn, seat);
         self.watch_rights(ctx);
         if is_new {
             let person = self.people[&user].person.clone();
-            self.tell_others(Some(conn), &ServerFrame::Joined(&person));
+            self.broadcast(Some(conn), &ServerFrame::Joined(&person));
         } else {
             self.refresh_status(None, user);
         }
@@ -216,22 +216,22 @@ impl AwakeBoard {
 
     /// Says a frame to every seat but one; returns those that could not take it. Who comes, goes and how they are is not
     /// told to guests: a link shows a board, not a class.
-    fn push(&self, except: Option<ConnId>, frame: &ServerFrame<'_>) -> Vec<ConnId> {
+    fn deliver(&self, except: Option<ConnId>, frame: &ServerFrame<'_>) -> Vec<ConnId> {
         let personal = matches!(frame, ServerFrame::Joined(_) | ServerFrame::Left(_) | ServerFrame::Status(_));
         let frame = EncodedFrame::new(frame);
         let seats = self.seats.iter().filter(|(conn, seat)| Some(**conn) != except && !(personal && seat.is_guest));
-        seats.filter(|(_, seat)| !seat.say(&frame)).map(|(conn, _)| *conn).collect()
+        seats.filter(|(_, seat)| !seat.send(&frame)).map(|(conn, _)| *conn).collect()
     }
 
     /// Says a frame to every seat but one. Readers that are too slow lose their seats.
-    pub(super) fn tell_others(&mut self, except: Option<ConnId>, frame: &ServerFrame<'_>) {
-        let slow = self.push(except, frame);
+    pub(super) fn broadcast(&mut self, except: Option<ConnId>, frame: &ServerFrame<'_>) {
+        let slow = self.deliver(except, frame);
         self.unseat_all(slow);
     }
 
     /// Says a frame to one seat.
-    pub(super) fn tell(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
-        if self.seats.get(&conn).is_some_and(|seat| !seat.say(&EncodedFrame::new(frame))) {
+    pub(super) fn send_to(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
+        if self.seats.get(&conn).is_some_and(|seat| !seat.send(&EncodedFrame::new(frame))) {
             self.unseat(conn, false);
         }
     }
@@ -252,7 +252,7 @@ impl AwakeBoard {
     pub(super) fn close_seat_for(&mut self, conn: ConnId, close: Close, wait: Option<Duration>) {
         if let Some(seat) = self.seats.get(&conn) {
             match wait {
-                Some(wait) => seat.close_for(close, wait),
+                Some(wait) => seat.close_with_wait(close, wait),
                 None => seat.close(close),
             }
             self.unseat(conn, !matches!(close.advice(), ReconnectAdvice::RetryAfter(_)));
@@ -274,11 +274,11 @@ impl AwakeBoard {
                 && std::mem::replace(&mut member.person.role, standing.role) != standing.role
             {
                 let person = member.person.clone();
-                self.tell_others(None, &ServerFrame::Joined(&person));
+                self.broadcast(None, &ServerFrame::Joined(&person));
             }
             let Some(seat) = self.seats.get_mut(&conn) else { continue };
             if std::mem::replace(&mut seat.standing, standing) != standing {
-                self.tell(conn, &ServerFrame::Can { standing, why });
+                self.send_to(conn, &ServerFrame::Can { standing, why });
             }
             let eyes = standing.visibility(user);
             if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {

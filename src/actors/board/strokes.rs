@@ -97,7 +97,7 @@ impl AwakeBoard {
         let (user, client, is_guest) = (seat.user, seat.client, seat.is_guest);
         let key = batch_of(user, client, &draw.id);
         if let Some(receipt) = self.board.receipt(&key).cloned() {
-            return self.tell_repeat(conn, &key.id, &receipt);
+            return self.send_repeat(conn, &key.id, &receipt);
         }
         let known = self.strokes.of(user, client, &draw.id);
         let may = if is_guest { Err(FORBIDDEN) } else { self.may_draw(user, client, known, &draw, bytes) };
@@ -209,7 +209,7 @@ impl AwakeBoard {
         match self.board.submit(key, vec![op], by, Timestamp::now(), false) {
             Ok(BatchOutcome::Accepted(entry)) => {
                 if let Some(conn) = conn {
-                    self.tell_done(conn, &id, &entry);
+                    self.send_done(conn, &id, &entry);
                 }
                 self.charge_save(live.user, 0);
                 self.record_activity(&entry);
@@ -292,7 +292,7 @@ impl AwakeBoard {
         let readers = self.seats.iter().filter(|(_, seat)| !apart || sees_all || seat.eyes == Visibility::All);
         let readers: Vec<ConnId> = readers.map(|(conn, _)| *conn).collect();
         for conn in readers {
-            self.tell(conn, &ServerFrame::Prepared(&fields));
+            self.send_to(conn, &ServerFrame::Prepared(&fields));
         }
     }
 

@@ -68,8 +68,8 @@ impl AwakeBoard {
     }
 
     /// Says a batch to every seat but its author's, each as its eyes see it.
-    pub(super) fn tell_batch(&mut self, author: Option<ConnId>, entry: &Arc<JournalEntry>) {
-        let Some(owners) = entry.layer_owners() else { return self.tell_others(author, &ServerFrame::Ops(entry)) };
+    pub(super) fn broadcast_batch(&mut self, author: Option<ConnId>, entry: &Arc<JournalEntry>) {
+        let Some(owners) = entry.layer_owners() else { return self.broadcast(author, &ServerFrame::Ops(entry)) };
         let narrow = |eyes| match eyes {
             Visibility::Own(user) if !owners.contains(&user) => Visibility::Public,
             other => other,
@@ -90,7 +90,7 @@ impl AwakeBoard {
         let frames: Vec<EncodedFrame<'_, '_>> = frames.iter().map(EncodedFrame::new).collect();
         let others = self.seats.iter().filter(|(conn, _)| Some(**conn) != author);
         let slow =
-            others.filter(|(_, seat)| !seat.say(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();
+            others.filter(|(_, seat)| !seat.send(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();
         self.unseat_all(slow);
     }
 }
