@@ -150,7 +150,7 @@ impl Handler<AccessChanged> for BoardActor {
         if let Phase::Awake(awake) = &mut self.phase {
             awake.seal_before(&changed.session, ctx);
             awake.access.set_class(changed.session);
-            awake.rights_changed(changed.why, ctx);
+            awake.apply_rights(changed.why, ctx);
         }
     }
 }

@@ -107,7 +107,7 @@ impl AwakeBoard {
             if let Some(seat) = self.seats.get(&older) {
                 seat.close(Close::Replaced);
             }
-            self.unseat(older, false);
+            self.remove_seat(older, false);
         }
         let eyes = standing.visibility(user);
         let seat = BoardSeat { user, client, dialect, outbox, is_guest, standing, eyes, status: ConnectionStatus::new() };
@@ -130,7 +130,7 @@ impl AwakeBoard {
         }
         metrics().seats.increment(1);
         self.seats.insert(conn, seat);
-        self.watch_rights(ctx);
+        self.schedule_rights_expiry(ctx);
         if is_new {
             let person = self.people[&user].person.clone();
             self.broadcast(Some(conn), &ServerFrame::Joined(&person));
@@ -179,12 +179,12 @@ impl AwakeBoard {
     }
 
     pub(super) fn detach(&mut self, conn: ConnId, for_good: bool) {
-        self.unseat(conn, for_good);
+        self.remove_seat(conn, for_good);
     }
 
     /// Takes a seat away. Its person leaves with the last one: at once, or after a moment in which they may come back.
-    fn unseat(&mut self, conn: ConnId, for_good: bool) {
-        let Some(user) = self.take_seat(conn) else { return };
+    fn remove_seat(&mut self, conn: ConnId, for_good: bool) {
+        let Some(user) = self.detach_seat(conn) else { return };
         if self.people.get(&user).is_some_and(|member| member.seats > 0) {
             self.refresh_status(None, user);
         } else if for_good {
@@ -195,14 +195,14 @@ impl AwakeBoard {
     }
 
     /// Takes the seats of readers away that are too slow; they may come back.
-    pub(super) fn unseat_all(&mut self, conns: Vec<ConnId>) {
+    pub(super) fn remove_seats(&mut self, conns: Vec<ConnId>) {
         for conn in conns {
-            self.unseat(conn, false);
+            self.remove_seat(conn, false);
         }
     }
 
     /// Takes a seat away; returns whose it was.
-    fn take_seat(&mut self, conn: ConnId) -> Option<UserId> {
+    fn detach_seat(&mut self, conn: ConnId) -> Option<UserId> {
         let seat = self.seats.remove(&conn)?;
         metrics().seats.decrement(1);
         if seat.outbox.is_severed() {
@@ -226,13 +226,13 @@ impl AwakeBoard {
     /// Says a frame to every seat but one. Readers that are too slow lose their seats.
     pub(super) fn broadcast(&mut self, except: Option<ConnId>, frame: &ServerFrame<'_>) {
         let slow = self.deliver(except, frame);
-        self.unseat_all(slow);
+        self.remove_seats(slow);
     }
 
     /// Says a frame to one seat.
     pub(super) fn send_to(&mut self, conn: ConnId, frame: &ServerFrame<'_>) {
         if self.seats.get(&conn).is_some_and(|seat| !seat.send(&EncodedFrame::new(frame))) {
-            self.unseat(conn, false);
+            self.remove_seat(conn, false);
         }
     }
 
@@ -255,12 +255,12 @@ impl AwakeBoard {
                 Some(wait) => seat.close_with_wait(close, wait),
                 None => seat.close(close),
             }
-            self.unseat(conn, !matches!(close.advice(), ReconnectAdvice::RetryAfter(_)));
+            self.remove_seat(conn, !matches!(close.advice(), ReconnectAdvice::RetryAfter(_)));
         }
     }
 
     /// Applies new rights to those who are here.
-    pub(super) fn rights_changed(&mut self, why: &str, ctx: &mut Context<BoardActor>) {
+    pub(super) fn apply_rights(&mut self, why: &str, ctx: &mut Context<BoardActor>) {
         self.seal_forbidden(ctx);
         // A guest's rights follow from the link alone.
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
@@ -288,11 +288,11 @@ impl AwakeBoard {
             }
         }
         self.remove_strangers();
-        self.watch_rights(ctx);
+        self.schedule_rights_expiry(ctx);
     }
 
     /// Looks at everybody's rights again when the next rule that counts here ends.
-    fn watch_rights(&mut self, ctx: &mut Context<BoardActor>) {
+    fn schedule_rights_expiry(&mut self, ctx: &mut Context<BoardActor>) {
         let users = self.seats.values().filter(|seat| !seat.is_guest).map(|seat| seat.user);
         let next = users.filter_map(|user| self.access.standing(user)?.until).min();
         if next == self.rights_expiry.as_ref().map(|(end, _)| *end) {
@@ -307,7 +307,7 @@ impl AwakeBoard {
         let timer = ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
             if let Phase::Awake(awake) = &mut act.phase {
                 awake.rights_expiry = None;
-                awake.rights_changed("time_over", ctx);
+                awake.apply_rights("time_over", ctx);
             }
         });
         self.rights_expiry = Some((end, timer));

@@ -91,6 +91,6 @@ impl AwakeBoard {
         let others = self.seats.iter().filter(|(conn, _)| Some(**conn) != author);
         let slow =
             others.filter(|(_, seat)| !seat.send(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();
-        self.unseat_all(slow);
+        self.remove_seats(slow);
     }
 }
