@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::access::first_forbidden;
 use super::durability::IntoBoardFuture as _;
-use super::saves::{FORBIDDEN, RETRY_UNSAVED, Refused};
+use super::saves::{FORBIDDEN, RETRY_UNSAVED, BatchRefusal};
 use super::{NotAwake, AwakeBoard, BoardActor};
 use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, BoardCommand};
 use crate::actors::metrics::metrics;
@@ -26,7 +26,7 @@ use m4sh_protocol::board_command::{AcceptedCommand, CommandFrame};
 /// Why something is not done: what the board says, or what comes before it.
 enum CommandError {
     Board(Refusal),
-    Before(Refused),
+    NotAllowed(BatchRefusal),
 }
 
 impl From<Refusal> for CommandError {
@@ -35,9 +35,9 @@ impl From<Refusal> for CommandError {
     }
 }
 
-impl From<Refused> for CommandError {
-    fn from(refused: Refused) -> Self {
-        Self::Before(refused)
+impl From<BatchRefusal> for CommandError {
+    fn from(refused: BatchRefusal) -> Self {
+        Self::NotAllowed(refused)
     }
 }
 
@@ -89,7 +89,7 @@ impl AwakeBoard {
                     let plan = awake.board.plan_undo(user, way, by);
                     // Looking for what there is to take back costs as much as taking it back.
                     let (cost, ops) = plan.as_ref().map_or((bytes, &[][..]), |plan| (bytes.max(plan.bytes), &plan.ops));
-                    awake.may_submit(user, cost, ops)?;
+                    awake.check_submit(user, cost, ops)?;
                     let plan = plan?;
                     Ok(awake.board.apply_undo(key.clone(), plan, by, Timestamp::now(), false)?)
                 });
@@ -98,7 +98,7 @@ impl AwakeBoard {
             CommandFrame::Clear { id, page } => {
                 let key = key(id);
                 let done = self.repeat_or(conn, &key, &clear_content(page.as_deref()), |awake| {
-                    awake.may_clear(user, bytes)?;
+                    awake.check_clear(user, bytes)?;
                     let by = awake.access.authorship(user);
                     Ok(awake.board.clear(key.clone(), page.as_deref(), by, Timestamp::now(), false)?)
                 });
@@ -146,8 +146,8 @@ impl AwakeBoard {
                 self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
-            Err(CommandError::Board(refusal)) => self.refuse_by(conn, &key.id, &refusal),
-            Err(CommandError::Before(refused)) => self.turn_away(conn, key.author, &key.id, refused),
+            Err(CommandError::Board(refusal)) => self.send_board_refusal(conn, &key.id, &refusal),
+            Err(CommandError::NotAllowed(refused)) => self.send_refusal(conn, key.author, &key.id, refused),
         }
     }
 
@@ -166,18 +166,18 @@ impl AwakeBoard {
         self.send_to(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
     }
 
-    fn may_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
+    fn check_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
         if !self.access.can(user).unwrap_or(Permissions::WATCH).can_clear {
             return Err(FORBIDDEN.into());
         }
-        Ok(self.may_submit(user, bytes, &[])?)
+        Ok(self.check_submit(user, bytes, &[])?)
     }
 
     /// Reads what a clear took, when it is saved, and goes on in a later turn: it may be a large page.
     fn read_cleared(&mut self, conn: ConnId, key: BatchKey, of: Rev, bytes: usize, ctx: &mut Context<BoardActor>) {
         let span = tracing::Span::current();
         let known = match self.board.find_receipt(&key, &unclear_content(of)) {
-            Ok(None) => self.may_clear(key.author, bytes).map(|()| false),
+            Ok(None) => self.check_clear(key.author, bytes).map(|()| false),
             Ok(Some(receipt)) => {
                 self.send_repeat(conn, &key.id, &receipt);
                 Ok(true)
@@ -189,7 +189,7 @@ impl AwakeBoard {
             Ok(false) => {}
             Err(no) => return self.finish_command(conn, &key, Err(no), span, ctx),
         }
-        let saved = if of <= self.board.rev() { self.wait_for(of) } else { None };
+        let saved = if of <= self.board.rev() { self.durable_at(of) } else { None };
         let (id, store) = (self.id, self.directory.store().clone());
         let reading = async move {
             if let Some(saved) = saved {
@@ -215,7 +215,7 @@ impl AwakeBoard {
                 Err(error) => {
                     tracing::warn!(board = %awake.id, %of, %error, "what was cleared could not be read");
                     let detail = "what was cleared cannot be read right now";
-                    Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) }.into())
+                    Err(BatchRefusal { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) }.into())
                 }
             };
             awake.finish_command(conn, &key, done, span, ctx);

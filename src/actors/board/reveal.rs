@@ -43,6 +43,6 @@ impl AwakeBoard {
             self.publish(None, &entry, tracing::Span::current(), ctx);
         }
         let rev = self.board.rev();
-        Ok(Revealed { rev, durable: self.wait_for(rev) })
+        Ok(Revealed { rev, durable: self.durable_at(rev) })
     }
 }

@@ -22,8 +22,8 @@ use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
 
 /// What is refused to somebody without the right.
-pub(super) const FORBIDDEN: Refused =
-    Refused { code: "forbidden", detail: "your rights here do not cover this", index: None, wait: None };
+pub(super) const FORBIDDEN: BatchRefusal =
+    BatchRefusal { code: "forbidden", detail: "your rights here do not cover this", index: None, wait: None };
 const RATE_LIMITED: &str = "rate_limited";
 pub(super) const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
@@ -37,7 +37,7 @@ impl AwakeBoard {
         let key = BatchKey { author: user, client, id };
         // A resend costs nothing and must be answered even when its author is over a budget by now.
         if self.board.receipt(&key).is_none()
-            && let Err(refused) = self.may_submit(user, bytes, &ops)
+            && let Err(refused) = self.check_submit(user, bytes, &ops)
         {
             metrics().refused.increment(1);
             self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
@@ -68,21 +68,21 @@ impl AwakeBoard {
     }
 
     /// Whether somebody may do this now: their rights, what waits for a commit, and their budgets.
-    pub(super) fn may_submit(
+    pub(super) fn check_submit(
         &mut self,
         user: UserId,
         bytes: usize,
         ops: &[m4sh_domain::board::Op],
-    ) -> Result<(), Refused> {
+    ) -> Result<(), BatchRefusal> {
         let can = self.access.can(user).unwrap_or(Permissions::WATCH);
         if let Some(index) = first_forbidden(can, ops) {
-            return Err(Refused { index: Some(index), ..FORBIDDEN });
+            return Err(BatchRefusal { index: Some(index), ..FORBIDDEN });
         }
         if self.draining || self.is_full() {
             let detail = "the board cannot save right now";
-            return Err(Refused { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
+            return Err(BatchRefusal { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
         }
-        self.allow_batch(user, bytes).map_err(Refused::too_many)
+        self.allow_batch(user, bytes).map_err(BatchRefusal::rate_limited)
     }
 
     pub(super) fn refuse(
@@ -218,11 +218,11 @@ impl AwakeBoard {
             BatchOutcome::Unchanged => (self.board.rev(), Timestamp::now(), None, SaveEffect::Unchanged, BatchKind::Edit),
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());
-        Ok(Ticket { saved: Saved { rev, digest, at, effect: change, course }, durable: self.wait_for(rev) })
+        Ok(Ticket { saved: Saved { rev, digest, at, effect: change, course }, durable: self.durable_at(rev) })
     }
 
     /// A receiver that hears when `rev` is committed, unless it is already.
-    pub(super) fn wait_for(&mut self, rev: Rev) -> Option<Durable> {
+    pub(super) fn durable_at(&mut self, rev: Rev) -> Option<Durable> {
         (rev > self.durability.durable).then(|| self.durability.wait_for(rev))
     }
 
@@ -244,26 +244,26 @@ impl AwakeBoard {
         let digest = (rev.0 > 0).then(|| if is_all { self.board.digest() } else { Digest::of(&state) });
         let page_count = self.board.document().page_count();
         let view = BoardView { epoch: self.epoch, rev, state, digest, page_count };
-        Ok(Reading { view, durable: self.wait_for(rev) })
+        Ok(Reading { view, durable: self.durable_at(rev) })
     }
 }
 
 /// Why a socket's batch is not even tried.
 #[derive(Clone, Copy)]
-pub(super) struct Refused {
+pub(super) struct BatchRefusal {
     pub(super) code: &'static str,
     pub(super) detail: &'static str,
     pub(super) index: Option<usize>,
     pub(super) wait: Option<Duration>,
 }
 
-impl Refused {
-    pub(super) fn too_many(wait: Duration) -> Self {
+impl BatchRefusal {
+    pub(super) fn rate_limited(wait: Duration) -> Self {
         Self { code: RATE_LIMITED, detail: "too many operations at once", index: None, wait: Some(wait) }
     }
 
     /// Whether it is a budget that was used up.
-    pub(super) fn is_rate(&self) -> bool {
+    pub(super) fn is_rate_limit(&self) -> bool {
         self.code == RATE_LIMITED
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::saves::{FORBIDDEN, Refused};
+use super::saves::{FORBIDDEN, BatchRefusal};
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
@@ -100,7 +100,7 @@ impl AwakeBoard {
             return self.send_repeat(conn, &key.id, &receipt);
         }
         let known = self.strokes.of(user, client, &draw.id);
-        let may = if is_guest { Err(FORBIDDEN) } else { self.may_draw(user, client, known, &draw, bytes) };
+        let may = if is_guest { Err(FORBIDDEN) } else { self.check_draw(user, client, known, &draw, bytes) };
         let at = match may {
             Ok(at) => at,
             Err(refused) => {
@@ -108,7 +108,7 @@ impl AwakeBoard {
                 if let Some(at) = known {
                     self.seal(at, ctx);
                 }
-                return self.turn_away(conn, user, &key.id, refused);
+                return self.send_refusal(conn, user, &key.id, refused);
             }
         };
         let Some(live) = self.strokes.under_way.get_mut(at) else { return };
@@ -141,21 +141,21 @@ impl AwakeBoard {
     }
 
     /// Where the stroke is among those under way; begins it, when it is new and may be.
-    fn may_draw(
+    fn check_draw(
         &mut self,
         user: UserId,
         client: ClientId,
         known: Option<usize>,
         draw: &Draw,
         bytes: usize,
-    ) -> Result<usize, Refused> {
-        let refuse = |code, detail| Refused { code, detail, index: None, wait: None };
+    ) -> Result<usize, BatchRefusal> {
+        let refuse = |code, detail| BatchRefusal { code, detail, index: None, wait: None };
         let standing = self.access.standing(user);
         let can = standing.map_or(Permissions::WATCH, |standing| standing.can);
         if !can.can_draw {
             return Err(FORBIDDEN);
         }
-        self.allow_draw(user, bytes).map_err(Refused::too_many)?;
+        self.allow_draw(user, bytes).map_err(BatchRefusal::rate_limited)?;
         if let Some(at) = known {
             return Ok(at);
         }
@@ -164,13 +164,13 @@ impl AwakeBoard {
         if self.strokes.under_way.iter().filter(|live| live.user == user).count() >= limits::DRAW_STROKES {
             return Err(refuse("too_many_strokes", "as many strokes as may be are under way"));
         }
-        self.may_submit(user, bytes, &[])?;
+        self.check_submit(user, bytes, &[])?;
         let page = match self.board.document().page_named(begin.page.as_deref()) {
             Ok(page) => page,
-            Err(detail) => return Err(Refused { index: Some(0), ..refuse("invalid_ops", detail) }),
+            Err(detail) => return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", detail) }),
         };
         if page.as_deref().is_some_and(|page| self.board.document().item(page, "strokes", &draw.id).is_some()) {
-            return Err(Refused { index: Some(0), ..refuse("invalid_ops", "an item with this id is there already") });
+            return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", "an item with this id is there already") });
         }
         self.strokes.under_way.push(Live {
             user,
@@ -219,7 +219,7 @@ impl AwakeBoard {
             Err(refusal) => {
                 self.tell_undrawn(live.user, &live.id);
                 if let Some(conn) = conn {
-                    self.refuse_by(conn, &id, &refusal);
+                    self.send_board_refusal(conn, &id, &refusal);
                 }
             }
         }
@@ -297,16 +297,16 @@ impl AwakeBoard {
     }
 
     /// Says why something was not done; whoever goes on over a budget is closed.
-    pub(super) fn turn_away(&mut self, conn: ConnId, user: UserId, id: &str, refused: Refused) {
+    pub(super) fn send_refusal(&mut self, conn: ConnId, user: UserId, id: &str, refused: BatchRefusal) {
         crate::actors::metrics::metrics().refused.increment(1);
-        let Refused { code, detail, index, wait } = refused;
+        let BatchRefusal { code, detail, index, wait } = refused;
         self.refuse(conn, id, code, detail, index, wait);
-        if refused.is_rate() {
+        if refused.is_rate_limit() {
             self.record_refusal(conn, user);
         }
     }
 
-    pub(super) fn refuse_by(&mut self, conn: ConnId, id: &str, refusal: &Refusal) {
+    pub(super) fn send_board_refusal(&mut self, conn: ConnId, id: &str, refusal: &Refusal) {
         crate::actors::metrics::metrics().refused.increment(1);
         self.refuse(conn, id, refusal.code(), &refusal.to_string(), refusal.index(), None);
     }
