@@ -172,7 +172,7 @@ impl AwakeBoard {
         self.tick.last = Some(now);
         let moved = std::mem::take(&mut self.tick.moved);
         let looked = std::mem::take(&mut self.tick.looked);
-        let drawn = self.strokes.movers();
+        let drawn = self.strokes.authors();
         let others = self.seats.len().saturating_sub(1);
         let deliveries = (moved.len() + drawn.len()) * others;
         self.shard.tick_rate.record(deliveries as u64, now);
@@ -192,7 +192,7 @@ impl AwakeBoard {
                 let users = if apart && !isolated { &[] } else { users };
                 users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect()
             };
-            Encodings::new(&find(&moved), &find(&looked), &find(&selected), strokes.news(apart))
+            Encodings::new(&find(&moved), &find(&looked), &find(&selected), strokes.changes(apart))
         });
         let mut all = [None, None];
         for (conn, seat) in &self.seats {
@@ -208,13 +208,13 @@ impl AwakeBoard {
             seat.outbox.offer(&news.get(seat.dialect), || {
                 let everybody = || {
                     let people: Vec<&BoardMember> = people.values().filter(shown(apart)).collect();
-                    Encodings::new(&people, &people, &people, strokes.whole(apart))
+                    Encodings::new(&people, &people, &people, strokes.snapshot(apart))
                 };
                 all.get_or_insert_with(everybody).get(seat.dialect)
             });
         }
         drop((news, all));
-        self.strokes.told();
+        self.strokes.mark_sent();
     }
 }
 

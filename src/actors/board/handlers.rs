@@ -148,7 +148,7 @@ impl Handler<AccessChanged> for BoardActor {
 
     fn handle(&mut self, changed: AccessChanged, ctx: &mut Context<Self>) {
         if let Phase::Awake(awake) = &mut self.phase {
-            awake.seal_before(&changed.session, ctx);
+            awake.seal_before_access_change(&changed.session, ctx);
             awake.access.set_class(changed.session);
             awake.apply_rights(changed.why, ctx);
         }

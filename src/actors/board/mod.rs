@@ -32,7 +32,7 @@ use self::cursors::Tick;
 use self::durability::Durability;
 use self::presence::LeaveGrace;
 use self::seats::{BoardMember, BoardSeat};
-use self::strokes::Strokes;
+use self::strokes::LiveStrokes;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::shared_budgets::{BudgetPool, SharedBudgetPool};
@@ -90,7 +90,7 @@ struct AwakeBoard {
     /// … and all of its lesson.
     class_pool: Option<SharedBudgetPool>,
     tick: Tick,
-    strokes: Strokes,
+    strokes: LiveStrokes,
     durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     shared_state: Option<(Rev, VisibleStates)>,
@@ -257,7 +257,7 @@ impl AwakeBoard {
             pool: BudgetPool::default(),
             class_pool,
             tick: Tick::default(),
-            strokes: Strokes::default(),
+            strokes: LiveStrokes::default(),
             durability,
             shared_state: None,
             visibility: HashMap::new(),

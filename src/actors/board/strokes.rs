@@ -23,13 +23,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Strokes under way on one board.
 #[derive(Default)]
-pub(super) struct Strokes {
-    under_way: Vec<Live>,
-    looking: bool,
+pub(super) struct LiveStrokes {
+    active: Vec<LiveStroke>,
+    check_armed: bool,
 }
 
 /// One of them.
-struct Live {
+struct LiveStroke {
     user: UserId,
     client: ClientId,
     id: Box<str>,
@@ -37,16 +37,16 @@ struct Live {
     head: Object,
     points: Vec<StrokePoint>,
     /// So many of them were told.
-    told: usize,
+    sent: usize,
     /// When it was last heard of.
-    heard: Duration,
+    last_heard: Duration,
     /// Since when its socket is gone.
-    lost: Option<Duration>,
+    orphaned_at: Option<Duration>,
     /// Whether who draws it hides nothing here.
     sees_all: bool,
 }
 
-impl Live {
+impl LiveStroke {
     fn growing(&self, from: usize) -> StrokeProgress<'_> {
         let points = self.points.get(from..).unwrap_or_default();
         StrokeProgress { user: self.user, id: &self.id, page: self.page.as_deref(), head: &self.head, from, points }
@@ -57,31 +57,31 @@ impl Live {
     }
 }
 
-impl Strokes {
+impl LiveStrokes {
     /// What grew since the last tick, for those from whom others' work is hidden (`apart`) or for all others.
-    pub(super) fn news(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
-        let grown = self.under_way.iter().filter(|live| live.is_seen(apart) && live.told < live.points.len());
-        grown.map(|live| live.growing(live.told)).collect()
+    pub(super) fn changes(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
+        let grown = self.active.iter().filter(|live| live.is_seen(apart) && live.sent < live.points.len());
+        grown.map(|live| live.growing(live.sent)).collect()
     }
 
     /// Every stroke under way, from its first point.
-    pub(super) fn whole(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
-        let begun = self.under_way.iter().filter(|live| live.is_seen(apart) && !live.points.is_empty());
+    pub(super) fn snapshot(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
+        let begun = self.active.iter().filter(|live| live.is_seen(apart) && !live.points.is_empty());
         begun.map(|live| live.growing(0)).collect()
     }
 
     /// Who drew since the last tick.
-    pub(super) fn movers(&self) -> Vec<UserId> {
-        self.under_way.iter().filter(|live| live.told < live.points.len()).map(|live| live.user).collect()
+    pub(super) fn authors(&self) -> Vec<UserId> {
+        self.active.iter().filter(|live| live.sent < live.points.len()).map(|live| live.user).collect()
     }
 
     /// Everything up to here is told.
-    pub(super) fn told(&mut self) {
-        self.under_way.iter_mut().for_each(|live| live.told = live.points.len());
+    pub(super) fn mark_sent(&mut self) {
+        self.active.iter_mut().for_each(|live| live.sent = live.points.len());
     }
 
-    fn of(&self, user: UserId, client: ClientId, id: &str) -> Option<usize> {
-        self.under_way.iter().position(|live| live.user == user && live.client == client && &*live.id == id)
+    fn find(&self, user: UserId, client: ClientId, id: &str) -> Option<usize> {
+        self.active.iter().position(|live| live.user == user && live.client == client && &*live.id == id)
     }
 }
 
@@ -89,7 +89,7 @@ impl AwakeBoard {
     /// Strokes under way, for a welcome.
     pub(super) fn drawing_for(&self, eyes: Visibility) -> Vec<Value> {
         let apart = self.access.is_isolated() && eyes != Visibility::All;
-        self.strokes.whole(apart).iter().map(StrokeProgress::to_value).collect()
+        self.strokes.snapshot(apart).iter().map(StrokeProgress::to_value).collect()
     }
 
     pub(super) fn draw(&mut self, conn: ConnId, draw: Draw, bytes: usize, ctx: &mut Context<BoardActor>) {
@@ -99,7 +99,7 @@ impl AwakeBoard {
         if let Some(receipt) = self.board.receipt(&key).cloned() {
             return self.send_repeat(conn, &key.id, &receipt);
         }
-        let known = self.strokes.of(user, client, &draw.id);
+        let known = self.strokes.find(user, client, &draw.id);
         let may = if is_guest { Err(FORBIDDEN) } else { self.check_draw(user, client, known, &draw, bytes) };
         let at = match may {
             Ok(at) => at,
@@ -111,21 +111,21 @@ impl AwakeBoard {
                 return self.send_refusal(conn, user, &key.id, refused);
             }
         };
-        let Some(live) = self.strokes.under_way.get_mut(at) else { return };
-        (live.heard, live.lost) = (clock::now(), None);
+        let Some(live) = self.strokes.active.get_mut(at) else { return };
+        (live.last_heard, live.orphaned_at) = (clock::now(), None);
         if let Some(begin) = draw.begin.filter(|_| known.is_some()) {
             // Begun anew: its socket was lost, and nobody knows how much of it arrived.
             live.head = begin.head;
             live.points.clear();
-            live.told = 0;
+            live.sent = 0;
         }
         let room = limits::DRAW_POINTS - live.points.len();
         let over = draw.points.len() > room;
         live.points.extend(draw.points.into_iter().take(room));
         match draw.end {
             Some(StrokeEnd::Cancel) => {
-                self.strokes.under_way.swap_remove(at);
-                self.tell_undrawn(user, &draw.id);
+                self.strokes.active.swap_remove(at);
+                self.send_undrawn(user, &draw.id);
             }
             Some(StrokeEnd::Done) | None if over => {
                 self.seal(at, ctx);
@@ -135,7 +135,7 @@ impl AwakeBoard {
             Some(StrokeEnd::Done) => self.seal(at, ctx),
             None => {
                 self.arm(conn, ctx);
-                self.look_after_strokes(ctx);
+                self.schedule_orphan_check(ctx);
             }
         }
     }
@@ -161,7 +161,7 @@ impl AwakeBoard {
         }
         let unknown = "no such stroke is under way; begin it anew, with its head and all its points";
         let begin = draw.begin.as_ref().ok_or_else(|| refuse("unknown_stroke", unknown))?;
-        if self.strokes.under_way.iter().filter(|live| live.user == user).count() >= limits::DRAW_STROKES {
+        if self.strokes.active.iter().filter(|live| live.user == user).count() >= limits::DRAW_STROKES {
             return Err(refuse("too_many_strokes", "as many strokes as may be are under way"));
         }
         self.check_submit(user, bytes, &[])?;
@@ -172,24 +172,24 @@ impl AwakeBoard {
         if page.as_deref().is_some_and(|page| self.board.document().item(page, "strokes", &draw.id).is_some()) {
             return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", "an item with this id is there already") });
         }
-        self.strokes.under_way.push(Live {
+        self.strokes.active.push(LiveStroke {
             user,
             client,
             id: draw.id.clone(),
             page,
             head: begin.head.clone(),
             points: Vec::new(),
-            told: 0,
-            heard: clock::now(),
-            lost: None,
+            sent: 0,
+            last_heard: clock::now(),
+            orphaned_at: None,
             sees_all: standing.is_some_and(|standing| standing.role.sees_all()),
         });
-        Ok(self.strokes.under_way.len() - 1)
+        Ok(self.strokes.active.len() - 1)
     }
 
     /// Makes a stroke under way an item of the board, as it is by now.
     fn seal(&mut self, at: usize, ctx: &mut Context<BoardActor>) {
-        let live = self.strokes.under_way.swap_remove(at);
+        let live = self.strokes.active.swap_remove(at);
         let conn = self.seats.iter().find(|(_, seat)| seat.user == live.user && seat.client == live.client);
         let conn = conn.map(|(conn, _)| *conn);
         let key = batch_of(live.user, live.client, &live.id);
@@ -217,7 +217,7 @@ impl AwakeBoard {
             }
             Ok(BatchOutcome::Duplicate(_) | BatchOutcome::Unchanged) => {}
             Err(refusal) => {
-                self.tell_undrawn(live.user, &live.id);
+                self.send_undrawn(live.user, &live.id);
                 if let Some(conn) = conn {
                     self.send_board_refusal(conn, &id, &refusal);
                 }
@@ -227,8 +227,8 @@ impl AwakeBoard {
 
     /// Seals every stroke whose author may not draw any more.
     pub(super) fn seal_forbidden(&mut self, ctx: &mut Context<BoardActor>) {
-        for at in (0..self.strokes.under_way.len()).rev() {
-            let user = self.strokes.under_way[at].user;
+        for at in (0..self.strokes.active.len()).rev() {
+            let user = self.strokes.active[at].user;
             if !self.access.can(user).is_some_and(|can| can.can_draw) {
                 self.seal(at, ctx);
             }
@@ -237,10 +237,10 @@ impl AwakeBoard {
 
     /// Seals, as they were begun, the strokes that a change of the class would show to others than before: switching
     /// isolation neither reveals a stroke nor takes one back.
-    pub(super) fn seal_before(&mut self, next: &BoardLesson, ctx: &mut Context<BoardActor>) {
+    pub(super) fn seal_before_access_change(&mut self, next: &BoardLesson, ctx: &mut Context<BoardActor>) {
         let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
-        for at in (0..self.strokes.under_way.len()).rev() {
-            let user = self.strokes.under_way[at].user;
+        for at in (0..self.strokes.active.len()).rev() {
+            let user = self.strokes.active[at].user;
             let eyes = next.rights.effective(user, now).map_or(Visibility::Public, |standing| standing.visibility(user));
             if switched || eyes != self.access.eyes(user) {
                 self.seal(at, ctx);
@@ -250,41 +250,41 @@ impl AwakeBoard {
 
     /// Seals every stroke: nobody will go on with them here.
     pub(super) fn seal_all(&mut self, ctx: &mut Context<BoardActor>) {
-        while !self.strokes.under_way.is_empty() {
-            self.seal(self.strokes.under_way.len() - 1, ctx);
+        while !self.strokes.active.is_empty() {
+            self.seal(self.strokes.active.len() - 1, ctx);
         }
     }
 
     /// Looks now and then whose pen is gone, as long as any stroke is under way.
-    fn look_after_strokes(&mut self, ctx: &mut Context<BoardActor>) {
-        if std::mem::replace(&mut self.strokes.looking, true) {
+    fn schedule_orphan_check(&mut self, ctx: &mut Context<BoardActor>) {
+        if std::mem::replace(&mut self.strokes.check_armed, true) {
             return;
         }
         ctx.run_later(LOOK, |act, ctx| {
             if let Phase::Awake(awake) = &mut act.phase {
-                awake.strokes.looking = false;
-                awake.seal_lost(clock::now(), ctx);
-                if !awake.strokes.under_way.is_empty() {
-                    awake.look_after_strokes(ctx);
+                awake.strokes.check_armed = false;
+                awake.seal_orphaned(clock::now(), ctx);
+                if !awake.strokes.active.is_empty() {
+                    awake.schedule_orphan_check(ctx);
                 }
             }
         });
     }
 
-    fn seal_lost(&mut self, now: Duration, ctx: &mut Context<BoardActor>) {
-        for at in (0..self.strokes.under_way.len()).rev() {
-            let live = &mut self.strokes.under_way[at];
+    fn seal_orphaned(&mut self, now: Duration, ctx: &mut Context<BoardActor>) {
+        for at in (0..self.strokes.active.len()).rev() {
+            let live = &mut self.strokes.active[at];
             let is_here = self.seats.values().any(|seat| seat.user == live.user && seat.client == live.client);
-            live.lost = if is_here { None } else { live.lost.or(Some(now)) };
-            let gone = live.lost.is_some_and(|lost| now.saturating_sub(lost) >= limits::DRAW_GRACE);
-            if gone || now.saturating_sub(live.heard) >= limits::DRAW_IDLE {
+            live.orphaned_at = if is_here { None } else { live.orphaned_at.or(Some(now)) };
+            let gone = live.orphaned_at.is_some_and(|lost| now.saturating_sub(lost) >= limits::DRAW_GRACE);
+            if gone || now.saturating_sub(live.last_heard) >= limits::DRAW_IDLE {
                 self.seal(at, ctx);
             }
         }
     }
 
     /// A stroke that others saw will not come.
-    fn tell_undrawn(&mut self, user: UserId, id: &str) {
+    fn send_undrawn(&mut self, user: UserId, id: &str) {
         let fields = [("t", "undrawn".into()), ("user", user.to_string().into()), ("id", Value::from(id))];
         let fields: Object = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let apart = self.access.is_isolated();
