@@ -13,13 +13,13 @@ use m4sh_domain::limits;
 use m4sh_store::{BoardAccess, Store, StoreError};
 
 /// A board, owned.
-pub(super) struct Loaded {
-    pub(super) found: Found,
+pub(super) struct LoadedBoard {
+    pub(super) found: ClaimedBoard,
     pub(super) lease: Lease,
 }
 
 /// A board as it was found.
-pub(super) struct Found {
+pub(super) struct ClaimedBoard {
     pub(super) board: Board,
     pub(super) epoch: Epoch,
     /// The revision of the checkpoint that it was read from.
@@ -28,42 +28,42 @@ pub(super) struct Found {
 }
 
 /// Loads a board, or says why it cannot be served.
-pub(super) async fn load(id: BoardId, directory: Directory) -> Result<Loaded, BoardError> {
+pub(super) async fn load(id: BoardId, directory: Directory) -> Result<LoadedBoard, BoardError> {
     let retry = |after| BoardError::Unavailable { retry_after: after };
     let Ok(lease) = Lease::take(directory.leases(), id).await else { return Err(retry(Duration::from_millis(200))) };
     match read(id, directory.store()).await {
-        Ok(Some(found)) => Ok(Loaded { found, lease }),
+        Ok(Some(found)) => Ok(LoadedBoard { found, lease }),
         Ok(None) => Err(BoardError::NotFound),
-        Err(Trouble::Store(error)) => {
+        Err(LoadError::Store(error)) => {
             tracing::warn!(board = %id, %error, "board could not be loaded");
             Err(retry(Duration::from_secs(1)))
         }
-        Err(Trouble::NoGoodCheckpoint) => {
+        Err(LoadError::NoGoodCheckpoint) => {
             tracing::error!(board = %id, "no checkpoint of the board can be read, and it is not served from a guess");
             Err(retry(Duration::from_secs(60)))
         }
     }
 }
 
-enum Trouble {
+enum LoadError {
     Store(StoreError),
     NoGoodCheckpoint,
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for LoadError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-async fn read(id: BoardId, store: &Store) -> Result<Option<Found>, Trouble> {
+async fn read(id: BoardId, store: &Store) -> Result<Option<ClaimedBoard>, LoadError> {
     // From this commit on, the former owner's appends are fenced out, so what is read below is all there is.
     let Some(claim) = store.claim_board(id).await? else { return Ok(None) };
     let rebuilt = board_history::rebuild(store, id, None, limits::RECEIPTS).await.map_err(|error| match error {
-        BoardHistoryError::Store(error) => Trouble::Store(error),
-        BoardHistoryError::NoGoodCheckpoint => Trouble::NoGoodCheckpoint,
+        BoardHistoryError::Store(error) => LoadError::Store(error),
+        BoardHistoryError::NoGoodCheckpoint => LoadError::NoGoodCheckpoint,
     })?;
-    let RebuiltBoard { mut board, checkpoint } = rebuilt.ok_or(Trouble::NoGoodCheckpoint)?;
+    let RebuiltBoard { mut board, checkpoint } = rebuilt.ok_or(LoadError::NoGoodCheckpoint)?;
     board.restore_undo(store.recall(id).await?);
-    Ok(Some(Found { board, epoch: claim.epoch, checkpoint, access: claim.access }))
+    Ok(Some(ClaimedBoard { board, epoch: claim.epoch, checkpoint, access: claim.access }))
 }

@@ -237,8 +237,8 @@ impl Actor for BoardActor {
 }
 
 impl AwakeBoard {
-    fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::Loaded) -> Self {
-        let load::Loaded { found, lease } = loaded;
+    fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::LoadedBoard) -> Self {
+        let load::LoadedBoard { found, lease } = loaded;
         let access = Access::new(found.access);
         let class_pool = access.class().map(|class| directory.shared_budgets().class(class, clock::now()));
         let durability = Durability::new(found.board.rev(), found.checkpoint, clock::now());
