@@ -369,7 +369,7 @@ impl Handler<SubmitFrame> for ClassroomActor {
             ClassFrame::Lead(frame) => self.lead_said(conn, frame, ctx),
             ClassFrame::Talk(frame) => self.talk_said(conn, frame, ctx),
             ClassFrame::Boards(frame) => self.boards_said(conn, frame, ctx),
-            ClassFrame::Eyes(frame) => self.eyes_said(conn, frame, ctx),
+            ClassFrame::Eyes(frame) => self.handle_monitor_frame(conn, frame, ctx),
         }
     }
 }

@@ -84,7 +84,7 @@ impl ClassroomActor {
         for user in self.pupils() {
             let row = self.pupil_activity(user, now);
             if whom.is_some() || self.monitor.last_sent.get(&user) != Some(&row) {
-                rows.push(shown(user, &row));
+                rows.push(row_fields(user, &row));
             }
             if whom.is_none() {
                 self.monitor.last_sent.insert(user, row);
@@ -101,7 +101,7 @@ impl ClassroomActor {
 }
 
 /// `[user, state, board, page, last_op_at (ms), ops, strokes, hand, done]`.
-fn shown(user: UserId, row: &PupilActivity) -> Value {
+fn row_fields(user: UserId, row: &PupilActivity) -> Value {
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     Value::Array(vec![
         user.to_string().into(),

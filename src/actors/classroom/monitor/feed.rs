@@ -48,7 +48,7 @@ pub(super) struct FeedWatcher {
     has: HashMap<BoardId, (String, u64)>,
     budget: Bucket,
     /// Which board comes first next time, so that none is always last.
-    turn: usize,
+    next_board: usize,
 }
 
 impl ClassroomActor {
@@ -141,18 +141,18 @@ impl ClassroomActor {
             let Some(watcher) = self.monitor.watchers.get_mut(&conn) else { continue };
             let (mut rows, mut bytes) = (Vec::new(), 0);
             for step in 0..boards.len() {
-                let (board, _) = &boards[(watcher.turn + step) % boards.len()];
+                let (board, _) = &boards[(watcher.next_board + step) % boards.len()];
                 let Some(watched) = self.monitor.boards.get(board) else { continue };
                 let Some(sheet) = &watched.sheet else { continue };
                 let has = watcher.has.get(board).map(|(page, version)| (page.as_str(), *version));
                 let Some(delta) = sheet.since(has, ROW_MARKS) else { continue };
-                let row = row(*board, watched.rev, &delta);
+                let row = thumb_row(*board, watched.rev, &delta);
                 let cost = row.to_canonical().len();
                 let price = u32::try_from(cost).unwrap_or(u32::MAX);
                 if bytes + cost > FRAME && !rows.is_empty()
                     || matches!(watcher.budget.take(size.rate, size.burst, price, now), RateDecision::Wait(_))
                 {
-                    watcher.turn = (watcher.turn + step) % boards.len();
+                    watcher.next_board = (watcher.next_board + step) % boards.len();
                     break;
                 }
                 watcher.has.insert(*board, (delta.page.to_owned(), delta.version));
@@ -179,19 +179,19 @@ async fn build_sheet(document: Document) -> Option<LiveThumbnail> {
 }
 
 /// `[board, rev, page, full, marks, gone]`.
-fn row(board: BoardId, rev: Rev, delta: &ThumbnailDelta<'_>) -> Value {
+fn thumb_row(board: BoardId, rev: Rev, delta: &ThumbnailDelta<'_>) -> Value {
     Value::Array(vec![
         board.to_string().into(),
         rev.0.into(),
         delta.page.into(),
         delta.full.into(),
-        Value::Array(delta.marks.iter().map(|(key, mark)| shown(*key, mark)).collect()),
+        Value::Array(delta.marks.iter().map(|(key, mark)| mark_row(*key, mark)).collect()),
         Value::Array(delta.gone.iter().map(|key| u64::from(*key).into()).collect()),
     ])
 }
 
 /// `[key, form, color, width, [x, y, dx, dy, …]]`: the first place, and each other from the one before.
-fn shown(key: u32, mark: &ThumbnailMark) -> Value {
+fn mark_row(key: u32, mark: &ThumbnailMark) -> Value {
     let mut last = (0, 0);
     let mut places = Vec::with_capacity(mark.points.len() * 2);
     for (x, y) in &mark.points {

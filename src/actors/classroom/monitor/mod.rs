@@ -83,7 +83,7 @@ impl ClassroomActor {
         }
     }
 
-    pub(super) fn eyes_said(&mut self, conn: ConnId, frame: EyesFrame, _: &mut Context<Self>) {
+    pub(super) fn handle_monitor_frame(&mut self, conn: ConnId, frame: EyesFrame, _: &mut Context<Self>) {
         let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
         match frame {
             EyesFrame::Done(on) => {
