@@ -3,7 +3,7 @@
 
 mod greeting;
 mod guests;
-mod handshake;
+mod upgrade;
 mod logins;
 mod pings;
 mod pump;
@@ -87,8 +87,8 @@ impl Sockets {
 pub fn configure(routes: &mut web::ServiceConfig) {
     for slash in ["", "/"] {
         routes
-            .route(&format!("/ws/classroom/{{class}}/session/{{session}}{slash}"), web::get().to(handshake::classroom))
-            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(handshake::board))
-            .route(&format!("/ws/classroom/{{session}}/{{channel}}{slash}"), web::get().to(handshake::room));
+            .route(&format!("/ws/classroom/{{class}}/session/{{session}}{slash}"), web::get().to(upgrade::classroom))
+            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(upgrade::board))
+            .route(&format!("/ws/classroom/{{session}}/{{channel}}{slash}"), web::get().to(upgrade::room));
     }
 }

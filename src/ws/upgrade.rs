@@ -76,7 +76,7 @@ fn accept(
     let conn = sockets.next_conn();
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let address = sockets.proxies.client(peer, request.headers());
-    let greeting = introduce(request, offer, door, dialect, address, &sockets).map(|(visitor, door)| {
+    let greeting = authenticate(request, offer, door, dialect, address, &sockets).map(|(visitor, door)| {
         Box::new(Greeting { conn, dialect, visitor, door, address, sockets: sockets.clone().into_inner() })
     });
     let span = tracing::debug_span!("socket", %conn, dialect = dialect.name());
@@ -89,7 +89,7 @@ fn accept(
 }
 
 /// Who comes, and to what door; or the code to close with.
-fn introduce(
+fn authenticate(
     request: &HttpRequest,
     offer: SubprotocolOffer,
     door: Option<Door>,
@@ -107,21 +107,21 @@ fn introduce(
     if in_url && !is_room {
         return Err(Close::Unauthorized.into());
     }
-    open(Scope::WsOpenAddress, address, sockets)?;
+    count_open(Scope::WsOpenAddress, address, sockets)?;
     let shown =
         if is_room { token_in_url(request).or_else(|| credential(request, offer)) } else { credential(request, offer) };
     let visitor = match shown.ok_or(Close::Unauthorized)? {
         Credential::Bearer(token) => {
             let principal = sockets.authenticator.verify(&token).map_err(|_| Close::Unauthorized)?;
-            may_come(Scope::WsOpen, principal.user.into(), sockets)?;
+            check_admission(Scope::WsOpen, principal.user.into(), sockets)?;
             Visitor::Account(principal)
         }
         Credential::Link(proof) => {
-            may_come(Scope::WsOpenGuest, address.into(), sockets)?;
+            check_admission(Scope::WsOpenGuest, address.into(), sockets)?;
             let agent = request.headers().get(header::USER_AGENT);
             let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
             let origin = RequestOrigin { address: Some(address), agent, request_id: None };
-            Visitor::Guest(Guest { proof: checked(proof, sockets)?, origin })
+            Visitor::Guest(Guest { proof: check_link_proof(proof, sockets)?, origin })
         }
     };
     if sockets.directory.is_draining() {
@@ -136,7 +136,7 @@ fn introduce(
 }
 
 /// Counts a socket that somebody opens.
-fn open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Turned> {
+fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Turned> {
     sockets.limiter.check(scope, caller).map_err(|limited| {
         count_throttled(scope, "turned_away");
         Turned::until(limited.wait)
@@ -144,12 +144,12 @@ fn open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Res
 }
 
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
-fn may_come(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Turned> {
+fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Turned> {
     if let Some(left) = sockets.directory.shared_budgets().cooldown_left(caller, clock::now()) {
         count_throttled(Scope::WsRefused, "turned_away");
         return Err(Turned::until(left));
     }
-    open(scope, caller, sockets)
+    count_open(scope, caller, sockets)
 }
 
 /// What somebody shows: an account's token, or something of a share link's.
@@ -181,7 +181,7 @@ fn credential(request: &HttpRequest, offer: SubprotocolOffer) -> Option<Credenti
 
 /// A text that can be no token opens nothing, as one of a link that ended; a ticket that is not good (any more) is
 /// replaced by asking for the public page again.
-fn checked(proof: LinkCredential, sockets: &Sockets) -> Result<Proof, Close> {
+fn check_link_proof(proof: LinkCredential, sockets: &Sockets) -> Result<Proof, Close> {
     match proof {
         LinkCredential::Token(token) => ShareToken::parse(&token).map(Proof::Token).ok_or(Close::Forbidden),
         LinkCredential::Ticket(ticket) => {
