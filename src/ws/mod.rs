@@ -1,7 +1,7 @@
 //! Sockets: the routes, and what one connection is from its handshake to its goodbye.
 //! Called by `app`, which mounts the routes. Never holds a board's state and never decides a right.
 
-mod greeting;
+mod handshake;
 mod guests;
 mod upgrade;
 mod logins;

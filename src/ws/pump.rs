@@ -16,7 +16,7 @@ use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
 use crate::actors::outbox::{OutboxItem, Outbox};
 use crate::identity::RateLimitKey;
 use crate::ws::Sockets;
-use crate::ws::greeting::{Door, Greeting, Turned};
+use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected};
 use crate::ws::pings::Pings;
 use crate::ws::room::Room;
 use crate::ws::seated::{Ended, Seated};
@@ -42,7 +42,7 @@ pub(super) async fn run(
     session: Session,
     messages: AggregatedMessageStream,
     dialect: Dialect,
-    greeting: Result<Box<Greeting>, Turned>,
+    greeting: Result<Box<PendingSocket>, Rejected>,
     sockets: Arc<Sockets>,
 ) {
     metrics().connections.increment(1);
@@ -81,18 +81,18 @@ pub(super) async fn run(
 }
 
 /// From the greeting to the reason for closing.
-async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Result<Close, Gone> {
+async fn converse(wire: &mut Wire, greeting: Result<Box<PendingSocket>, Close>) -> Result<Close, Gone> {
     let greeting = match greeting {
         Ok(greeting) => greeting,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };
     let mut greeting = greeting;
-    if let Door::Room(session, channel) = greeting.door {
+    if let SocketEndpoint::Room(session, channel) = greeting.endpoint {
         let Some(user) = greeting.user() else { return Box::pin(wire.farewell(Close::Unauthorized)).await };
         match Box::pin(Room::open(channel, session, user, greeting.conn, wire.sockets.clone())).await {
             Ok(room) => {
                 let (class, session) = room.lesson();
-                greeting.door = Door::Class(class, session);
+                greeting.endpoint = SocketEndpoint::Class(class, session);
                 wire.room = Some(Box::new(room));
             }
             Err(close) => return Box::pin(wire.farewell(close)).await,
@@ -110,7 +110,7 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<Greeting>, Close>) -> Re
         (ClientId(uuid::Uuid::now_v7()), None, false)
     };
     // Boxed, as the goodbye is: a connection that rests should not hold the room that its beginning and end need.
-    let mut seated = match Box::pin(greeting.sit(client, resume, watch, wire.outbox.clone())).await {
+    let mut seated = match Box::pin(greeting.join(client, resume, watch, wire.outbox.clone())).await {
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.farewell(close)).await,
     };

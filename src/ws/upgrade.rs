@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use crate::actors::clock;
 use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
-use crate::ws::greeting::{Door, Greeting, Turned, Visitor};
+use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected, Visitor};
 use crate::ws::guests::{Guest, Proof};
 use crate::ws::{Sockets, pump};
 use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
@@ -30,7 +30,7 @@ pub(super) async fn classroom(
 ) -> actix_web::Result<HttpResponse> {
     let (class, session) = path.into_inner();
     let ids = class.parse::<ClassroomId>().ok().zip(session.parse::<SessionId>().ok());
-    let door = ids.map(|(class, session)| Door::Class(class, session));
+    let door = ids.map(|(class, session)| SocketEndpoint::Class(class, session));
     accept(&request, body, door, Dialect::Presence, sockets)
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn board(
     path: web::Path<String>,
     sockets: web::Data<Sockets>,
 ) -> actix_web::Result<HttpResponse> {
-    let door = path.parse::<BoardId>().ok().map(Door::Board);
+    let door = path.parse::<BoardId>().ok().map(SocketEndpoint::Board);
     accept(&request, body, door, Dialect::Json, sockets)
 }
 
@@ -53,14 +53,14 @@ pub(super) async fn room(
 ) -> actix_web::Result<HttpResponse> {
     let (session, channel) = path.into_inner();
     let ids = session.parse::<SessionId>().ok().zip(Channel::from_name(&channel));
-    let door = ids.map(|(session, channel)| Door::Room(session, channel));
+    let door = ids.map(|(session, channel)| SocketEndpoint::Room(session, channel));
     accept(&request, body, door, Dialect::Json, sockets)
 }
 
 fn accept(
     request: &HttpRequest,
     body: web::Payload,
-    door: Option<Door>,
+    door: Option<SocketEndpoint>,
     default: Dialect,
     sockets: web::Data<Sockets>,
 ) -> actix_web::Result<HttpResponse> {
@@ -68,7 +68,7 @@ fn accept(
     let offer = SubprotocolOffer::read(lists);
     // A room's words are their own, whatever is offered.
     let dialect = match door {
-        Some(Door::Room(..)) => default,
+        Some(SocketEndpoint::Room(..)) => default,
         _ => offer.dialect.unwrap_or(default),
     };
     let echo = offer.echo.clone().unwrap_or_default();
@@ -77,7 +77,7 @@ fn accept(
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let address = sockets.proxies.client(peer, request.headers());
     let greeting = authenticate(request, offer, door, dialect, address, &sockets).map(|(visitor, door)| {
-        Box::new(Greeting { conn, dialect, visitor, door, address, sockets: sockets.clone().into_inner() })
+        Box::new(PendingSocket { conn, dialect, visitor, endpoint: door, address, sockets: sockets.clone().into_inner() })
     });
     let span = tracing::debug_span!("socket", %conn, dialect = dialect.name());
     // A guest sends no operations, so theirs are not even read.
@@ -92,12 +92,12 @@ fn accept(
 fn authenticate(
     request: &HttpRequest,
     offer: SubprotocolOffer,
-    door: Option<Door>,
+    door: Option<SocketEndpoint>,
     dialect: Dialect,
     address: IpAddr,
     sockets: &Sockets,
-) -> Result<(Visitor, Door), Turned> {
-    let is_room = matches!(door, Some(Door::Room(..)));
+) -> Result<(Visitor, SocketEndpoint), Rejected> {
+    let is_room = matches!(door, Some(SocketEndpoint::Room(..)));
     // A token in the URL ends up in logs and histories, so it is refused even when it is valid. The old room client knows
     // no other way, and its three sockets take it so (ADR 0028).
     let in_url = request.query_string().split('&').any(|pair| {
@@ -129,25 +129,25 @@ fn authenticate(
     }
     match (&visitor, door.ok_or(Close::NotFound)?) {
         // A link leads to its board and to no class, and the presence dialect has no word for what is drawn.
-        (Visitor::Guest(_), Door::Class(..) | Door::Room(..)) => Err(Close::Unauthorized.into()),
-        (Visitor::Guest(_), Door::Board(_)) if !dialect.is_full() => Err(Close::BadRequest.into()),
+        (Visitor::Guest(_), SocketEndpoint::Class(..) | SocketEndpoint::Room(..)) => Err(Close::Unauthorized.into()),
+        (Visitor::Guest(_), SocketEndpoint::Board(_)) if !dialect.is_full() => Err(Close::BadRequest.into()),
         (_, door) => Ok((visitor, door)),
     }
 }
 
 /// Counts a socket that somebody opens.
-fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Turned> {
+fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Rejected> {
     sockets.limiter.check(scope, caller).map_err(|limited| {
         count_throttled(scope, "turned_away");
-        Turned::until(limited.wait)
+        Rejected::until(limited.wait)
     })
 }
 
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
-fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Turned> {
+fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Rejected> {
     if let Some(left) = sockets.directory.shared_budgets().cooldown_left(caller, clock::now()) {
         count_throttled(Scope::WsRefused, "turned_away");
-        return Err(Turned::until(left));
+        return Err(Rejected::until(left));
     }
     count_open(scope, caller, sockets)
 }

@@ -28,7 +28,7 @@ const LOOK_UPS: usize = 5;
 
 /// Which route was taken.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Door {
+pub(super) enum SocketEndpoint {
     Class(ClassroomId, SessionId),
     Board(BoardId),
     /// A socket of the room client's; `pump` finds the class that it belongs to.
@@ -42,7 +42,7 @@ pub(super) enum Visitor {
 }
 
 /// Who it was found to be.
-struct Known {
+struct Identified {
     user: UserId,
     name: Arc<str>,
     /// How long they may stay, and with what they go.
@@ -51,19 +51,19 @@ struct Known {
 }
 
 /// Somebody who is not let in.
-pub(super) struct Turned {
+pub(super) struct Rejected {
     pub(super) close: Close,
     /// When they may come back, where that is not what the code says.
     pub(super) wait: Option<Duration>,
 }
 
-impl From<Close> for Turned {
+impl From<Close> for Rejected {
     fn from(close: Close) -> Self {
         Self { close, wait: None }
     }
 }
 
-impl Turned {
+impl Rejected {
     /// Too many for now.
     pub(super) fn until(wait: Duration) -> Self {
         Self { close: Close::RateLimited, wait: Some(wait) }
@@ -71,16 +71,16 @@ impl Turned {
 }
 
 /// Somebody at the door.
-pub(super) struct Greeting {
+pub(super) struct PendingSocket {
     pub(super) conn: ConnId,
     pub(super) dialect: Dialect,
     pub(super) visitor: Visitor,
-    pub(super) door: Door,
+    pub(super) endpoint: SocketEndpoint,
     pub(super) address: IpAddr,
     pub(super) sockets: Arc<Sockets>,
 }
 
-impl Greeting {
+impl PendingSocket {
     /// The login that this socket lives on.
     pub(super) fn login(&self) -> Option<LoginId> {
         match &self.visitor {
@@ -106,21 +106,21 @@ impl Greeting {
     }
 
     /// Takes a seat, or says with which code to close. The welcome is in the outbox when this returns.
-    pub(super) async fn sit(
+    pub(super) async fn join(
         self,
         client: ClientId,
         resume: Option<Position>,
         watch: bool,
         outbox: Outbox,
     ) -> Result<Seated, Close> {
-        let Known { user, name, ends, watching } = match &self.visitor {
+        let Identified { user, name, ends, watching } = match &self.visitor {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
         };
-        let (class, board, stands, heeded) = match self.door {
-            Door::Board(board) => (None, board, None, None),
-            Door::Room(..) => return Err(Close::NotFound),
-            Door::Class(classroom, session) => {
+        let (class, board, stands, heeded) = match self.endpoint {
+            SocketEndpoint::Board(board) => (None, board, None, None),
+            SocketEndpoint::Room(..) => return Err(Close::NotFound),
+            SocketEndpoint::Class(classroom, session) => {
                 let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
                 (Some(class), entered.board, Some(entered.class), Some(entered.is_followed))
             }
@@ -163,7 +163,7 @@ impl Greeting {
         }
     }
 
-    async fn account(&self, principal: &Principal) -> Result<Known, Close> {
+    async fn account(&self, principal: &Principal) -> Result<Identified, Close> {
         let card = match self.sockets.people.profile(principal.user).await {
             Ok(Some(card)) => card,
             Ok(None) => return Err(Close::Unauthorized),
@@ -176,14 +176,14 @@ impl Greeting {
         // here, so its own end is all that is known (SPEC W13).
         let left = principal.expires_at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
         let ends = principal.login.is_none().then_some((left, Close::Unauthorized));
-        Ok(Known { user: principal.user, name: card.name, ends, watching: None })
+        Ok(Identified { user: principal.user, name: card.name, ends, watching: None })
     }
 
-    async fn guest(&self, guest: &Guest, client: ClientId, outbox: &Outbox) -> Result<Known, Close> {
-        let Door::Board(board) = self.door else { return Err(Close::Unauthorized) };
+    async fn guest(&self, guest: &Guest, client: ClientId, outbox: &Outbox) -> Result<Identified, Close> {
+        let SocketEndpoint::Board(board) = self.endpoint else { return Err(Close::Unauthorized) };
         let line = Line { conn: self.conn, dialect: self.dialect, outbox: outbox.clone() };
         let admitted = guest.admit(board, &self.sockets, line).await?;
-        Ok(Known {
+        Ok(Identified {
             user: admitted.user(client),
             name: guests::NAME.into(),
             ends: admitted.life.map(|life| (life, Close::Forbidden)),
