@@ -16,7 +16,7 @@ use crate::actors::outbox::Outbox;
 use crate::identity::{RateLimitKey, Principal};
 use crate::ws::Sockets;
 use crate::ws::guests::{self, Guest, Line, Watching};
-use crate::ws::seated::{Pulse, Seated};
+use crate::ws::session::{IdleTimer, JoinedSession};
 use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
 use m4sh_protocol::client::Position;
 use m4sh_protocol::close::Close;
@@ -112,7 +112,7 @@ impl PendingSocket {
         resume: Option<Position>,
         watch: bool,
         outbox: Outbox,
-    ) -> Result<Seated, Close> {
+    ) -> Result<JoinedSession, Close> {
         let Identified { user, name, ends, watching } = match &self.visitor {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
@@ -141,16 +141,16 @@ impl PendingSocket {
             class.do_send(WelcomeSent { conn, watch });
         }
         match attached {
-            Ok(board) => Ok(Seated {
+            Ok(board) => Ok(JoinedSession {
                 conn: self.conn,
                 dialect: self.dialect,
                 board,
                 class,
-                heeded,
+                is_followed: heeded,
                 outbox,
                 ends,
-                watching,
-                pulse: Pulse::new(),
+                guest_slot: watching,
+                idle_timer: IdleTimer::new(),
             }),
             Err(close) => {
                 if let Some(class) = class {

@@ -8,7 +8,7 @@ mod logins;
 mod pings;
 mod pump;
 mod room;
-mod seated;
+mod session;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

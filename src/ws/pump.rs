@@ -19,7 +19,7 @@ use crate::ws::Sockets;
 use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected};
 use crate::ws::pings::Pings;
 use crate::ws::room::Room;
-use crate::ws::seated::{Ended, Seated};
+use crate::ws::session::{SessionEnd, JoinedSession};
 use m4sh_domain::ids::ClientId;
 use m4sh_domain::limits;
 use m4sh_domain::rate::{Bucket, Scope, RateDecision};
@@ -177,7 +177,7 @@ impl Wire {
     }
 
     /// The loop of a seated connection, until somebody ends it.
-    async fn talk(&mut self, seated: &mut Seated) -> Result<Close, Gone> {
+    async fn talk(&mut self, seated: &mut JoinedSession) -> Result<Close, Gone> {
         let silence = sleep(self.next_look());
         tokio::pin!(silence);
         // After each tick's cursors the client is heard first: a reader for whom there is always a newer tick must
@@ -214,13 +214,13 @@ impl Wire {
                         self.write(frame.clone()).await?;
                     }
                 }
-                Event::Out(OutboxItem::Drained) => seated.emptied(),
+                Event::Out(OutboxItem::Drained) => seated.outbox_drained(),
                 Event::Out(OutboxItem::Close(close)) => return Ok(close),
                 Event::In(message) => match self.bytes(message).await? {
                     Heard::Frame(bytes) => match self.heard(&bytes, seated).await {
                         ControlFlow::Continue(()) => {}
-                        ControlFlow::Break(Ended::Close(close)) => return Ok(close),
-                        ControlFlow::Break(Ended::Left) => {
+                        ControlFlow::Break(SessionEnd::Close(close)) => return Ok(close),
+                        ControlFlow::Break(SessionEnd::Left) => {
                             self.goodbye_said = true;
                             return Err(self.answer_close(Some(CloseCode::Normal.into())).await);
                         }
@@ -246,7 +246,7 @@ impl Wire {
                             seated.quality(quality);
                         }
                     }
-                    let look = seated.rest().map_or_else(|| self.next_look(), |rest| self.next_look().min(rest));
+                    let look = seated.check_idle().map_or_else(|| self.next_look(), |rest| self.next_look().min(rest));
                     silence.as_mut().reset(tokio::time::Instant::now() + look);
                 }
             }
@@ -259,10 +259,10 @@ impl Wire {
     }
 
     /// Hands a message on, in the words that are spoken here.
-    async fn heard(&mut self, bytes: &[u8], seated: &mut Seated) -> ControlFlow<Ended> {
+    async fn heard(&mut self, bytes: &[u8], seated: &mut JoinedSession) -> ControlFlow<SessionEnd> {
         match &mut self.room {
             Some(room) => Box::pin(room.hear(bytes, seated)).await,
-            None => seated.hear(bytes).await,
+            None => seated.handle_frame(bytes).await,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Room, error, say, text};
 use crate::actors::messages::BoardView;
-use crate::ws::seated::{Ended, Seated};
+use crate::ws::session::{SessionEnd, JoinedSession};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits::ROOM_EVENTS;
@@ -58,7 +58,7 @@ impl Drawing {
 
 impl Room {
     /// Carries out a `board_event`.
-    pub(super) async fn draw(&mut self, frame: &Object, seated: &mut Seated) -> ControlFlow<Ended> {
+    pub(super) async fn draw(&mut self, frame: &Object, seated: &mut JoinedSession) -> ControlFlow<SessionEnd> {
         let kind = frame.get("event_type").and_then(Value::as_str).unwrap_or_default();
         let data = frame.get("data").cloned().unwrap_or(Value::Null);
         if self.drawing.pending.len() >= ROOM_EVENTS {
@@ -73,7 +73,7 @@ impl Room {
         };
         let version = frame.get("version").and_then(Value::as_u64).unwrap_or(self.drawing.rev);
         self.drawing.pending.push_back(Pending { id, version, rev: None });
-        seated.hear(&Value::from(work).to_canonical()).await
+        seated.handle_frame(&Value::from(work).to_canonical()).await
     }
 
     /// What a frame of the board's is to the client.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::actors::outbox::Outbox;
 use crate::actors::rooms::Line;
 use crate::ws::Sockets;
-use crate::ws::seated::{Ended, Seated};
+use crate::ws::session::{SessionEnd, JoinedSession};
 use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_protocol::close::Close;
@@ -68,10 +68,10 @@ impl Room {
     }
 
     /// Takes one message of the client's; `Break` says how the conversation ends.
-    pub(super) async fn hear(&mut self, bytes: &[u8], seated: &mut Seated) -> ControlFlow<Ended> {
+    pub(super) async fn hear(&mut self, bytes: &[u8], seated: &mut JoinedSession) -> ControlFlow<SessionEnd> {
         let frame = match Value::parse(bytes, Bounds::default()) {
             Ok(Value::Object(frame)) => frame,
-            Ok(_) | Err(_) => return ControlFlow::Break(Ended::Close(Close::BadRequest)),
+            Ok(_) | Err(_) => return ControlFlow::Break(SessionEnd::Close(Close::BadRequest)),
         };
         let kind = frame.get("type").and_then(Value::as_str).unwrap_or_default();
         match (self.channel, kind) {
@@ -133,7 +133,7 @@ impl Drop for Room {
 }
 
 /// Answers on the socket itself.
-fn say(seated: &Seated, frame: Object) {
+fn say(seated: &JoinedSession, frame: Object) {
     // A full outbox has closed itself.
     let _ = seated.outbox.push(text(frame));
 }

@@ -2,7 +2,7 @@
 //! `Room`. Never reads or keeps what is in them.
 
 use super::{Room, error, say, text};
-use crate::ws::seated::Seated;
+use crate::ws::session::JoinedSession;
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits::ROOM_SIGNAL_BYTES;
@@ -14,7 +14,7 @@ const TO: [&str; 4] = ["to", "target", "target_id", "target_user_id"];
 
 impl Room {
     /// Passes a signal on, with the sender's number under `from` and `user_id`, whatever was there.
-    pub(super) async fn signal(&mut self, mut frame: Object, seated: &Seated) {
+    pub(super) async fn signal(&mut self, mut frame: Object, seated: &JoinedSession) {
         if let Err(limited) = self.sockets.limiter.check(Scope::WsTalk, self.user) {
             let wait = u64::try_from(limited.wait.as_millis()).unwrap_or(u64::MAX);
             return say(seated, error("rate_limited", "too many signals", Some(wait.max(1))));

@@ -26,7 +26,7 @@ use m4sh_protocol::roster::Quality;
 use m4sh_protocol::server::ServerFrame;
 
 /// How a conversation ends.
-pub(super) enum Ended {
+pub(super) enum SessionEnd {
     /// Close with this.
     Close(Close),
     /// The client said goodbye.
@@ -34,56 +34,56 @@ pub(super) enum Ended {
 }
 
 /// One connection with a seat.
-pub(super) struct Seated {
+pub(super) struct JoinedSession {
     pub(super) conn: ConnId,
     pub(super) dialect: Dialect,
     pub(super) board: Addr<BoardActor>,
     pub(super) class: Option<Addr<ClassroomActor>>,
     /// Whether the class follows what is looked at here.
-    pub(super) heeded: Option<Arc<AtomicBool>>,
+    pub(super) is_followed: Option<Arc<AtomicBool>>,
     pub(super) outbox: Outbox,
     /// How long it may last, and with what it is closed then.
     pub(super) ends: Option<(Duration, Close)>,
     /// A guest's place, given back with the seat.
-    pub(super) watching: Option<Watching>,
-    pub(super) pulse: Pulse,
+    pub(super) guest_slot: Option<Watching>,
+    pub(super) idle_timer: IdleTimer,
 }
 
 /// When the client last did anything, and whether it was called idle since.
-pub(super) struct Pulse {
+pub(super) struct IdleTimer {
     last: Duration,
     idle: bool,
-    said: ActivityStatus,
+    declared: ActivityStatus,
 }
 
-impl Pulse {
+impl IdleTimer {
     pub(super) fn new() -> Self {
-        Self { last: clock::now(), idle: false, said: ActivityStatus::Active }
+        Self { last: clock::now(), idle: false, declared: ActivityStatus::Active }
     }
 }
 
-impl Seated {
+impl JoinedSession {
     /// Takes one message; `Break` says how the conversation ends.
-    pub(super) async fn hear(&mut self, bytes: &[u8]) -> ControlFlow<Ended> {
+    pub(super) async fn handle_frame(&mut self, bytes: &[u8]) -> ControlFlow<SessionEnd> {
         let now = clock::now();
         let Ok(frame) = ClientFrame::decode(bytes, self.dialect) else {
-            return ControlFlow::Break(Ended::Close(Close::BadRequest));
+            return ControlFlow::Break(SessionEnd::Close(Close::BadRequest));
         };
         if !matches!(frame, ClientFrame::Ping(_)) {
-            self.stirred(now);
+            self.mark_active(now);
         }
         match frame {
-            ClientFrame::Cursor(cursor) => self.show(PresenceUpdate::Cursor(cursor)),
+            ClientFrame::Cursor(cursor) => self.update_presence(PresenceUpdate::Cursor(cursor)),
             ClientFrame::View(view) => {
-                self.pass_on(&view);
-                self.show(PresenceUpdate::View(view));
+                self.forward_view(&view);
+                self.update_presence(PresenceUpdate::View(view));
             }
             ClientFrame::Status(status) => {
-                self.pulse.said = status;
-                self.notice(status);
-                self.show(PresenceUpdate::Status(status));
+                self.idle_timer.declared = status;
+                self.notify_class(status);
+                self.update_presence(PresenceUpdate::Status(status));
             }
-            ClientFrame::Select(selection) => self.show(PresenceUpdate::Select(selection)),
+            ClientFrame::Select(selection) => self.update_presence(PresenceUpdate::Select(selection)),
             ClientFrame::Class(frame) => match &self.class {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(SubmitFrame { conn: self.conn, frame }).await),
@@ -92,12 +92,12 @@ impl Seated {
                     self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
                 }
             },
-            ClientFrame::Join { color: Some(color) } => self.show(PresenceUpdate::Color(color.into())),
+            ClientFrame::Join { color: Some(color) } => self.update_presence(PresenceUpdate::Color(color.into())),
             ClientFrame::Join { color: None } => {}
-            ClientFrame::Ping(n) => self.say(&ServerFrame::Pong(&n)),
+            ClientFrame::Ping(n) => self.send(&ServerFrame::Pong(&n)),
             ClientFrame::Ops { id, ops: Ok(ops) } => {
                 if !Box::pin(self.submit(id, ops, bytes.len(), now)).await {
-                    return ControlFlow::Break(Ended::Close(Close::Moved));
+                    return ControlFlow::Break(SessionEnd::Close(Close::Moved));
                 }
             }
             ClientFrame::Command(frame) => {
@@ -105,7 +105,7 @@ impl Seated {
                 // As with a batch, waiting for the turn is the back-pressure.
                 let work = BoardCommand { conn: self.conn, frame, bytes: bytes.len(), span };
                 if self.board.send(work).await.is_err() {
-                    return ControlFlow::Break(Ended::Close(Close::Moved));
+                    return ControlFlow::Break(SessionEnd::Close(Close::Moved));
                 }
             }
             ClientFrame::Ops { id, ops: Err(error) } => {
@@ -121,61 +121,61 @@ impl Seated {
                 self.refuse(None, "unknown_frame", &format!("`{name}` is no frame of this protocol"), None);
             }
             ClientFrame::Hello { .. } => self.refuse(None, "bad_frame", "hello was said already", None),
-            ClientFrame::Leave => return ControlFlow::Break(Ended::Left),
+            ClientFrame::Leave => return ControlFlow::Break(SessionEnd::Left),
         }
         ControlFlow::Continue(())
     }
 
-    fn stirred(&mut self, now: Duration) {
-        self.pulse.last = now;
-        if std::mem::take(&mut self.pulse.idle) {
-            self.notice(self.pulse.said);
-            self.note(PresenceUpdate::Idle(false));
+    fn mark_active(&mut self, now: Duration) {
+        self.idle_timer.last = now;
+        if std::mem::take(&mut self.idle_timer.idle) {
+            self.notify_class(self.idle_timer.declared);
+            self.update_presence_reliably(PresenceUpdate::Idle(false));
         }
     }
 
     /// Looks whether the client has rested for so long that it is idle; returns when to look again, if it is not.
-    pub(super) fn rest(&mut self) -> Option<Duration> {
-        let left = limits::IDLE_AFTER.saturating_sub(clock::now().saturating_sub(self.pulse.last));
+    pub(super) fn check_idle(&mut self) -> Option<Duration> {
+        let left = limits::IDLE_AFTER.saturating_sub(clock::now().saturating_sub(self.idle_timer.last));
         if !left.is_zero() {
             return Some(left);
         }
-        if !std::mem::replace(&mut self.pulse.idle, true) {
-            if self.pulse.said != ActivityStatus::Away {
-                self.notice(ActivityStatus::Idle);
+        if !std::mem::replace(&mut self.idle_timer.idle, true) {
+            if self.idle_timer.declared != ActivityStatus::Away {
+                self.notify_class(ActivityStatus::Idle);
             }
-            self.note(PresenceUpdate::Idle(true));
+            self.update_presence_reliably(PresenceUpdate::Idle(true));
         }
         None
     }
 
     /// How well this connection goes.
     pub(super) fn quality(&self, quality: Quality) {
-        self.note(PresenceUpdate::Quality(quality));
+        self.update_presence_reliably(PresenceUpdate::Quality(quality));
     }
 
     /// What is found out about the client, which is seldom and must not be lost.
-    fn note(&self, what: PresenceUpdate) {
+    fn update_presence_reliably(&self, what: PresenceUpdate) {
         self.board.do_send(UpdatePresence { conn: self.conn, what });
     }
 
     /// The class sees who works, too. May be lost, as everything of this kind.
-    fn notice(&self, status: ActivityStatus) {
+    fn notify_class(&self, status: ActivityStatus) {
         if let Some(class) = &self.class {
             let _ = class.try_send(StatusChanged { conn: self.conn, status });
         }
     }
 
     /// Lets the class follow, when it does.
-    fn pass_on(&self, view: &View) {
-        let wanted = self.heeded.as_ref().is_some_and(|heeded| heeded.load(Ordering::Relaxed));
+    fn forward_view(&self, view: &View) {
+        let wanted = self.is_followed.as_ref().is_some_and(|heeded| heeded.load(Ordering::Relaxed));
         if let Some(class) = self.class.as_ref().filter(|_| wanted) {
             // Past the mailbox's bound: the last view must not be the one that is lost, and one socket leads.
             class.do_send(ViewChanged { conn: self.conn, view: view.clone() });
         }
     }
 
-    fn show(&self, what: PresenceUpdate) {
+    fn update_presence(&self, what: PresenceUpdate) {
         if self.board.try_send(UpdatePresence { conn: self.conn, what }).is_err() {
             metrics().drops.increment(1);
         }
@@ -190,10 +190,10 @@ impl Seated {
 
     fn refuse(&self, id: Option<&str>, code: &str, detail: &str, index: Option<usize>) {
         metrics().refused.increment(1);
-        self.say(&ServerFrame::Refused { id, code, detail, index, retry_after_ms: None });
+        self.send(&ServerFrame::Refused { id, code, detail, index, retry_after_ms: None });
     }
 
-    fn say(&self, frame: &ServerFrame<'_>) {
+    fn send(&self, frame: &ServerFrame<'_>) {
         if let Some(payload) = frame.encode(self.dialect) {
             // A full outbox has closed itself.
             let _ = self.outbox.push(payload);
@@ -201,13 +201,13 @@ impl Seated {
     }
 
     /// Everything that waited is written, and more was left out meanwhile.
-    pub(super) fn emptied(&self) {
+    pub(super) fn outbox_drained(&self) {
         self.board.do_send(OutboxDrained { conn: self.conn });
     }
 
     /// Gives the seat back; `for_good` when nobody waits for its person to come back.
     pub(super) fn leave(self, for_good: bool) {
-        drop(self.watching);
+        drop(self.guest_slot);
         self.board.do_send(Detach { conn: self.conn, for_good });
         if let Some(class) = self.class {
             class.do_send(LeaveClass { conn: self.conn });
