@@ -22,10 +22,10 @@ use m4sh_protocol::server::ServerFrame;
 use m4sh_store::{LiveLink, RequestOrigin, StoreError, LinkVisit};
 
 /// The name that a class sees: a guest has none of their own here.
-pub(super) const NAME: &str = "Guest";
+pub(super) const GUEST_NAME: &str = "Guest";
 
 /// What a guest shows at the door.
-pub(super) enum Proof {
+pub(super) enum GuestCredential {
     /// The link's token: each hello takes a view.
     Token(ShareToken),
     /// The ticket of the public page, whose view was taken then.
@@ -34,19 +34,19 @@ pub(super) enum Proof {
 
 /// Somebody without an account.
 pub(super) struct Guest {
-    pub(super) proof: Proof,
+    pub(super) proof: GuestCredential,
     pub(super) origin: RequestOrigin,
 }
 
 /// A guest who may watch.
-pub(super) struct Admitted {
+pub(super) struct AdmittedGuest {
     link: LinkId,
     /// How long the link still lives.
     pub(super) life: Option<Duration>,
-    pub(super) watching: Watching,
+    pub(super) slot: GuestSlot,
 }
 
-impl Admitted {
+impl AdmittedGuest {
     /// The same for one tab as long as it comes by the same link, and no account's: those are not named by hashes.
     pub(super) fn user(&self, client: ClientId) -> UserId {
         UserId(Uuid::new_v5(&self.link.0, client.0.as_bytes()))
@@ -55,31 +55,31 @@ impl Admitted {
 
 impl Guest {
     /// Lets a guest in to `board`, or says with which code to close.
-    pub(super) async fn admit(&self, board: BoardId, sockets: &Arc<Sockets>, line: Line) -> Result<Admitted, Close> {
+    pub(super) async fn admit(&self, board: BoardId, sockets: &Arc<Sockets>, line: Line) -> Result<AdmittedGuest, Close> {
         let link = match &self.proof {
-            Proof::Token(token) => {
+            GuestCredential::Token(token) => {
                 let found = sockets.store.link_by_hash(&token.hash()).await.map_err(away)?;
                 found.ok_or(Close::Forbidden)?.id
             }
-            Proof::Pass(pass) if pass.board == board => pass.link,
-            Proof::Pass(_) => return Err(Close::Forbidden),
+            GuestCredential::Pass(pass) if pass.board == board => pass.link,
+            GuestCredential::Pass(_) => return Err(Close::Forbidden),
         };
         // Before the look at whether it lives: if it ends after the look, this line is found and closed.
-        let watching = Watching::begin(sockets, link, line)?;
+        let watching = GuestSlot::claim(sockets, link, line)?;
         let live = sockets.store.live_link(link).await.map_err(away)?;
         let live = live.filter(|live| live.board == board).ok_or(Close::Forbidden)?;
-        if !self.take(&live, sockets).await.map_err(away)? {
+        if !self.record_visit(&live, sockets).await.map_err(away)? {
             return Err(Close::Forbidden);
         }
         let life = live.expires_at.map(|ends| ends.duration_since(Timestamp::now()).try_into().unwrap_or_default());
-        Ok(Admitted { link, life, watching })
+        Ok(AdmittedGuest { link, life, slot: watching })
     }
 
     /// Takes a view where one is due, and leaves a trace; `false` when there is none left.
-    async fn take(&self, live: &LiveLink, sockets: &Sockets) -> Result<bool, StoreError> {
+    async fn record_visit(&self, live: &LiveLink, sockets: &Sockets) -> Result<bool, StoreError> {
         match &self.proof {
-            Proof::Pass(_) => sockets.store.record_visit(live.id, LinkVisit::Watched, &self.origin).await,
-            Proof::Token(_) => {
+            GuestCredential::Pass(_) => sockets.store.record_visit(live.id, LinkVisit::Watched, &self.origin).await,
+            GuestCredential::Token(_) => {
                 let taken = sockets.store.count_view(live.id, LinkVisit::Watched, &self.origin).await?;
                 if taken {
                     counter!("m4sh_share_views_total", "by" => "socket").increment(1);
@@ -137,14 +137,14 @@ impl Guests {
 }
 
 /// One guest's place in the list; given back when dropped.
-pub(super) struct Watching {
+pub(super) struct GuestSlot {
     sockets: Arc<Sockets>,
     link: LinkId,
     conn: ConnId,
 }
 
-impl Watching {
-    fn begin(sockets: &Arc<Sockets>, link: LinkId, line: Line) -> Result<Self, Close> {
+impl GuestSlot {
+    fn claim(sockets: &Arc<Sockets>, link: LinkId, line: Line) -> Result<Self, Close> {
         let conn = line.conn;
         sockets.guests.add(link, line)?;
         gauge!("m4sh_guests").increment(1);
@@ -152,7 +152,7 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
+impl Drop for GuestSlot {
     fn drop(&mut self) {
         self.sockets.guests.remove(self.link, self.conn);
         gauge!("m4sh_guests").decrement(1);

@@ -15,7 +15,7 @@ use crate::actors::messages::{self, Attach, JoinError};
 use crate::actors::outbox::Outbox;
 use crate::identity::{RateLimitKey, Principal};
 use crate::ws::Sockets;
-use crate::ws::guests::{self, Guest, Line, Watching};
+use crate::ws::guests::{self, Guest, Line, GuestSlot};
 use crate::ws::session::{IdleTimer, JoinedSession};
 use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
 use m4sh_protocol::client::Position;
@@ -47,7 +47,7 @@ struct Identified {
     name: Arc<str>,
     /// How long they may stay, and with what they go.
     ends: Option<(Duration, Close)>,
-    watching: Option<Watching>,
+    guest_slot: Option<GuestSlot>,
 }
 
 /// Somebody who is not let in.
@@ -113,7 +113,7 @@ impl PendingSocket {
         watch: bool,
         outbox: Outbox,
     ) -> Result<JoinedSession, Close> {
-        let Identified { user, name, ends, watching } = match &self.visitor {
+        let Identified { user, name, ends, guest_slot: watching } = match &self.visitor {
             Visitor::Account(principal) => self.account(principal).await?,
             Visitor::Guest(guest) => self.guest(guest, client, &outbox).await?,
         };
@@ -176,7 +176,7 @@ impl PendingSocket {
         // here, so its own end is all that is known (SPEC W13).
         let left = principal.expires_at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
         let ends = principal.login.is_none().then_some((left, Close::Unauthorized));
-        Ok(Identified { user: principal.user, name: card.name, ends, watching: None })
+        Ok(Identified { user: principal.user, name: card.name, ends, guest_slot: None })
     }
 
     async fn guest(&self, guest: &Guest, client: ClientId, outbox: &Outbox) -> Result<Identified, Close> {
@@ -185,9 +185,9 @@ impl PendingSocket {
         let admitted = guest.admit(board, &self.sockets, line).await?;
         Ok(Identified {
             user: admitted.user(client),
-            name: guests::NAME.into(),
+            name: guests::GUEST_NAME.into(),
             ends: admitted.life.map(|life| (life, Close::Forbidden)),
-            watching: Some(admitted.watching),
+            guest_slot: Some(admitted.slot),
         })
     }
 

@@ -14,7 +14,7 @@ use crate::actors::clock;
 use crate::actors::messages::{Detach, OutboxDrained, UpdatePresence, PresenceUpdate, Submit, BoardCommand};
 use crate::actors::metrics::metrics;
 use crate::actors::outbox::Outbox;
-use crate::ws::guests::Watching;
+use crate::ws::guests::GuestSlot;
 use m4sh_domain::board::OpsError;
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::limits;
@@ -45,7 +45,7 @@ pub(super) struct JoinedSession {
     /// How long it may last, and with what it is closed then.
     pub(super) ends: Option<(Duration, Close)>,
     /// A guest's place, given back with the seat.
-    pub(super) guest_slot: Option<Watching>,
+    pub(super) guest_slot: Option<GuestSlot>,
     pub(super) idle_timer: IdleTimer,
 }
 

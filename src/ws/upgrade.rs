@@ -12,7 +12,7 @@ use crate::actors::clock;
 use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
 use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected, Visitor};
-use crate::ws::guests::{Guest, Proof};
+use crate::ws::guests::{Guest, GuestCredential};
 use crate::ws::{Sockets, pump};
 use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
 use m4sh_domain::limits;
@@ -181,12 +181,12 @@ fn credential(request: &HttpRequest, offer: SubprotocolOffer) -> Option<Credenti
 
 /// A text that can be no token opens nothing, as one of a link that ended; a ticket that is not good (any more) is
 /// replaced by asking for the public page again.
-fn check_link_proof(proof: LinkCredential, sockets: &Sockets) -> Result<Proof, Close> {
+fn check_link_proof(proof: LinkCredential, sockets: &Sockets) -> Result<GuestCredential, Close> {
     match proof {
-        LinkCredential::Token(token) => ShareToken::parse(&token).map(Proof::Token).ok_or(Close::Forbidden),
+        LinkCredential::Token(token) => ShareToken::parse(&token).map(GuestCredential::Token).ok_or(Close::Forbidden),
         LinkCredential::Ticket(ticket) => {
             let pass = sockets.links.read(&ticket, Timestamp::now());
-            pass.map(Proof::Pass).map_err(|_| Close::Unauthorized)
+            pass.map(GuestCredential::Pass).map_err(|_| Close::Unauthorized)
         }
     }
 }
