@@ -6,7 +6,7 @@ mod guests;
 mod upgrade;
 mod logins;
 mod pings;
-mod pump;
+mod socket_loop;
 mod room;
 mod session;
 

@@ -13,7 +13,7 @@ use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
 use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected, Visitor};
 use crate::ws::guests::{Guest, GuestCredential};
-use crate::ws::{Sockets, pump};
+use crate::ws::{Sockets, socket_loop};
 use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
@@ -84,7 +84,7 @@ fn accept(
     let draws = dialect.is_full() && greeting.as_ref().is_ok_and(|who| matches!(who.visitor, Visitor::Account(_)));
     let limit = if draws { limits::OPS_FRAME } else { limits::PRESENCE_FRAME };
     let messages = messages.max_frame_size(limit).aggregate_continuations().max_continuation_size(limit);
-    actix_web::rt::spawn(pump::run(session, messages, dialect, greeting, sockets.into_inner()).instrument(span));
+    actix_web::rt::spawn(socket_loop::run(session, messages, dialect, greeting, sockets.into_inner()).instrument(span));
     Ok(response)
 }
 

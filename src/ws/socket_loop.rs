@@ -35,7 +35,7 @@ const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const CONTROL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The socket is gone: nobody is left to say anything to.
-struct Gone;
+struct Disconnected;
 
 /// Runs one connection to its end.
 pub(super) async fn run(
@@ -46,18 +46,18 @@ pub(super) async fn run(
     sockets: Arc<Sockets>,
 ) {
     metrics().connections.increment(1);
-    let mut wire = Wire {
+    let mut wire = SocketLoop {
         session,
         messages,
         dialect,
         outbox: Outbox::default(),
-        heard: Instant::now(),
+        last_heard: Instant::now(),
         ends: None,
         flood: Bucket::default(),
         pings: Pings::new(),
-        goodbye_said: false,
-        who: greeting.as_ref().ok().map(|greeting| greeting.caller()),
-        wait: greeting.as_ref().err().and_then(|turned| turned.wait),
+        left_by_frame: false,
+        caller: greeting.as_ref().ok().map(|greeting| greeting.caller()),
+        retry_after: greeting.as_ref().err().and_then(|turned| turned.wait),
         sockets: sockets.clone(),
         room: None,
     };
@@ -70,41 +70,41 @@ pub(super) async fn run(
             sockets.logins.end(login);
         }
     }
-    let end = converse(&mut wire, greeting).await;
+    let end = serve(&mut wire, greeting).await;
     if let Some((login, conn)) = login {
         sockets.logins.remove(login, conn);
     }
     if let Ok(close) = end {
-        Box::pin(wire.goodbye(close)).await;
+        Box::pin(wire.send_close(close)).await;
     }
     metrics().connections.decrement(1);
 }
 
 /// From the greeting to the reason for closing.
-async fn converse(wire: &mut Wire, greeting: Result<Box<PendingSocket>, Close>) -> Result<Close, Gone> {
+async fn serve(wire: &mut SocketLoop, greeting: Result<Box<PendingSocket>, Close>) -> Result<Close, Disconnected> {
     let greeting = match greeting {
         Ok(greeting) => greeting,
-        Err(close) => return Box::pin(wire.farewell(close)).await,
+        Err(close) => return Box::pin(wire.drain_and_close(close)).await,
     };
     let mut greeting = greeting;
     if let SocketEndpoint::Room(session, channel) = greeting.endpoint {
-        let Some(user) = greeting.user() else { return Box::pin(wire.farewell(Close::Unauthorized)).await };
+        let Some(user) = greeting.user() else { return Box::pin(wire.drain_and_close(Close::Unauthorized)).await };
         match Box::pin(Room::open(channel, session, user, greeting.conn, wire.sockets.clone())).await {
             Ok(room) => {
                 let (class, session) = room.lesson();
                 greeting.endpoint = SocketEndpoint::Class(class, session);
                 wire.room = Some(Box::new(room));
             }
-            Err(close) => return Box::pin(wire.farewell(close)).await,
+            Err(close) => return Box::pin(wire.drain_and_close(close)).await,
         }
     }
     // The presence dialect and rooms join by the handshake; the full ones say hello first.
     let (client, resume, watch) = if wire.dialect.is_full() && wire.room.is_none() {
         match Box::pin(timeout(limits::HELLO_DEADLINE, wire.hello())).await {
             Ok(Ok(Ok(hello))) => hello,
-            Ok(Ok(Err(close))) => return Box::pin(wire.farewell(close)).await,
+            Ok(Ok(Err(close))) => return Box::pin(wire.drain_and_close(close)).await,
             Ok(Err(gone)) => return Err(gone),
-            Err(_) => return Box::pin(wire.farewell(Close::Timeout)).await,
+            Err(_) => return Box::pin(wire.drain_and_close(Close::Timeout)).await,
         }
     } else {
         (ClientId(uuid::Uuid::now_v7()), None, false)
@@ -112,73 +112,73 @@ async fn converse(wire: &mut Wire, greeting: Result<Box<PendingSocket>, Close>) 
     // Boxed, as the goodbye is: a connection that rests should not hold the room that its beginning and end need.
     let mut seated = match Box::pin(greeting.join(client, resume, watch, wire.outbox.clone())).await {
         Ok(seated) => seated,
-        Err(close) => return Box::pin(wire.farewell(close)).await,
+        Err(close) => return Box::pin(wire.drain_and_close(close)).await,
     };
     if let Some(room) = &wire.room {
         room.seated(wire.outbox.clone());
     }
     wire.ends = seated.ends.map(|(life, close)| (Instant::now() + life.min(FOREVER), close));
-    let end = wire.talk(&mut seated).await;
+    let end = wire.run_session(&mut seated).await;
     // Before the farewell, which a reader that is gone may draw out. One that was silent for so long was waited for.
-    seated.leave(matches!(end, Ok(Close::Timeout)) || wire.goodbye_said);
+    seated.leave(matches!(end, Ok(Close::Timeout)) || wire.left_by_frame);
     match end {
-        Ok(close) => Box::pin(wire.farewell(close)).await,
+        Ok(close) => Box::pin(wire.drain_and_close(close)).await,
         Err(gone) => Err(gone),
     }
 }
 
-struct Wire {
+struct SocketLoop {
     session: Session,
     messages: AggregatedMessageStream,
     dialect: Dialect,
     outbox: Outbox,
-    heard: Instant,
+    last_heard: Instant,
     /// When the token or the link ends that is all we know of its bearer, and with what it is closed then.
     ends: Option<(Instant, Close)>,
     flood: Bucket,
     pings: Pings,
     /// Whether the client said goodbye in words, not only by closing.
-    goodbye_said: bool,
+    left_by_frame: bool,
     /// Who is turned away for a while when this socket floods.
-    who: Option<RateLimitKey>,
+    caller: Option<RateLimitKey>,
     /// When its client may come back, where that is not what the close code says.
-    wait: Option<Duration>,
+    retry_after: Option<Duration>,
     sockets: Arc<Sockets>,
     /// Whose words are spoken here, when they are not the full protocol's.
     room: Option<Box<Room>>,
 }
 
 /// What woke the loop.
-enum Event {
+enum LoopEvent {
     Out(OutboxItem),
     In(Option<Result<AggregatedMessage, actix_ws::ProtocolError>>),
     Silence,
 }
 
 /// The tab, where it left, and whether it watches the class.
-type Hello = (ClientId, Option<m4sh_protocol::client::Position>, bool);
+type HelloFields = (ClientId, Option<m4sh_protocol::client::Position>, bool);
 
-impl Wire {
+impl SocketLoop {
     /// Waits for the first frame, which must be a hello.
-    async fn hello(&mut self) -> Result<Result<Hello, Close>, Gone> {
+    async fn hello(&mut self) -> Result<Result<HelloFields, Close>, Disconnected> {
         loop {
             let message = self.messages.recv().await;
-            match self.bytes(message).await? {
-                Heard::Frame(bytes) => {
+            match self.incoming(message).await? {
+                Incoming::Frame(bytes) => {
                     return Ok(match ClientFrame::decode(&bytes, self.dialect) {
                         Ok(ClientFrame::Hello { client, resume, watch }) => Ok((client, resume, watch)),
                         _ => Err(Close::BadRequest),
                     });
                 }
-                Heard::Control => {}
-                Heard::End(close) => return Ok(Err(close)),
+                Incoming::Control => {}
+                Incoming::End(close) => return Ok(Err(close)),
             }
         }
     }
 
     /// The loop of a seated connection, until somebody ends it.
-    async fn talk(&mut self, seated: &mut JoinedSession) -> Result<Close, Gone> {
-        let silence = sleep(self.next_look());
+    async fn run_session(&mut self, seated: &mut JoinedSession) -> Result<Close, Disconnected> {
+        let silence = sleep(self.next_check());
         tokio::pin!(silence);
         // After each tick's cursors the client is heard first: a reader for whom there is always a newer tick must
         // still be able to draw.
@@ -190,50 +190,50 @@ impl Wire {
                 if listen_first {
                     tokio::select! {
                         biased;
-                        message = heard => Event::In(message),
-                        next = out => Event::Out(next),
-                        () = &mut silence => Event::Silence,
+                        message = heard => LoopEvent::In(message),
+                        next = out => LoopEvent::Out(next),
+                        () = &mut silence => LoopEvent::Silence,
                     }
                 } else {
                     tokio::select! {
                         biased;
-                        next = out => Event::Out(next),
-                        message = heard => Event::In(message),
-                        () = &mut silence => Event::Silence,
+                        next = out => LoopEvent::Out(next),
+                        message = heard => LoopEvent::In(message),
+                        () = &mut silence => LoopEvent::Silence,
                     }
                 }
             };
             listen_first = false;
             match event {
-                Event::Out(OutboxItem::Frame(frame)) => self.put(frame).await?,
+                LoopEvent::Out(OutboxItem::Frame(frame)) => self.send_frame(frame).await?,
                 // Rooms have no words for what may be lost.
-                Event::Out(OutboxItem::Latest(_)) if self.room.is_some() => listen_first = true,
-                Event::Out(OutboxItem::Latest(frames)) => {
+                LoopEvent::Out(OutboxItem::Latest(_)) if self.room.is_some() => listen_first = true,
+                LoopEvent::Out(OutboxItem::Latest(frames)) => {
                     listen_first = true;
                     for frame in frames.iter() {
                         self.write(frame.clone()).await?;
                     }
                 }
-                Event::Out(OutboxItem::Drained) => seated.outbox_drained(),
-                Event::Out(OutboxItem::Close(close)) => return Ok(close),
-                Event::In(message) => match self.bytes(message).await? {
-                    Heard::Frame(bytes) => match self.heard(&bytes, seated).await {
+                LoopEvent::Out(OutboxItem::Drained) => seated.outbox_drained(),
+                LoopEvent::Out(OutboxItem::Close(close)) => return Ok(close),
+                LoopEvent::In(message) => match self.incoming(message).await? {
+                    Incoming::Frame(bytes) => match self.handle(&bytes, seated).await {
                         ControlFlow::Continue(()) => {}
                         ControlFlow::Break(SessionEnd::Close(close)) => return Ok(close),
                         ControlFlow::Break(SessionEnd::Left) => {
-                            self.goodbye_said = true;
+                            self.left_by_frame = true;
                             return Err(self.answer_close(Some(CloseCode::Normal.into())).await);
                         }
                     },
-                    Heard::Control => {
+                    Incoming::Control => {
                         if let Some(quality) = self.pings.news() {
                             seated.quality(quality);
                         }
                     }
-                    Heard::End(close) => return Ok(close),
+                    Incoming::End(close) => return Ok(close),
                 },
-                Event::Silence => {
-                    let quiet = self.heard.elapsed();
+                LoopEvent::Silence => {
+                    let quiet = self.last_heard.elapsed();
                     if quiet >= limits::SILENCE_LIMIT {
                         return Ok(Close::Timeout);
                     }
@@ -246,7 +246,7 @@ impl Wire {
                             seated.quality(quality);
                         }
                     }
-                    let look = seated.check_idle().map_or_else(|| self.next_look(), |rest| self.next_look().min(rest));
+                    let look = seated.check_idle().map_or_else(|| self.next_check(), |rest| self.next_check().min(rest));
                     silence.as_mut().reset(tokio::time::Instant::now() + look);
                 }
             }
@@ -259,7 +259,7 @@ impl Wire {
     }
 
     /// Hands a message on, in the words that are spoken here.
-    async fn heard(&mut self, bytes: &[u8], seated: &mut JoinedSession) -> ControlFlow<SessionEnd> {
+    async fn handle(&mut self, bytes: &[u8], seated: &mut JoinedSession) -> ControlFlow<SessionEnd> {
         match &mut self.room {
             Some(room) => Box::pin(room.hear(bytes, seated)).await,
             None => seated.handle_frame(bytes).await,
@@ -267,7 +267,7 @@ impl Wire {
     }
 
     /// Writes what the seat says, in the words that are spoken here.
-    async fn put(&mut self, frame: Payload) -> Result<(), Gone> {
+    async fn send_frame(&mut self, frame: Payload) -> Result<(), Disconnected> {
         match &mut self.room {
             Some(room) => {
                 for told in Box::pin(room.tell(frame)).await {
@@ -280,78 +280,78 @@ impl Wire {
     }
 
     /// When to look at the silence again: when a ping is due, or has been unanswered for too long, or at the token's end.
-    fn next_look(&self) -> Duration {
-        let quiet = limits::SILENCE_LIMIT.saturating_sub(self.heard.elapsed());
+    fn next_check(&self) -> Duration {
+        let quiet = limits::SILENCE_LIMIT.saturating_sub(self.last_heard.elapsed());
         let left = self.ends.map_or(FOREVER, |(ends, _)| ends.saturating_duration_since(Instant::now()));
         quiet.min(self.pings.wait()).min(left).max(Duration::from_millis(50))
     }
 
     /// Sends a ping or a pong. One for which there is no room for a while is left out: whoever does not read needs none.
-    async fn control(&mut self, ping: bool, bytes: &[u8]) -> Result<(), Gone> {
+    async fn control(&mut self, ping: bool, bytes: &[u8]) -> Result<(), Disconnected> {
         let session = &mut self.session;
         let sent = timeout(CONTROL_PATIENCE, async {
             if ping { session.ping(bytes).await } else { session.pong(bytes).await }
         });
-        Box::pin(sent).await.unwrap_or(Ok(())).map_err(|_| Gone)
+        Box::pin(sent).await.unwrap_or(Ok(())).map_err(|_| Disconnected)
     }
 
     /// What a message of the socket is to us; pings are answered here.
-    async fn bytes(
+    async fn incoming(
         &mut self,
         message: Option<Result<AggregatedMessage, actix_ws::ProtocolError>>,
-    ) -> Result<Heard, Gone> {
+    ) -> Result<Incoming, Disconnected> {
         let message = match message {
-            None => return Err(Gone),
+            None => return Err(Disconnected),
             // Over-long, broken or unmasked: the conversation cannot go on.
-            Some(Err(_)) => return Ok(Heard::End(Close::BadRequest)),
+            Some(Err(_)) => return Ok(Incoming::End(Close::BadRequest)),
             Some(Ok(message)) => message,
         };
-        self.heard = Instant::now();
+        self.last_heard = Instant::now();
         let (size, now) = (self.sockets.directory.sizes().of(Scope::WsFlood), clock::now());
         if let RateDecision::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
             count_budget_hit(Scope::WsFlood);
             count_throttled(Scope::WsFlood, "closed");
-            self.wait = self.who.map(|who| self.sockets.directory.shared_budgets().start_cooldown(who, now));
-            return Ok(Heard::End(Close::RateLimited));
+            self.retry_after = self.caller.map(|who| self.sockets.directory.shared_budgets().start_cooldown(who, now));
+            return Ok(Incoming::End(Close::RateLimited));
         }
         let text = self.dialect != Dialect::MsgPack;
         Ok(match message {
-            AggregatedMessage::Text(frame) if text => Heard::Frame(frame.into_bytes()),
-            AggregatedMessage::Binary(frame) if !text => Heard::Frame(frame),
-            AggregatedMessage::Text(_) | AggregatedMessage::Binary(_) => Heard::End(Close::BadRequest),
+            AggregatedMessage::Text(frame) if text => Incoming::Frame(frame.into_bytes()),
+            AggregatedMessage::Binary(frame) if !text => Incoming::Frame(frame),
+            AggregatedMessage::Text(_) | AggregatedMessage::Binary(_) => Incoming::End(Close::BadRequest),
             AggregatedMessage::Ping(bytes) => {
                 self.control(false, &bytes).await?;
-                Heard::Control
+                Incoming::Control
             }
             AggregatedMessage::Pong(bytes) => {
                 self.pings.answered(&bytes);
-                Heard::Control
+                Incoming::Control
             }
             AggregatedMessage::Close(reason) => return Err(self.answer_close(reason).await),
         })
     }
 
     /// Answers a client's goodbye with its own code.
-    async fn answer_close(&mut self, reason: Option<CloseReason>) -> Gone {
+    async fn answer_close(&mut self, reason: Option<CloseReason>) -> Disconnected {
         let reason = reason.map(|reason| CloseReason { code: reason.code, description: None });
         let _ = timeout(limits::BYE_DEADLINE, self.session.clone().close(reason)).await;
-        Gone
+        Disconnected
     }
 
     /// Writes one frame, a long one in fragments. Almost always there is room.
-    async fn write(&mut self, frame: Payload) -> Result<(), Gone> {
+    async fn write(&mut self, frame: Payload) -> Result<(), Disconnected> {
         if frame.len() > limits::WHOLE_FRAME {
             return Box::pin(self.write_in_fragments(frame)).await;
         }
-        let out = Out::Whole(frame.whole());
+        let out = Outgoing::Whole(frame.whole());
         let at_once = poll_fn(|cx| Poll::Ready(pin!(send(&mut self.session, out.clone())).poll(cx))).await;
         match at_once {
-            Poll::Ready(sent) => sent.map_err(|_| Gone),
+            Poll::Ready(sent) => sent.map_err(|_| Disconnected),
             Poll::Pending => Box::pin(self.wait_for_room(out)).await,
         }
     }
 
-    async fn write_in_fragments(&mut self, frame: Payload) -> Result<(), Gone> {
+    async fn write_in_fragments(&mut self, frame: Payload) -> Result<(), Disconnected> {
         let size = (frame.len() / 16).clamp(*limits::FRAGMENT.start(), *limits::FRAGMENT.end());
         let mut left = frame.len();
         let (text, parts) = frame.into_parts();
@@ -359,14 +359,14 @@ impl Wire {
         for bytes in parts.into_iter().flat_map(|part| pieces(part, size)) {
             left -= bytes.len();
             let place = match (first, left) {
-                (true, _) => Place::First { text },
-                (false, 1..) => Place::Middle,
-                (false, 0) => Place::Last,
+                (true, _) => FragmentPosition::First { text },
+                (false, 1..) => FragmentPosition::Middle,
+                (false, 0) => FragmentPosition::Last,
             };
             // What was begun is finished, also for a reader that was given up meanwhile: the bytes are shared, and only
             // after a whole message can it be told.
-            let sent = timeout(limits::SILENCE_LIMIT, send(&mut self.session, Out::Fragment(place, bytes))).await;
-            sent.map_err(|_| Gone)?.map_err(|_| Gone)?;
+            let sent = timeout(limits::SILENCE_LIMIT, send(&mut self.session, Outgoing::Fragment(place, bytes))).await;
+            sent.map_err(|_| Disconnected)?.map_err(|_| Disconnected)?;
             first = false;
             self.outbox.note_progress();
             // Lets the connection write this one before it is given the next.
@@ -376,23 +376,23 @@ impl Wire {
     }
 
     /// The outbox may give the reader up meanwhile, or it takes nothing for so long that it is not there.
-    async fn wait_for_room(&mut self, out: Out) -> Result<(), Gone> {
+    async fn wait_for_room(&mut self, out: Outgoing) -> Result<(), Disconnected> {
         tokio::select! {
-            sent = send(&mut self.session, out) => sent.map_err(|_| Gone),
+            sent = send(&mut self.session, out) => sent.map_err(|_| Disconnected),
             () = self.outbox.severed() => Ok(()),
-            () = sleep(limits::SILENCE_LIMIT) => Err(Gone),
+            () = sleep(limits::SILENCE_LIMIT) => Err(Disconnected),
         }
     }
 
     /// Ends the connection from this side: whatever the outbox still holds goes first.
-    async fn farewell(&mut self, close: Close) -> Result<Close, Gone> {
-        let bye = self.wait.map_or(ServerFrame::Bye(close), |wait| ServerFrame::ByeRetryAfter(close, wait));
+    async fn drain_and_close(&mut self, close: Close) -> Result<Close, Disconnected> {
+        let bye = self.retry_after.map_or(ServerFrame::Bye(close), |wait| ServerFrame::ByeRetryAfter(close, wait));
         self.outbox.close(close, bye.encode(self.dialect));
         let saying = async {
             loop {
                 let outbox = &self.outbox;
                 match poll_fn(|cx| outbox.poll_next(cx)).await {
-                    OutboxItem::Frame(frame) => self.put(frame).await?,
+                    OutboxItem::Frame(frame) => self.send_frame(frame).await?,
                     OutboxItem::Latest(_) | OutboxItem::Drained => {}
                     OutboxItem::Close(close) => return Ok(close),
                 }
@@ -406,13 +406,13 @@ impl Wire {
     }
 
     /// The close frame, and a moment for the client to answer it.
-    async fn goodbye(mut self, close: Close) {
+    async fn send_close(mut self, close: Close) {
         // A reader that stopped is told as soon as it reads again; until then nothing but these two frames waits for it.
         let patience = if self.outbox.is_severed() { limits::TCP_USER_TIMEOUT } else { limits::BYE_DEADLINE };
         if self.outbox.is_severed()
             && let Some(bye) = ServerFrame::Bye(close).encode(self.dialect)
         {
-            let _ = timeout(patience, send(&mut self.session, Out::Whole(bye))).await;
+            let _ = timeout(patience, send(&mut self.session, Outgoing::Whole(bye))).await;
         }
         let reason = CloseReason { code: CloseCode::Other(close.code()), description: Some(close.reason().to_owned()) };
         let closed = timeout(patience, self.session.close(Some(reason))).await;
@@ -430,38 +430,38 @@ fn pieces(mut part: bytes::Bytes, size: usize) -> impl Iterator<Item = bytes::By
 
 /// What is handed to a connection.
 #[derive(Clone)]
-enum Out {
+enum Outgoing {
     Whole(Payload),
-    Fragment(Place, bytes::Bytes),
+    Fragment(FragmentPosition, bytes::Bytes),
 }
 
 /// Which fragment of a message it is.
 #[derive(Clone, Copy)]
-enum Place {
+enum FragmentPosition {
     First { text: bool },
     Middle,
     Last,
 }
 
 /// Hands something over; when this is dropped before it is done, nothing was.
-async fn send(session: &mut Session, out: Out) -> Result<(), actix_ws::Closed> {
+async fn send(session: &mut Session, out: Outgoing) -> Result<(), actix_ws::Closed> {
     match out {
-        Out::Whole(Payload::Text(text)) => session.text(text).await,
-        Out::Whole(Payload::Binary(bytes)) => session.binary(bytes).await,
-        Out::Whole(Payload::Rope { parts, .. }) => session.binary(parts.concat()).await,
-        Out::Fragment(place, bytes) => {
+        Outgoing::Whole(Payload::Text(text)) => session.text(text).await,
+        Outgoing::Whole(Payload::Binary(bytes)) => session.binary(bytes).await,
+        Outgoing::Whole(Payload::Rope { parts, .. }) => session.binary(parts.concat()).await,
+        Outgoing::Fragment(place, bytes) => {
             let item = match place {
-                Place::First { text: true } => Item::FirstText(bytes),
-                Place::First { text: false } => Item::FirstBinary(bytes),
-                Place::Middle => Item::Continue(bytes),
-                Place::Last => Item::Last(bytes),
+                FragmentPosition::First { text: true } => Item::FirstText(bytes),
+                FragmentPosition::First { text: false } => Item::FirstBinary(bytes),
+                FragmentPosition::Middle => Item::Continue(bytes),
+                FragmentPosition::Last => Item::Last(bytes),
             };
             session.continuation(item).await
         }
     }
 }
 
-enum Heard {
+enum Incoming {
     Frame(bytes::Bytes),
     Control,
     End(Close),
