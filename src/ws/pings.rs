@@ -7,21 +7,21 @@ use m4sh_domain::limits;
 use m4sh_protocol::roster::Quality;
 
 /// See the module's words.
-pub(super) struct Pings {
+pub(super) struct PingTimer {
     sent: u64,
     due: Instant,
     /// When the last one went out, until it is answered.
-    waits: Option<Instant>,
+    unanswered: Option<Instant>,
     /// The round trip, smoothed: one late answer is no poor connection.
-    trip: Option<Duration>,
+    round_trip: Option<Duration>,
     known: Option<Quality>,
-    told: Option<Quality>,
+    last_sent: Option<Quality>,
 }
 
-impl Pings {
+impl PingTimer {
     pub(super) fn new() -> Self {
         let due = Instant::now() + limits::PING_FIRST;
-        Self { sent: 0, due, waits: None, trip: None, known: None, told: None }
+        Self { sent: 0, due, unanswered: None, round_trip: None, known: None, last_sent: None }
     }
 
     /// How long until the next one.
@@ -35,31 +35,31 @@ impl Pings {
         if now < self.due {
             return None;
         }
-        if self.waits.is_some() {
-            (self.trip, self.known) = (None, Some(Quality::Poor));
+        if self.unanswered.is_some() {
+            (self.round_trip, self.known) = (None, Some(Quality::Poor));
         }
         self.sent += 1;
         self.due = now + limits::PING_AFTER;
-        self.waits = Some(now);
+        self.unanswered = Some(now);
         Some(self.sent.to_be_bytes())
     }
 
     /// An answer came; one to an earlier ping, or to none, says nothing.
-    pub(super) fn answered(&mut self, payload: &[u8]) {
+    pub(super) fn record_pong(&mut self, payload: &[u8]) {
         if payload != self.sent.to_be_bytes() {
             return;
         }
-        if let Some(sent) = self.waits.take() {
+        if let Some(sent) = self.unanswered.take() {
             let trip = sent.elapsed();
-            let trip = self.trip.map_or(trip, |known| (known * 3 + trip) / 4);
-            (self.trip, self.known) = (Some(trip), Some(Quality::of(trip)));
+            let trip = self.round_trip.map_or(trip, |known| (known * 3 + trip) / 4);
+            (self.round_trip, self.known) = (Some(trip), Some(Quality::of(trip)));
         }
     }
 
     /// The connection's quality, when it is another than was told last.
-    pub(super) fn news(&mut self) -> Option<Quality> {
-        let news = self.known.filter(|known| self.told != Some(*known));
-        self.told = self.known;
+    pub(super) fn changed_quality(&mut self) -> Option<Quality> {
+        let news = self.known.filter(|known| self.last_sent != Some(*known));
+        self.last_sent = self.known;
         news
     }
 }
@@ -70,24 +70,24 @@ mod tests {
 
     #[test]
     fn j14_an_unanswered_ping_is_a_poor_connection_until_one_is_answered() {
-        let mut pings = Pings::new();
+        let mut pings = PingTimer::new();
         assert!(pings.due().is_none(), "not at once");
-        let now = |pings: &mut Pings| {
+        let now = |pings: &mut PingTimer| {
             pings.due = Instant::now();
             pings.due().expect("due")
         };
         let first = now(&mut pings);
-        assert_eq!(pings.news(), None);
-        pings.answered(b"something");
-        assert_eq!(pings.news(), None, "no answer of ours");
-        pings.answered(&first);
-        assert_eq!((pings.news(), pings.news()), (Some(Quality::Excellent), None));
+        assert_eq!(pings.changed_quality(), None);
+        pings.record_pong(b"something");
+        assert_eq!(pings.changed_quality(), None, "no answer of ours");
+        pings.record_pong(&first);
+        assert_eq!((pings.changed_quality(), pings.changed_quality()), (Some(Quality::Excellent), None));
         let second = now(&mut pings);
         let third = now(&mut pings);
-        assert_eq!(pings.news(), Some(Quality::Poor));
-        pings.answered(&second);
-        assert_eq!(pings.news(), None, "too late");
-        pings.answered(&third);
-        assert_eq!(pings.news(), Some(Quality::Excellent));
+        assert_eq!(pings.changed_quality(), Some(Quality::Poor));
+        pings.record_pong(&second);
+        assert_eq!(pings.changed_quality(), None, "too late");
+        pings.record_pong(&third);
+        assert_eq!(pings.changed_quality(), Some(Quality::Excellent));
     }
 }

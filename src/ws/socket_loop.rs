@@ -17,7 +17,7 @@ use crate::actors::outbox::{OutboxItem, Outbox};
 use crate::identity::RateLimitKey;
 use crate::ws::Sockets;
 use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected};
-use crate::ws::pings::Pings;
+use crate::ws::pings::PingTimer;
 use crate::ws::room::Room;
 use crate::ws::session::{SessionEnd, JoinedSession};
 use m4sh_domain::ids::ClientId;
@@ -54,7 +54,7 @@ pub(super) async fn run(
         last_heard: Instant::now(),
         ends: None,
         flood: Bucket::default(),
-        pings: Pings::new(),
+        pings: PingTimer::new(),
         left_by_frame: false,
         caller: greeting.as_ref().ok().map(|greeting| greeting.caller()),
         retry_after: greeting.as_ref().err().and_then(|turned| turned.wait),
@@ -136,7 +136,7 @@ struct SocketLoop {
     /// When the token or the link ends that is all we know of its bearer, and with what it is closed then.
     ends: Option<(Instant, Close)>,
     flood: Bucket,
-    pings: Pings,
+    pings: PingTimer,
     /// Whether the client said goodbye in words, not only by closing.
     left_by_frame: bool,
     /// Who is turned away for a while when this socket floods.
@@ -226,7 +226,7 @@ impl SocketLoop {
                         }
                     },
                     Incoming::Control => {
-                        if let Some(quality) = self.pings.news() {
+                        if let Some(quality) = self.pings.changed_quality() {
                             seated.quality(quality);
                         }
                     }
@@ -242,7 +242,7 @@ impl SocketLoop {
                     }
                     if let Some(payload) = self.pings.due() {
                         self.control(true, &payload).await?;
-                        if let Some(quality) = self.pings.news() {
+                        if let Some(quality) = self.pings.changed_quality() {
                             seated.quality(quality);
                         }
                     }
@@ -324,7 +324,7 @@ impl SocketLoop {
                 Incoming::Control
             }
             AggregatedMessage::Pong(bytes) => {
-                self.pings.answered(&bytes);
+                self.pings.record_pong(&bytes);
                 Incoming::Control
             }
             AggregatedMessage::Close(reason) => return Err(self.answer_close(reason).await),
