@@ -33,7 +33,7 @@ use crate::identity::{self, Authenticator, RateLimiter, LinkSigner, Passwords, U
 use crate::jobs::hooks::{WebhookClient, Dispatcher};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
-use crate::ws::Sockets;
+use crate::ws::SocketContext;
 use crate::{config, demo, http, ws};
 use m4sh_domain::budget::{self, BucketSizes};
 use m4sh_domain::json::Value;
@@ -169,7 +169,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
     let proxies = TrustedProxies::new(settings.trusted_proxies.clone());
-    let sockets = web::Data::new(Sockets::new(
+    let sockets = web::Data::new(SocketContext::new(
         store.clone(),
         directory.clone(),
         authenticator.clone(),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::actors::outbox::Outbox;
 use crate::identity::{LinkTicket, ShareToken};
-use crate::ws::Sockets;
+use crate::ws::SocketContext;
 use m4sh_domain::ids::{BoardId, ClientId, ConnId, LinkId, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::close::Close;
@@ -55,7 +55,7 @@ impl AdmittedGuest {
 
 impl Guest {
     /// Lets a guest in to `board`, or says with which code to close.
-    pub(super) async fn admit(&self, board: BoardId, sockets: &Arc<Sockets>, line: Line) -> Result<AdmittedGuest, Close> {
+    pub(super) async fn admit(&self, board: BoardId, sockets: &Arc<SocketContext>, line: Line) -> Result<AdmittedGuest, Close> {
         let link = match &self.proof {
             GuestCredential::Token(token) => {
                 let found = sockets.store.link_by_hash(&token.hash()).await.map_err(away)?;
@@ -76,7 +76,7 @@ impl Guest {
     }
 
     /// Takes a view where one is due, and leaves a trace; `false` when there is none left.
-    async fn record_visit(&self, live: &LiveLink, sockets: &Sockets) -> Result<bool, StoreError> {
+    async fn record_visit(&self, live: &LiveLink, sockets: &SocketContext) -> Result<bool, StoreError> {
         match &self.proof {
             GuestCredential::Pass(_) => sockets.store.record_visit(live.id, LinkVisit::Watched, &self.origin).await,
             GuestCredential::Token(_) => {
@@ -138,13 +138,13 @@ impl Guests {
 
 /// One guest's place in the list; given back when dropped.
 pub(super) struct GuestSlot {
-    sockets: Arc<Sockets>,
+    sockets: Arc<SocketContext>,
     link: LinkId,
     conn: ConnId,
 }
 
 impl GuestSlot {
-    fn claim(sockets: &Arc<Sockets>, link: LinkId, line: Line) -> Result<Self, Close> {
+    fn claim(sockets: &Arc<SocketContext>, link: LinkId, line: Line) -> Result<Self, Close> {
         let conn = line.conn;
         sockets.guests.add(link, line)?;
         gauge!("m4sh_guests").increment(1);
@@ -159,7 +159,7 @@ impl Drop for GuestSlot {
     }
 }
 
-impl Sockets {
+impl SocketContext {
     /// Looks again and again whether the links that are watched by still live, and closes the sockets of those that do
     /// not. Never returns.
     pub async fn watch_links(self: Arc<Self>) {

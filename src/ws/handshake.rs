@@ -14,7 +14,7 @@ use crate::actors::clock;
 use crate::actors::messages::{self, Attach, JoinError};
 use crate::actors::outbox::Outbox;
 use crate::identity::{RateLimitKey, Principal};
-use crate::ws::Sockets;
+use crate::ws::SocketContext;
 use crate::ws::guests::{self, Guest, Line, GuestSlot};
 use crate::ws::session::{IdleTimer, JoinedSession};
 use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
@@ -77,7 +77,7 @@ pub(super) struct PendingSocket {
     pub(super) visitor: Visitor,
     pub(super) endpoint: SocketEndpoint,
     pub(super) address: IpAddr,
-    pub(super) sockets: Arc<Sockets>,
+    pub(super) sockets: Arc<SocketContext>,
 }
 
 impl PendingSocket {

@@ -22,7 +22,7 @@ use m4sh_domain::rate::Rates;
 use m4sh_store::Store;
 
 /// What every socket needs.
-pub struct Sockets {
+pub struct SocketContext {
     /// Finds boards and class sessions.
     pub directory: Directory,
     /// Checks tokens.
@@ -42,7 +42,7 @@ pub struct Sockets {
     guests: guests::Guests,
 }
 
-impl Sockets {
+impl SocketContext {
     /// Sockets of a node that has none yet.
     #[must_use]
     pub fn new(

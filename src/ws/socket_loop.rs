@@ -15,7 +15,7 @@ use crate::actors::clock;
 use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
 use crate::actors::outbox::{OutboxItem, Outbox};
 use crate::identity::RateLimitKey;
-use crate::ws::Sockets;
+use crate::ws::SocketContext;
 use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected};
 use crate::ws::pings::PingTimer;
 use crate::ws::room::Room;
@@ -43,7 +43,7 @@ pub(super) async fn run(
     messages: AggregatedMessageStream,
     dialect: Dialect,
     greeting: Result<Box<PendingSocket>, Rejected>,
-    sockets: Arc<Sockets>,
+    sockets: Arc<SocketContext>,
 ) {
     metrics().connections.increment(1);
     let mut wire = SocketLoop {
@@ -143,7 +143,7 @@ struct SocketLoop {
     caller: Option<RateLimitKey>,
     /// When its client may come back, where that is not what the close code says.
     retry_after: Option<Duration>,
-    sockets: Arc<Sockets>,
+    sockets: Arc<SocketContext>,
     /// Whose words are spoken here, when they are not the full protocol's.
     room: Option<Box<Room>>,
 }

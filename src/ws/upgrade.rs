@@ -13,7 +13,7 @@ use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
 use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected, Visitor};
 use crate::ws::guests::{Guest, GuestCredential};
-use crate::ws::{Sockets, socket_loop};
+use crate::ws::{SocketContext, socket_loop};
 use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
@@ -26,7 +26,7 @@ pub(super) async fn classroom(
     request: HttpRequest,
     body: web::Payload,
     path: web::Path<(String, String)>,
-    sockets: web::Data<Sockets>,
+    sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let (class, session) = path.into_inner();
     let ids = class.parse::<ClassroomId>().ok().zip(session.parse::<SessionId>().ok());
@@ -38,7 +38,7 @@ pub(super) async fn board(
     request: HttpRequest,
     body: web::Payload,
     path: web::Path<String>,
-    sockets: web::Data<Sockets>,
+    sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let door = path.parse::<BoardId>().ok().map(SocketEndpoint::Board);
     accept(&request, body, door, Dialect::Json, sockets)
@@ -49,7 +49,7 @@ pub(super) async fn room(
     request: HttpRequest,
     body: web::Payload,
     path: web::Path<(String, String)>,
-    sockets: web::Data<Sockets>,
+    sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let (session, channel) = path.into_inner();
     let ids = session.parse::<SessionId>().ok().zip(Channel::from_name(&channel));
@@ -62,7 +62,7 @@ fn accept(
     body: web::Payload,
     door: Option<SocketEndpoint>,
     default: Dialect,
-    sockets: web::Data<Sockets>,
+    sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let lists = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
     let offer = SubprotocolOffer::read(lists);
@@ -95,7 +95,7 @@ fn authenticate(
     door: Option<SocketEndpoint>,
     dialect: Dialect,
     address: IpAddr,
-    sockets: &Sockets,
+    sockets: &SocketContext,
 ) -> Result<(Visitor, SocketEndpoint), Rejected> {
     let is_room = matches!(door, Some(SocketEndpoint::Room(..)));
     // A token in the URL ends up in logs and histories, so it is refused even when it is valid. The old room client knows
@@ -136,7 +136,7 @@ fn authenticate(
 }
 
 /// Counts a socket that somebody opens.
-fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) -> Result<(), Rejected> {
+fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &SocketContext) -> Result<(), Rejected> {
     sockets.limiter.check(scope, caller).map_err(|limited| {
         count_throttled(scope, "turned_away");
         Rejected::until(limited.wait)
@@ -144,7 +144,7 @@ fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &Sockets) 
 }
 
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
-fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &Sockets) -> Result<(), Rejected> {
+fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &SocketContext) -> Result<(), Rejected> {
     if let Some(left) = sockets.directory.shared_budgets().cooldown_left(caller, clock::now()) {
         count_throttled(Scope::WsRefused, "turned_away");
         return Err(Rejected::until(left));
@@ -181,7 +181,7 @@ fn credential(request: &HttpRequest, offer: SubprotocolOffer) -> Option<Credenti
 
 /// A text that can be no token opens nothing, as one of a link that ended; a ticket that is not good (any more) is
 /// replaced by asking for the public page again.
-fn check_link_proof(proof: LinkCredential, sockets: &Sockets) -> Result<GuestCredential, Close> {
+fn check_link_proof(proof: LinkCredential, sockets: &SocketContext) -> Result<GuestCredential, Close> {
     match proof {
         LinkCredential::Token(token) => ShareToken::parse(&token).map(GuestCredential::Token).ok_or(Close::Forbidden),
         LinkCredential::Ticket(ticket) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::actors::outbox::Outbox;
 use crate::actors::rooms::Line;
-use crate::ws::Sockets;
+use crate::ws::SocketContext;
 use crate::ws::session::{SessionEnd, JoinedSession};
 use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
@@ -28,7 +28,7 @@ pub(super) struct Room {
     board: BoardId,
     user: UserId,
     conn: ConnId,
-    sockets: Arc<Sockets>,
+    sockets: Arc<SocketContext>,
     /// The whole numbers that people go by, as far as they were asked for.
     numbers: HashMap<UserId, i64>,
     drawing: board::Drawing,
@@ -44,7 +44,7 @@ impl Room {
         session: SessionId,
         user: UserId,
         conn: ConnId,
-        sockets: Arc<Sockets>,
+        sockets: Arc<SocketContext>,
     ) -> Result<Self, Close> {
         let card = sockets.store.room_lesson(session).await.map_err(|error| {
             tracing::warn!(%error, "a lesson could not be read");
