@@ -3,7 +3,7 @@
 
 mod storage;
 mod tick;
-mod upkeep;
+mod maintenance;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,8 +17,8 @@ use serde::Deserialize;
 use m4sh_domain::rate::{Rate, RateError, Rates, Scope};
 pub use storage::{Bucket, Cdn, Storage, StorageBackend};
 pub use tick::Tick;
-use upkeep::Every;
-pub use upkeep::{Hooks, Upkeep};
+use maintenance::JobInterval;
+pub use maintenance::{WebhookSettings, MaintenanceSettings};
 
 /// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
 #[derive(Parser, Debug)]
@@ -163,7 +163,7 @@ struct Raw {
     jobs: Option<bool>,
     /// How old a changed board's newest snapshot may grow before one is taken, or `off` [default: 10min].
     #[arg(long, env = "M4SH_SNAPSHOT_EVERY", global = true)]
-    snapshot_every: Option<Every>,
+    snapshot_every: Option<JobInterval>,
     /// Snapshots kept of each board; pinned ones stay besides [default: 20].
     #[arg(long, env = "SOLO_SNAPSHOT_RETENTION_KEEP_LAST", global = true, allow_negative_numbers = true)]
     snapshot_keep_last: Option<i64>,
@@ -182,7 +182,7 @@ struct Raw {
     hooks_allow_private: Option<bool>,
     /// How long a webhook's receiver may fail before the webhook is paused [default: 24h].
     #[arg(long, env = "M4SH_HOOKS_GIVE_UP", global = true)]
-    hooks_give_up: Option<Every>,
+    hooks_give_up: Option<JobInterval>,
     /// Rates by scope.
     #[arg(skip)]
     rates: std::collections::BTreeMap<String, String>,
@@ -266,7 +266,7 @@ pub struct Settings {
     /// Where objects are kept.
     pub storage: Storage,
     /// Jobs, snapshots on a timer, and how long things are kept.
-    pub upkeep: Upkeep,
+    pub maintenance: MaintenanceSettings,
     /// The rates in force.
     pub rates: Rates,
 }
@@ -344,7 +344,7 @@ fn set_rate(rates: &mut Rates, scope: &str, rate: &str) -> Result<(), ConfigErro
 fn settings(mut cli: Raw, mut file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
     let data_dir = cli.data_dir.take().or(file.data_dir.take()).unwrap_or_else(|| PathBuf::from("./data"));
     let storage = storage::resolve(&mut cli, &mut file, &data_dir)?;
-    let upkeep = upkeep::resolve(&cli, &file)?;
+    let upkeep = maintenance::resolve(&cli, &file)?;
     let address = |name, value: Option<String>, default: &str| {
         let text = value.unwrap_or_else(|| default.to_owned());
         text.parse::<SocketAddr>().map_err(|_| ConfigError::Value(name, format!("`{text}` is not ADDRESS:PORT")))
@@ -393,7 +393,7 @@ fn settings(mut cli: Raw, mut file: Raw, rates: Rates) -> Result<Settings, Confi
         trusted_proxies: networks(cli.trusted_proxies.or(file.trusted_proxies).unwrap_or_default())?,
         public_url: public_url.map(|url| storage::http_url("public_url", &url)).transpose()?,
         storage,
-        upkeep,
+        maintenance: upkeep,
         rates,
     })
 }

@@ -4,7 +4,7 @@
 mod admin;
 mod listener;
 mod page;
-mod upkeep;
+mod maintenance;
 mod verify;
 
 use std::sync::Arc;
@@ -95,7 +95,7 @@ pub async fn verify(settings: Settings) -> Result<bool, Failure> {
 /// When there is no such job, or its parameters are no JSON object, or the database cannot be reached.
 pub async fn job(settings: Settings, name: Option<String>, params: Option<String>) -> Result<bool, Failure> {
     let Some(name) = name else {
-        upkeep::list();
+        maintenance::list();
         return Ok(true);
     };
     let database = Database::open(&settings).await?;
@@ -103,7 +103,7 @@ pub async fn job(settings: Settings, name: Option<String>, params: Option<String
         migrate::run(database.url()).await?;
         let store = Store::connect(database.url(), settings.pool_size).await?;
         let vault = ObjectService::new(store.clone(), Blobs::open(&settings.storage, &secret(&settings)?)?);
-        upkeep::run_now(&settings, store, vault, &name, params.as_deref()).await
+        maintenance::run_now(&settings, store, vault, &name, params.as_deref()).await
     }
     .await;
     database.close().await;
@@ -164,7 +164,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let leases = Arc::new(InProcessLeases::default());
     let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
     let jobs = Jobs::new(store.clone());
-    let courier = Arc::new(WebhookClient::new(settings.upkeep.hooks.allow_private)?);
+    let courier = Arc::new(WebhookClient::new(settings.maintenance.hooks.allow_private)?);
     let passwords = Passwords::new()?;
     let filled = if settings.demo { demo::fill(&store, &passwords).await? } else { None };
 
@@ -207,8 +207,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let listener = listener::bind(settings.bind)?;
     let address = listener.local_addr()?;
     let push = PagePushJob { directory: directory.clone(), store: store.clone() };
-    let runner = upkeep::runner(settings, &store, &vault, jobs)?.with(push);
-    let hooks = Dispatcher::new(store.clone(), courier, settings.upkeep.hooks.give_up);
+    let runner = maintenance::runner(settings, &store, &vault, jobs)?.with(push);
+    let hooks = Dispatcher::new(store.clone(), courier, settings.maintenance.hooks.give_up);
     let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
     let object_origins = web::Data::new(Origins(origins.clone()));
     let server = HttpServer::new(move || {
@@ -237,7 +237,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
 
     directory.ready(Duration::from_secs(30)).await;
     // On this thread, which has no boards.
-    let running = settings.upkeep.jobs.then(|| (runner.start(), hooks.start()));
+    let running = settings.maintenance.jobs.then(|| (runner.start(), hooks.start()));
     if let Some(filled) = &filled {
         page::announce(address, filled);
     }

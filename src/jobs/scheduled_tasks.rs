@@ -12,7 +12,7 @@ use super::{
     lease::{DynJobHandler, HandlerFuture},
     snapshots::AutomaticSnapshotJob,
 };
-use crate::{config::Upkeep, objects::ObjectService};
+use crate::{config::MaintenanceSettings, objects::ObjectService};
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits;
 use m4sh_store::{ExpiringRows, Store};
@@ -26,7 +26,7 @@ struct TaskContext {
     store: Store,
     vault: ObjectService,
     jobs: Jobs,
-    upkeep: Upkeep,
+    upkeep: MaintenanceSettings,
 }
 
 /// Whatever goes wrong may pass, unless it is a [`JobError`] that says otherwise.
@@ -83,7 +83,7 @@ pub fn listing() -> impl Iterator<Item = (&'static str, Recurrence, &'static str
 impl Runner {
     /// Adds the schedule, and the work that it asks for.
     #[must_use]
-    pub fn with_schedule(mut self, upkeep: Upkeep) -> Self {
+    pub fn with_schedule(mut self, upkeep: MaintenanceSettings) -> Self {
         let (store, vault, jobs) = self.parts();
         let means = TaskContext { store: store.clone(), vault: vault.clone(), jobs, upkeep };
         for chore in SCHEDULE {

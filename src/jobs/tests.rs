@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
-use crate::{blobs::Blobs, config::Upkeep, objects::ObjectService};
+use crate::{blobs::Blobs, config::MaintenanceSettings, objects::ObjectService};
 use m4sh_store::testing::TestDatabase;
 
 /// How long anything that must happen may take.
@@ -232,14 +232,14 @@ async fn t6_a_stopping_process_gives_back_what_it_does_not_finish() {
 #[tokio::test]
 async fn t7_missed_occurrences_run_once_at_the_start_on_however_many_nodes() {
     let database = TestDatabase::new().await;
-    let upkeep = Upkeep {
+    let upkeep = MaintenanceSettings {
         jobs: true,
         snapshot_keep_last: 20,
         snapshot_every: None,
         client_events: Duration::from_secs(9),
         events: None,
         lessons: None,
-        hooks: crate::config::Hooks { allow_private: false, give_up: None },
+        hooks: crate::config::WebhookSettings { allow_private: false, give_up: None },
     };
     let mut nodes = Vec::new();
     for _ in 0..2 {

@@ -11,7 +11,7 @@ use m4sh_domain::limits;
 
 /// What the operator decided about jobs and keeping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Upkeep {
+pub struct MaintenanceSettings {
     /// Whether this process runs jobs; another one must then.
     pub jobs: bool,
     /// Snapshots kept of each board; pinned ones stay besides.
@@ -25,12 +25,12 @@ pub struct Upkeep {
     /// How long a lesson is kept after its end, with everything of it; `None`: for ever.
     pub lessons: Option<Duration>,
     /// Webhooks.
-    pub hooks: Hooks,
+    pub hooks: WebhookSettings,
 }
 
 /// What the operator decided about webhooks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Hooks {
+pub struct WebhookSettings {
     /// Whether they may go to private addresses.
     pub allow_private: bool,
     /// How long a receiver may fail before its webhook is paused; `None`: for ever.
@@ -40,9 +40,9 @@ pub struct Hooks {
 /// A length of time, or `off`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Every(Option<Duration>);
+pub struct JobInterval(Option<Duration>);
 
-impl TryFrom<String> for Every {
+impl TryFrom<String> for JobInterval {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -50,7 +50,7 @@ impl TryFrom<String> for Every {
     }
 }
 
-impl std::str::FromStr for Every {
+impl std::str::FromStr for JobInterval {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -71,7 +71,7 @@ const DAY: u64 = 24 * 3600;
 /// Days that anything may be asked to be kept: a hundred years.
 const MOST_DAYS: u32 = 36_500;
 
-pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
+pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<MaintenanceSettings, ConfigError> {
     let days = |name, given: Option<u32>, default: u32| match given.unwrap_or(default) {
         days if days <= MOST_DAYS => Ok(Duration::from_secs(u64::from(days) * DAY)),
         _ => Err(ConfigError::Value(name, format!("needs 0 to {MOST_DAYS}"))),
@@ -79,7 +79,7 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
     let keep = cli.snapshot_keep_last.or(file.snapshot_keep_last).unwrap_or(20);
     let events = days("event_days", cli.event_days.or(file.event_days), 0)?;
     let lessons = days("lesson_days", cli.lesson_days.or(file.lesson_days), 0)?;
-    Ok(Upkeep {
+    Ok(MaintenanceSettings {
         jobs: cli.jobs.or(file.jobs).unwrap_or(true),
         // A negative number is 0 (contract/boards.md 5).
         snapshot_keep_last: u32::try_from(keep.max(0)).unwrap_or(u32::MAX),
@@ -94,7 +94,7 @@ pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<Upkeep, ConfigError> {
         )?,
         events: (!events.is_zero()).then_some(events),
         lessons: (!lessons.is_zero()).then_some(lessons),
-        hooks: Hooks {
+        hooks: WebhookSettings {
             allow_private: cli.hooks_allow_private.or(file.hooks_allow_private).unwrap_or(false),
             give_up: cli.hooks_give_up.or(file.hooks_give_up).map_or(Some(Duration::from_secs(DAY)), |every| every.0),
         },
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn o3_a_length_of_time_is_read_as_people_write_it() {
-        let of = |text: &str| text.parse::<Every>().map(|every| every.0.map(|length| length.as_secs()));
+        let of = |text: &str| text.parse::<JobInterval>().map(|every| every.0.map(|length| length.as_secs()));
         for (text, seconds) in [("10min", 600), ("1s", 1), ("90s", 90), ("2h", 7200), ("1h 30m", 5400), ("7d", 604_800)]
         {
             assert_eq!(of(text), Ok(Some(seconds)), "{text}");

@@ -22,7 +22,7 @@ pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, 
     let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
     let studio = RenderContext { store: store.clone(), blobs: vault.blobs().clone(), renderer };
     Ok(Runner::new(store.clone(), vault.clone(), jobs)
-        .with_schedule(settings.upkeep)
+        .with_schedule(settings.maintenance)
         .with(ErasePersonJob { store: store.clone() })
         .with(ExportJob { studio: studio.clone(), vault: vault.clone() })
         .with(ThumbnailJob { studio, vault: vault.clone() }))
