@@ -15,8 +15,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use m4sh_domain::rate::{Rate, RateError, Rates, Scope};
-pub use storage::{Bucket, Cdn, Storage, StorageBackend};
-pub use tick::Tick;
+pub use storage::{BucketSettings, CdnSettings, StorageSettings, StorageBackend};
+pub use tick::TickSetting;
 use maintenance::JobInterval;
 pub use maintenance::{WebhookSettings, MaintenanceSettings};
 
@@ -27,7 +27,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    settings: Raw,
+    settings: RawSettings,
     /// A settings file in TOML; config/example.toml lists every key.
     #[arg(long, env = "M4SH_CONFIG", global = true)]
     config: Option<PathBuf>,
@@ -70,7 +70,7 @@ pub enum Command {
 /// The settings as they are written; each is optional and has a default.
 #[derive(Args, Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields, default)]
-struct Raw {
+struct RawSettings {
     /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080].
     #[arg(long, env = "M4SH_BIND", global = true)]
     bind: Option<String>,
@@ -88,7 +88,7 @@ struct Raw {
     jwt_secret: Option<String>,
     /// Who may register: open or closed [default: open].
     #[arg(long, env = "M4SH_REGISTRATION", global = true)]
-    registration: Option<Registration>,
+    registration: Option<RegistrationSetting>,
     /// Fill an empty database with a demo school.
     #[arg(long, env = "M4SH_DEMO", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -104,7 +104,7 @@ struct Raw {
     cors_origins: Option<Vec<String>>,
     /// The cursor tick in milliseconds, or `auto` [default: auto].
     #[arg(long, env = "M4SH_TICK_MS", global = true)]
-    tick_ms: Option<Tick>,
+    tick_ms: Option<TickSetting>,
     /// Threads for sockets and boards [default: half of the cores, at least 1].
     #[arg(long, env = "M4SH_WORKERS", global = true)]
     workers: Option<usize>,
@@ -191,7 +191,7 @@ struct Raw {
 /// Who may register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub enum Registration {
+pub enum RegistrationSetting {
     /// Anybody.
     #[default]
     Open,
@@ -240,7 +240,7 @@ pub struct Settings {
     /// The token secret, or `None` for the one in the data directory.
     pub jwt_secret: Option<Secret>,
     /// Who may register.
-    pub registration: Registration,
+    pub registration: RegistrationSetting,
     /// Whether to fill an empty database.
     pub demo: bool,
     /// Where metrics listen, or `None`.
@@ -264,7 +264,7 @@ pub struct Settings {
     /// The address under which people reach this server, without a slash at the end; `None`: as each request says.
     pub public_url: Option<String>,
     /// Where objects are kept.
-    pub storage: Storage,
+    pub storage: StorageSettings,
     /// Jobs, snapshots on a timer, and how long things are kept.
     pub maintenance: MaintenanceSettings,
     /// The rates in force.
@@ -327,7 +327,7 @@ impl Cli {
     }
 }
 
-fn read_file(path: &Path) -> Result<Raw, ConfigError> {
+fn read_file(path: &Path) -> Result<RawSettings, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.to_owned(), error))?;
     toml::from_str(&text).map_err(|error| ConfigError::Parse(path.to_owned(), error))
 }
@@ -341,7 +341,7 @@ fn set_rate(rates: &mut Rates, scope: &str, rate: &str) -> Result<(), ConfigErro
     Ok(())
 }
 
-fn settings(mut cli: Raw, mut file: Raw, rates: Rates) -> Result<Settings, ConfigError> {
+fn settings(mut cli: RawSettings, mut file: RawSettings, rates: Rates) -> Result<Settings, ConfigError> {
     let data_dir = cli.data_dir.take().or(file.data_dir.take()).unwrap_or_else(|| PathBuf::from("./data"));
     let storage = storage::resolve(&mut cli, &mut file, &data_dir)?;
     let upkeep = maintenance::resolve(&cli, &file)?;
@@ -454,7 +454,7 @@ mod tests {
     #[test]
     fn o4_the_example_lists_every_key_and_each_of_them_can_be_set() {
         let example = include_str!("../config/example.toml").replace("#? ", "");
-        let raw = toml::from_str::<Raw>(&example).expect("every line that can be turned on is a setting");
+        let raw = toml::from_str::<RawSettings>(&example).expect("every line that can be turned on is a setting");
         for scope in Scope::ALL {
             assert_eq!(raw.rates.get(scope.name()), Some(&scope.default_rate().to_string()), "{}", scope.name());
         }
@@ -465,8 +465,8 @@ mod tests {
 
     #[test]
     fn o3_an_unknown_key_of_the_file_is_refused() {
-        assert!(toml::from_str::<Raw>("bnid = '127.0.0.1:1'").is_err());
-        let raw = toml::from_str::<Raw>("tick_ms = 33\n[rates]\nws_cursor = '30/s'").expect("file");
-        assert_eq!(raw.tick_ms, Some(Tick(Some(Duration::from_millis(33)))));
+        assert!(toml::from_str::<RawSettings>("bnid = '127.0.0.1:1'").is_err());
+        let raw = toml::from_str::<RawSettings>("tick_ms = 33\n[rates]\nws_cursor = '30/s'").expect("file");
+        assert_eq!(raw.tick_ms, Some(TickSetting(Some(Duration::from_millis(33)))));
     }
 }

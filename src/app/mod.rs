@@ -269,8 +269,8 @@ fn secret(settings: &Settings) -> Result<Vec<u8>, Failure> {
 fn policy(settings: &Settings) -> Policy {
     Policy {
         registration: match settings.registration {
-            config::Registration::Open => Registration::Open,
-            config::Registration::Closed => Registration::Closed,
+            config::RegistrationSetting::Open => Registration::Open,
+            config::RegistrationSetting::Closed => Registration::Closed,
         },
         // The web application's address tells whether people come over HTTPS.
         cookies: if settings.frontend_url.starts_with("https://") { Cookies::Secure } else { Cookies::Plain },

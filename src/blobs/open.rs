@@ -11,7 +11,7 @@ use object_store::{
 use url::Url;
 
 use super::{BlobError, Blobs, urls::UrlSigner};
-use crate::config::{Bucket, Storage};
+use crate::config::{BucketSettings, StorageSettings};
 use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PART_CALL};
 
 /// A store that does not take a connection by then is away.
@@ -22,10 +22,10 @@ impl Blobs {
     ///
     /// # Errors
     /// `Settings` when the folder cannot be used or the bucket's settings make no address.
-    pub fn open(storage: &Storage, secret: &[u8]) -> Result<Self, BlobError> {
+    pub fn open(storage: &StorageSettings, secret: &[u8]) -> Result<Self, BlobError> {
         match storage {
-            Storage::Local(folder) => Self::folder(folder, secret),
-            Storage::S3(bucket) => Self::bucket(bucket),
+            StorageSettings::Local(folder) => Self::folder(folder, secret),
+            StorageSettings::S3(bucket) => Self::bucket(bucket),
         }
     }
 
@@ -36,7 +36,7 @@ impl Blobs {
         Ok(Self { objects: Arc::new(objects), urls: Arc::new(UrlSigner::local(secret)), root: Some(root) })
     }
 
-    fn bucket(bucket: &Bucket) -> Result<Self, BlobError> {
+    fn bucket(bucket: &BucketSettings) -> Result<Self, BlobError> {
         let objects = s3(bucket, bucket.endpoint.as_deref())?;
         // The host is part of the signature, so a URL is signed for the host that browsers will ask.
         let signer = match &bucket.public_endpoint {
@@ -73,7 +73,7 @@ fn open_folder(folder: &Path) -> io::Result<(LocalFileSystem, std::path::PathBuf
     Ok((objects, root))
 }
 
-fn s3(bucket: &Bucket, endpoint: Option<&str>) -> Result<AmazonS3, BlobError> {
+fn s3(bucket: &BucketSettings, endpoint: Option<&str>) -> Result<AmazonS3, BlobError> {
     let wrong = |what: String| BlobError::Settings(format!("the bucket {}: {what}", bucket.name));
     // Its own default goes on for three minutes; a person waits.
     let retry = RetryConfig {

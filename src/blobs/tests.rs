@@ -3,13 +3,13 @@
 use std::fs;
 
 use super::*;
-use crate::config::{Bucket, Cdn, Storage};
+use crate::config::{BucketSettings, CdnSettings, StorageSettings};
 
 const SECRET: &[u8] = b"a secret for tests only, 32 bytes";
 
 fn folder() -> (tempfile::TempDir, Blobs) {
     let place = tempfile::tempdir().unwrap();
-    let blobs = Blobs::open(&Storage::Local(place.path().join("blobs")), SECRET).unwrap();
+    let blobs = Blobs::open(&StorageSettings::Local(place.path().join("blobs")), SECRET).unwrap();
     (place, blobs)
 }
 
@@ -143,13 +143,13 @@ async fn v3_a_local_url_opens_its_own_object_until_it_expires_and_nothing_else()
     }
     // Another server's secret signs nothing here, and a life has an end.
     let other =
-        Blobs::open(&Storage::Local(_place.path().join("other")), b"another secret of at least 32 bytes").unwrap();
+        Blobs::open(&StorageSettings::Local(_place.path().join("other")), b"another secret of at least 32 bytes").unwrap();
     assert!(!other.admits(&key, &SignedUrlQuery { expires, name, signature: &signature }, now));
     let long = blobs.signed_url("solo/u/a.pdf", Duration::MAX, "http://h").await.unwrap();
     assert!(taken_apart(&long).1 <= now.as_second() + 8 * 24 * 3600);
 }
 
-fn bucket(cdn: Option<&str>) -> Storage {
+fn bucket(cdn: Option<&str>) -> StorageSettings {
     let settings = [
         "--storage-backend",
         "s3",
@@ -182,7 +182,7 @@ async fn v4_a_presigned_url_is_signed_for_the_host_that_browsers_ask() {
 
 #[tokio::test]
 async fn v4_a_cdns_url_has_the_contracts_signature() {
-    let Storage::S3(Bucket { cdn: Some(Cdn { domain, .. }), .. }) = bucket(Some("0123456789abcdef")) else { panic!() };
+    let StorageSettings::S3(BucketSettings { cdn: Some(CdnSettings { domain, .. }), .. }) = bucket(Some("0123456789abcdef")) else { panic!() };
     assert_eq!(domain, "cdn.example.org");
     let blobs = Blobs::open(&bucket(Some("0123456789abcdef")), SECRET).unwrap();
     let url = blobs.signed_url("solo/u/a.pdf", Duration::from_secs(60), "http://h").await.unwrap();

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use url::{Url, form_urlencoded};
 
 use super::{BlobError, within};
-use crate::config::Cdn;
+use crate::config::CdnSettings;
 use m4sh_domain::limits::OBJECT_CALL;
 
 /// The longest life of a URL: what S3 signs at most.
@@ -40,7 +40,7 @@ pub struct SignedUrlQuery<'a> {
 /// How URLs of this store are made.
 pub(super) enum UrlSigner {
     Local([u8; 32]),
-    Bucket { signer: AmazonS3, cdn: Option<Cdn> },
+    Bucket { signer: AmazonS3, cdn: Option<CdnSettings> },
 }
 
 impl UrlSigner {
@@ -48,7 +48,7 @@ impl UrlSigner {
         Self::Local(mac(secret, &[LABEL]).finalize().into_bytes().into())
     }
 
-    pub(super) fn bucket(signer: AmazonS3, cdn: Option<&Cdn>) -> Self {
+    pub(super) fn bucket(signer: AmazonS3, cdn: Option<&CdnSettings>) -> Self {
         Self::Bucket { signer, cdn: cdn.cloned() }
     }
 
@@ -104,7 +104,7 @@ fn local(secret: &[u8; 32], key: &str, expires: i64, base: &str, name: Option<&s
     format!("{}/blobs/{key}?{}", base.trim_end_matches('/'), query.finish())
 }
 
-fn of_cdn(cdn: &Cdn, key: &str, expires: i64) -> String {
+fn of_cdn(cdn: &CdnSettings, key: &str, expires: i64) -> String {
     let signed = mac(cdn.key.expose().as_bytes(), &[format!("/{key}:{expires}").as_bytes()]).finalize().into_bytes();
     let hex: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("https://{}/{key}?expires={expires}&signature={}", cdn.domain, &hex[..CDN_CHARS])

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::{ConfigError, Raw};
+use super::{ConfigError, RawSettings};
 use m4sh_domain::limits;
 
 /// What the operator decided about jobs and keeping.
@@ -71,7 +71,7 @@ const DAY: u64 = 24 * 3600;
 /// Days that anything may be asked to be kept: a hundred years.
 const MOST_DAYS: u32 = 36_500;
 
-pub(super) fn resolve(cli: &Raw, file: &Raw) -> Result<MaintenanceSettings, ConfigError> {
+pub(super) fn resolve(cli: &RawSettings, file: &RawSettings) -> Result<MaintenanceSettings, ConfigError> {
     let days = |name, given: Option<u32>, default: u32| match given.unwrap_or(default) {
         days if days <= MOST_DAYS => Ok(Duration::from_secs(u64::from(days) * DAY)),
         _ => Err(ConfigError::Value(name, format!("needs 0 to {MOST_DAYS}"))),

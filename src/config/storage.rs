@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, Raw, Secret};
+use super::{ConfigError, RawSettings, Secret};
 
 /// Where objects are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, clap::ValueEnum)]
@@ -21,16 +21,16 @@ pub enum StorageBackend {
 
 /// Where objects are kept, with all that is needed to get there.
 #[derive(Clone, Debug)]
-pub enum Storage {
+pub enum StorageSettings {
     /// In this folder.
     Local(PathBuf),
     /// In this bucket.
-    S3(Bucket),
+    S3(BucketSettings),
 }
 
 /// A bucket.
 #[derive(Clone, Debug)]
-pub struct Bucket {
+pub struct BucketSettings {
     /// Its name.
     pub name: String,
     /// Its region.
@@ -46,12 +46,12 @@ pub struct Bucket {
     /// Whether the bucket's name is in the path instead of the host.
     pub path_style: bool,
     /// What serves the bucket to browsers, if anything does.
-    pub cdn: Option<Cdn>,
+    pub cdn: Option<CdnSettings>,
 }
 
 /// A CDN that checks signatures.
 #[derive(Clone, Debug)]
-pub struct Cdn {
+pub struct CdnSettings {
     /// Its host.
     pub domain: String,
     /// What signs its URLs. A domain without a key is never used: every URL would be open to everybody for ever.
@@ -61,7 +61,7 @@ pub struct Cdn {
 /// The shortest key of a CDN.
 const CDN_KEY_BYTES: usize = 16;
 
-pub(super) fn resolve(cli: &mut Raw, file: &mut Raw, data_dir: &Path) -> Result<Storage, ConfigError> {
+pub(super) fn resolve(cli: &mut RawSettings, file: &mut RawSettings, data_dir: &Path) -> Result<StorageSettings, ConfigError> {
     macro_rules! take {
         ($field:ident) => {
             cli.$field.take().or(file.$field.take())
@@ -75,14 +75,14 @@ pub(super) fn resolve(cli: &mut Raw, file: &mut Raw, data_dir: &Path) -> Result<
     let dir = take!(storage_dir).unwrap_or_else(|| data_dir.join("blobs"));
     let cdn = cdn(take_text!(cdn_domain), take_text!(cdn_signing_key))?;
     if take!(storage_backend).unwrap_or_default() == StorageBackend::Local {
-        return Ok(Storage::Local(dir));
+        return Ok(StorageSettings::Local(dir));
     }
     let needed = |name, value: Option<String>| {
         value.ok_or_else(|| ConfigError::Value(name, "is needed when storage_backend is s3".to_owned()))
     };
     let endpoint = take_text!(s3_endpoint_url).map(|url| http_url("s3_endpoint_url", &url)).transpose()?;
     let public = take_text!(s3_public_endpoint_url).map(|url| http_url("s3_public_endpoint_url", &url)).transpose()?;
-    Ok(Storage::S3(Bucket {
+    Ok(StorageSettings::S3(BucketSettings {
         name: take_text!(s3_bucket).unwrap_or_else(|| "solo-workspace".to_owned()),
         region: take_text!(s3_region).unwrap_or_else(|| "eu-central-1".to_owned()),
         access_key_id: needed("s3_access_key_id", take_text!(s3_access_key_id))?,
@@ -94,7 +94,7 @@ pub(super) fn resolve(cli: &mut Raw, file: &mut Raw, data_dir: &Path) -> Result<
     }))
 }
 
-fn cdn(domain: Option<String>, key: Option<String>) -> Result<Option<Cdn>, ConfigError> {
+fn cdn(domain: Option<String>, key: Option<String>) -> Result<Option<CdnSettings>, ConfigError> {
     let (Some(domain), Some(key)) = (domain, key) else { return Ok(None) };
     if key.len() < CDN_KEY_BYTES {
         return Err(ConfigError::Value("cdn_signing_key", format!("needs at least {CDN_KEY_BYTES} bytes")));
@@ -102,7 +102,7 @@ fn cdn(domain: Option<String>, key: Option<String>) -> Result<Option<Cdn>, Confi
     if Url::parse(&format!("https://{domain}/")).is_err() || domain.contains(['/', '?', '#', '@']) {
         return Err(ConfigError::Value("cdn_domain", format!("`{domain}` is no host: leave out scheme and path")));
     }
-    Ok(Some(Cdn { domain, key: Secret(key) }))
+    Ok(Some(CdnSettings { domain, key: Secret(key) }))
 }
 
 /// An absolute address without a slash at its end.
@@ -124,45 +124,45 @@ pub(super) fn http_url(name: &'static str, text: &str) -> Result<String, ConfigE
 mod tests {
     use super::*;
 
-    fn s3() -> Raw {
-        Raw {
+    fn s3() -> RawSettings {
+        RawSettings {
             storage_backend: Some(StorageBackend::S3),
             s3_access_key_id: Some("id".into()),
             s3_secret_access_key: Some("the secret".into()),
-            ..Raw::default()
+            ..RawSettings::default()
         }
     }
 
-    fn resolved(mut raw: Raw) -> Result<Storage, ConfigError> {
-        resolve(&mut raw, &mut Raw::default(), Path::new("/data"))
+    fn resolved(mut raw: RawSettings) -> Result<StorageSettings, ConfigError> {
+        resolve(&mut raw, &mut RawSettings::default(), Path::new("/data"))
     }
 
     #[test]
     fn v1_objects_lie_in_the_data_directory_unless_told_otherwise() {
-        assert!(matches!(resolved(Raw::default()), Ok(Storage::Local(dir)) if dir == Path::new("/data/blobs")));
-        let elsewhere = Raw { storage_dir: Some("/srv/objects".into()), ..Raw::default() };
-        assert!(matches!(resolved(elsewhere), Ok(Storage::Local(dir)) if dir == Path::new("/srv/objects")));
+        assert!(matches!(resolved(RawSettings::default()), Ok(StorageSettings::Local(dir)) if dir == Path::new("/data/blobs")));
+        let elsewhere = RawSettings { storage_dir: Some("/srv/objects".into()), ..RawSettings::default() };
+        assert!(matches!(resolved(elsewhere), Ok(StorageSettings::Local(dir)) if dir == Path::new("/srv/objects")));
     }
 
     #[test]
     fn v1_a_bucket_has_the_contracts_defaults_and_its_keys_do_not_print() {
-        let Ok(Storage::S3(bucket)) = resolved(s3()) else { panic!("s3") };
+        let Ok(StorageSettings::S3(bucket)) = resolved(s3()) else { panic!("s3") };
         assert_eq!((&*bucket.name, &*bucket.region, bucket.path_style), ("solo-workspace", "eu-central-1", false));
         assert!(!format!("{bucket:?}").contains("the secret"));
-        let own = Raw { s3_endpoint_url: Some("http://localhost:9000/".into()), ..s3() };
-        let Ok(Storage::S3(bucket)) = resolved(own) else { panic!("s3") };
+        let own = RawSettings { s3_endpoint_url: Some("http://localhost:9000/".into()), ..s3() };
+        let Ok(StorageSettings::S3(bucket)) = resolved(own) else { panic!("s3") };
         assert_eq!((bucket.endpoint.as_deref(), bucket.path_style), (Some("http://localhost:9000"), true));
     }
 
     #[test]
     fn v4_a_cdn_without_a_key_is_not_used_and_a_weak_key_is_refused() {
         let with = |domain: &str, key: Option<&str>| {
-            resolved(Raw { cdn_domain: Some(domain.into()), cdn_signing_key: key.map(Into::into), ..s3() })
+            resolved(RawSettings { cdn_domain: Some(domain.into()), cdn_signing_key: key.map(Into::into), ..s3() })
         };
-        assert!(matches!(with("cdn.example.org", None), Ok(Storage::S3(Bucket { cdn: None, .. }))));
+        assert!(matches!(with("cdn.example.org", None), Ok(StorageSettings::S3(BucketSettings { cdn: None, .. }))));
         assert!(matches!(
             with("cdn.example.org", Some("0123456789abcdef")),
-            Ok(Storage::S3(Bucket { cdn: Some(_), .. }))
+            Ok(StorageSettings::S3(BucketSettings { cdn: Some(_), .. }))
         ));
         assert!(with("cdn.example.org", Some("short")).is_err());
         assert!(with("https://cdn.example.org/x", Some("0123456789abcdef")).is_err());

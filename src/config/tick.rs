@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// A fixed cursor tick, or one that follows the load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(try_from = "TickValue")]
-pub struct Tick(pub(super) Option<Duration>);
+pub struct TickSetting(pub(super) Option<Duration>);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -16,7 +16,7 @@ enum TickValue {
     Word(String),
 }
 
-impl TryFrom<TickValue> for Tick {
+impl TryFrom<TickValue> for TickSetting {
     type Error = String;
 
     fn try_from(value: TickValue) -> Result<Self, String> {
@@ -27,7 +27,7 @@ impl TryFrom<TickValue> for Tick {
     }
 }
 
-impl std::str::FromStr for Tick {
+impl std::str::FromStr for TickSetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{ObjectUpload, UploadedObject, ObjectService};
 use crate::{
     blobs::{Blobs, BlobContent},
-    config::Storage,
+    config::StorageSettings,
 };
 use faults::{FaultGate, InjectedFault};
 use m4sh_domain::ids::{BoardId, UserId};
@@ -41,7 +41,7 @@ impl TestObjects {
     async fn new() -> Self {
         let database = TestDatabase::new().await;
         let place = tempfile::tempdir().unwrap();
-        let folder = Blobs::open(&Storage::Local(place.path().join("blobs")), b"secret").unwrap();
+        let folder = Blobs::open(&StorageSettings::Local(place.path().join("blobs")), b"secret").unwrap();
         let door = Arc::new(FaultGate::default());
         let blobs = folder.through(|objects| Arc::new(faults::FaultyStore { objects, door: Arc::clone(&door) }));
         let store = database.store().await;
