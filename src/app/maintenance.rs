@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Failure;
+use super::StartError;
 use crate::config::Settings;
 use crate::jobs::{
     JobStatus, Jobs, Runner, RenderContext, JobHandler, scheduled_tasks, erase::ErasePersonJob, export::ExportJob, thumbnail::ThumbnailJob,
@@ -17,7 +17,7 @@ use m4sh_store::Store;
 ///
 /// # Errors
 /// When this program does not know where it is.
-pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, jobs: Jobs) -> Result<Runner, Failure> {
+pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, jobs: Jobs) -> Result<Runner, StartError> {
     // Drawing happens in a process of its own, which is this same program (ADR 0016).
     let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
     let studio = RenderContext { store: store.clone(), blobs: vault.blobs().clone(), renderer };
@@ -44,7 +44,7 @@ pub(super) async fn run_now(
     vault: ObjectService,
     name: &str,
     params: Option<&str>,
-) -> Result<bool, Failure> {
+) -> Result<bool, StartError> {
     if name != ErasePersonJob::KIND && !scheduled_tasks::listing().any(|(known, ..)| known == name) {
         return Err(format!("there is no job `{name}`; `m4sh job` lists them").into());
     }

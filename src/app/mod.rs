@@ -42,7 +42,7 @@ use m4sh_domain::rate::Rates;
 use m4sh_pg::Cluster;
 use m4sh_store::{Store, migrate};
 
-type Failure = Box<dyn std::error::Error>;
+type StartError = Box<dyn std::error::Error>;
 
 /// How long open requests may take when the server stops; sockets were told to come back before.
 const SHUTDOWN_SECONDS: u64 = 3;
@@ -51,7 +51,7 @@ const SHUTDOWN_SECONDS: u64 = 3;
 ///
 /// # Errors
 /// Whatever keeps it from starting, in words for the operator.
-pub async fn serve(settings: Settings, metrics: PrometheusHandle) -> Result<(), Failure> {
+pub async fn serve(settings: Settings, metrics: PrometheusHandle) -> Result<(), StartError> {
     let database = Database::open(&settings).await?;
     let outcome = run(&settings, database.url(), metrics).await;
     database.close().await;
@@ -62,7 +62,7 @@ pub async fn serve(settings: Settings, metrics: PrometheusHandle) -> Result<(), 
 ///
 /// # Errors
 /// When the database cannot be reached or a migration fails.
-pub async fn migrate(settings: Settings) -> Result<(), Failure> {
+pub async fn migrate(settings: Settings) -> Result<(), StartError> {
     let database = Database::open(&settings).await?;
     let outcome = migrate::run(database.url()).await;
     database.close().await;
@@ -77,7 +77,7 @@ pub async fn migrate(settings: Settings) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn verify(settings: Settings) -> Result<bool, Failure> {
+pub async fn verify(settings: Settings) -> Result<bool, StartError> {
     let database = Database::open(&settings).await?;
     let outcome = async {
         migrate::run(database.url()).await?;
@@ -93,7 +93,7 @@ pub async fn verify(settings: Settings) -> Result<bool, Failure> {
 ///
 /// # Errors
 /// When there is no such job, or its parameters are no JSON object, or the database cannot be reached.
-pub async fn job(settings: Settings, name: Option<String>, params: Option<String>) -> Result<bool, Failure> {
+pub async fn job(settings: Settings, name: Option<String>, params: Option<String>) -> Result<bool, StartError> {
     let Some(name) = name else {
         maintenance::list();
         return Ok(true);
@@ -127,7 +127,7 @@ enum Database {
 }
 
 impl Database {
-    async fn open(settings: &Settings) -> Result<Self, Failure> {
+    async fn open(settings: &Settings) -> Result<Self, StartError> {
         match &settings.database_url {
             Some(url) => Ok(Self::Given(url.expose().to_owned())),
             None => Ok(Self::Managed(Cluster::start(&settings.data_dir).await?)),
@@ -150,7 +150,7 @@ impl Database {
     }
 }
 
-async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Result<(), Failure> {
+async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Result<(), StartError> {
     for name in migrate::run(url).await? {
         tracing::info!(migration = name, "schema migrated");
     }
@@ -259,7 +259,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
 }
 
 /// What signs access tokens, and what other keys are derived from.
-fn secret(settings: &Settings) -> Result<Vec<u8>, Failure> {
+fn secret(settings: &Settings) -> Result<Vec<u8>, StartError> {
     Ok(match &settings.jwt_secret {
         Some(secret) => secret.expose().as_bytes().to_vec(),
         None => identity::load_or_create(&settings.data_dir)?,
