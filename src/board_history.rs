@@ -47,10 +47,15 @@ pub enum BoardHistoryError {
 ///
 /// # Errors
 /// [`BoardHistoryError`]; `Store(Unavailable)` may pass.
-pub async fn document_at(store: &Store, board: BoardId, rev: Option<Rev>) -> Result<Option<BoardAtRevision>, BoardHistoryError> {
+pub async fn document_at(
+    store: &Store,
+    board: BoardId,
+    rev: Option<Rev>,
+) -> Result<Option<BoardAtRevision>, BoardHistoryError> {
     let Some(rebuilt) = rebuild(store, board, rev, 0).await? else { return Ok(None) };
     let document = rebuilt.board.document();
-    let past = BoardAtRevision { rev: rebuilt.board.rev(), page_count: document.page_count(), document: document.clone() };
+    let past =
+        BoardAtRevision { rev: rebuilt.board.rev(), page_count: document.page_count(), document: document.clone() };
     Ok((rev.is_none() || rev == Some(past.rev)).then_some(past))
 }
 

@@ -1,9 +1,9 @@
 //! Settings: flags, then environment, then the settings file, then defaults (contract/live.md 1).
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
+mod maintenance;
 mod storage;
 mod tick;
-mod maintenance;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -15,10 +15,10 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use m4sh_domain::rate::{Rate, RateError, Rates, Scope};
-pub use storage::{BucketSettings, CdnSettings, StorageSettings, StorageBackend};
-pub use tick::TickSetting;
 use maintenance::JobInterval;
-pub use maintenance::{WebhookSettings, MaintenanceSettings};
+pub use maintenance::{MaintenanceSettings, WebhookSettings};
+pub use storage::{BucketSettings, CdnSettings, StorageBackend, StorageSettings};
+pub use tick::TickSetting;
 
 /// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
 #[derive(Parser, Debug)]

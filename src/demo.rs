@@ -10,18 +10,19 @@ use uuid::Uuid;
 use crate::identity::{PasswordError, Passwords, RefreshToken};
 use m4sh_domain::{
     board::{Board, Document, Refusal},
-    ids::{BoardId, ClassroomId, LoginId, Rev, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, LoginId, Rev, UserId},
     json::{Bounds, JsonError, Value},
 };
 use m4sh_store::{
-    AccountRole, ClassroomRow, CreateAccountError, NewAccount, NewBoard, NewClassroom, NewLogin, NewLesson, RequestOrigin,
-    PageRequest, LessonRow, Store, StoreError,
+    AccountRole, ClassroomRow, CreateAccountError, LessonRow, NewAccount, NewBoard, NewClassroom, NewLesson, NewLogin,
+    PageRequest, RequestOrigin, Store, StoreError,
 };
 
 /// The password of everybody in the demo school.
 pub const PASSWORD: &str = "demo-class";
 
-const TUTOR: DemoAccount = DemoAccount { email: "anna@demo.m4sh", first: "Anna", last: "Kovalenko", role: AccountRole::Tutor };
+const TUTOR: DemoAccount =
+    DemoAccount { email: "anna@demo.m4sh", first: "Anna", last: "Kovalenko", role: AccountRole::Tutor };
 const PUPILS: [DemoAccount; 3] = [
     DemoAccount { email: "bohdan@demo.m4sh", first: "Bohdan", last: "Shevchuk", role: AccountRole::Student },
     DemoAccount { email: "clara@demo.m4sh", first: "Clara", last: "Novak", role: AccountRole::Student },
@@ -43,7 +44,7 @@ pub struct Demo {
     /// With it others may join the class.
     pub invite_code: String,
     /// The lesson that goes on.
-    pub session: SessionId,
+    pub session: LessonId,
     /// Its board.
     pub class_board: BoardId,
     /// The tutor's own board.
@@ -172,7 +173,7 @@ async fn lesson(store: &Store, classroom: ClassroomId) -> Result<LessonRow, Demo
     }
     let (page_count, checkpoint) = first_state(&figures::lesson())?;
     let new = NewLesson {
-        id: SessionId(Uuid::now_v7()),
+        id: LessonId(Uuid::now_v7()),
         classroom,
         name: LESSON.to_owned(),
         board: BoardId(Uuid::now_v7()),

@@ -22,13 +22,13 @@
 pub mod actors;
 pub mod app;
 pub mod blobs;
+pub mod board_history;
 pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod http;
 pub mod identity;
 pub mod jobs;
-pub mod board_history;
-pub mod telemetry;
 pub mod objects;
+pub mod telemetry;
 pub mod ws;

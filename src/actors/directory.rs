@@ -14,26 +14,29 @@ use tokio::sync::oneshot;
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::participants::ListParticipants;
 use crate::actors::classroom::{
-    CommandReply, GetOverview, SubmitCommand, ClassroomActor, ENDED, ReloadErased, ClassOverview, ReloadClass, Reveal, BroadcastFrame,
+    BroadcastFrame, ClassOverview, ClassroomActor, CommandReply, ENDED, GetOverview, ReloadClass, ReloadErased, Reveal,
+    SubmitCommand,
 };
-use crate::actors::shared_budgets::SharedBudgets;
 use crate::actors::messages::{
-    RequestError, ClearSave, CloseBoard, Drain, Durable, HistoryRewritten, ReadBoard, Reading, RevealLayers, Revealed, Save, Ticket,
-    TurnSave, UnclearSave,
+    ClearSave, CloseBoard, Drain, Durable, HistoryRewritten, ReadBoard, Reading, RequestError, RevealLayers, Revealed,
+    Save, Ticket, TurnSave, UnclearSave,
 };
 use crate::actors::rooms::Rooms;
 use crate::actors::shard::Shard;
+use crate::actors::shared_budgets::SharedBudgets;
 use crate::cluster::Leases;
 use m4sh_domain::budget::{self, BucketSizes};
 use m4sh_domain::classroom::{ClassCommand, ClassRefusal};
-use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
 use m4sh_domain::rate::Rates;
 use m4sh_protocol::close::Close;
 use m4sh_store::{Store, StoreError};
 
-pub use crate::actors::messages::{Precondition, BoardError, BoardView, SaveEffect, DiffSave, BoardReader, Saved, StateSave};
+pub use crate::actors::messages::{
+    BoardError, BoardReader, BoardView, DiffSave, Precondition, SaveEffect, Saved, StateSave,
+};
 
 /// How often a message may be sent back before its board is called unavailable: each time the board had just parked.
 const LOOK_UPS: usize = 5;
@@ -60,7 +63,7 @@ struct Inner {
     next_generation: AtomicU64,
     boards: DashMap<BoardId, BoardEntry>,
     /// By both ids: a session that is asked for under another class is another door, and leads nowhere.
-    sessions: DashMap<(ClassroomId, SessionId), Addr<ClassroomActor>>,
+    sessions: DashMap<(ClassroomId, LessonId), Addr<ClassroomActor>>,
     /// Sockets of room clients.
     rooms: Rooms,
     draining: AtomicBool,
@@ -189,7 +192,7 @@ impl Directory {
 
     /// The session's actor, started if it was not awake.
     #[must_use]
-    pub fn locate_session(&self, classroom: ClassroomId, session: SessionId) -> Option<Addr<ClassroomActor>> {
+    pub fn locate_session(&self, classroom: ClassroomId, session: LessonId) -> Option<Addr<ClassroomActor>> {
         let shard = self.next_available_shard()?;
         let start = || {
             let directory = self.clone();
@@ -204,7 +207,7 @@ impl Directory {
         Some(entry.clone())
     }
 
-    pub(crate) fn forget_session(&self, door: (ClassroomId, SessionId), actor: &Addr<ClassroomActor>) {
+    pub(crate) fn forget_session(&self, door: (ClassroomId, LessonId), actor: &Addr<ClassroomActor>) {
         self.0.sessions.remove_if(&door, |_, known| known == actor);
     }
 
@@ -306,7 +309,7 @@ impl Directory {
     /// As [`Directory::reveal`].
     pub async fn reveal_in_class(
         &self,
-        (classroom, session): (ClassroomId, SessionId),
+        (classroom, session): (ClassroomId, LessonId),
         reveal: RevealLayers,
     ) -> Result<Rev, BoardError> {
         let unavailable = BoardError::Unavailable { retry_after: RETRY };
@@ -337,7 +340,7 @@ impl Directory {
     }
 
     /// Who is in class at this moment; nobody when it sleeps.
-    pub async fn participants(&self, classroom: ClassroomId, session: SessionId) -> Vec<UserId> {
+    pub async fn participants(&self, classroom: ClassroomId, session: LessonId) -> Vec<UserId> {
         let class = self.0.sessions.get(&(classroom, session)).map(|door| door.clone());
         let Some(class) = class else { return Vec::new() };
         let asked = tokio::time::timeout(APPLY_DEADLINE, class.send(ListParticipants)).await;
@@ -414,24 +417,24 @@ impl Directory {
     }
 
     /// Rules, boards or groups of one lesson changed: its boards and sockets learn it. Resolves as [`Directory::members_changed`].
-    pub async fn session_changed(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {
+    pub async fn session_changed(&self, classroom: ClassroomId, session: LessonId, why: &'static str) {
         self.reread(classroom, session, why).await;
     }
 
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
-    pub async fn session_ended(&self, classroom: ClassroomId, session: SessionId) {
+    pub async fn session_ended(&self, classroom: ClassroomId, session: LessonId) {
         self.reread(classroom, session, ENDED).await;
     }
 
     /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
-    pub fn broadcast_in_class(&self, lesson: (ClassroomId, SessionId), frame: serde_json::Value) {
+    pub fn broadcast_in_class(&self, lesson: (ClassroomId, LessonId), frame: serde_json::Value) {
         if let Some(actor) = self.0.sessions.get(&lesson) {
             actor.do_send(BroadcastFrame { frame });
         }
     }
 
     /// How a lesson stands, as far as it is known in memory; `None` when nobody answers in time.
-    pub async fn overview(&self, classroom: ClassroomId, session: SessionId) -> Option<ClassOverview> {
+    pub async fn overview(&self, classroom: ClassroomId, session: LessonId) -> Option<ClassOverview> {
         let actor = self.locate_session(classroom, session)?;
         tokio::time::timeout(APPLY_DEADLINE, actor.send(GetOverview)).await.ok()?.ok()
     }
@@ -442,7 +445,7 @@ impl Directory {
     /// Why it did not. `unavailable` may have happened all the same: a repeat finds out.
     pub async fn class_command(
         &self,
-        (classroom, session): (ClassroomId, SessionId),
+        (classroom, session): (ClassroomId, LessonId),
         (user, name): (UserId, Arc<str>),
         ask: ClassCommand,
     ) -> Result<CommandReply, ClassRefusal> {
@@ -456,7 +459,7 @@ impl Directory {
         }
     }
 
-    async fn reread(&self, classroom: ClassroomId, session: SessionId, why: &'static str) {
+    async fn reread(&self, classroom: ClassroomId, session: LessonId, why: &'static str) {
         let Some(actor) = self.locate_session(classroom, session) else { return };
         let (applied, heard) = oneshot::channel();
         actor.do_send(ReloadClass { why, applied });

@@ -15,7 +15,7 @@ use crate::actors::shard::JournalHealth;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
 use m4sh_domain::limits;
-use m4sh_store::{JournalRow, JournalConnection, Store, StoreError};
+use m4sh_store::{JournalConnection, JournalRow, Store, StoreError};
 
 /// A flush that takes longer is given up and tried again: the insert may be repeated safely.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);

@@ -12,20 +12,20 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::actors::shared_budgets::SharedBudgetPool;
 use crate::actors::outbox::Outbox;
+use crate::actors::shared_budgets::SharedBudgetPool;
 use m4sh_domain::board::{BatchKind, Digest, Document, Op, Refusal};
-use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, Rev, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, LessonId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::class::IsolationFrame;
-use m4sh_protocol::client::{Cursor, Position, ActivityStatus, View};
+use m4sh_protocol::client::{ActivityStatus, Cursor, Position, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::{Quality, Selection};
 use m4sh_store::BoardLesson;
 
-pub use board_status::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
-pub use turning::{ClearSave, TurnSave, UnclearSave, BoardCommand};
+pub use board_status::{BoardActivity, BoardStatus, BoardStatusChanges, BoardStatusQuery};
+pub use turning::{BoardCommand, ClearSave, TurnSave, UnclearSave};
 
 // --- sockets -------------------------------------------------------------------------------------
 
@@ -403,7 +403,7 @@ pub struct CloseBoard {
 #[rtype(result = "()")]
 pub struct SessionEnded {
     /// Which session.
-    pub session: SessionId,
+    pub session: LessonId,
 }
 
 /// Commit and checkpoint everything, close every seat with [`Close::Moved`]; answered when done.

@@ -2,8 +2,8 @@
 //! Called by the classroom actor and by `http`, which have judged them. Never judges.
 
 use crate::actors::directory::Directory;
-use m4sh_domain::access::{RightsChange, ChangeDenied, Role, RuleEdit};
-use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
+use m4sh_domain::access::{ChangeDenied, RightsChange, Role, RuleEdit};
+use m4sh_domain::ids::{ClassroomId, LessonId, UserId};
 use m4sh_store::{MemberEdit, StoreError};
 
 /// Where rights are changed.
@@ -12,7 +12,7 @@ pub struct RightsScope {
     /// The class.
     pub classroom: ClassroomId,
     /// The lesson; `None`: in the class as a whole.
-    pub session: Option<SessionId>,
+    pub session: Option<LessonId>,
 }
 
 /// Why a change was not made.

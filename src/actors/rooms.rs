@@ -4,13 +4,13 @@
 use dashmap::DashMap;
 
 use crate::actors::outbox::Outbox;
-use m4sh_domain::ids::{ConnId, SessionId, UserId};
+use m4sh_domain::ids::{ConnId, LessonId, UserId};
 use m4sh_protocol::payload::Payload;
 use m4sh_protocol::room::Channel;
 
 /// The live sockets of each lesson.
 #[derive(Default)]
-pub struct Rooms(DashMap<SessionId, Vec<Line>>);
+pub struct Rooms(DashMap<LessonId, Vec<Line>>);
 
 /// One socket.
 #[derive(Clone)]
@@ -27,12 +27,12 @@ pub struct Line {
 
 impl Rooms {
     /// A socket that was opened.
-    pub fn add(&self, session: SessionId, line: Line) {
+    pub fn add(&self, session: LessonId, line: Line) {
         self.0.entry(session).or_default().push(line);
     }
 
     /// A socket that is gone.
-    pub fn remove(&self, session: SessionId, conn: ConnId) {
+    pub fn remove(&self, session: LessonId, conn: ConnId) {
         if let Some(mut lines) = self.0.get_mut(&session) {
             lines.retain(|line| line.conn != conn);
         }
@@ -41,14 +41,14 @@ impl Rooms {
 
     /// Sockets on a channel of a lesson.
     #[must_use]
-    pub fn count(&self, session: SessionId, channel: Channel) -> usize {
+    pub fn count(&self, session: LessonId, channel: Channel) -> usize {
         self.0.get(&session).map_or(0, |lines| lines.iter().filter(|line| line.channel == channel).count())
     }
 
     /// Says something on a channel of a lesson, to somebody (`to`) or to all but `but`. Whether anybody was there.
     pub fn say(
         &self,
-        session: SessionId,
+        session: LessonId,
         channel: Channel,
         to: Option<UserId>,
         but: Option<ConnId>,

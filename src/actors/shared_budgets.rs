@@ -10,8 +10,8 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 use crate::identity::RateLimitKey;
-use m4sh_domain::budget::{BudgetHolder, ProjectedUsage, FairShareBucket, BucketSize, BucketSizes};
-use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
+use m4sh_domain::budget::{BucketSize, BucketSizes, BudgetHolder, FairShareBucket, ProjectedUsage};
+use m4sh_domain::ids::{ClassroomId, LessonId, UserId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
 
@@ -116,7 +116,7 @@ struct Cooldown {
 /// See the module's words.
 #[derive(Default)]
 pub struct SharedBudgets {
-    classes: DashMap<(ClassroomId, SessionId), SharedBudgetPool>,
+    classes: DashMap<(ClassroomId, LessonId), SharedBudgetPool>,
     addresses: DashMap<RateLimitKey, SharedBudgetPool>,
     cooldowns: DashMap<RateLimitKey, Cooldown>,
     swept: AtomicU64,
@@ -125,7 +125,7 @@ pub struct SharedBudgets {
 impl SharedBudgets {
     /// The budgets of a lesson.
     #[must_use]
-    pub fn class(&self, class: (ClassroomId, SessionId), now: Duration) -> SharedBudgetPool {
+    pub fn class(&self, class: (ClassroomId, LessonId), now: Duration) -> SharedBudgetPool {
         self.sweep(now);
         pool(&self.classes, class)
     }
@@ -153,7 +153,8 @@ impl SharedBudgets {
     /// `None`; one that comes soon after it cools its user down.
     pub fn record_flood(&self, who: RateLimitKey, now: Duration) -> Option<Duration> {
         self.sweep(now);
-        if self.cooldowns.get(&who).is_some_and(|cooling| now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY) {
+        if self.cooldowns.get(&who).is_some_and(|cooling| now.saturating_sub(cooling.until) < limits::COOL_DOWN_MEMORY)
+        {
             return Some(self.start_cooldown(who, now));
         }
         self.cooldowns.insert(who, Cooldown { until: now, length: Duration::ZERO });
@@ -207,7 +208,10 @@ mod tests {
         let (ledger, who, now) = (SharedBudgets::default(), caller(), Duration::from_secs(100));
         assert_eq!(ledger.cooldown_left(who, now), None);
         assert_eq!(ledger.start_cooldown(who, now), limits::COOL_DOWN);
-        assert_eq!(ledger.cooldown_left(who, now + Duration::from_secs(1)), Some(limits::COOL_DOWN - Duration::from_secs(1)));
+        assert_eq!(
+            ledger.cooldown_left(who, now + Duration::from_secs(1)),
+            Some(limits::COOL_DOWN - Duration::from_secs(1))
+        );
         let after = now + limits::COOL_DOWN;
         assert_eq!(ledger.cooldown_left(who, after), None);
         assert_eq!(ledger.start_cooldown(who, after), limits::COOL_DOWN * 2);
@@ -231,7 +235,7 @@ mod tests {
     #[test]
     fn b9_what_a_class_spent_is_not_forgotten_before_it_is_full_again() {
         let (ledger, sizes) = (SharedBudgets::default(), BucketSizes::new(&Rates::default()));
-        let class = (ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let class = (ClassroomId(Uuid::now_v7()), LessonId(Uuid::now_v7()));
         let (user, scopes, now) = (UserId(Uuid::now_v7()), PoolScopes::of(BudgetHolder::Class), Duration::from_secs(5));
         let cost = FrameCost { bytes: 3 * 16_777_216, deliveries: 3_000_000 };
         let used = |now| {
@@ -241,11 +245,11 @@ mod tests {
         };
         ledger.class(class, now).lock().charge(user, scopes, &sizes, cost, now);
         for _ in 0..2 * MANY {
-            let _ = ledger.class((ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7())), now + SWEEP);
+            let _ = ledger.class((ClassroomId(Uuid::now_v7()), LessonId(Uuid::now_v7())), now + SWEEP);
         }
         assert!(used(now) > 0.2, "everybody left, and nothing is refilled by that");
         let later = now + Duration::from_secs(60);
-        let _ = ledger.class((ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7())), later);
+        let _ = ledger.class((ClassroomId(Uuid::now_v7()), LessonId(Uuid::now_v7())), later);
         assert!(ledger.classes.len() <= 2, "what is full is nothing to keep: {}", ledger.classes.len());
     }
 }

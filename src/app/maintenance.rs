@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::StartError;
 use crate::config::Settings;
 use crate::jobs::{
-    JobStatus, Jobs, Runner, RenderContext, JobHandler, scheduled_tasks, erase::ErasePersonJob, export::ExportJob, thumbnail::ThumbnailJob,
+    JobHandler, JobStatus, Jobs, RenderContext, Runner, erase::ErasePersonJob, export::ExportJob, scheduled_tasks,
+    thumbnail::ThumbnailJob,
 };
 use crate::objects::ObjectService;
 use m4sh_domain::limits;
@@ -17,7 +18,12 @@ use m4sh_store::Store;
 ///
 /// # Errors
 /// When this program does not know where it is.
-pub(super) fn runner(settings: &Settings, store: &Store, vault: &ObjectService, jobs: Jobs) -> Result<Runner, StartError> {
+pub(super) fn runner(
+    settings: &Settings,
+    store: &Store,
+    vault: &ObjectService,
+    jobs: Jobs,
+) -> Result<Runner, StartError> {
     // Drawing happens in a process of its own, which is this same program (ADR 0016).
     let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
     let studio = RenderContext { store: store.clone(), blobs: vault.blobs().clone(), renderer };

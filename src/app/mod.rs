@@ -3,8 +3,8 @@
 
 mod admin;
 mod listener;
-mod page;
 mod maintenance;
+mod page;
 mod verify;
 
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::actors::directory::Directory;
 use crate::actors::journal::JournalWriter;
-use crate::actors::tick_rate::TickRate;
 use crate::actors::shard::{JournalHealth, Shard};
+use crate::actors::tick_rate::TickRate;
 use crate::blobs::Blobs;
 use crate::cluster::InProcessLeases;
 use crate::config::Settings;
@@ -29,8 +29,8 @@ use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, RateLimiter, LinkSigner, Passwords, UserProfiles, TrustedProxies};
-use crate::jobs::hooks::{WebhookClient, Dispatcher};
+use crate::identity::{self, Authenticator, LinkSigner, Passwords, RateLimiter, TrustedProxies, UserProfiles};
+use crate::jobs::hooks::{Dispatcher, WebhookClient};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
 use crate::ws::SocketContext;

@@ -19,7 +19,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path
 pub use error::BlobError;
 use error::within;
 pub use names::attachment;
-pub use urls::{SignedUrlQuery, SIGNED_AT_MOST};
+pub use urls::{SIGNED_AT_MOST, SignedUrlQuery};
 
 use m4sh_domain::limits;
 

@@ -143,7 +143,8 @@ async fn v3_a_local_url_opens_its_own_object_until_it_expires_and_nothing_else()
     }
     // Another server's secret signs nothing here, and a life has an end.
     let other =
-        Blobs::open(&StorageSettings::Local(_place.path().join("other")), b"another secret of at least 32 bytes").unwrap();
+        Blobs::open(&StorageSettings::Local(_place.path().join("other")), b"another secret of at least 32 bytes")
+            .unwrap();
     assert!(!other.admits(&key, &SignedUrlQuery { expires, name, signature: &signature }, now));
     let long = blobs.signed_url("solo/u/a.pdf", Duration::MAX, "http://h").await.unwrap();
     assert!(taken_apart(&long).1 <= now.as_second() + 8 * 24 * 3600);
@@ -177,12 +178,20 @@ async fn v4_a_presigned_url_is_signed_for_the_host_that_browsers_ask() {
     assert!(url.starts_with("https://objects.example.org/solo-workspace/solo/u/a.pdf?"), "{url}");
     assert!(url.contains("X-Amz-Expires=60") && url.contains("response-content-disposition=attachment"), "{url}");
     assert!(!url.contains("10.0.0.1") && !url.contains("the secret"));
-    assert!(!blobs.admits("solo/u/a.pdf", &SignedUrlQuery { expires: i64::MAX, name: None, signature: "" }, Timestamp::now()));
+    assert!(!blobs.admits(
+        "solo/u/a.pdf",
+        &SignedUrlQuery { expires: i64::MAX, name: None, signature: "" },
+        Timestamp::now()
+    ));
 }
 
 #[tokio::test]
 async fn v4_a_cdns_url_has_the_contracts_signature() {
-    let StorageSettings::S3(BucketSettings { cdn: Some(CdnSettings { domain, .. }), .. }) = bucket(Some("0123456789abcdef")) else { panic!() };
+    let StorageSettings::S3(BucketSettings { cdn: Some(CdnSettings { domain, .. }), .. }) =
+        bucket(Some("0123456789abcdef"))
+    else {
+        panic!()
+    };
     assert_eq!(domain, "cdn.example.org");
     let blobs = Blobs::open(&bucket(Some("0123456789abcdef")), SECRET).unwrap();
     let url = blobs.signed_url("solo/u/a.pdf", Duration::from_secs(60), "http://h").await.unwrap();

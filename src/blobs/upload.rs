@@ -8,7 +8,7 @@ use object_store::{
     Attribute, Attributes, MultipartUpload, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, path::Path,
 };
 
-use super::{BlobError, BlobContent, within};
+use super::{BlobContent, BlobError, within};
 use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PACE, OBJECT_PART, OBJECT_PART_CALL};
 
 /// The object's media type and metadata, as a bucket keeps them.

@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::*;
 use m4sh_domain::{
     access::Authorship,
-    board::{Op, BatchOutcome},
+    board::{BatchOutcome, Op},
     ids::{ClientId, UserId},
     json::{Bounds, Value},
 };
-use m4sh_store::{AccountRole, JournalRow, JournalConnection, NewAccount, NewBoard, NewLogin, testing::TestDatabase};
+use m4sh_store::{AccountRole, JournalConnection, JournalRow, NewAccount, NewBoard, NewLogin, testing::TestDatabase};
 
 fn json(text: &str) -> Value {
     Value::parse(text.as_bytes(), Bounds::default()).unwrap()

@@ -61,7 +61,11 @@ pub struct CdnSettings {
 /// The shortest key of a CDN.
 const CDN_KEY_BYTES: usize = 16;
 
-pub(super) fn resolve(cli: &mut RawSettings, file: &mut RawSettings, data_dir: &Path) -> Result<StorageSettings, ConfigError> {
+pub(super) fn resolve(
+    cli: &mut RawSettings,
+    file: &mut RawSettings,
+    data_dir: &Path,
+) -> Result<StorageSettings, ConfigError> {
     macro_rules! take {
         ($field:ident) => {
             cli.$field.take().or(file.$field.take())
@@ -139,7 +143,9 @@ mod tests {
 
     #[test]
     fn v1_objects_lie_in_the_data_directory_unless_told_otherwise() {
-        assert!(matches!(resolved(RawSettings::default()), Ok(StorageSettings::Local(dir)) if dir == Path::new("/data/blobs")));
+        assert!(
+            matches!(resolved(RawSettings::default()), Ok(StorageSettings::Local(dir)) if dir == Path::new("/data/blobs"))
+        );
         let elsewhere = RawSettings { storage_dir: Some("/srv/objects".into()), ..RawSettings::default() };
         assert!(matches!(resolved(elsewhere), Ok(StorageSettings::Local(dir)) if dir == Path::new("/srv/objects")));
     }

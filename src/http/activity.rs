@@ -15,7 +15,7 @@ use m4sh_domain::{
     ids::{BoardId, LinkId, UserId},
     rate::Scope,
 };
-use m4sh_store::{EventRow, EventFilter};
+use m4sh_store::{EventFilter, EventRow};
 
 type Id = web::Path<(BoardId,)>;
 

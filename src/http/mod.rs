@@ -13,7 +13,6 @@ pub mod cors;
 mod diagnostics;
 mod envelope;
 pub mod extract;
-mod visible_pictures;
 mod fields;
 mod health;
 mod history;
@@ -26,6 +25,7 @@ mod rights;
 mod room;
 mod route;
 mod solo;
+mod visible_pictures;
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, RateLimiter, LinkSigner, Passwords, UserProfiles, TrustedProxies},
+    identity::{Authenticator, LinkSigner, Passwords, RateLimiter, TrustedProxies, UserProfiles},
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };

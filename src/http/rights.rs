@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Services, problem::Problem};
 use m4sh_domain::{
-    access::{Permissions, EffectiveRights},
+    access::{EffectiveRights, Permissions},
     ids::{BoardId, UserId},
 };
 use m4sh_store::BoardAccess;
@@ -23,7 +23,11 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::rights`].
-    pub(super) async fn standing(&self, board: BoardId, who: UserId) -> Result<(BoardAccess, EffectiveRights), Problem> {
+    pub(super) async fn standing(
+        &self,
+        board: BoardId,
+        who: UserId,
+    ) -> Result<(BoardAccess, EffectiveRights), Problem> {
         let access = self.store.board_access(board).await?.ok_or(Problem::NotFound)?;
         let standing = access.standing(who, Timestamp::now()).ok_or(Problem::NotFound)?;
         Ok((access, standing))

@@ -48,7 +48,12 @@ impl Services {
     ///
     /// # Errors
     /// As a read of the board.
-    pub(super) async fn pictures_for(&self, board: BoardId, who: UserId, eyes: Visibility) -> Result<VisiblePictures, Problem> {
+    pub(super) async fn pictures_for(
+        &self,
+        board: BoardId,
+        who: UserId,
+        eyes: Visibility,
+    ) -> Result<VisiblePictures, Problem> {
         if eyes == Visibility::All || !self.store.was_isolated(board).await? {
             return Ok(VisiblePictures::All);
         }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use m4sh_domain::{
     ids::UserId,
-    rate::{Bucket, Rates, Scope, RateDecision},
+    rate::{Bucket, RateDecision, Rates, Scope},
 };
 
 /// Buckets kept at most, 48 bytes each. Full buckets are swept first; they are the same as none.

@@ -12,7 +12,7 @@ mod secret;
 mod tokens;
 
 pub use limiter::{RateLimitKey, RateLimited, RateLimiter};
-pub use links::{LinkSigner, LinkTicket, TicketError, ShareToken};
+pub use links::{LinkSigner, LinkTicket, ShareToken, TicketError};
 pub use passwords::{PasswordError, Passwords};
 pub use profiles::{UserProfile, UserProfiles, display_name};
 pub use proxies::{RequestedHost, TrustedProxies};

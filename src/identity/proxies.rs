@@ -168,8 +168,9 @@ mod tests {
         let list = [("host", "m4sh.test:8080"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "board.school")];
         let of = |peer: &str, list: &[(&'static str, &str)]| {
             let map = headers(list);
-            let asked =
-                proxies().requested_host(peer.parse().unwrap(), &map).map(|asked| format!("{}://{}", asked.scheme, asked.host));
+            let asked = proxies()
+                .requested_host(peer.parse().unwrap(), &map)
+                .map(|asked| format!("{}://{}", asked.scheme, asked.host));
             asked.unwrap_or_default()
         };
         assert_eq!(of("127.0.0.1", &list), "https://board.school");

@@ -5,10 +5,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{JobOutput, JobError, JobRow, Progress, JobHandler};
+use super::{JobError, JobHandler, JobOutput, JobRow, Progress};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{Checkpoint, Corrupt, AuthorErasure, SharedPages},
+    board::{AuthorErasure, Checkpoint, Corrupt, SharedPages},
     ids::{BoardId, ClassroomId, Rev, UserId},
 };
 use m4sh_store::{ErasureError, ErasureScope, RewrittenHistory, Store};
@@ -104,7 +104,8 @@ impl ErasePersonJob {
             page.iter().try_for_each(|entry| shared.look(entry)).map_err(broken)?;
         }
         let (document, rev) = Checkpoint::decode(&oldest.bytes).map_err(broken)?;
-        let mut walk = HistoryRewriter { erasure: AuthorErasure::new(document, rev, shared), known: rev, rows: Vec::new() };
+        let mut walk =
+            HistoryRewriter { erasure: AuthorErasure::new(document, rev, shared), known: rev, rows: Vec::new() };
         loop {
             let page = self.store.journal_page(board, walk.known, rows, limits::REPLAY_BYTES).await?;
             if page.is_empty() {

@@ -12,13 +12,13 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::{
-    JobOutput, JobError, JobRow, Progress, JobHandler,
-    rendering::{RenderRequest, RenderContext, state_of},
+    JobError, JobHandler, JobOutput, JobRow, Progress,
+    rendering::{RenderContext, RenderRequest, state_of},
 };
 use crate::{
     blobs::BlobContent,
     board_history,
-    objects::{ObjectUpload, ObjectService},
+    objects::{ObjectService, ObjectUpload},
 };
 use m4sh_domain::{
     access::Visibility,
@@ -119,7 +119,10 @@ impl JobHandler for ExportJob {
         let picture = if let Some(format) = wanted.format.drawn() {
             let (state, title) = (state_of(past, eyes).await?, subject.name);
             self.studio
-                .draw(RenderRequest { board, format, page: wanted.page, title, state, attempts: job.attempts }, progress)
+                .draw(
+                    RenderRequest { board, format, page: wanted.page, title, state, attempts: job.attempts },
+                    progress,
+                )
                 .await?
         } else {
             let write = move || write_json(board, &subject, &past, eyes);
@@ -158,7 +161,12 @@ impl ExportJob {
 }
 
 /// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
-fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::BoardAtRevision, eyes: Visibility) -> std::io::Result<RenderedFile> {
+fn write_json(
+    board: BoardId,
+    subject: &ExportSubject,
+    past: &board_history::BoardAtRevision,
+    eyes: Visibility,
+) -> std::io::Result<RenderedFile> {
     let mut state = Vec::new();
     past.document.visible_to(eyes).write_state(&mut state);
     let state = json::to_utf8(&state);
@@ -174,7 +182,12 @@ fn write_json(board: BoardId, subject: &ExportSubject, past: &board_history::Boa
     out.flush()?;
     drop(out);
     let size = file.as_file().metadata()?.len();
-    Ok(RenderedFile { file: file.into_temp_path(), size, media_type: ExportFormat::Json.media_type(), extension: "json" })
+    Ok(RenderedFile {
+        file: file.into_temp_path(),
+        size,
+        media_type: ExportFormat::Json.media_type(),
+        extension: "json",
+    })
 }
 
 fn moment(at: Timestamp) -> String {

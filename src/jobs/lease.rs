@@ -12,7 +12,7 @@ use metrics::{counter, histogram};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{JobOutput, JobError, JobRow, Progress, JobHandler, backoff};
+use super::{JobError, JobHandler, JobOutput, JobRow, Progress, backoff};
 use crate::objects::ObjectService;
 use m4sh_store::{Store, StoreError};
 

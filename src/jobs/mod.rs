@@ -2,14 +2,14 @@
 //! Called by `http` (which asks for work) and `app` (which runs it). Never on a thread of boards: a job's CPU work is its
 //! own to put on blocking threads or into a child process. ADR 0014.
 
-pub mod scheduled_tasks;
-mod rendering;
 pub mod erase;
 pub mod export;
 pub mod hooks;
 mod lease;
+mod rendering;
 mod runner;
 mod schedule;
+pub mod scheduled_tasks;
 pub mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -28,8 +28,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use self::{
-    rendering::RenderContext,
     export::{ExportFormat, ExportParams},
+    rendering::RenderContext,
     runner::{Runner, RunnerHandle},
     schedule::Recurrence,
 };

@@ -12,7 +12,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{access::Visibility, ids::BoardId};
-use m4sh_render::{self, PictureFormat, PictureRequest, RenderedFile, RenderError, Renderer};
+use m4sh_render::{self, PictureFormat, PictureRequest, RenderError, RenderedFile, Renderer};
 use m4sh_store::{BoardImage, Store, StoreError};
 
 /// Images that are fetched at the same time.

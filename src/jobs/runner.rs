@@ -16,8 +16,8 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    JobRow, Jobs, NewJob, Recurrence, JobHandler,
-    lease::{DynJobHandler, RegisteredJob, LeasedJob},
+    JobHandler, JobRow, Jobs, NewJob, Recurrence,
+    lease::{DynJobHandler, LeasedJob, RegisteredJob},
     schedule::Schedule,
 };
 use crate::objects::ObjectService;

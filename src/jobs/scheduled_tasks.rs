@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    JobOutput, JobError, JobRow, Jobs, NewJob, Progress, Runner, Recurrence,
+    JobError, JobOutput, JobRow, Jobs, NewJob, Progress, Recurrence, Runner,
     lease::{DynJobHandler, HandlerFuture},
     snapshots::AutomaticSnapshotJob,
 };
@@ -45,14 +45,14 @@ struct ScheduledTask {
 
 macro_rules! schedule {
     ($($name:ident, $when:expr, $about:literal;)+) => {
-        const SCHEDULE: &[Chore] = &[$(Chore {
+        const SCHEDULE: &[ScheduledTask] = &[$(ScheduledTask {
             name: stringify!($name),
             when: $when,
             about: $about,
             run: |means, job| Box::pin($name(means, job)),
         }),+];
         /// The kinds of the program's own jobs.
-        const OWN: &[&str] = &[$(stringify!($name),)+ AutomaticSnapshot::NAME, THUMBNAIL];
+        const OWN: &[&str] = &[$(stringify!($name),)+ AutomaticSnapshotJob::NAME, THUMBNAIL];
     };
 }
 

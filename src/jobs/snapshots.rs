@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{JobOutput, JobError, JobRow, Progress, JobHandler};
+use super::{JobError, JobHandler, JobOutput, JobRow, Progress};
 use crate::{
     blobs::BlobContent,
     board_history::{self, BoardHistoryError},
-    objects::{ObjectUpload, UploadedObject, ObjectService, ObjectError},
+    objects::{ObjectError, ObjectService, ObjectUpload, UploadedObject},
 };
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     json as text,
 };
-use m4sh_store::{SaveSnapshotResult, LedgerKind, NewSnapshot, SnapshotOrigin, SnapshotRow, Store, StoreError};
+use m4sh_store::{LedgerKind, NewSnapshot, SaveSnapshotResult, SnapshotOrigin, SnapshotRow, Store, StoreError};
 
 /// Takes snapshots; clones share what they need.
 #[derive(Clone)]

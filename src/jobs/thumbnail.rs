@@ -6,13 +6,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    JobOutput, JobError, JobRow, Progress, JobHandler,
-    rendering::{RenderRequest, RenderContext, state_of},
+    JobError, JobHandler, JobOutput, JobRow, Progress,
+    rendering::{RenderContext, RenderRequest, state_of},
 };
 use crate::{
     blobs::BlobContent,
     board_history,
-    objects::{ObjectUpload, ObjectService},
+    objects::{ObjectService, ObjectUpload},
 };
 use m4sh_domain::access::Visibility;
 use m4sh_render::PictureFormat;
@@ -43,7 +43,8 @@ impl JobHandler for ThumbnailJob {
         let subject = store.export_subject(board, rev).await?.ok_or_else(gone)?;
         // Everybody in class is shown the same picture.
         let (state, title) = (state_of(past, Visibility::Public).await?, subject.name);
-        let sitting = RenderRequest { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };
+        let sitting =
+            RenderRequest { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };
         let picture = self.studio.draw(sitting, progress).await?;
         let reference = Uuid::now_v7();
         let deposit = ObjectUpload {

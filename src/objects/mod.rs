@@ -2,10 +2,10 @@
 //! bytes, and then the seal in the transaction that makes the reference (ADR 0011).
 //! Called by `http`, `jobs` and `app`. Never decides who may keep something, and never serves bytes.
 
-mod upload;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use std::time::Duration;
 

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use metrics::counter;
 use uuid::Uuid;
 
-use super::{OrphanReport, ReconcileReport, SweepReport, ObjectService, ObjectError};
+use super::{ObjectError, ObjectService, OrphanReport, ReconcileReport, SweepReport};
 use crate::blobs::BlobError;
-use m4sh_domain::limits::{UPLOAD_LIFE, ORPHAN_GRACE};
+use m4sh_domain::limits::{ORPHAN_GRACE, UPLOAD_LIFE};
 
 /// Where all of our keys begin; a bucket may have other tenants.
 const PREFIXES: &[&str] = &["solo"];

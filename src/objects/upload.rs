@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::{ObjectUpload, UploadedObject, ObjectService, ObjectError};
+use super::{ObjectError, ObjectService, ObjectUpload, UploadedObject};
 use crate::blobs::BlobContent;
 use m4sh_domain::limits::UPLOAD_DEADLINE;
-use m4sh_store::{NewBlob, UploadStart, Store};
+use m4sh_store::{NewBlob, Store, UploadStart};
 
 /// How often an upload asks whether another one of the same key has ended: such a thing is rare and short.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -48,11 +48,14 @@ impl ObjectService {
         let size = content.size();
         let (content, sha256) = hashed(content).await?;
         let new = NewBlob { id: Uuid::now_v7(), key, sha256, size, media_type };
-        let deposited = |blob, version| UploadedObject { reference, blob, size, sha256, version, charged: charge.is_some() };
+        let deposited =
+            |blob, version| UploadedObject { reference, blob, size, sha256, version, charged: charge.is_some() };
         // From the first statement on: an answer that is lost may have been a yes.
         let mut unfinished = UploadGuard { store: Some(self.store.clone()), reference, blob: new.id };
         let outcome = match self.open(&new, reference, charge).await {
-            Ok(UploadStep::Upload) => self.put_bytes(&new, content, &metadata).await.map(|version| deposited(new.id, version)),
+            Ok(UploadStep::Upload) => {
+                self.put_bytes(&new, content, &metadata).await.map(|version| deposited(new.id, version))
+            }
             Ok(UploadStep::Known(blob)) => Ok(deposited(blob, None)),
             // Nothing was written, so there is nothing to release: the reference may be somebody's good one.
             Err(UploadFailure::Before(error)) => {

@@ -19,7 +19,7 @@ use m4sh_domain::limits;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::server::ServerFrame;
-use m4sh_store::{LiveLink, RequestOrigin, StoreError, LinkVisit};
+use m4sh_store::{LinkVisit, LiveLink, RequestOrigin, StoreError};
 
 /// The name that a class sees: a guest has none of their own here.
 pub(super) const GUEST_NAME: &str = "Guest";
@@ -55,7 +55,12 @@ impl AdmittedGuest {
 
 impl Guest {
     /// Lets a guest in to `board`, or says with which code to close.
-    pub(super) async fn admit(&self, board: BoardId, sockets: &Arc<SocketContext>, line: Line) -> Result<AdmittedGuest, Close> {
+    pub(super) async fn admit(
+        &self,
+        board: BoardId,
+        sockets: &Arc<SocketContext>,
+        line: Line,
+    ) -> Result<AdmittedGuest, Close> {
         let link = match &self.proof {
             GuestCredential::Token(token) => {
                 let found = sockets.store.link_by_hash(&token.hash()).await.map_err(away)?;

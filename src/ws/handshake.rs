@@ -9,15 +9,15 @@ use actix::Addr;
 use jiff::Timestamp;
 
 use crate::actors::board::BoardActor;
-use crate::actors::classroom::{WelcomeSent, ClassroomActor, JoinClass, JoinedClass, LeaveClass};
+use crate::actors::classroom::{ClassroomActor, JoinClass, JoinedClass, LeaveClass, WelcomeSent};
 use crate::actors::clock;
 use crate::actors::messages::{self, Attach, JoinError};
 use crate::actors::outbox::Outbox;
-use crate::identity::{RateLimitKey, Principal};
+use crate::identity::{Principal, RateLimitKey};
 use crate::ws::SocketContext;
-use crate::ws::guests::{self, Guest, Line, GuestSlot};
+use crate::ws::guests::{self, Guest, GuestSlot, Line};
 use crate::ws::session::{IdleTimer, JoinedSession};
-use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LoginId, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LessonId, LoginId, UserId};
 use m4sh_protocol::client::Position;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
@@ -29,10 +29,10 @@ const LOOK_UPS: usize = 5;
 /// Which route was taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum SocketEndpoint {
-    Class(ClassroomId, SessionId),
+    Class(ClassroomId, LessonId),
     Board(BoardId),
     /// A socket of the room client's; `pump` finds the class that it belongs to.
-    Room(SessionId, Channel),
+    Room(LessonId, Channel),
 }
 
 /// Who comes.
@@ -134,8 +134,18 @@ impl PendingSocket {
         // A guest sends no operations.
         let ledger = self.sockets.directory.shared_budgets();
         let address = watching.is_none().then(|| ledger.address(self.address.into(), clock::now()));
-        let attach =
-            Attach { conn, user, name, client, dialect, outbox: outbox.clone(), resume, access_path: door, class: stands, address };
+        let attach = Attach {
+            conn,
+            user,
+            name,
+            client,
+            dialect,
+            outbox: outbox.clone(),
+            resume,
+            access_path: door,
+            class: stands,
+            address,
+        };
         let attached = self.attach(board, attach).await;
         if let (Ok(_), Some(class)) = (&attached, &class) {
             class.do_send(WelcomeSent { conn, watch });
@@ -197,7 +207,7 @@ impl PendingSocket {
         name: &Arc<str>,
         outbox: &Outbox,
         classroom: ClassroomId,
-        session: SessionId,
+        session: LessonId,
     ) -> Result<(Addr<ClassroomActor>, JoinedClass), Close> {
         let mut close = Close::Moved;
         for _ in 0..LOOK_UPS {

@@ -1,14 +1,14 @@
 //! Sockets: the routes, and what one connection is from its handshake to its goodbye.
 //! Called by `app`, which mounts the routes. Never holds a board's state and never decides a right.
 
-mod handshake;
 mod guests;
-mod upgrade;
+mod handshake;
 mod logins;
 mod pings;
-mod socket_loop;
 mod room;
 mod session;
+mod socket_loop;
+mod upgrade;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::web;
 
 use crate::actors::directory::Directory;
-use crate::identity::{Authenticator, RateLimiter, LinkSigner, UserProfiles, TrustedProxies};
+use crate::identity::{Authenticator, LinkSigner, RateLimiter, TrustedProxies, UserProfiles};
 use m4sh_domain::ids::{ConnId, LinkId, LoginId};
 use m4sh_domain::rate::Rates;
 use m4sh_store::Store;

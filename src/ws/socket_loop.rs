@@ -13,16 +13,16 @@ use tokio::time::{sleep, timeout};
 
 use crate::actors::clock;
 use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
-use crate::actors::outbox::{OutboxItem, Outbox};
+use crate::actors::outbox::{Outbox, OutboxItem};
 use crate::identity::RateLimitKey;
 use crate::ws::SocketContext;
-use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected};
+use crate::ws::handshake::{PendingSocket, Rejected, SocketEndpoint};
 use crate::ws::pings::PingTimer;
 use crate::ws::room::Room;
-use crate::ws::session::{SessionEnd, JoinedSession};
+use crate::ws::session::{JoinedSession, SessionEnd};
 use m4sh_domain::ids::ClientId;
 use m4sh_domain::limits;
-use m4sh_domain::rate::{Bucket, Scope, RateDecision};
+use m4sh_domain::rate::{Bucket, RateDecision, Scope};
 use m4sh_protocol::client::ClientFrame;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
@@ -246,7 +246,8 @@ impl SocketLoop {
                             seated.quality(quality);
                         }
                     }
-                    let look = seated.check_idle().map_or_else(|| self.next_check(), |rest| self.next_check().min(rest));
+                    let look =
+                        seated.check_idle().map_or_else(|| self.next_check(), |rest| self.next_check().min(rest));
                     silence.as_mut().reset(tokio::time::Instant::now() + look);
                 }
             }

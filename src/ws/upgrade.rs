@@ -11,10 +11,10 @@ use tracing::Instrument as _;
 use crate::actors::clock;
 use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
-use crate::ws::handshake::{SocketEndpoint, PendingSocket, Rejected, Visitor};
 use crate::ws::guests::{Guest, GuestCredential};
+use crate::ws::handshake::{PendingSocket, Rejected, SocketEndpoint, Visitor};
 use crate::ws::{SocketContext, socket_loop};
-use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
+use m4sh_domain::ids::{BoardId, ClassroomId, LessonId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::close::Close;
@@ -29,7 +29,7 @@ pub(super) async fn classroom(
     sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let (class, session) = path.into_inner();
-    let ids = class.parse::<ClassroomId>().ok().zip(session.parse::<SessionId>().ok());
+    let ids = class.parse::<ClassroomId>().ok().zip(session.parse::<LessonId>().ok());
     let door = ids.map(|(class, session)| SocketEndpoint::Class(class, session));
     accept(&request, body, door, Dialect::Presence, sockets)
 }
@@ -52,7 +52,7 @@ pub(super) async fn room(
     sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let (session, channel) = path.into_inner();
-    let ids = session.parse::<SessionId>().ok().zip(Channel::from_name(&channel));
+    let ids = session.parse::<LessonId>().ok().zip(Channel::from_name(&channel));
     let door = ids.map(|(session, channel)| SocketEndpoint::Room(session, channel));
     accept(&request, body, door, Dialect::Json, sockets)
 }
@@ -77,7 +77,14 @@ fn accept(
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let address = sockets.proxies.client(peer, request.headers());
     let greeting = authenticate(request, offer, door, dialect, address, &sockets).map(|(visitor, door)| {
-        Box::new(PendingSocket { conn, dialect, visitor, endpoint: door, address, sockets: sockets.clone().into_inner() })
+        Box::new(PendingSocket {
+            conn,
+            dialect,
+            visitor,
+            endpoint: door,
+            address,
+            sockets: sockets.clone().into_inner(),
+        })
     });
     let span = tracing::debug_span!("socket", %conn, dialect = dialect.name());
     // A guest sends no operations, so theirs are not even read.

@@ -121,7 +121,8 @@ async fn e20_a_dropped_order_ends_its_process_and_frees_its_turn() {
         let strokes = stroke.repeat(20_000);
         format!("{{\"pages\":[{{\"width\":4096,\"height\":4096,\"strokes\":[{}]}}]}}", strokes.trim_end_matches(','))
     };
-    let waited = tokio::time::timeout(Duration::from_secs(1), renderer.render(order(PictureFormat::Png, slow), |_| {})).await;
+    let waited =
+        tokio::time::timeout(Duration::from_secs(1), renderer.render(order(PictureFormat::Png, slow), |_| {})).await;
     assert!(waited.is_err(), "it would take long");
     let next = renderer.render(order(PictureFormat::Png, "{}"), |_| {});
     tokio::time::timeout(Duration::from_secs(20), next).await.expect("its turn has come").expect("a picture");

@@ -44,7 +44,8 @@ async fn e14_the_same_board_gives_the_same_bytes() {
 
 #[tokio::test]
 async fn e3_a_page_is_as_large_as_it_says_or_as_its_content_needs() {
-    let dimensions = async |state: &str| size(&draw(order(PictureFormat::Png, state.to_owned())).await.expect("a picture").0);
+    let dimensions =
+        async |state: &str| size(&draw(order(PictureFormat::Png, state.to_owned())).await.expect("a picture").0);
     assert_eq!(dimensions("{}").await, (1920, 1080));
     assert_eq!(dimensions(r#"{"pages":[{"width":300,"height":200}]}"#).await, (300, 200));
     let stroke = |x: i64| format!(r#"{{"strokes":[{{"tool":"pen","size":4,"points":[{{"x":{x},"y":50}}]}}]}}"#);

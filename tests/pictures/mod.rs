@@ -7,7 +7,7 @@ mod golden;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use m4sh_render::{PictureFormat, PictureRequest, RenderedFile, RenderError, Renderer};
+use m4sh_render::{PictureFormat, PictureRequest, RenderError, RenderedFile, Renderer};
 
 /// Where fixtures are.
 pub fn fixtures() -> PathBuf {

@@ -35,7 +35,7 @@ uuid_id! {
     /// A classroom, which is a group of members.
     ClassroomId,
     /// One live (or ended) lesson of a classroom.
-    SessionId,
+    LessonId,
     /// One login: the family of its refresh tokens and the `sid` of its access tokens.
     LoginId,
     /// A share link.

@@ -63,7 +63,12 @@ impl Programs {
     }
 
     /// Starts or stops the server.
-    pub(super) async fn control(&self, place: &ClusterFiles, user: &ServerUser, args: &[&str]) -> Result<(), ClusterError> {
+    pub(super) async fn control(
+        &self,
+        place: &ClusterFiles,
+        user: &ServerUser,
+        args: &[&str],
+    ) -> Result<(), ClusterError> {
         let output = self.pg_ctl(place, user, args).await?;
         let log = if output.status.success() { String::new() } else { place.end_of_log() };
         checked("pg_ctl", &output, &log)

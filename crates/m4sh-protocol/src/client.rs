@@ -3,10 +3,10 @@
 
 use uuid::Uuid;
 
+use crate::board_command::CommandFrame;
 use crate::class::ClassFrame;
 use crate::dialect::Dialect;
 use crate::roster::Selection;
-use crate::board_command::CommandFrame;
 use crate::{msgpack, names, presence};
 use m4sh_domain::board::{Op, OpsError};
 use m4sh_domain::ids::{ClientId, Epoch, Rev};

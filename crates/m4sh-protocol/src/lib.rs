@@ -1,6 +1,7 @@
 //! The wire: dialects, frames and close codes, as bytes. No I/O, no actors.
 //! Called by `actors` (to encode what a board says) and `ws` (to decode what a client says). Rules: SPEC W.
 
+pub mod board_command;
 mod catch_up;
 pub mod class;
 pub mod client;
@@ -9,13 +10,12 @@ pub mod dialect;
 pub mod msgpack;
 pub mod names;
 pub mod payload;
-pub mod roster;
 pub mod presence;
 pub mod room;
+pub mod roster;
 pub mod server;
 #[cfg(test)]
 mod testing;
 pub mod tick;
-pub mod board_command;
 
 pub use catch_up::CatchUp;

@@ -8,16 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::CatchUp;
+use crate::board_command::AcceptedCommand;
 use crate::client::{ActivityStatus, View};
-use crate::close::{ReconnectAdvice, Close};
+use crate::close::{Close, ReconnectAdvice};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
-use crate::roster::{RosterEntry, Quality, Selection, entry_fields, put_standing, user_fields};
-use crate::board_command::AcceptedCommand;
+use crate::roster::{Quality, RosterEntry, Selection, entry_fields, put_standing, user_fields};
 use crate::{msgpack, presence};
-use m4sh_domain::access::{Role, EffectiveRights};
+use m4sh_domain::access::{EffectiveRights, Role};
 use m4sh_domain::board::JournalEntry;
-use m4sh_domain::ids::{ConnId, Epoch, Rev, SessionId, UserId};
+use m4sh_domain::ids::{ConnId, Epoch, LessonId, Rev, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 
 /// Somebody at a board, as others see them.
@@ -133,7 +133,7 @@ pub enum ServerFrame<'a> {
     /// Whether commits flow to Postgres.
     Journal { flowing: bool },
     /// The session has ended.
-    Ended(SessionId),
+    Ended(LessonId),
     /// A frame that was put together elsewhere: its `t` and whatever it carries.
     Prepared(&'a Object),
     /// The answer to a ping.

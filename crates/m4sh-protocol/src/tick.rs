@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::board_command::StrokeProgress;
 use crate::client::{Cursor, View};
 use crate::dialect::Dialect;
 use crate::payload::Payload;
-use crate::roster::Selection;
 use crate::presence;
+use crate::roster::Selection;
 use crate::server::{ConnectedUser, ServerFrame};
-use crate::board_command::StrokeProgress;
 use m4sh_domain::json::{Object, Value};
 
 /// What moved in one tick, as frames of a dialect: one `cursors` frame, one `drawing` frame, and a `view` and a

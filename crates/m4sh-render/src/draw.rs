@@ -4,12 +4,12 @@
 use std::io::Write;
 
 use super::{
-    PictureFormat,
-    images::{Images, ImagePurpose},
+    PictureFormat, extent,
+    images::{ImagePurpose, Images},
     pdf, pixels,
     scene::BoardScene,
-    extent, svg,
-    svg::{SvgOptions, Hrefs},
+    svg,
+    svg::{Hrefs, SvgOptions},
     text::fonts::FontMetrics,
 };
 

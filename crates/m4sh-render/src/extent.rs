@@ -4,7 +4,7 @@
 use super::{
     geometry::Rect,
     images::Images,
-    scene::{PlacedAsset, AssetContent, Primitive, Drawable, PageScene},
+    scene::{AssetContent, Drawable, PageScene, PlacedAsset, Primitive},
     svg::asset_size,
     text::{self, fonts::FontMetrics},
 };

@@ -108,8 +108,12 @@ impl<'a> Images<'a> {
                 let smaller = picture.thumbnail_exact(pixels.0.max(1), pixels.1.max(1));
                 ImageKind::PNG(Arc::new(encode(&smaller, ImageFormat::Png)?))
             }
-            (ImagePurpose::Pixels(_) | ImagePurpose::Vectors, ImageFormat::Png) if !turned => ImageKind::PNG(Arc::new(bytes)),
-            (ImagePurpose::Pixels(_) | ImagePurpose::Vectors, ImageFormat::Jpeg) if !turned => ImageKind::JPEG(Arc::new(bytes)),
+            (ImagePurpose::Pixels(_) | ImagePurpose::Vectors, ImageFormat::Png) if !turned => {
+                ImageKind::PNG(Arc::new(bytes))
+            }
+            (ImagePurpose::Pixels(_) | ImagePurpose::Vectors, ImageFormat::Jpeg) if !turned => {
+                ImageKind::JPEG(Arc::new(bytes))
+            }
             (_, ImageFormat::Jpeg) => ImageKind::JPEG(Arc::new(encode(&picture, ImageFormat::Jpeg)?)),
             _ => ImageKind::PNG(Arc::new(encode(&picture, ImageFormat::Png)?)),
         };

@@ -4,14 +4,14 @@
 
 pub mod child;
 mod draw;
+mod extent;
 mod geometry;
 mod images;
-mod request;
 mod pdf;
 mod pixels;
 mod process;
+mod request;
 mod scene;
-mod extent;
 mod svg;
 mod text;
 mod usvg_tree;

@@ -16,9 +16,9 @@ use krilla_svg::{SurfaceExt as _, SvgSettings};
 
 use super::{
     draw::{DETAIL, RenderTask},
-    images::{Images, ImagePurpose},
-    scene::BoardScene,
     extent,
+    images::{ImagePurpose, Images},
+    scene::BoardScene,
     text::fonts::FontMetrics,
     usvg_tree,
 };

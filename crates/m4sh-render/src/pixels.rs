@@ -9,10 +9,10 @@ use resvg::tiny_skia::{Color, Pixmap, Transform};
 use super::{
     PictureFormat,
     draw::{DETAIL, RenderTask, one_page},
-    geometry::Rect,
-    images::{Images, ImagePurpose},
-    scene::BoardScene,
     extent,
+    geometry::Rect,
+    images::{ImagePurpose, Images},
+    scene::BoardScene,
     text::fonts::FontMetrics,
     usvg_tree,
 };
@@ -76,7 +76,12 @@ fn fewer_colors(pixels: &mut [u8], kept: u32) {
 }
 
 /// The page's pixels, three bytes each, and its width and height.
-fn draw(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32>) -> Result<(Vec<u8>, (u32, u32)), String> {
+fn draw(
+    task: &RenderTask<'_>,
+    board: &BoardScene,
+    page: usize,
+    side: Option<u32>,
+) -> Result<(Vec<u8>, (u32, u32)), String> {
     let page = board.page(page);
     let measure = FontMetrics::default();
     let sizes = Images::new(task.images.iter().copied(), ImagePurpose::Vectors);

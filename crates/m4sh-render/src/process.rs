@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    PictureRequest, RenderedFile, RenderError,
+    PictureRequest, RenderError, RenderedFile,
     child::{BROKEN, EXIT_BROKEN, PAGE},
     request,
 };
@@ -61,7 +61,11 @@ impl Renderer {
     ///
     /// # Errors
     /// [`RenderError`]; there is no file left over then.
-    pub async fn render(&self, order: PictureRequest, progress: impl Fn(u8) + Send) -> Result<RenderedFile, RenderError> {
+    pub async fn render(
+        &self,
+        order: PictureRequest,
+        progress: impl Fn(u8) + Send,
+    ) -> Result<RenderedFile, RenderError> {
         let parts = request::parts(&order).ok_or(RenderError::TooLarge)?;
         let (format, _turn) = (order.format, self.at_once.acquire().await);
         drop(order);

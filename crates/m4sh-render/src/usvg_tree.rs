@@ -7,7 +7,7 @@ use super::{
     geometry::Rect,
     images::Images,
     scene::PageScene,
-    svg::{self, SvgOptions, Hrefs},
+    svg::{self, Hrefs, SvgOptions},
     text::fonts::{self, FontMetrics},
 };
 

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    UploadedObject, LedgerKind, PageRequest, Store, StoreError, Usage,
+    LedgerKind, PageRequest, Store, StoreError, UploadedObject, Usage,
     blobs::{reserve, seal},
     pool::Params,
     rows::{self, count, get},
@@ -256,7 +256,12 @@ impl Store {
     ///
     /// # Errors
     /// As every query; then nothing was copied.
-    pub async fn copy_assets(&self, from: BoardId, to: BoardId, account: UserId) -> Result<CopyAssetsResult, StoreError> {
+    pub async fn copy_assets(
+        &self,
+        from: BoardId,
+        to: BoardId,
+        account: UserId,
+    ) -> Result<CopyAssetsResult, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let rows = tx.query(TO_COPY, &[&from.0]).await?;

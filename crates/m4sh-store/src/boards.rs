@@ -14,9 +14,9 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Rights, EffectiveRights},
+    access::{EffectiveRights, Rights},
     board::{BatchKey, JournalEntry, Receipt},
-    ids::{BoardId, ClassroomId, ClientId, Epoch, Rev, SessionId, UserId},
+    ids::{BoardId, ClassroomId, ClientId, Epoch, LessonId, Rev, UserId},
 };
 
 /// A board that was just taken over.
@@ -43,7 +43,7 @@ pub struct BoardLesson {
     /// Its classroom.
     pub classroom: ClassroomId,
     /// Itself.
-    pub session: SessionId,
+    pub session: LessonId,
     /// Whether what pupils draw on this board is hidden from one another.
     pub isolated: bool,
     /// Who may do what on this board.
@@ -148,7 +148,7 @@ async fn access(conn: &Conn<'_>, id: BoardId) -> Result<Option<BoardAccess>, Sto
         None => None,
         Some(session) => Some(BoardLesson {
             classroom: ClassroomId(get(&row, "classroom")?),
-            session: SessionId(session),
+            session: LessonId(session),
             isolated: get(&row, "isolated")?,
             rights: rows::rights(&row)?,
         }),

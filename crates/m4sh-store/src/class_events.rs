@@ -14,8 +14,8 @@ use super::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    classroom::{ChatMessage, ClassState, RecordedEvent, ClassEvent},
-    ids::{SessionId, UserId},
+    classroom::{ChatMessage, ClassEvent, ClassState, RecordedEvent},
+    ids::{LessonId, UserId},
     json::{Bounds, Object, Value},
 };
 
@@ -111,7 +111,7 @@ impl Store {
     /// # Errors
     /// `Conflict(CLASS_EVENT)` when somebody else has written one of these numbers; nothing was written then. `Unavailable`
     /// may have written all of them.
-    pub async fn append_class_events(&self, session: SessionId, events: &[RecordedEvent]) -> Result<(), StoreError> {
+    pub async fn append_class_events(&self, session: LessonId, events: &[RecordedEvent]) -> Result<(), StoreError> {
         macro_rules! column {
             ($of:expr) => {
                 events.iter().map($of).collect::<Vec<_>>()
@@ -146,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn class_state(&self, session: SessionId) -> Result<ClassState, StoreError> {
+    pub async fn class_state(&self, session: LessonId) -> Result<ClassState, StoreError> {
         let kept = i64::try_from(limits::CHAT_KEPT).unwrap_or(i64::MAX);
         let found = self.pool.get().await?.query(STATE, &[&session.0, &kept]).await?;
         let last = found.first().map_or(Ok(0), |row| rows::count(row, "last"))?;
@@ -160,7 +160,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn class_events_after(&self, session: SessionId, seq: u64) -> Result<(Vec<RecordedEvent>, u64), StoreError> {
+    pub async fn class_events_after(
+        &self,
+        session: LessonId,
+        seq: u64,
+    ) -> Result<(Vec<RecordedEvent>, u64), StoreError> {
         let most = i64::try_from(limits::CLASS_FLUSH).unwrap_or(i64::MAX);
         let found = self.pool.get().await?.query(AFTER, &[&session.0, &signed(seq), &most]).await?;
         let last = found.last().map_or(Ok(seq), |row| rows::count(row, "seq"))?;
@@ -185,7 +189,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn class_messages(&self, session: SessionId, seqs: &[u64]) -> Result<Vec<ChatMessage>, StoreError> {
+    pub async fn class_messages(&self, session: LessonId, seqs: &[u64]) -> Result<Vec<ChatMessage>, StoreError> {
         let seqs: Vec<i64> = seqs.iter().map(|seq| signed(*seq)).collect();
         let found = self.pool.get().await?.query(MESSAGES, &[&session.0, &seqs]).await?;
         found.iter().filter_map(|row| message(row).transpose()).collect()
@@ -197,7 +201,7 @@ impl Store {
     /// As every query.
     pub async fn class_chat(
         &self,
-        session: SessionId,
+        session: LessonId,
         reader: UserId,
         page: ChatCursor,
         limit: u32,

@@ -11,8 +11,8 @@ use super::{
     rows::{self, get, word},
 };
 use m4sh_domain::{
-    access::{StoredRule, Rights, Rule, RuleEdit, RuleSubject},
-    ids::{ClassroomId, SessionId, UserId},
+    access::{Rights, Rule, RuleEdit, RuleSubject, StoredRule},
+    ids::{ClassroomId, LessonId, UserId},
 };
 
 /// One change of a class's rules at a time, in the order in which they come: two that touch the same rules never wait for
@@ -134,7 +134,7 @@ impl Store {
     /// As every query.
     pub async fn edit_rules(
         &self,
-        (classroom, session): (ClassroomId, Option<SessionId>),
+        (classroom, session): (ClassroomId, Option<LessonId>),
         by: UserId,
         edits: &[RuleEdit],
     ) -> Result<Option<u64>, StoreError> {
@@ -180,7 +180,7 @@ impl Store {
     pub async fn rules(
         &self,
         classroom: ClassroomId,
-        session: Option<SessionId>,
+        session: Option<LessonId>,
         page: PageRequest,
     ) -> Result<(u64, Vec<StoredRule>), StoreError> {
         let (limit, offset) = page.bounds();

@@ -12,7 +12,7 @@ use super::{
 };
 use m4sh_domain::{
     access::Role,
-    ids::{BoardId, ClassroomId, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, UserId},
 };
 
 /// A classroom to be made.
@@ -88,7 +88,7 @@ pub enum MemberEdit {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct DeletedClassroom {
     /// Its sessions.
-    pub sessions: Vec<SessionId>,
+    pub sessions: Vec<LessonId>,
     /// Their boards.
     pub boards: Vec<BoardId>,
 }
@@ -279,7 +279,7 @@ impl Store {
         tx.execute(DELETE_NODES, &[&folder, &boards]).await?;
         tx.commit().await?;
         Ok(Some(DeletedClassroom {
-            sessions: sessions.into_iter().map(SessionId).collect(),
+            sessions: sessions.into_iter().map(LessonId).collect(),
             boards: boards.into_iter().map(BoardId).collect(),
         }))
     }

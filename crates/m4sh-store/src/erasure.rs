@@ -14,7 +14,7 @@ use super::{
 use m4sh_domain::limits;
 use m4sh_domain::{
     board::{Corrupt, JournalEntry},
-    ids::{BoardId, ClassroomId, Epoch, Rev, SessionId, UserId},
+    ids::{BoardId, ClassroomId, Epoch, LessonId, Rev, UserId},
 };
 
 /// From which boards somebody is erased.
@@ -288,9 +288,9 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn lessons_erased_lately(&self) -> Result<Vec<(ClassroomId, SessionId, Timestamp)>, StoreError> {
+    pub async fn lessons_erased_lately(&self) -> Result<Vec<(ClassroomId, LessonId, Timestamp)>, StoreError> {
         let rows = self.pool.get().await?.query(RECENT_LESSONS, &[]).await?;
-        let read = |row: &Row| Ok((ClassroomId(get(row, "classroom")?), SessionId(get(row, "id")?), get(row, "at")?));
+        let read = |row: &Row| Ok((ClassroomId(get(row, "classroom")?), LessonId(get(row, "id")?), get(row, "at")?));
         rows.iter().map(read).collect()
     }
 }

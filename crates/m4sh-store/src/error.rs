@@ -13,13 +13,13 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 pub enum StoreError {
     /// Postgres cannot be asked now: it is away, starting, stopping, full, or too slow. The same question may be
     /// answered later; whether a write happened is not known.
-    #[error("the database is unavailable: {}", Chain(.0.as_ref()))]
+    #[error("the database is unavailable: {}", ErrorChain(.0.as_ref()))]
     Unavailable(#[source] Cause),
     /// The named unique constraint refused the row; nothing was written.
     #[error("the row conflicts with {0}")]
     Conflict(&'static str),
     /// Postgres refused the question, or a row cannot be read: a fault of this program, its schema or its settings.
-    #[error("the database refused: {}", Chain(.0.as_ref()))]
+    #[error("the database refused: {}", ErrorChain(.0.as_ref()))]
     Query(#[source] Cause),
 }
 

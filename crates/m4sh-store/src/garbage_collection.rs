@@ -162,7 +162,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query; the object is then removed once more.
-    pub async fn delete_pending_object(&self, key: &str, remove: impl Future<Output = bool>) -> Result<bool, StoreError> {
+    pub async fn delete_pending_object(
+        &self,
+        key: &str,
+        remove: impl Future<Output = bool>,
+    ) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         tx.execute(LOCK_KEY, &[&key]).await?;

@@ -192,7 +192,12 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn hook_delivery_failed(&self, hook: HookId, lease: Uuid, missed: &FailedDelivery<'_>) -> Result<bool, StoreError> {
+    pub async fn hook_delivery_failed(
+        &self,
+        hook: HookId,
+        lease: Uuid,
+        missed: &FailedDelivery<'_>,
+    ) -> Result<bool, StoreError> {
         let (seq, wait) = (signed(missed.seq), missed.wait.map(|wait| wait.as_secs_f64()));
         let answered = missed.answered.map(i32::from);
         let row: Params = &[&hook.0, &lease, &seq, &wait, &missed.kind, &answered, &missed.error];

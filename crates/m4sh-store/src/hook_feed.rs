@@ -11,7 +11,9 @@ use super::{
     pool::{Params, Tx},
     rows::{self, get},
 };
-use m4sh_domain::limits::{BOARD_SAVED_EVERY, HOOK_LESSON_OVER, HOOK_SCAN_INTERVAL, HOOK_SCAN_INTERVAL_IDLE, HOOK_ROWS};
+use m4sh_domain::limits::{
+    BOARD_SAVED_EVERY, HOOK_LESSON_OVER, HOOK_ROWS, HOOK_SCAN_INTERVAL, HOOK_SCAN_INTERVAL_IDLE,
+};
 use m4sh_domain::{hooks::HookEvent, times};
 
 /// Something to be numbered.
@@ -161,7 +163,8 @@ impl Store {
             ];
             tx.execute(APPEND, columns).await?;
         }
-        let looks: Params = &[&classroom, &last, &full, &HOOK_SCAN_INTERVAL.as_secs_f64(), &HOOK_SCAN_INTERVAL_IDLE.as_secs_f64()];
+        let looks: Params =
+            &[&classroom, &last, &full, &HOOK_SCAN_INTERVAL.as_secs_f64(), &HOOK_SCAN_INTERVAL_IDLE.as_secs_f64()];
         tx.execute(LOOKED, looks).await?;
         if !found.is_empty() {
             tx.execute(WAKE, &[&classroom, &last]).await?;

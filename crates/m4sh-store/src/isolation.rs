@@ -2,7 +2,7 @@
 //! and by `http`, which check rights first. Never says whose work is hidden: the boards' journals do.
 
 use super::{Store, StoreError, rows::get};
-use m4sh_domain::ids::{BoardId, ClassroomId, SessionId};
+use m4sh_domain::ids::{BoardId, ClassroomId, LessonId};
 
 /// What was hidden once stays hidden until it is revealed, so the second mark is never taken back.
 const SET: &str =
@@ -19,7 +19,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn set_isolated(&self, classroom: ClassroomId, session: SessionId, on: bool) -> Result<bool, StoreError> {
+    pub async fn set_isolated(&self, classroom: ClassroomId, session: LessonId, on: bool) -> Result<bool, StoreError> {
         Ok(self.pool.get().await?.execute(SET, &[&classroom.0, &session.0, &on]).await? == 1)
     }
 

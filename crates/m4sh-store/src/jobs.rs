@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    UploadedObject, PageRequest, Store, StoreError, blobs,
+    PageRequest, Store, StoreError, UploadedObject, blobs,
     pool::Params,
     rows::{self, get, word},
 };

@@ -9,7 +9,7 @@ use super::{
     pool::Params,
     rows::{get, signed_pages},
 };
-use m4sh_domain::ids::{BoardId, ClassroomId, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, UserId};
 
 /// The first state of boards to be made.
 #[derive(Clone, Debug)]
@@ -137,7 +137,7 @@ impl Store {
     /// As every query.
     pub async fn make_pupil_boards(
         &self,
-        (classroom, session): (ClassroomId, SessionId),
+        (classroom, session): (ClassroomId, LessonId),
         pupils: &[(UserId, String)],
         blank: &InitialState,
     ) -> Result<Vec<(BoardId, UserId)>, StoreError> {
@@ -161,7 +161,7 @@ impl Store {
     /// As every query.
     pub async fn keep_making_boards(
         &self,
-        (classroom, session): (ClassroomId, SessionId),
+        (classroom, session): (ClassroomId, LessonId),
         on: bool,
         template: Option<BoardId>,
     ) -> Result<bool, StoreError> {
@@ -174,7 +174,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn pupil_board(&self, session: SessionId, pupil: UserId) -> Result<Option<BoardId>, StoreError> {
+    pub async fn pupil_board(&self, session: LessonId, pupil: UserId) -> Result<Option<BoardId>, StoreError> {
         let row = self.pool.get().await?.query_opt(MINE, &[&session.0, &pupil.0]).await?;
         row.as_ref().map(|row| Ok(BoardId(get(row, "board")?))).transpose()
     }
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn pupil_boards(&self, session: SessionId) -> Result<Vec<(BoardId, UserId)>, StoreError> {
+    pub async fn pupil_boards(&self, session: LessonId) -> Result<Vec<(BoardId, UserId)>, StoreError> {
         let rows = self.pool.get().await?.query(OF_PUPILS, &[&session.0]).await?;
         rows.iter().map(|row| Ok((BoardId(get(row, "board")?), UserId(get(row, "pupil")?)))).collect()
     }
@@ -196,7 +196,7 @@ impl Store {
     /// As every query.
     pub async fn set_teams(
         &self,
-        (classroom, session): (ClassroomId, SessionId),
+        (classroom, session): (ClassroomId, LessonId),
         teams: &[(String, Vec<UserId>)],
         same_by_name: bool,
         blank: &InitialState,
@@ -226,7 +226,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn clear_teams(&self, session: SessionId) -> Result<(), StoreError> {
+    pub async fn clear_teams(&self, session: LessonId) -> Result<(), StoreError> {
         self.pool.get().await?.execute(CLEAR_TEAMS, &[&session.0]).await.map(drop)
     }
 
@@ -234,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn teams(&self, session: SessionId) -> Result<Vec<LessonTeam>, StoreError> {
+    pub async fn teams(&self, session: LessonId) -> Result<Vec<LessonTeam>, StoreError> {
         let rows = self.pool.get().await?.query(TEAMS, &[&session.0]).await?;
         let read = |row: &Row| {
             Ok(LessonTeam {

@@ -10,7 +10,7 @@ use super::{
     pool::Params,
     rows::{self, get},
 };
-use m4sh_domain::ids::{SessionId, UserId};
+use m4sh_domain::ids::{LessonId, UserId};
 
 /// Something that happened in a lesson.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -110,7 +110,7 @@ impl Store {
     /// As every query.
     pub async fn lesson_events(
         &self,
-        session: SessionId,
+        session: LessonId,
         reader: UserId,
         which: &LessonEventQuery,
         page: PageRequest,
@@ -130,7 +130,7 @@ impl Store {
     /// As every query.
     pub async fn lesson_event_counts(
         &self,
-        session: SessionId,
+        session: LessonId,
         reader: UserId,
         only: Option<UserId>,
     ) -> Result<Vec<LessonEventCounts>, StoreError> {
@@ -152,7 +152,7 @@ impl Store {
     /// As every query; `Conflict("class_event_pkey")` when others are faster again and again.
     pub async fn append_lesson_event(
         &self,
-        session: SessionId,
+        session: LessonId,
         kind: &str,
         author: UserId,
         data: &[u8],

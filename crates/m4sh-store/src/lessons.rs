@@ -12,7 +12,7 @@ use super::{
 };
 use m4sh_domain::{
     access::{BoardAssignment, Rights},
-    ids::{BoardId, ClassroomId, SessionId},
+    ids::{BoardId, ClassroomId, LessonId},
 };
 
 /// Whether a lesson goes on.
@@ -46,7 +46,7 @@ impl LessonStatus {
 #[derive(Clone, Debug)]
 pub struct NewLesson {
     /// A fresh id.
-    pub id: SessionId,
+    pub id: LessonId,
     /// Its classroom; the board belongs to the classroom's owner and lies in its folder.
     pub classroom: ClassroomId,
     /// At most `limits::NAME_CHARS`; the board's name too.
@@ -65,7 +65,7 @@ pub struct NewLesson {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LessonRow {
     /// Its id.
-    pub id: SessionId,
+    pub id: LessonId,
     /// Its classroom.
     pub classroom: ClassroomId,
     /// Its name.
@@ -93,7 +93,7 @@ pub struct EndedLesson {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LiveLesson {
     /// The session.
-    pub session: SessionId,
+    pub session: LessonId,
     /// Its board.
     pub board: BoardId,
 }
@@ -190,7 +190,7 @@ const OF_BOARDS: &str = "SELECT DISTINCT session FROM class_board WHERE classroo
 impl LessonRow {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: SessionId(get(row, "id")?),
+            id: LessonId(get(row, "id")?),
             classroom: ClassroomId(get(row, "classroom")?),
             name: get(row, "name")?,
             status: word(row, "status", LessonStatus::from_name)?,
@@ -231,7 +231,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn lessons(&self, classroom: ClassroomId, page: PageRequest) -> Result<(u64, Vec<LessonRow>), StoreError> {
+    pub async fn lessons(
+        &self,
+        classroom: ClassroomId,
+        page: PageRequest,
+    ) -> Result<(u64, Vec<LessonRow>), StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(LIST, &[&classroom.0, &limit, &offset]).await?;
         rows::paged(&rows, LessonRow::from_row)
@@ -241,7 +245,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn lesson(&self, classroom: ClassroomId, session: SessionId) -> Result<Option<LessonRow>, StoreError> {
+    pub async fn lesson(&self, classroom: ClassroomId, session: LessonId) -> Result<Option<LessonRow>, StoreError> {
         let row = self.pool.get().await?.query_opt(ONE, &[&classroom.0, &session.0]).await?;
         row.as_ref().map(LessonRow::from_row).transpose()
     }
@@ -253,7 +257,7 @@ impl Store {
     pub async fn rename_lesson(
         &self,
         classroom: ClassroomId,
-        session: SessionId,
+        session: LessonId,
         name: &str,
     ) -> Result<Option<LessonRow>, StoreError> {
         let row = self.pool.get().await?.query_opt(RENAME, &[&classroom.0, &session.0, &name]).await?;
@@ -267,7 +271,7 @@ impl Store {
     pub async fn end_lesson(
         &self,
         classroom: ClassroomId,
-        session: SessionId,
+        session: LessonId,
     ) -> Result<Option<EndedLesson>, StoreError> {
         let conn = self.pool.get().await?;
         let which: Params = &[&classroom.0, &session.0];
@@ -284,7 +288,7 @@ impl Store {
     /// As every query.
     pub async fn live_lessons(&self, classroom: ClassroomId) -> Result<Vec<LiveLesson>, StoreError> {
         let rows = self.pool.get().await?.query(LIVE, &[&classroom.0]).await?;
-        let read = |row| Ok(LiveLesson { session: SessionId(get(row, "id")?), board: BoardId(get(row, "board")?) });
+        let read = |row| Ok(LiveLesson { session: LessonId(get(row, "id")?), board: BoardId(get(row, "board")?) });
         rows.iter().map(read).collect()
     }
 
@@ -295,7 +299,7 @@ impl Store {
     pub async fn lesson_access(
         &self,
         classroom: ClassroomId,
-        session: SessionId,
+        session: LessonId,
     ) -> Result<Option<LessonAccess>, StoreError> {
         let conn = self.pool.get().await?;
         let row = conn.query_opt(ACCESS, &[&classroom.0, &session.0]).await?;
@@ -320,10 +324,10 @@ impl Store {
         &self,
         classroom: ClassroomId,
         boards: &[BoardId],
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<Vec<LessonId>, StoreError> {
         let boards: Vec<Uuid> = boards.iter().map(|board| board.0).collect();
         let rows = self.pool.get().await?.query(OF_BOARDS, &[&classroom.0, &boards]).await?;
-        rows.iter().map(|row| Ok(SessionId(get(row, "session")?))).collect()
+        rows.iter().map(|row| Ok(LessonId(get(row, "session")?))).collect()
     }
 }
 

@@ -362,7 +362,13 @@ impl Store {
         self.visit(NOTE_VISIT, id, visit, origin).await
     }
 
-    async fn visit(&self, sql: &'static str, id: LinkId, visit: LinkVisit, origin: &RequestOrigin) -> Result<bool, StoreError> {
+    async fn visit(
+        &self,
+        sql: &'static str,
+        id: LinkId,
+        visit: LinkVisit,
+        origin: &RequestOrigin,
+    ) -> Result<bool, StoreError> {
         let (event, address): (Uuid, Option<IpAddr>) = (Uuid::now_v7(), origin.address);
         let row: Params = &[&id.0, &event, &visit.action(), &address, &origin.agent(), &origin.request_id];
         Ok(self.pool.get().await?.query_opt(sql, row).await?.is_some())

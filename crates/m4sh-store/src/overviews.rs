@@ -11,7 +11,7 @@ use super::{
 };
 use m4sh_domain::{
     access::{BoardAssignment, Role},
-    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, Rev, UserId},
 };
 
 /// A board of a lesson.
@@ -69,7 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn lesson_boards(&self, session: SessionId, most: usize) -> Result<Vec<LessonBoard>, StoreError> {
+    pub async fn lesson_boards(&self, session: LessonId, most: usize) -> Result<Vec<LessonBoard>, StoreError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows = self.pool.get().await?.query(BOARDS, &[&session.0, &most]).await?;
         let read = |row: &Row| {

@@ -195,7 +195,10 @@ impl bb8::ManageConnection for ConnectionManager {
     type Error = StoreError;
 
     async fn connect(&self) -> Result<CachingClient, StoreError> {
-        within_connect_time(async { Ok(CachingClient { client: self.0.connect().await?, shared: StatementCache::default() }) }).await
+        within_connect_time(async {
+            Ok(CachingClient { client: self.0.connect().await?, shared: StatementCache::default() })
+        })
+        .await
     }
 
     /// Asked at every checkout, so it may not cost a round trip; it still spares a caller the connections that an

@@ -4,7 +4,7 @@
 use tokio_postgres::Row;
 
 use super::{
-    UploadedObject, Store, StoreError, blobs,
+    Store, StoreError, UploadedObject, blobs,
     pool::Params,
     rows::{self, get, signed},
 };

@@ -169,7 +169,12 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn delete_expired(&self, what: ExpiringRows, before: Timestamp, kinds: &[&str]) -> Result<u64, StoreError> {
+    pub async fn delete_expired(
+        &self,
+        what: ExpiringRows,
+        before: Timestamp,
+        kinds: &[&str],
+    ) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
         let aged: Params = &[&before, &CLEANING_ROWS];
         let of_kinds: Params = &[&before, &CLEANING_ROWS, &kinds];
@@ -190,7 +195,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn boards_over_snapshot_limit(&self, after: Option<BoardId>, keep: u32) -> Result<Vec<BoardId>, StoreError> {
+    pub async fn boards_over_snapshot_limit(
+        &self,
+        after: Option<BoardId>,
+        keep: u32,
+    ) -> Result<Vec<BoardId>, StoreError> {
         let after = after.map_or(Uuid::nil(), |id| id.0);
         let rows = self.pool.get().await?.query(CROWDED, &[&after, &i64::from(keep), &200_i64]).await?;
         rows.iter().map(|row| get(row, "node").map(BoardId)).collect()

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    UploadedObject, PageRequest, Store, StoreError, blobs,
+    PageRequest, Store, StoreError, UploadedObject, blobs,
     pool::Params,
     rows::{self, get, signed, word},
 };
@@ -166,7 +166,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn save_snapshot(&self, new: &NewSnapshot, stored: &UploadedObject) -> Result<SaveSnapshotResult, StoreError> {
+    pub async fn save_snapshot(
+        &self,
+        new: &NewSnapshot,
+        stored: &UploadedObject,
+    ) -> Result<SaveSnapshotResult, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
         let author = new.author.map(|user| user.0);

@@ -6,10 +6,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    PageRequest, LessonStatus, Store, StoreError,
+    LessonStatus, PageRequest, Store, StoreError,
     rows::{self, get, word},
 };
-use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 
 macro_rules! names {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -85,7 +85,7 @@ impl Default for RoomPlan {
 #[derive(Clone, PartialEq, Debug)]
 pub struct RoomLesson {
     /// The lesson.
-    pub id: SessionId,
+    pub id: LessonId,
     /// Its class.
     pub classroom: ClassroomId,
     /// Its shared board.
@@ -163,7 +163,7 @@ impl RoomLesson {
         let phase = get::<Option<&str>>(row, "phase")?;
         let unknown = || StoreError::query("a phase of a lesson that this program does not know");
         Ok(Self {
-            id: SessionId(get(row, "id")?),
+            id: LessonId(get(row, "id")?),
             classroom: ClassroomId(get(row, "classroom")?),
             board: BoardId(get(row, "board")?),
             rev: rows::rev(row)?,
@@ -201,7 +201,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn room_lesson(&self, id: SessionId) -> Result<Option<RoomLesson>, StoreError> {
+    pub async fn room_lesson(&self, id: LessonId) -> Result<Option<RoomLesson>, StoreError> {
         let row = self.pool.get().await?.query_opt(ONE, &[&id.0]).await?;
         row.as_ref().map(RoomLesson::from_row).transpose()
     }
@@ -211,7 +211,12 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn room_lessons_of(&self, user: UserId, state: Option<&str>, page: PageRequest) -> Result<Vec<RoomLesson>, StoreError> {
+    pub async fn room_lessons_of(
+        &self,
+        user: UserId,
+        state: Option<&str>,
+        page: PageRequest,
+    ) -> Result<Vec<RoomLesson>, StoreError> {
         let (limit, offset) = page.bounds();
         let rows = self.pool.get().await?.query(MINE, &[&user.0, &state, &limit, &offset]).await?;
         rows.iter().map(RoomLesson::from_row).collect()
@@ -220,7 +225,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn set_room_phase(&self, id: SessionId, phase: Option<RoomPhase>) -> Result<bool, StoreError> {
+    pub async fn set_room_phase(&self, id: LessonId, phase: Option<RoomPhase>) -> Result<bool, StoreError> {
         let phase = phase.map(RoomPhase::name);
         Ok(self.pool.get().await?.execute(PHASE, &[&id.0, &phase]).await? == 1)
     }
@@ -229,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn mark_room_terminated(&self, id: SessionId) -> Result<(), StoreError> {
+    pub async fn mark_room_terminated(&self, id: LessonId) -> Result<(), StoreError> {
         self.pool.get().await?.execute(TERMINATED, &[&id.0]).await.map(drop)
     }
 
@@ -245,7 +250,7 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn media_states(&self, id: SessionId) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
+    pub async fn media_states(&self, id: LessonId) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
         let rows = self.pool.get().await?.query(MEDIA, &[&id.0]).await?;
         rows.iter().map(|row| Ok((UserId(get(row, "author")?), get(row, "data")?))).collect()
     }

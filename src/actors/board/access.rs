@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use m4sh_domain::access::{Authorship, BoardAssignment, Permissions, Visibility, Layer, EffectiveRights};
-use m4sh_domain::board::{Action, OpKind, Op};
-use m4sh_domain::ids::{ClassroomId, SessionId, UserId};
+use m4sh_domain::access::{Authorship, BoardAssignment, EffectiveRights, Layer, Permissions, Visibility};
+use m4sh_domain::board::{Action, Op, OpKind};
+use m4sh_domain::ids::{ClassroomId, LessonId, UserId};
 use m4sh_store::{BoardAccess, BoardLesson};
 
 /// The rights in force.
@@ -83,7 +83,7 @@ impl Access {
     }
 
     /// The class session that this board belongs to.
-    pub(super) fn class(&self) -> Option<(ClassroomId, SessionId)> {
+    pub(super) fn class(&self) -> Option<(ClassroomId, LessonId)> {
         self.class.as_ref().map(|class| (class.classroom, class.session))
     }
 }
@@ -99,6 +99,8 @@ fn covers(can: Permissions, op: &Op) -> bool {
         (OpKind::Page, Action::Remove) => can.can_delete_page,
         (OpKind::State, _) => can.can_clear,
         (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, Action::Remove) => can.can_erase,
-        (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text | OpKind::Page | OpKind::Meta, _) => can.can_draw,
+        (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text | OpKind::Page | OpKind::Meta, _) => {
+            can.can_draw
+        }
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::AwakeBoard;
 use crate::actors::clock;
-use crate::actors::shared_budgets::{FrameCost, PoolScopes, SharedBudgetPool};
 use crate::actors::metrics::{count_budget_hit, count_throttled};
-use m4sh_domain::budget::{BudgetHolder, Throttle, ProjectedUsage, BucketSize, BucketSizes, ThrottleDecision};
+use crate::actors::shared_budgets::{FrameCost, PoolScopes, SharedBudgetPool};
+use m4sh_domain::budget::{BucketSize, BucketSizes, BudgetHolder, ProjectedUsage, Throttle, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
-use m4sh_domain::rate::{Bucket, Scope, RateDecision as Taken};
+use m4sh_domain::rate::{Bucket, RateDecision as Taken, Scope};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
 

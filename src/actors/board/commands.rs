@@ -8,20 +8,23 @@ use jiff::Timestamp;
 
 use super::access::first_forbidden;
 use super::durability::IntoBoardFuture as _;
-use super::saves::{FORBIDDEN, RETRY_UNSAVED, BatchRefusal};
-use super::{NotAwake, AwakeBoard, BoardActor};
-use crate::actors::messages::{Precondition, BoardError, RequestError, ClearSave, Save, Ticket, TurnSave, UnclearSave, BoardCommand};
+use super::saves::{BatchRefusal, FORBIDDEN, RETRY_UNSAVED};
+use super::{AwakeBoard, BoardActor, NotAwake};
+use crate::actors::messages::{
+    BoardCommand, BoardError, ClearSave, Precondition, RequestError, Save, Ticket, TurnSave, UnclearSave,
+};
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, JournalEntry, BatchOutcome, UndoPlan, Receipt, Refusal, clear_content, cleared_items, unclear_content,
+    BatchKey, BatchKind, BatchOutcome, JournalEntry, Receipt, Refusal, UndoPlan, clear_content, cleared_items,
+    unclear_content,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::times;
-use m4sh_protocol::server::ServerFrame;
 use m4sh_protocol::board_command::{AcceptedCommand, CommandFrame};
+use m4sh_protocol::server::ServerFrame;
 
 /// Why something is not done: what the board says, or what comes before it.
 enum CommandError {
@@ -56,15 +59,15 @@ impl Handler<BoardCommand> for BoardActor {
 macro_rules! rest {
     ($($save:ty => $turn:ident),+) => {$(
         impl Handler<Save<$save>> for BoardActor {
-            type Result = Result<Ticket, Bounced<$save>>;
+            type Result = Result<Ticket, RequestError<$save>>;
 
             fn handle(&mut self, save: Save<$save>, ctx: &mut Context<Self>) -> Self::Result {
                 let Save { mut write, span } = save;
                 let _entered = span.clone().entered();
                 match self.awake() {
                     Ok(awake) => Ok(awake.$turn(&mut write, span, ctx)?),
-                    Err(Asleep::Failed(error)) => Err(error.into()),
-                    Err(Asleep::Gone) => Err(Bounced::Moved(write)),
+                    Err(NotAwake::Failed(error)) => Err(error.into()),
+                    Err(NotAwake::Gone) => Err(RequestError::Moved(write)),
                 }
             }
         }
@@ -156,14 +159,20 @@ impl AwakeBoard {
         metrics().repeats.increment(1);
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_visible_to(eyes));
-        self.send_to(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }));
+        self.send_to(
+            conn,
+            &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }),
+        );
     }
 
     /// What a batch did, to its author.
     pub(super) fn send_done(&mut self, conn: ConnId, id: &str, entry: &JournalEntry) {
         let Some(eyes) = self.seats.get(&conn).map(|seat| seat.eyes) else { return };
         let ops = Some(entry.ops_visible_to(eyes));
-        self.send_to(conn, &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }));
+        self.send_to(
+            conn,
+            &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }),
+        );
     }
 
     fn check_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
@@ -253,8 +262,8 @@ impl AwakeBoard {
         let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
         let by = self.access.authorship(save.who);
         let page = save.page.as_deref();
-        let done =
-            self.known_or(&key, &clear_content(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
+        let done = self
+            .known_or(&key, &clear_content(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
         self.ticket(done, span, ctx)
     }
 
@@ -266,8 +275,9 @@ impl AwakeBoard {
     ) -> Result<Ticket, BoardError> {
         let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
         let (of, taken) = (save.of, std::mem::take(&mut save.taken));
-        let done = self
-            .known_or(&key, &unclear_content(of), |board| board.unclear(key.clone(), of, taken, Timestamp::now(), true));
+        let done = self.known_or(&key, &unclear_content(of), |board| {
+            board.unclear(key.clone(), of, taken, Timestamp::now(), true)
+        });
         self.ticket(done, span, ctx)
     }
 

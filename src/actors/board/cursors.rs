@@ -11,17 +11,17 @@ use super::presence::shows_location;
 use super::seats::BoardMember;
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
-use crate::actors::messages::{UpdatePresence, PresenceUpdate};
+use crate::actors::messages::{PresenceUpdate, UpdatePresence};
 use crate::actors::metrics::metrics;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::Scope;
+use m4sh_protocol::board_command::StrokeProgress;
 use m4sh_protocol::client::{Cursor, View};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
 use m4sh_protocol::roster::Selection;
 use m4sh_protocol::server::{ConnectedUser, ServerFrame};
 use m4sh_protocol::tick::encode_tick;
-use m4sh_protocol::board_command::StrokeProgress;
 
 /// What moved since the last tick.
 #[derive(Default)]
@@ -237,7 +237,12 @@ struct Encodings<'a> {
 }
 
 impl<'a> Encodings<'a> {
-    fn new(moved: &[&'a BoardMember], looked: &[&'a BoardMember], selected: &[&'a BoardMember], drawing: Vec<StrokeProgress<'a>>) -> Self {
+    fn new(
+        moved: &[&'a BoardMember],
+        looked: &[&'a BoardMember],
+        selected: &[&'a BoardMember],
+        drawing: Vec<StrokeProgress<'a>>,
+    ) -> Self {
         let selection = |member: &&'a BoardMember| Some((&member.person, member.selection.as_ref()?));
         Self {
             cursors: moved.iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),

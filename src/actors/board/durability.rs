@@ -233,7 +233,8 @@ impl AwakeBoard {
 
     fn answer_drained(&mut self) {
         let rev = self.board.rev();
-        let (durable, stage_idle) = (self.durability.durable == rev, matches!(self.durability.stage, CheckpointStage::Idle));
+        let (durable, stage_idle) =
+            (self.durability.durable == rev, matches!(self.durability.stage, CheckpointStage::Idle));
         // Without a checkpoint the journal alone brings the board back, only more slowly.
         if self.draining && durable && stage_idle {
             for drained in self.durability.drained.drain(..) {

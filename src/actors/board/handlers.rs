@@ -3,11 +3,11 @@
 
 use actix::prelude::*;
 
-use super::{NotAwake, BoardActor, Phase};
+use super::{BoardActor, NotAwake, Phase};
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, RequestError, JoinError, Detach, DiffSave, CloseBoard, Drain, OutboxDrained, Fenced,
-    JournalState, InspectBoard, HistoryRewritten, Persisted, ReadBoard, Reading, Save, SessionEnded, UpdatePresence, StateSave, Submit,
-    Ticket,
+    AccessChanged, Attach, BoardError, CloseBoard, Detach, DiffSave, Drain, Fenced, HistoryRewritten, InspectBoard,
+    JoinError, JournalState, OutboxDrained, Persisted, ReadBoard, Reading, RequestError, Save, SessionEnded, StateSave,
+    Submit, Ticket, UpdatePresence,
 };
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;

@@ -9,7 +9,7 @@ use crate::actors::metrics::count_lagging;
 use crate::actors::outbox::FrameKind;
 use m4sh_domain::ids::ConnId;
 use m4sh_protocol::CatchUp;
-use m4sh_protocol::server::{SyncContent, EncodedFrame, ServerFrame};
+use m4sh_protocol::server::{EncodedFrame, ServerFrame, SyncContent};
 
 /// What a frame is to a reader that falls behind.
 pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> FrameKind {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
-use crate::cluster::Lease;
 use crate::board_history::{self, BoardHistoryError, RebuiltBoard};
+use crate::cluster::Lease;
 use m4sh_domain::board::Board;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
 use m4sh_domain::limits;

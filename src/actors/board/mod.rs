@@ -3,20 +3,20 @@
 //! Never awaits while it changes state, never waits for a reader. Rules: SPEC D, R, S, J, C.
 
 mod access;
-mod visibility;
-mod lag;
 mod budgets;
+mod commands;
 mod cursors;
 mod durability;
+mod handlers;
+mod lag;
 mod load;
-mod status;
 mod presence;
 mod reveal;
 mod saves;
 mod seats;
+mod status;
 mod strokes;
-mod commands;
-mod handlers;
+mod visibility;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,19 +26,19 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use self::access::Access;
-use self::visibility::{VisibilitySince, VisibleStates};
 use self::budgets::UserBudgets;
 use self::cursors::Tick;
 use self::durability::Durability;
 use self::presence::LeaveGrace;
 use self::seats::{BoardMember, BoardSeat};
 use self::strokes::LiveStrokes;
+use self::visibility::{VisibilitySince, VisibleStates};
 use crate::actors::clock;
 use crate::actors::directory::Directory;
-use crate::actors::shared_budgets::{BudgetPool, SharedBudgetPool};
-use crate::actors::messages::{BoardError, JoinError, BoardInfo, BoardActivity};
+use crate::actors::messages::{BoardActivity, BoardError, BoardInfo, JoinError};
 use crate::actors::metrics::metrics;
 use crate::actors::shard::Shard;
+use crate::actors::shared_budgets::{BudgetPool, SharedBudgetPool};
 use m4sh_domain::board::Board;
 use m4sh_domain::ids::{BoardId, ConnId, Epoch, Rev, UserId};
 use m4sh_protocol::close::Close;
@@ -237,7 +237,13 @@ impl Actor for BoardActor {
 }
 
 impl AwakeBoard {
-    fn new(id: BoardId, me: WeakAddr<BoardActor>, shard: Shard, directory: Directory, loaded: load::LoadedBoard) -> Self {
+    fn new(
+        id: BoardId,
+        me: WeakAddr<BoardActor>,
+        shard: Shard,
+        directory: Directory,
+        loaded: load::LoadedBoard,
+    ) -> Self {
         let load::LoadedBoard { found, lease } = loaded;
         let access = Access::new(found.access);
         let class_pool = access.class().map(|class| directory.shared_budgets().class(class, clock::now()));

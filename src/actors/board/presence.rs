@@ -13,7 +13,7 @@ use m4sh_domain::access::Visibility;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::client::ActivityStatus;
-use m4sh_protocol::roster::{RosterEntry, Quality};
+use m4sh_protocol::roster::{Quality, RosterEntry};
 use m4sh_protocol::server::{ConnectedUser, ServerFrame};
 
 /// How one connection's client is.
@@ -100,7 +100,9 @@ impl AwakeBoard {
     /// Takes what the seats of somebody say as one, and tells the others when it is news.
     pub(super) fn refresh_status(&mut self, except: Option<ConnId>, user: UserId) {
         let moods = || self.seats.values().filter(|seat| seat.user == user).map(|seat| &seat.status);
-        let Some(status) = moods().map(ConnectionStatus::status).max_by_key(|status| status_priority(*status)) else { return };
+        let Some(status) = moods().map(ConnectionStatus::status).max_by_key(|status| status_priority(*status)) else {
+            return;
+        };
         let quality = moods().filter_map(|mood| mood.quality).max();
         let Some(member) = self.people.get_mut(&user) else { return };
         let was = (member.person.status, member.person.quality);

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::saves::RETRY_UNSAVED;
-use super::{NotAwake, AwakeBoard, BoardActor};
-use crate::actors::messages::{BoardError, RequestError, RevealLayers, Revealed, PupilSelection};
+use super::{AwakeBoard, BoardActor, NotAwake};
+use crate::actors::messages::{BoardError, PupilSelection, RequestError, RevealLayers, Revealed};
 use m4sh_domain::board::BatchKey;
 use m4sh_domain::ids::ClientId;
 

@@ -12,11 +12,12 @@ use super::access::first_forbidden;
 use super::{AwakeBoard, BoardActor};
 use crate::actors::clock;
 use crate::actors::messages::{
-    Append, Precondition, BoardError, BoardView, SaveEffect, DiffSave, Durable, BoardReader, Reading, Saved, StateSave, Submit, Ticket,
+    Append, BoardError, BoardReader, BoardView, DiffSave, Durable, Precondition, Reading, SaveEffect, Saved, StateSave,
+    Submit, Ticket,
 };
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Refusal};
+use m4sh_domain::board::{BatchKey, BatchKind, BatchOutcome, Digest, JournalEntry, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
@@ -184,7 +185,9 @@ impl AwakeBoard {
         match base {
             Precondition::IfMatch(Some(rev)) | Precondition::XRev(Some(rev)) if rev == server_rev => {}
             Precondition::Any => {}
-            Precondition::IfMatch(_) | Precondition::Missing => return Err(BoardError::PreconditionFailed { server_rev }),
+            Precondition::IfMatch(_) | Precondition::Missing => {
+                return Err(BoardError::PreconditionFailed { server_rev });
+            }
             Precondition::XRev(_) => return Err(BoardError::RevMismatch { server_rev }),
         }
         if self.draining || !self.shard.health.is_writable() || self.is_full() {
@@ -215,7 +218,9 @@ impl AwakeBoard {
                 metrics().repeats.increment(1);
                 (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
             }
-            BatchOutcome::Unchanged => (self.board.rev(), Timestamp::now(), None, SaveEffect::Unchanged, BatchKind::Edit),
+            BatchOutcome::Unchanged => {
+                (self.board.rev(), Timestamp::now(), None, SaveEffect::Unchanged, BatchKind::Edit)
+            }
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());
         Ok(Ticket { saved: Saved { rev, digest, at, effect: change, course }, durable: self.durable_at(rev) })

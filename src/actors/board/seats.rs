@@ -10,18 +10,18 @@ use jiff::Timestamp;
 use super::lag::{frame_kind, tail_bytes};
 use super::presence::ConnectionStatus;
 use super::{AwakeBoard, BoardActor, Phase};
-use crate::actors::messages::{Attach, JoinError, AccessPath};
-use crate::actors::metrics::{metrics, count_lagging};
+use crate::actors::messages::{AccessPath, Attach, JoinError};
+use crate::actors::metrics::{count_lagging, metrics};
 use crate::actors::outbox::Outbox;
-use m4sh_domain::access::{Visibility, EffectiveRights};
-use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, Rev, SessionId, UserId};
+use m4sh_domain::access::{EffectiveRights, Visibility};
+use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, LessonId, Rev, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
-use m4sh_protocol::client::{Cursor, ActivityStatus, View};
-use m4sh_protocol::close::{ReconnectAdvice, Close};
+use m4sh_protocol::client::{ActivityStatus, Cursor, View};
+use m4sh_protocol::close::{Close, ReconnectAdvice};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::Selection;
-use m4sh_protocol::server::{SyncContent, EncodedFrame, ConnectedUser, ServerFrame, Welcome};
+use m4sh_protocol::server::{ConnectedUser, EncodedFrame, ServerFrame, SyncContent, Welcome};
 
 /// One connection at the board.
 pub(super) struct BoardSeat {
@@ -99,7 +99,10 @@ impl AwakeBoard {
         let is_new = !self.people.contains_key(&user);
         let member = self.people.entry(user).or_insert_with(|| {
             let (role, color) = (standing.role, color_of(user));
-            BoardMember::new(ConnectedUser { user, name, role, color, status: ActivityStatus::Active, quality: None }, is_guest)
+            BoardMember::new(
+                ConnectedUser { user, name, role, color, status: ActivityStatus::Active, quality: None },
+                is_guest,
+            )
         });
         member.seats += 1;
         member.leaves_at = None;
@@ -110,7 +113,8 @@ impl AwakeBoard {
             self.remove_seat(older, false);
         }
         let eyes = standing.visibility(user);
-        let seat = BoardSeat { user, client, dialect, outbox, is_guest, standing, eyes, status: ConnectionStatus::new() };
+        let seat =
+            BoardSeat { user, client, dialect, outbox, is_guest, standing, eyes, status: ConnectionStatus::new() };
         // The outbox is new, so the one frame fits whatever its size.
         let since = self.note_visibility(user, eyes);
         let resume = resume.filter(|at| at.epoch == self.epoch && since.is_some_and(|since| at.rev >= since));
@@ -167,7 +171,13 @@ impl AwakeBoard {
 
     /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
     /// bytes, or the whole document. The presence dialect has no word for either.
-    pub(super) fn content(&mut self, from: Option<Rev>, most: usize, dialect: Dialect, eyes: Visibility) -> SyncContent {
+    pub(super) fn content(
+        &mut self,
+        from: Option<Rev>,
+        most: usize,
+        dialect: Dialect,
+        eyes: Visibility,
+    ) -> SyncContent {
         if !dialect.is_full() {
             return SyncContent::Tail(Vec::new());
         }
@@ -315,7 +325,7 @@ impl AwakeBoard {
 }
 
 /// The class of a board, for those who did not come in by the class's door.
-fn class_ids((classroom, session): (ClassroomId, SessionId)) -> Object {
+fn class_ids((classroom, session): (ClassroomId, LessonId)) -> Object {
     let ids = [("classroom", classroom.to_string()), ("session", session.to_string())];
     ids.into_iter().map(|(key, id)| (key.to_owned(), id.into())).collect()
 }

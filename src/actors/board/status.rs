@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use memchr::memmem;
 
 use super::{AwakeBoard, BoardActor, Phase};
-use crate::actors::messages::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
+use crate::actors::messages::{BoardActivity, BoardStatus, BoardStatusChanges, BoardStatusQuery};
 use m4sh_domain::board::{Action, JournalEntry, Op};
 use m4sh_domain::json::{Bounds, Value};
 
@@ -35,14 +35,23 @@ impl AwakeBoard {
         let news = peek.after.map(|after| {
             let since = after.filter(|(epoch, _)| *epoch == self.epoch).and_then(|(_, rev)| self.board.since(rev));
             match since {
-                Some(batches) => BoardStatusChanges::Batches(batches.into_iter().map(|batch| self.with_updated(batch)).collect()),
+                Some(batches) => {
+                    BoardStatusChanges::Batches(batches.into_iter().map(|batch| self.with_updated(batch)).collect())
+                }
                 None => BoardStatusChanges::Document(self.board.document().clone()),
             }
         });
         let online = self.people.values().filter(|member| member.seats > 0);
         let online = online.map(|member| member.person.user).collect();
         let pulses = self.activity.iter().map(|(user, pulse)| (*user, *pulse)).collect();
-        BoardStatus { epoch: self.epoch, rev, pages: self.board.document().page_count(), changes: news, activity: pulses, online }
+        BoardStatus {
+            epoch: self.epoch,
+            rev,
+            pages: self.board.document().page_count(),
+            changes: news,
+            activity: pulses,
+            online,
+        }
     }
 
     /// A batch, and what the items that it updates have become.

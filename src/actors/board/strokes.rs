@@ -6,16 +6,16 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::saves::{FORBIDDEN, BatchRefusal};
+use super::saves::{BatchRefusal, FORBIDDEN};
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, Op, BatchOutcome, Refusal};
+use m4sh_domain::board::{BatchKey, BatchOutcome, Op, Refusal};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
+use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokePoint, StrokeProgress};
 use m4sh_protocol::server::ServerFrame;
-use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokeProgress, StrokePoint};
 use m4sh_store::BoardLesson;
 
 /// How often it is looked whose pen is gone.
@@ -170,7 +170,10 @@ impl AwakeBoard {
             Err(detail) => return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", detail) }),
         };
         if page.as_deref().is_some_and(|page| self.board.document().item(page, "strokes", &draw.id).is_some()) {
-            return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", "an item with this id is there already") });
+            return Err(BatchRefusal {
+                index: Some(0),
+                ..refuse("invalid_ops", "an item with this id is there already")
+            });
         }
         self.strokes.active.push(LiveStroke {
             user,
@@ -241,7 +244,8 @@ impl AwakeBoard {
         let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
         for at in (0..self.strokes.active.len()).rev() {
             let user = self.strokes.active[at].user;
-            let eyes = next.rights.effective(user, now).map_or(Visibility::Public, |standing| standing.visibility(user));
+            let eyes =
+                next.rights.effective(user, now).map_or(Visibility::Public, |standing| standing.visibility(user));
             if switched || eyes != self.access.eyes(user) {
                 self.seal(at, ctx);
             }

@@ -89,8 +89,10 @@ impl AwakeBoard {
         let frames: Vec<ServerFrame<'_>> = views.iter().map(|view| ServerFrame::Ops(view)).collect();
         let frames: Vec<EncodedFrame<'_, '_>> = frames.iter().map(EncodedFrame::new).collect();
         let others = self.seats.iter().filter(|(conn, _)| Some(**conn) != author);
-        let slow =
-            others.filter(|(_, seat)| !seat.send(&frames[view_of[&narrow(seat.eyes)]])).map(|(conn, _)| *conn).collect();
+        let slow = others
+            .filter(|(_, seat)| !seat.send(&frames[view_of[&narrow(seat.eyes)]]))
+            .map(|(conn, _)| *conn)
+            .collect();
         self.remove_seats(slow);
     }
 }

@@ -90,7 +90,8 @@ impl ClassroomActor {
 
     fn provide(&mut self, ctx: &mut Context<Self>) {
         let template = self.known.as_ref().ok().and_then(|access| access.makes_boards);
-        let Some(template) = template.filter(|_| !self.provisioning.giving && !self.provisioning.wanting.is_empty()) else {
+        let Some(template) = template.filter(|_| !self.provisioning.giving && !self.provisioning.wanting.is_empty())
+        else {
             return;
         };
         self.provisioning.giving = true;

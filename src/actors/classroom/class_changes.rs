@@ -100,7 +100,10 @@ mod tests {
         assert!(changes(&old, &old, now).is_empty());
         let new = class(
             &[(ANN, Role::Assistant)],
-            vec![rule(Some(BOB), RuleSubject::Enter, false, None), rule(Some(ANN), RuleSubject::Pen, false, Some(later))],
+            vec![
+                rule(Some(BOB), RuleSubject::Enter, false, None),
+                rule(Some(ANN), RuleSubject::Pen, false, Some(later)),
+            ],
             true,
         );
         let notes = shown(changes(&old, &new, now));

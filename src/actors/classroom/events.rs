@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::{ClassroomActor, LessonAccess};
 use crate::actors::metrics::metrics;
 use m4sh_domain::classroom::{
-    ClassCommand, Recipients, ChatMessage, ClassState, ClassFrameFields, ClassChange, RecordedEvent, ClassRefusal, DecisionContext, ClassDecision, ClassEvent, Requester,
+    ChatMessage, ClassChange, ClassCommand, ClassDecision, ClassEvent, ClassFrameFields, ClassRefusal, ClassState,
+    DecisionContext, Recipients, RecordedEvent, Requester,
 };
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -101,7 +102,10 @@ impl ClassroomActor {
     pub(super) fn record(&mut self, note: ClassChange, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
         let ask = ClassCommand::Note(note, data);
         let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
-        self.enqueue(PendingCommand { from: CommandSource::Class(author), user, name: "".into(), ask, older: None }, ctx);
+        self.enqueue(
+            PendingCommand { from: CommandSource::Class(author), user, name: "".into(), ask, older: None },
+            ctx,
+        );
     }
 
     fn write(&mut self, ctx: &mut Context<Self>) {

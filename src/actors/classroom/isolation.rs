@@ -5,7 +5,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
-use crate::actors::messages::{BoardError, RevealLayers, PupilSelection};
+use crate::actors::messages::{BoardError, PupilSelection, RevealLayers};
 use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -75,7 +75,12 @@ impl ClassroomActor {
                 let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
                 let frame = Object::from_iter(frame.map(named));
                 act.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
-                act.record(ClassChange::Reveal, Some(by), fields([("users", users(&whose)), ("rev", rev.0.into())]), ctx);
+                act.record(
+                    ClassChange::Reveal,
+                    Some(by),
+                    fields([("users", users(&whose)), ("rev", rev.0.into())]),
+                    ctx,
+                );
             }
             revealed
         }))

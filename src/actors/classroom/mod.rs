@@ -4,12 +4,12 @@
 
 mod beam;
 mod boards;
-mod events;
-mod monitor;
+mod class_changes;
 mod erasure;
+mod events;
 mod isolation;
 mod lead;
-mod class_changes;
+mod monitor;
 pub mod participants;
 mod pupil_boards;
 mod rights;
@@ -26,25 +26,25 @@ use tokio::sync::oneshot;
 use self::beam::Beam;
 use self::boards::BoardProvisioning;
 pub use self::boards::BroadcastFrame;
-pub use self::events::CommandReply;
-use self::events::ClassEventLog;
-use self::monitor::ClassMonitor;
-pub use self::monitor::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
-pub use self::erasure::ReloadErased;
 use self::erasure::ErasureState;
+pub use self::erasure::ReloadErased;
+use self::events::ClassEventLog;
+pub use self::events::CommandReply;
 pub use self::isolation::Reveal;
 pub use self::lead::ViewChanged;
+use self::monitor::ClassMonitor;
+pub use self::monitor::{ClassOverview, GetOverview, OverviewBoard, OverviewPerson};
 use self::rights::RightsQueue;
-use self::sockets::{ClassSockets, ClassSocket};
-pub use self::talk::SubmitCommand;
+use self::sockets::{ClassSocket, ClassSockets};
 use self::talk::ClassBudgets;
+pub use self::talk::SubmitCommand;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, JoinError, SessionEnded};
 use crate::actors::outbox::Outbox;
-use m4sh_domain::access::{Rights, EffectiveRights};
+use m4sh_domain::access::{EffectiveRights, Rights};
 use m4sh_domain::classroom::{ClassState, Requester};
-use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, LessonId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_protocol::class::ClassFrame;
@@ -62,7 +62,7 @@ pub const ENDED: &str = "ended";
 /// See the module's words.
 pub struct ClassroomActor {
     classroom: ClassroomId,
-    session: SessionId,
+    session: LessonId,
     directory: Directory,
     known: Result<LessonAccess, Close>,
     sockets: ClassSockets,
@@ -153,7 +153,7 @@ pub struct ReloadClass {
 impl ClassroomActor {
     /// An actor that will read its session as soon as it starts.
     #[must_use]
-    pub fn new(classroom: ClassroomId, session: SessionId, directory: Directory) -> Self {
+    pub fn new(classroom: ClassroomId, session: LessonId, directory: Directory) -> Self {
         let known = Err(Close::Moved);
         Self {
             classroom,
@@ -300,7 +300,9 @@ impl Actor for ClassroomActor {
         self.load(ctx, None);
         ctx.run_interval(HOUSEKEEPING, |act, ctx| {
             act.budgets.forget_full();
-            if act.sockets.is_empty() && act.events.is_idle() && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
+            if act.sockets.is_empty()
+                && act.events.is_idle()
+                && clock::now().saturating_sub(act.used) > limits::PARK_AFTER
             {
                 act.unregister(ctx);
                 ctx.stop();

@@ -7,11 +7,11 @@ use tokio::task::spawn_blocking;
 
 use crate::actors::directory::Directory;
 use crate::actors::messages::BoardError;
-use crate::identity::display_name;
 use crate::board_history;
-use m4sh_domain::access::{Visibility, Role};
+use crate::identity::display_name;
+use m4sh_domain::access::{Role, Visibility};
 use m4sh_domain::board::{Board, Document};
-use m4sh_domain::ids::{BoardId, ClassroomId, Rev, SessionId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 use m4sh_store::{InitialState, LessonPerson, StoreError};
 
 /// How long to wait before another try.
@@ -49,7 +49,7 @@ impl Directory {
     /// As every query.
     pub async fn provide_boards(
         &self,
-        lesson: (ClassroomId, SessionId),
+        lesson: (ClassroomId, LessonId),
         pupils: Option<&[UserId]>,
         blank: InitialState,
     ) -> Result<Vec<(BoardId, UserId)>, StoreError> {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::ClassroomActor;
 use crate::actors::rights::{RightsError, RightsScope};
-use m4sh_domain::access::{RightsChange, PenLocks};
+use m4sh_domain::access::{PenLocks, RightsChange};
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -56,7 +56,9 @@ impl ClassroomActor {
             && let Some(asked) = self.rights_queue.waiting.pop_front()
         {
             let judged = match &self.known {
-                Ok(access) => asked.change.authorize(asked.user, &access.rights, Timestamp::now()).map_err(RightsError::Denied),
+                Ok(access) => {
+                    asked.change.authorize(asked.user, &access.rights, Timestamp::now()).map_err(RightsError::Denied)
+                }
                 Err(_) => Err(RightsError::NotFound),
             };
             match judged {
@@ -92,7 +94,9 @@ impl ClassroomActor {
                 }
             }
             Err(RightsError::Denied(denied)) => self.refuse_change(conn, id, denied.code(), denied.detail(), None),
-            Err(RightsError::NotFound) => self.refuse_change(conn, id, "not_found", "this lesson is not there any more", None),
+            Err(RightsError::NotFound) => {
+                self.refuse_change(conn, id, "not_found", "this lesson is not there any more", None)
+            }
             Err(RightsError::Store(error)) => {
                 tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
                 self.refuse_change(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));

@@ -34,7 +34,16 @@ pub(super) struct ClassSocket {
 impl ClassSocket {
     pub(super) fn new(user: UserId, name: Arc<str>, role: Role, dialect: Dialect, outbox: Outbox) -> Self {
         let heeded = Arc::default();
-        Self { user, name, role, dialect, outbox, since: Timestamp::now(), is_followed: heeded, waiting: Some(Vec::new()) }
+        Self {
+            user,
+            name,
+            role,
+            dialect,
+            outbox,
+            since: Timestamp::now(),
+            is_followed: heeded,
+            waiting: Some(Vec::new()),
+        }
     }
 
     fn close(&self, close: Close) {

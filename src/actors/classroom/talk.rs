@@ -13,9 +13,9 @@ use super::events::{CommandReply, CommandSource, PendingCommand, UNAVAILABLE};
 use crate::actors::clock;
 use crate::actors::metrics::count_budget_hit;
 use m4sh_domain::budget::BucketSizes;
-use m4sh_domain::classroom::{ClassCommand, ChatMessage, ClassRefusal};
+use m4sh_domain::classroom::{ChatMessage, ClassCommand, ClassRefusal};
 use m4sh_domain::ids::{ConnId, UserId};
-use m4sh_domain::rate::{Bucket, Scope, RateDecision};
+use m4sh_domain::rate::{Bucket, RateDecision, Scope};
 use m4sh_protocol::class::TalkFrame;
 
 /// Something that is asked for over REST.
@@ -73,7 +73,11 @@ impl ClassroomActor {
             return self.reject(intent, refused);
         }
         let about = match intent.ask {
-            ClassCommand::ChatEdit { chat, .. } | ClassCommand::ChatDelete { chat } if self.events.state.may_predate_window(chat) => chat,
+            ClassCommand::ChatEdit { chat, .. } | ClassCommand::ChatDelete { chat }
+                if self.events.state.may_predate_window(chat) =>
+            {
+                chat
+            }
             _ => return self.enqueue(intent, ctx),
         };
         let (store, session) = (self.directory.store().clone(), self.session);
@@ -102,7 +106,9 @@ impl ClassroomActor {
     fn afford(&mut self, user: UserId, ask: &ClassCommand) -> Result<(), Duration> {
         let scope = match ask {
             ClassCommand::Chat { id, .. } if self.events.state.has_message(user, id) => return Ok(()),
-            ClassCommand::Chat { .. } | ClassCommand::ChatEdit { .. } | ClassCommand::ChatDelete { .. } => Scope::WsChat,
+            ClassCommand::Chat { .. } | ClassCommand::ChatEdit { .. } | ClassCommand::ChatDelete { .. } => {
+                Scope::WsChat
+            }
             ClassCommand::Hand { .. } | ClassCommand::React(_) | ClassCommand::Vote { .. } => Scope::WsReact,
             _ => Scope::WsTalk,
         };

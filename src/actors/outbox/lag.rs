@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{FrameKind, OutboxQueue, OutboxClosed, QueuedFrame};
+use super::{FrameKind, OutboxClosed, OutboxQueue, QueuedFrame};
 use crate::actors::metrics::count_lagging;
 use m4sh_domain::ids::Rev;
 use m4sh_domain::limits;

@@ -192,7 +192,14 @@ impl Pair {
         let (number, kind) = match what {
             'o' | 'a' => {
                 self.board += 1;
-                (self.board, if what == 'o' { FrameKind::Ops(Rev(self.board)) } else { FrameKind::Answer(Some(Rev(self.board))) })
+                (
+                    self.board,
+                    if what == 'o' {
+                        FrameKind::Ops(Rev(self.board))
+                    } else {
+                        FrameKind::Answer(Some(Rev(self.board)))
+                    },
+                )
             }
             'r' => (0, FrameKind::Answer(None)),
             'p' => (self.board, FrameKind::Transient),

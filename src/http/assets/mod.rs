@@ -24,13 +24,13 @@ use super::{
     Services,
     audit::AuditContext,
     extract::{Paging, PublicBase, Signed},
-    visible_pictures::VisiblePictures,
     problem::Problem,
+    visible_pictures::VisiblePictures,
 };
 use crate::{blobs::BlobContent, objects::ObjectUpload};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Permissions, Visibility, Role, EffectiveRights},
+    access::{EffectiveRights, Permissions, Role, Visibility},
     ids::{BoardId, UserId},
     rate::Scope,
 };

@@ -2,8 +2,8 @@
 //! The route table names the action, `envelope` calls [`settle`] after the handler, and handlers add to the [`AuditContext`].
 //! Never refuses a request: the change is done by then, and saying otherwise would be a lie.
 
-mod log;
 mod context;
+mod log;
 
 use actix_web::{
     HttpRequest,
@@ -13,12 +13,12 @@ use actix_web::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use log::EventLog;
 pub use context::AuditContext;
+pub use log::EventLog;
 
 use super::{Services, extract::ClientOrigin};
 use m4sh_domain::limits::EVENT_DATA_BYTES;
-use m4sh_store::{EventCategory, AuditEvent};
+use m4sh_store::{AuditEvent, EventCategory};
 
 /// Whether an answer waits until its event is committed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -13,13 +13,13 @@ use crate::http::{
 use m4sh_domain::limits::FEED_BOARDS;
 use m4sh_domain::{
     access::{BoardAssignment, Role},
-    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, Rev, UserId},
     json::Value,
 };
 use m4sh_store::{LessonBoard, LessonRow, LessonStatus};
 
 /// A lesson of a class, in a path.
-pub(super) type LessonPath = web::Path<(ClassroomId, SessionId)>;
+pub(super) type LessonPath = web::Path<(ClassroomId, LessonId)>;
 
 /// `POST /classrooms/{id}/sessions/{sid}/boards/`: `{for: "everybody" | [user], template_board_id?, template_rev?}`, by a tutor.
 /// `everybody` holds for those who come later, too.
@@ -97,7 +97,7 @@ fn shown(row: &LessonBoard) -> serde_json::Value {
 
 impl Call {
     /// A lesson that goes on.
-    pub(super) async fn open_lesson(&self, (id, session): (ClassroomId, SessionId)) -> Result<LessonRow, Problem> {
+    pub(super) async fn open_lesson(&self, (id, session): (ClassroomId, LessonId)) -> Result<LessonRow, Problem> {
         let row = self.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
         match row.status {
             LessonStatus::Active => Ok(row),

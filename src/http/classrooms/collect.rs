@@ -12,19 +12,19 @@ use super::{
     pages, push,
 };
 use crate::{
-    actors::directory::{Precondition, BoardError, DiffSave},
+    actors::directory::{BoardError, DiffSave, Precondition},
     http::{extract::idempotency_key, problem::Problem},
 };
 use m4sh_domain::limits::{FEED_BOARDS, ITEM_ID_BYTES, PUSHES_AT_ONCE};
 use m4sh_domain::{
     access::BoardAssignment,
     board::Op,
-    ids::{ClassroomId, SessionId, UserId},
+    ids::{ClassroomId, LessonId, UserId},
     json::Value,
 };
 use m4sh_store::LessonBoard;
 
-type CollectId = web::Path<(ClassroomId, SessionId, Uuid)>;
+type CollectId = web::Path<(ClassroomId, LessonId, Uuid)>;
 
 /// `POST /classrooms/{id}/sessions/{sid}/collect/`: `{from: "all" | "groups" | [user], page?}`, by a tutor.
 pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -79,8 +79,11 @@ pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Resul
         return Err(Problem::NotFound);
     }
     let key = Some(format!("collect:{collect}").into());
-    let saved =
-        call.services.directory.save_diff(shared, DiffSave { who: call.user, base: Precondition::Any, key, ops }).await?;
+    let saved = call
+        .services
+        .directory
+        .save_diff(shared, DiffSave { who: call.user, base: Precondition::Any, key, ops })
+        .await?;
     call.trail.node(shared.0);
     call.trail.data(json!({"session": lesson.1, "collect": collect, "pages": shown.len()}));
     Ok(HttpResponse::Created().json(json!({"collect": collect, "rev": saved.rev.0, "board": shared, "pages": shown})))
@@ -102,7 +105,8 @@ pub async fn undo(call: Call, path: CollectId) -> Result<HttpResponse, Problem> 
             return Err(Problem::NotFound);
         }
         let ops: Vec<Op> = ours.iter().map(|page| pages::remove_page(page)).collect();
-        let save = DiffSave { who: call.user, base: Precondition::IfMatch(Some(view.rev)), key: Some(key.clone()), ops };
+        let save =
+            DiffSave { who: call.user, base: Precondition::IfMatch(Some(view.rev)), key: Some(key.clone()), ops };
         match call.services.directory.save_diff(shared, save).await {
             Err(BoardError::PreconditionFailed { .. }) => {}
             saved => {

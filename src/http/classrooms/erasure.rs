@@ -10,7 +10,7 @@ use super::call::Call;
 use crate::{
     http::{problem::Problem, times},
     jobs::{
-        JobRow, NewJob, JobHandler,
+        JobHandler, JobRow, NewJob,
         erase::{EraseParams, ErasePersonJob},
     },
 };

@@ -17,7 +17,7 @@ use crate::{
         fields::{Faults, Fields, whole},
         problem::Problem,
     },
-    jobs::hooks::{WebhookClient, Delivery, DeliveryOutcome},
+    jobs::hooks::{Delivery, DeliveryOutcome, WebhookClient},
 };
 use m4sh_domain::limits::{HOOK_SECRET_BYTES, URL_CHARS};
 use m4sh_domain::{

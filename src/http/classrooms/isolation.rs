@@ -6,15 +6,15 @@ use serde_json::json;
 
 use super::call::Call;
 use crate::{
-    actors::messages::{RevealLayers, PupilSelection},
+    actors::messages::{PupilSelection, RevealLayers},
     http::{fields::Fields, problem::Problem},
 };
 use m4sh_domain::{
-    ids::{BoardId, ClassroomId, SessionId},
+    ids::{BoardId, ClassroomId, LessonId},
     json::Value,
 };
 
-type LessonPath = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, LessonId)>;
 
 /// `POST /classrooms/{id}/sessions/{sid}/isolate/`: `{on}`. Answered when the board does so.
 pub async fn isolate(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
@@ -48,7 +48,7 @@ pub async fn reveal(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
 
 impl Call {
     /// The lesson's board, if the caller may lock pens there.
-    async fn kept_in_order(&self, id: ClassroomId, session: SessionId) -> Result<BoardId, Problem> {
+    async fn kept_in_order(&self, id: ClassroomId, session: LessonId) -> Result<BoardId, Problem> {
         self.require_member(id).await?;
         let row = self.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
         let may = self.services.rights(row.board, self.user).await?.can_lock;

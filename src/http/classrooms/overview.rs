@@ -15,14 +15,14 @@ use crate::{
 use m4sh_domain::limits::FEED_BOARDS;
 use m4sh_domain::{
     access::BoardAssignment,
-    ids::{BoardId, ClassroomId, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, UserId},
 };
 use m4sh_store::{LessonBoard, LessonPerson};
 
 /// How a lesson stands.
 #[derive(Serialize)]
 struct Answer {
-    session: SessionId,
+    session: LessonId,
     boards: Vec<Board>,
     people: Vec<Person>,
     hands: Vec<UserId>,
@@ -67,7 +67,7 @@ struct Counts {
 }
 
 /// `GET /classrooms/{id}/sessions/{sid}/overview/`: for those who lead or assist.
-pub async fn read(call: Call, path: web::Path<(ClassroomId, SessionId)>) -> Result<HttpResponse, Problem> {
+pub async fn read(call: Call, path: web::Path<(ClassroomId, LessonId)>) -> Result<HttpResponse, Problem> {
     let (id, session) = *path;
     let (_, role) = call.require_member(id).await?;
     if !role.sees_all() {
@@ -80,7 +80,7 @@ pub async fn read(call: Call, path: web::Path<(ClassroomId, SessionId)>) -> Resu
     Ok(HttpResponse::Ok().json(answer(session, boards, &people, live)))
 }
 
-fn answer(session: SessionId, boards: Vec<LessonBoard>, people: &[LessonPerson], live: ClassOverview) -> Answer {
+fn answer(session: LessonId, boards: Vec<LessonBoard>, people: &[LessonPerson], live: ClassOverview) -> Answer {
     let awake: HashMap<BoardId, OverviewBoard> = live.boards.into_iter().map(|board| (board.board, board)).collect();
     let mut pupils: HashMap<UserId, OverviewPerson> =
         live.people.into_iter().map(|person| (person.user, person)).collect();

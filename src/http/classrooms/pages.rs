@@ -2,7 +2,7 @@
 //! `push` and `collect`. Pure: states and operations go in and out.
 
 use m4sh_domain::{
-    board::{Action, OpKind, Op},
+    board::{Action, Op, OpKind},
     json::{Object, Value},
 };
 

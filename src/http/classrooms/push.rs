@@ -15,26 +15,26 @@ use super::{
     pages,
 };
 use crate::{
-    actors::directory::{Precondition, BoardError, DiffSave, Directory},
-    http::{Services, problem::Problem},
-    jobs::{JobOutput, JobError, JobRow, NewJob, Progress, JobHandler},
+    actors::directory::{BoardError, DiffSave, Directory, Precondition},
     board_history,
+    http::{Services, problem::Problem},
+    jobs::{JobError, JobHandler, JobOutput, JobRow, NewJob, Progress},
 };
 use m4sh_domain::limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE};
 use m4sh_domain::{
     access::Visibility,
     board::Op,
-    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, Rev, UserId},
     json::{Bounds, Object, Value},
 };
 use m4sh_store::Store;
 
-type PushId = web::Path<(ClassroomId, SessionId, Uuid)>;
+type PushId = web::Path<(ClassroomId, LessonId, Uuid)>;
 
 /// What the job needs to know.
 #[derive(Serialize, Deserialize, Clone)]
 struct Params {
-    session: SessionId,
+    session: LessonId,
     by: UserId,
     from: BoardId,
     rev: u64,
@@ -132,7 +132,7 @@ impl Services {
         Ok(asked.into_row().id)
     }
 
-    async fn push_of(&self, session: SessionId, push: Uuid) -> Result<(JobRow, Params), Problem> {
+    async fn push_of(&self, session: LessonId, push: Uuid) -> Result<(JobRow, Params), Problem> {
         let row = self.store.job(push).await?.filter(|row| row.kind == PagePushJob::KIND).ok_or(Problem::NotFound)?;
         let params: Params = serde_json::from_value(row.params.clone()).map_err(|_| Problem::NotFound)?;
         if params.session == session { Ok((row, params)) } else { Err(Problem::NotFound) }
@@ -156,7 +156,8 @@ impl JobHandler for PagePushJob {
         let params: Params =
             serde_json::from_value(job.params.clone()).map_err(|error| JobError::Fail(error.to_string()))?;
         let again = |error: &dyn std::fmt::Display| JobError::Retry(error.to_string());
-        let past = board_history::document_at(&self.store, params.from, Some(Rev(params.rev))).await.map_err(|e| again(&e))?;
+        let past =
+            board_history::document_at(&self.store, params.from, Some(Rev(params.rev))).await.map_err(|e| again(&e))?;
         let past = past.ok_or_else(|| JobError::Fail("the board is gone".to_owned()))?;
         let mut text = Vec::new();
         // What some pupils draw apart is not for the others' boards.
@@ -196,7 +197,8 @@ impl JobHandler for PagePushJob {
 
 impl PagePushJob {
     async fn give(&self, board: BoardId, by: UserId, push: Uuid, op: Op) -> Result<Option<Rev>, BoardError> {
-        let save = DiffSave { who: by, base: Precondition::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
+        let save =
+            DiffSave { who: by, base: Precondition::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
         self.directory.save_diff(board, save).await.map(|saved| Some(saved.rev))
     }
 

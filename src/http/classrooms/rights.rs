@@ -18,13 +18,13 @@ use crate::{
     },
 };
 use m4sh_domain::{
-    access::{Permissions, RightsChange, ChangeDenied, Permission, PenLocks, EffectiveRights, ChangeTarget},
-    ids::{ClassroomId, SessionId, UserId},
+    access::{ChangeDenied, ChangeTarget, EffectiveRights, PenLocks, Permission, Permissions, RightsChange},
+    ids::{ClassroomId, LessonId, UserId},
 };
 use m4sh_store::LessonAccess;
 
-type LessonPath = web::Path<(ClassroomId, SessionId)>;
-type MemberId = web::Path<(ClassroomId, SessionId, UserId)>;
+type LessonPath = web::Path<(ClassroomId, LessonId)>;
+type MemberId = web::Path<(ClassroomId, LessonId, UserId)>;
 
 /// `GET …/sessions/{sid}/members/{user}/rights/`: of oneself, or of anybody by those who see all.
 pub async fn read(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
@@ -133,12 +133,12 @@ fn effective(access: &LessonAccess, member: UserId) -> Result<HttpResponse, Prob
 
 impl Call {
     /// A lesson with the rights in it.
-    pub(super) async fn lesson(&self, id: ClassroomId, session: SessionId) -> Result<LessonAccess, Problem> {
+    pub(super) async fn lesson(&self, id: ClassroomId, session: LessonId) -> Result<LessonAccess, Problem> {
         self.services.store.lesson_access(id, session).await?.ok_or(Problem::NotFound)
     }
 
     /// Passes for members who have a flag in a lesson.
-    pub(super) async fn may(&self, id: ClassroomId, session: SessionId, flag: Permission) -> Result<(), Problem> {
+    pub(super) async fn may(&self, id: ClassroomId, session: LessonId, flag: Permission) -> Result<(), Problem> {
         self.require_member(id).await?;
         let standing = self.lesson(id, session).await?.rights.effective(self.user, Timestamp::now());
         let may = standing.is_some_and(|standing| standing.can.has(flag));
@@ -149,7 +149,7 @@ impl Call {
     pub(in crate::http) async fn change(
         &self,
         id: ClassroomId,
-        session: SessionId,
+        session: LessonId,
         changes: &[RightsChange],
     ) -> Result<(), Problem> {
         let (rights, now) = (self.lesson(id, session).await?.rights, Timestamp::now());
@@ -163,9 +163,11 @@ impl Call {
 pub(super) fn denied(denied: ChangeDenied) -> Problem {
     match denied {
         ChangeDenied::NotAMember => Problem::Invalid(Faults::one("user", denied.detail())),
-        ChangeDenied::Needs(_) | ChangeDenied::Above | ChangeDenied::Yourself | ChangeDenied::Ceiling(_) | ChangeDenied::OwnerStays => {
-            Problem::Forbidden(denied.detail())
-        }
+        ChangeDenied::Needs(_)
+        | ChangeDenied::Above
+        | ChangeDenied::Yourself
+        | ChangeDenied::Ceiling(_)
+        | ChangeDenied::OwnerStays => Problem::Forbidden(denied.detail()),
     }
 }
 

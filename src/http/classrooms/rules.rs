@@ -18,15 +18,15 @@ use crate::{
 };
 use m4sh_domain::limits::RULE_SECONDS;
 use m4sh_domain::{
-    access::{RightsChange, Permission, StoredRule, Rights, Rule, RuleEdit, RuleSubject, ChangeTarget},
-    ids::{ClassroomId, SessionId, UserId},
+    access::{ChangeTarget, Permission, Rights, RightsChange, Rule, RuleEdit, RuleSubject, StoredRule},
+    ids::{ClassroomId, LessonId, UserId},
     json::Value,
 };
 
 type Id = web::Path<(ClassroomId,)>;
-type LessonPath = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, LessonId)>;
 type RuleId = web::Path<(ClassroomId, String, String)>;
-type LessonRuleId = web::Path<(ClassroomId, SessionId, String, String)>;
+type LessonRuleId = web::Path<(ClassroomId, LessonId, String, String)>;
 
 /// `GET /classrooms/{id}/rules/`: those that hold in every lesson, to those who lead or assist.
 pub async fn of_class(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
@@ -81,7 +81,9 @@ async fn make(call: &Call, at: RightsScope) -> Result<HttpResponse, Problem> {
     let what = fields.required_name("what", 32);
     let session = at.session.is_some();
     let change = match RuleSubject::from_name(&what) {
-        Some(RuleSubject::Flag(flag)) => RightsChange::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
+        Some(RuleSubject::Flag(flag)) => {
+            RightsChange::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds }
+        }
         Some(RuleSubject::Pen) => RightsChange::Lock { whom, locked: !allowed, session, seconds },
         // Somebody is sent out by name, not by a rule that may be for all or for a class.
         Some(RuleSubject::Enter) | None => {

@@ -16,13 +16,13 @@ use crate::http::{
 use m4sh_domain::limits::NAME_CHARS;
 use m4sh_domain::{
     access::Permission,
-    ids::{BoardId, ClassroomId, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, UserId},
     json::{Object, Value},
 };
 use m4sh_store::NewLesson;
 
 type Id = web::Path<(ClassroomId,)>;
-type LessonPath = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, LessonId)>;
 
 /// The name of a session that was given none.
 const UNNAMED: &str = "Lesson";
@@ -44,7 +44,7 @@ pub async fn open(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     }
     let fresh = state::fresh(template(&call.services, wanted.template, call.user).await?).await?;
     let new = NewLesson {
-        id: SessionId(Uuid::now_v7()),
+        id: LessonId(Uuid::now_v7()),
         classroom: path.0,
         name: wanted.name,
         board: BoardId(Uuid::now_v7()),

@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::{http::times, identity::display_name};
 use m4sh_domain::{
     access::Role,
-    ids::{BoardId, ClassroomId, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, UserId},
 };
-use m4sh_store::{ClassroomRow, MemberRow, LessonRow};
+use m4sh_store::{ClassroomRow, LessonRow, MemberRow};
 
 /// A classroom as one of its members sees it.
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ impl<'a> Member<'a> {
 /// A session.
 #[derive(Serialize)]
 pub struct Session<'a> {
-    id: SessionId,
+    id: LessonId,
     classroom_id: ClassroomId,
     name: &'a str,
     status: &'static str,

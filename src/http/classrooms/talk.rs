@@ -17,14 +17,14 @@ use crate::http::{
 use m4sh_domain::limits::{BATCH_ID_BYTES, CHAT_CHARS, PAGE_DEFAULT, PAGE_MAX};
 use m4sh_domain::{
     classroom::{ClassCommand, Requester, chat_row, is_phrase, poll_row},
-    ids::{ClassroomId, SessionId, UserId},
+    ids::{ClassroomId, LessonId, UserId},
     json::{Object, Value},
     rate::Scope,
 };
 use m4sh_store::ChatCursor;
 
-type LessonPath = web::Path<(ClassroomId, SessionId)>;
-type MessageId = web::Path<(ClassroomId, SessionId, u64)>;
+type LessonPath = web::Path<(ClassroomId, LessonId)>;
+type MessageId = web::Path<(ClassroomId, LessonId, u64)>;
 
 /// `GET /classrooms/{id}/sessions/{sid}/chat/`: the last messages, or those before or after one.
 pub async fn list(call: Call, path: LessonPath, window: Window) -> Result<HttpResponse, Problem> {
@@ -72,7 +72,7 @@ pub async fn polls(call: Call, path: LessonPath) -> Result<HttpResponse, Problem
 }
 
 /// Who the caller is in a lesson; for those who are not in it, it does not exist.
-async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Requester, Problem> {
+async fn stands(call: &Call, id: ClassroomId, session: LessonId) -> Result<Requester, Problem> {
     call.require_member(id).await?;
     let access = call.services.store.lesson_access(id, session).await?.ok_or(Problem::NotFound)?;
     let standing = access.rights.effective(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
@@ -82,7 +82,7 @@ async fn stands(call: &Call, id: ClassroomId, session: SessionId) -> Result<Requ
 async fn ask(
     call: &Call,
     id: ClassroomId,
-    session: SessionId,
+    session: LessonId,
     ask: ClassCommand,
 ) -> Result<crate::actors::classroom::CommandReply, Problem> {
     let name = call.services.must_exist(call.user).await?.name;

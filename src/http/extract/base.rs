@@ -22,7 +22,9 @@ fn given(headers: &HeaderMap) -> Option<Precondition> {
     if let Some(tag) = present(headers, IF_MATCH.as_str()) {
         return Some(Precondition::IfMatch(rev_in_tag(tag)));
     }
-    present(headers, "x-rev").or_else(|| present(headers, "x-revision")).map(|text| Precondition::XRev(whole_number(text)))
+    present(headers, "x-rev")
+        .or_else(|| present(headers, "x-revision"))
+        .map(|text| Precondition::XRev(whole_number(text)))
 }
 
 /// The header's value unless it is blank, which counts as absent. Bytes that are no text cannot name a revision.

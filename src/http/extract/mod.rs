@@ -14,7 +14,7 @@ pub use body::{
     TelemetryBody,
 };
 pub use idempotency::{idempotency_key, key_of_text};
-pub use origin::{ClientOrigin, PublicBase, requested_host, client_address};
+pub use origin::{ClientOrigin, PublicBase, client_address, requested_host};
 pub use paging::Paging;
 pub use signed::Signed;
 

@@ -14,7 +14,7 @@ use super::{
 use crate::http::{Services, extract::Signed, problem::Problem, times};
 use m4sh_domain::limits::{HISTORY_ROWS, ITEM_ID_BYTES, REPLAY_BYTES};
 use m4sh_domain::{
-    history::{AuthorIndex, Attribution},
+    history::{Attribution, AuthorIndex},
     ids::{BoardId, Rev},
     rate::Scope,
 };

@@ -15,7 +15,7 @@ use crate::http::{Services, extract::Signed, problem::Problem};
 use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
 use m4sh_domain::{
     board::Document,
-    history::{DiffKind, DiffEntry, diff_documents},
+    history::{DiffEntry, DiffKind, diff_documents},
     ids::{BoardId, Rev},
     rate::Scope,
 };

@@ -17,13 +17,13 @@ use m4sh_domain::limits::{
     ITEM_ID_BYTES, PAGE_DEFAULT, PAGE_MAX, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MAX, REPLAY_ROWS,
 };
 use m4sh_domain::{
-    access::{BoardAssignment, Visibility, Role},
-    ids::{BoardId, ClassroomId, Rev, SessionId, UserId},
+    access::{BoardAssignment, Role, Visibility},
+    ids::{BoardId, ClassroomId, LessonId, Rev, UserId},
     rate::Scope,
 };
-use m4sh_store::{LessonEventQuery, PageRequest, JournalPosition, LessonRow, SnapshotOrigin};
+use m4sh_store::{JournalPosition, LessonEventQuery, LessonRow, PageRequest, SnapshotOrigin};
 
-type LessonPath = web::Path<(ClassroomId, SessionId)>;
+type LessonPath = web::Path<(ClassroomId, LessonId)>;
 
 /// Somebody before a lesson's past.
 pub(in crate::http) struct Lesson {
@@ -73,7 +73,7 @@ impl Services {
     pub(in crate::http) async fn lesson(
         &self,
         classroom: ClassroomId,
-        session: SessionId,
+        session: LessonId,
         who: UserId,
     ) -> Result<Lesson, Problem> {
         let row = self.store.lesson(classroom, session).await?.ok_or(Problem::NotFound)?;

@@ -23,7 +23,7 @@ use crate::board_history::{self, BoardAtRevision};
 use asked::Moment;
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{Visibility, EffectiveRights},
+    access::{EffectiveRights, Visibility},
     board::{Document, ERASED, JournalEntry, Op},
     ids::{BoardId, Rev, UserId},
 };

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Batch;
 use crate::http::times;
 use m4sh_domain::{
-    board::{Action, ERASED, OpKind, Op},
+    board::{Action, ERASED, Op, OpKind},
     ids::{BoardId, UserId},
     json::{Object, Value},
 };

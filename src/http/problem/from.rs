@@ -8,10 +8,10 @@ use actix_web::http::StatusCode;
 use super::Problem;
 use crate::{
     actors::messages::BoardError,
-    http::fields::Faults,
-    identity::{RateLimited, PasswordError, TokenError},
-    jobs::snapshots::SnapshotError,
     board_history::BoardHistoryError,
+    http::fields::Faults,
+    identity::{PasswordError, RateLimited, TokenError},
+    jobs::snapshots::SnapshotError,
     objects::ObjectError,
 };
 use m4sh_domain::{

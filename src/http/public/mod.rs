@@ -20,7 +20,7 @@ use super::{
 };
 use crate::identity::ShareToken;
 use m4sh_domain::rate::Scope;
-use m4sh_store::{LiveLink, LinkVisit};
+use m4sh_store::{LinkVisit, LiveLink};
 
 type Token = web::Path<(String,)>;
 

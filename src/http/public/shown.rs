@@ -61,7 +61,13 @@ pub struct Pictures {
 }
 
 /// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
-pub fn page(link: &LiveLink, card: &SharedBoard, pictures: Pictures, view: &BoardView, links: &LinkSigner) -> HttpResponse {
+pub fn page(
+    link: &LiveLink,
+    card: &SharedBoard,
+    pictures: Pictures,
+    view: &BoardView,
+    links: &LinkSigner,
+) -> HttpResponse {
     let now = Timestamp::now();
     let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
     let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));

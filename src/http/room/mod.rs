@@ -28,13 +28,15 @@ use super::{
 };
 use m4sh_domain::limits::{EVENT_DATA_BYTES, PAGE_MAX};
 use m4sh_domain::{
-    ids::{BoardId, ClassroomId, SessionId, UserId},
+    ids::{BoardId, ClassroomId, LessonId, UserId},
     json,
     rate::Scope,
 };
-use m4sh_store::{AccountRole, EventCategory, NewClassroom, NewLesson, PageRequest, RoomLesson, RoomKind, RoomPhase, RoomPlan};
+use m4sh_store::{
+    AccountRole, EventCategory, NewClassroom, NewLesson, PageRequest, RoomKind, RoomLesson, RoomPhase, RoomPlan,
+};
 
-type Id = web::Path<(SessionId,)>;
+type Id = web::Path<(LessonId,)>;
 
 /// The façades, beside the table of `http`.
 pub(super) fn table() -> Vec<Endpoint> {
@@ -78,14 +80,14 @@ const UNNAMED: &str = "Lesson";
 
 impl Services {
     /// A lesson by its id, for somebody of its class.
-    async fn room(&self, id: SessionId, who: UserId) -> Result<(RoomLesson, Lesson), Problem> {
+    async fn room(&self, id: LessonId, who: UserId) -> Result<(RoomLesson, Lesson), Problem> {
         let card = self.store.room_lesson(id).await?.ok_or(Problem::NotFound)?;
         let lesson = self.lesson(card.classroom, id, who).await?;
         Ok((card, lesson))
     }
 
     /// The same for who leads it.
-    async fn led_room(&self, id: SessionId, who: UserId) -> Result<(RoomLesson, Lesson), Problem> {
+    async fn led_room(&self, id: LessonId, who: UserId) -> Result<(RoomLesson, Lesson), Problem> {
         let (card, lesson) = self.room(id, who).await?;
         let may = lesson.role.leads();
         if may { Ok((card, lesson)) } else { Err(Problem::Forbidden("Only a tutor of this class may do this.")) }
@@ -125,7 +127,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
     let is_later = start.is_some_and(|start| start > Timestamp::now());
     let phase = if is_later { RoomPhase::Scheduled } else { RoomPhase::Waiting };
     let new = NewLesson {
-        id: SessionId(Uuid::now_v7()),
+        id: LessonId(Uuid::now_v7()),
         classroom,
         name,
         board: BoardId(Uuid::now_v7()),

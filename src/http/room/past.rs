@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Id, spliced};
 use crate::{
+    board_history::BoardAtRevision,
     http::{
         Services,
         audit::AuditContext,
@@ -22,17 +23,16 @@ use crate::{
         times,
     },
     jobs::ExportFormat,
-    board_history::BoardAtRevision,
 };
 use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
 use m4sh_domain::{
     access::Visibility,
-    ids::{Rev, SessionId},
+    ids::{LessonId, Rev},
     rate::Scope,
 };
 use m4sh_store::{LessonEventQuery, PageRequest, RoomLesson};
 
-type VersionId = web::Path<(SessionId, u64)>;
+type VersionId = web::Path<(LessonId, u64)>;
 
 /// States that one answer of the old history list carries at most.
 const STATES: usize = 5;

@@ -24,14 +24,14 @@ use super::{
     fields::{Fields, whole},
     problem::Problem,
 };
-use crate::actors::messages::{Precondition, BoardView, StateSave};
+use crate::actors::messages::{BoardView, Precondition, StateSave};
 use m4sh_domain::limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS};
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     json::Value,
     rate::Scope,
 };
-use m4sh_store::{BoardSummary, BoardPatch, CopyAssetsResult, NewBoard};
+use m4sh_store::{BoardPatch, BoardSummary, CopyAssetsResult, NewBoard};
 
 type Id = web::Path<(BoardId,)>;
 
@@ -303,7 +303,10 @@ mod tests {
         assert_eq!(must_match(Precondition::Any, rev), Ok(()));
         assert_eq!(must_match(Precondition::IfMatch(Some(rev)), rev), Ok(()));
         assert_eq!(must_match(Precondition::XRev(Some(rev)), rev), Ok(()));
-        assert_eq!(must_match(Precondition::IfMatch(Some(Rev(3))), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
+        assert_eq!(
+            must_match(Precondition::IfMatch(Some(Rev(3))), rev),
+            Err(Problem::PreconditionFailed { server_rev: rev })
+        );
         assert_eq!(must_match(Precondition::IfMatch(None), rev), Err(Problem::PreconditionFailed { server_rev: rev }));
         assert_eq!(must_match(Precondition::XRev(None), rev), Err(Problem::RevMismatch { server_rev: rev }));
     }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Id, detail};
 use crate::{
     actors::messages::StateSave,
+    board_history,
     http::{
         Services,
         audit::AuditContext,
@@ -19,7 +20,6 @@ use crate::{
         times,
     },
     jobs::snapshots::SnapshotRequest,
-    board_history,
     objects::ObjectError,
 };
 use m4sh_domain::limits;

@@ -15,7 +15,7 @@ use crate::{
         extract::{PublicBase, Signed},
         problem::Problem,
     },
-    jobs::{JobStatus, NewJob, JobHandler, thumbnail::ThumbnailJob as Drawing},
+    jobs::{JobHandler, JobStatus, NewJob, thumbnail::ThumbnailJob as Drawing},
     objects::ObjectError,
 };
 use m4sh_domain::limits;

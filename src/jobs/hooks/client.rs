@@ -116,7 +116,9 @@ impl WebhookClient {
             .header("M4SH-Signature", signature::header(letter.secrets, now, body.as_bytes()))
             .body(body);
         match request.send().await {
-            Ok(answer) if answer.status().is_success() => DeliveryOutcome::Arrived { answered: answer.status().as_u16() },
+            Ok(answer) if answer.status().is_success() => {
+                DeliveryOutcome::Arrived { answered: answer.status().as_u16() }
+            }
             Ok(answer) => {
                 let status = answer.status();
                 missed(Some(status.as_u16()), &format!("The receiver answered {}.", status.as_u16()))

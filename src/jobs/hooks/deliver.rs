@@ -13,7 +13,7 @@ use super::{
     client::{Delivery, DeliveryOutcome},
 };
 use m4sh_domain::hooks::{backoff, delivery_id};
-use m4sh_store::{FailedDelivery, NumberedEvent, StoreError, ClaimedHook};
+use m4sh_store::{ClaimedHook, FailedDelivery, NumberedEvent, StoreError};
 
 /// The status of a receiver that is gone for good.
 const GONE: u16 = 410;
@@ -65,7 +65,8 @@ impl Dispatcher {
         let failing = if before == 0 { Duration::ZERO } else { hook.failing_since.map_or(Duration::ZERO, since) };
         // 410 says that nothing will ever be taken there again.
         let goes_on = answered != Some(GONE) && self.give_up.is_none_or(|give_up| failing < give_up);
-        let missed = FailedDelivery { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
+        let missed =
+            FailedDelivery { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
         if self.store.hook_delivery_failed(hook.id, lease, &missed).await? && !goes_on {
             tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long, or for good, and is paused");
         }

@@ -16,7 +16,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-pub use client::{WebhookClient, Delivery, DeliveryOutcome};
+pub use client::{Delivery, DeliveryOutcome, WebhookClient};
 pub use signature::header as signature;
 
 use m4sh_domain::limits;

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{ObjectUpload, UploadedObject, ObjectService};
+use super::{ObjectService, ObjectUpload, UploadedObject};
 use crate::{
-    blobs::{Blobs, BlobContent},
+    blobs::{BlobContent, Blobs},
     config::StorageSettings,
 };
 use faults::{FaultGate, InjectedFault};

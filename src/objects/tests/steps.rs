@@ -183,9 +183,15 @@ async fn v9_a_deleted_board_frees_its_objects_and_its_quota_but_not_those_of_its
     let (owner, other) = (house.owner(1_000).await, house.owner(8).await);
     kept(&house, owner, b"12345").await;
     kept(&house, owner, b"123").await;
-    assert_eq!(house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(), CopyAssetsResult::Assets(2));
+    assert_eq!(
+        house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(),
+        CopyAssetsResult::Assets(2)
+    );
     assert_eq!(usage(&house, other).await, Usage { used: 8, reserved: 0, quota: 8 });
-    assert_eq!(house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(), CopyAssetsResult::Assets(0));
+    assert_eq!(
+        house.store.copy_assets(owner.board, other.board, other.account).await.unwrap(),
+        CopyAssetsResult::Assets(0)
+    );
     house.client.batch_execute(&format!("DELETE FROM node WHERE id = '{}'", owner.board)).await.unwrap();
     assert_eq!(usage(&house, owner).await.used, 0);
     house.vault.sweep().await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Room, error, say, text};
 use crate::actors::messages::BoardView;
-use crate::ws::session::{SessionEnd, JoinedSession};
+use crate::ws::session::{JoinedSession, SessionEnd};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits::ROOM_EVENTS;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use crate::actors::outbox::Outbox;
 use crate::actors::rooms::Line;
 use crate::ws::SocketContext;
-use crate::ws::session::{SessionEnd, JoinedSession};
-use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, SessionId, UserId};
+use crate::ws::session::{JoinedSession, SessionEnd};
+use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, LessonId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::payload::Payload;
@@ -23,7 +23,7 @@ use m4sh_store::StoreError;
 /// One such socket.
 pub(super) struct Room {
     channel: Channel,
-    session: SessionId,
+    session: LessonId,
     classroom: ClassroomId,
     board: BoardId,
     user: UserId,
@@ -41,7 +41,7 @@ impl Room {
     /// With what it is closed.
     pub(super) async fn open(
         channel: Channel,
-        session: SessionId,
+        session: LessonId,
         user: UserId,
         conn: ConnId,
         sockets: Arc<SocketContext>,
@@ -57,7 +57,7 @@ impl Room {
     }
 
     /// The lesson's class and id: the door that the seat is taken through.
-    pub(super) const fn lesson(&self) -> (ClassroomId, SessionId) {
+    pub(super) const fn lesson(&self) -> (ClassroomId, LessonId) {
         (self.classroom, self.session)
     }
 

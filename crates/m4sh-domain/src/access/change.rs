@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Permissions, Permission, Rights, Role, Rule, RuleSubject};
+use super::{Permission, Permissions, Rights, Role, Rule, RuleSubject};
 use crate::ids::UserId;
 
 /// Whom a change is about.
@@ -188,7 +188,8 @@ impl RightsChange {
             return Err(ChangeDenied::Above);
         }
         let Self::Flags { flags, .. } = self else { return Ok(()) };
-        let beyond = flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Permissions::ceiling(role).has(*flag));
+        let beyond =
+            flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Permissions::ceiling(role).has(*flag));
         beyond.map_or(Ok(()), |(flag, _)| Err(ChangeDenied::Ceiling(*flag)))
     }
 
@@ -202,7 +203,8 @@ impl RightsChange {
                 let edit = |(flag, allowed): &(Permission, Option<bool>)| {
                     let what = RuleSubject::Flag(*flag);
                     let clear = RuleEdit::Clear { session, who, what };
-                    let set = allowed.map(|allowed| RuleEdit::Set(Rule { session, who, subject: what, allowed, until }));
+                    let set =
+                        allowed.map(|allowed| RuleEdit::Set(Rule { session, who, subject: what, allowed, until }));
                     // A word without an end is the last one: what was said for a while does not outlive it.
                     (set.is_none() || until.is_none()).then_some(clear).into_iter().chain(set)
                 };
@@ -264,7 +266,12 @@ mod tests {
     }
 
     fn give(user: UserId, flag: Permission) -> RightsChange {
-        RightsChange::Flags { whom: ChangeTarget::One(user), flags: vec![(flag, Some(true))], session: true, seconds: None }
+        RightsChange::Flags {
+            whom: ChangeTarget::One(user),
+            flags: vec![(flag, Some(true))],
+            session: true,
+            seconds: None,
+        }
     }
 
     /// The rules after a change, as the store would keep them.
@@ -301,7 +308,10 @@ mod tests {
         assert_eq!(judge(TUTOR, &lock_of(STRANGER)), Err(ChangeDenied::NotAMember));
         assert_eq!(judge(PUPIL, &lock_of(OTHER)), Err(ChangeDenied::Needs(Permission::Lock)));
         assert_eq!(judge(STRANGER, &lock_of(OTHER)), Err(ChangeDenied::Needs(Permission::Lock)));
-        assert_eq!(judge(HELPER, &RightsChange::Kick { user: PUPIL, on: true }), Err(ChangeDenied::Needs(Permission::Kick)));
+        assert_eq!(
+            judge(HELPER, &RightsChange::Kick { user: PUPIL, on: true }),
+            Err(ChangeDenied::Needs(Permission::Kick))
+        );
         let role = |user| RightsChange::Role { user, role: Role::Viewer };
         assert_eq!(judge(TUTOR, &role(TUTOR)), Err(ChangeDenied::Yourself));
         assert_eq!(judge(TUTOR, &role(HELPER)), Ok(()));
@@ -316,7 +326,10 @@ mod tests {
             let work = Permission::PEN.contains(&flag) || flag == Permission::Export;
             assert_eq!(allowed, if work { Ok(()) } else { Err(ChangeDenied::Ceiling(flag)) }, "{}", flag.name());
         }
-        assert_eq!(give(HELPER, Permission::Manage).authorize(TUTOR, &class, now()), Err(ChangeDenied::Ceiling(Permission::Manage)));
+        assert_eq!(
+            give(HELPER, Permission::Manage).authorize(TUTOR, &class, now()),
+            Err(ChangeDenied::Ceiling(Permission::Manage))
+        );
         assert_eq!(give(HELPER, Permission::Kick).authorize(TUTOR, &class, now()), Ok(()));
         // A row that was written otherwise, or before its person's role was another, gives no more.
         made(&mut class, &give(PUPIL, Permission::Manage));
@@ -330,7 +343,8 @@ mod tests {
             class.effective(user, Timestamp::from_second(1_000 + second).unwrap()).unwrap().locked
         };
         let all = |locked| RightsChange::Lock { whom: ChangeTarget::Everybody, locked, session: true, seconds: None };
-        let pen = RightsChange::Lock { whom: ChangeTarget::One(PUPIL), locked: false, session: true, seconds: Some(120) };
+        let pen =
+            RightsChange::Lock { whom: ChangeTarget::One(PUPIL), locked: false, session: true, seconds: Some(120) };
         made(&mut class, &all(true));
         made(&mut class, &pen);
         assert!(!locked(&class, PUPIL, 119) && locked(&class, OTHER, 119), "the pen for two minutes");

@@ -2,16 +2,16 @@
 //! pen. Called by the board and classroom actors and by `http`. Never looks anything up and never reads a clock: rows and
 //! the time go in, a [`EffectiveRights`] comes out.
 
-mod permissions;
 mod change;
-mod visibility;
 mod pen_locks;
+mod permissions;
 mod rights;
 mod role;
+mod visibility;
 
-pub use permissions::{Permissions, Permission};
-pub use change::{RightsChange, ChangeDenied, RuleEdit, ChangeTarget};
-pub use visibility::{Authorship, Visibility, Layer};
+pub use change::{ChangeDenied, ChangeTarget, RightsChange, RuleEdit};
 pub use pen_locks::PenLocks;
-pub use rights::{BoardAssignment, StoredRule, Rights, Rule, EffectiveRights, RuleSubject};
+pub use permissions::{Permission, Permissions};
+pub use rights::{BoardAssignment, EffectiveRights, Rights, Rule, RuleSubject, StoredRule};
 pub use role::Role;
+pub use visibility::{Authorship, Layer, Visibility};

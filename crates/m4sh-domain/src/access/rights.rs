@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Permissions, Visibility, Permission, Role};
+use super::{Permission, Permissions, Role, Visibility};
 use crate::ids::UserId;
 
 /// What a rule is about.
@@ -245,8 +245,10 @@ mod tests {
 
     #[test]
     fn p9_a_flag_is_given_or_taken_and_an_ended_lesson_gives_nothing() {
-        let mut rights =
-            rights(vec![rule(Some(PUPIL), RuleSubject::Flag(Permission::Clear), true), rule(None, RuleSubject::Flag(Permission::Export), false)]);
+        let mut rights = rights(vec![
+            rule(Some(PUPIL), RuleSubject::Flag(Permission::Clear), true),
+            rule(None, RuleSubject::Flag(Permission::Export), false),
+        ]);
         let can = rights.effective(PUPIL, at(0)).unwrap().can;
         assert!(can.can_clear && !can.can_export);
         rights.live = false;

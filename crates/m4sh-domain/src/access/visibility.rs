@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn i2_what_the_tutor_marks_is_seen_by_pupils_and_not_changed_by_them() {
-        assert!(Visibility::All.may_change(Some(Layer::Tutor)) && !Visibility::Own(ANNA).may_change(Some(Layer::Tutor)));
+        assert!(
+            Visibility::All.may_change(Some(Layer::Tutor)) && !Visibility::Own(ANNA).may_change(Some(Layer::Tutor))
+        );
         assert!(Visibility::Own(ANNA).may_change(Some(Layer::Private(ANNA))) && Visibility::Own(ANNA).may_change(None));
         assert!(!Visibility::Own(BEN).may_change(Some(Layer::Private(ANNA))));
     }

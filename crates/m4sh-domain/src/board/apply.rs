@@ -7,8 +7,8 @@ use super::{
     Action, Document, OpKind, Refusal,
     draft::{Draft, Line, OpsWriter, Payload},
     item::{self, Item},
-    layers, item_locks,
-    members::{FromCanonical, ObjectMembers, MemberValue},
+    item_locks, layers,
+    members::{FromCanonical, MemberValue, ObjectMembers},
     normalize::normalize_document,
     op::read_id,
     page::{COLLECTIONS, Page},
@@ -217,7 +217,8 @@ impl BatchApplier<'_, '_> {
         let items = self.items(page, collection)?;
         let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
         let eyes = self.by.visibility;
-        let (slot, item) = found.filter(|(_, item)| eyes.can_see(item.layer())).ok_or("there is no item with this id")?;
+        let (slot, item) =
+            found.filter(|(_, item)| eyes.can_see(item.layer())).ok_or("there is no item with this id")?;
         let apart = self.mode == ApplyMode::Client && self.by.is_isolated() && item.layer() != self.by.layer;
         if apart || !eyes.may_change(item.layer()) {
             return Err(OpFault::Forbidden);
@@ -228,7 +229,8 @@ impl BatchApplier<'_, '_> {
 
     /// Nobody who does not lead touches what another one locked, or locks in another's name.
     fn check_lock(&self, item: &Item) -> Result<(), OpFault> {
-        let binds = self.mode == ApplyMode::Client && self.by.bound_by_locks.is_some_and(|user| item_locks::is_locked_for(item, user));
+        let binds = self.mode == ApplyMode::Client
+            && self.by.bound_by_locks.is_some_and(|user| item_locks::is_locked_for(item, user));
         if binds { Err(OpFault::Locked) } else { Ok(()) }
     }
 

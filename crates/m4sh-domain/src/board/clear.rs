@@ -7,12 +7,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, BatchKey, Board, BatchKind, JournalEntry, OpKind, Op, Refusal,
+    Action, BatchKey, BatchKind, Board, JournalEntry, Op, OpKind, Refusal,
     apply::{ApplyMode, apply},
     check_bounds,
     draft::{Draft, OpsWriter, RawOp},
     item::{Item, ObjectWriter},
-    layers, item_locks,
+    item_locks, layers,
     members::MemberValue,
     page::COLLECTIONS,
     slots::{Keyed as _, Measured as _, Slots},
@@ -165,7 +165,9 @@ impl Board {
 }
 
 fn kind_of(collection: &str) -> Option<OpKind> {
-    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
+    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text]
+        .into_iter()
+        .find(|kind| kind.collection() == Some(collection))
 }
 
 /// What a clear took, as it is kept: the page, then the operations that bring it back, compressed.

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Digest,
     document::Document,
-    stream::{self, TextPosition, WalkStart, TextVisitor},
+    stream::{self, TextPosition, TextVisitor, WalkStart},
 };
 
 /// Distance of two borders, in bytes: what a change costs at most besides the text that follows it.
@@ -124,7 +124,12 @@ impl HashVisitor<'_> {
         {
             self.borders.pop();
         }
-        self.borders.push(HashCheckpoint { place: OwnedPosition::of(place), first, fed: self.fed, hasher: self.hasher.clone() });
+        self.borders.push(HashCheckpoint {
+            place: OwnedPosition::of(place),
+            first,
+            fed: self.fed,
+            hasher: self.hasher.clone(),
+        });
     }
 }
 

@@ -120,7 +120,8 @@ impl Document {
             return Visibility::All;
         }
         let owns_some = |eyes: Visibility| {
-            layers::items_of(self).any(|(_, _, item)| !Visibility::Public.can_see(item.layer()) && eyes.can_see(item.layer()))
+            layers::items_of(self)
+                .any(|(_, _, item)| !Visibility::Public.can_see(item.layer()) && eyes.can_see(item.layer()))
         };
         if owns_some(eyes) { eyes } else { Visibility::Public }
     }

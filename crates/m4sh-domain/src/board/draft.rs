@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, OpKind, Op, item::ObjectWriter};
+use super::{Action, Op, OpKind, item::ObjectWriter};
 use crate::{
     access::Layer,
     json::{self, Value},

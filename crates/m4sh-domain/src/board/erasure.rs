@@ -11,7 +11,7 @@ use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Action, BatchKey, Board, Corrupt, Document, JournalEntry, OpKind, Op, Refusal,
+    Action, BatchKey, Board, Corrupt, Document, JournalEntry, Op, OpKind, Refusal,
     apply::{ApplyMode, apply},
     draft::Draft,
     layers,

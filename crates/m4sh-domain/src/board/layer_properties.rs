@@ -14,14 +14,15 @@ use super::{
     *,
 };
 use crate::{
-    access::{Visibility, Layer},
+    access::{Layer, Visibility},
     ids::UserId,
 };
 
 const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
 const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
 const TUTOR: UserId = UserId(uuid::Uuid::from_u128(3));
-const EVERYBODYS_EYES: [Visibility; 4] = [Visibility::All, Visibility::Own(ANNA), Visibility::Own(BEN), Visibility::Public];
+const EVERYBODYS_EYES: [Visibility; 4] =
+    [Visibility::All, Visibility::Own(ANNA), Visibility::Own(BEN), Visibility::Public];
 
 /// One thing that happens in a lesson.
 #[derive(Clone, Debug)]

@@ -9,13 +9,13 @@ use std::{
 use super::{
     Document, Refusal,
     item::{Item, ObjectWriter},
-    members::{FromCanonical as _, ObjectMembers, MemberValue},
+    members::{FromCanonical as _, MemberValue, ObjectMembers},
     page::{COLLECTIONS, Page},
     slots::{Keyed, Measured as _, Slots},
     stream,
 };
 use crate::{
-    access::{Authorship, Visibility, Layer},
+    access::{Authorship, Layer, Visibility},
     json::{self, NotCanonical},
 };
 
@@ -110,7 +110,8 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
     lay(target, |page, collection, item| {
         if let Some((page, own)) = page.and_then(|page| Some((page, find_on(old, page, collection, item)?))) {
             // Of several with one id the first is the one that was there. Those who see all may have had several.
-            if by.visibility == Visibility::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned())) {
+            if by.visibility == Visibility::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned()))
+            {
                 return own.layer();
             }
         }

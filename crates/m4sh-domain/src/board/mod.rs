@@ -15,12 +15,10 @@ mod draft;
 mod erasure;
 mod history;
 mod item;
+mod item_locks;
 #[cfg(test)]
 mod layer_properties;
 mod layers;
-mod item_locks;
-mod restored_locks;
-mod refs;
 mod members;
 mod normalize;
 mod op;
@@ -28,11 +26,11 @@ mod page;
 #[cfg(test)]
 mod properties;
 mod receipts;
+mod refs;
 mod refusal;
+mod restored_locks;
 mod reveal;
-mod visible;
 mod slots;
-mod undo_stacks;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -42,22 +40,24 @@ mod transaction;
 mod undo;
 #[cfg(test)]
 mod undo_properties;
+mod undo_stacks;
+mod visible;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use batch::{BatchKey, BatchKind, Digest, JournalEntry, BatchOutcome, Receipt};
+pub use batch::{BatchKey, BatchKind, BatchOutcome, Digest, JournalEntry, Receipt};
 pub use checkpoint::Checkpoint;
 pub use clear::{clear_content, cleared_items, cleared_page, unclear_content};
 pub use document::{Document, Pieces};
-pub use erasure::{ERASED, AuthorErasure, SharedPages};
+pub use erasure::{AuthorErasure, ERASED, SharedPages};
+pub use op::{Action, Op, OpKind};
 pub use refs::{ItemRef, PageRef};
-pub use op::{Action, OpKind, Op};
 pub use refusal::{Corrupt, OpsError, Refusal};
-pub use undo_stacks::UndoDirection;
 pub use undo::UndoPlan;
+pub use undo_stacks::UndoDirection;
 
 use self::{
     apply::{ApplyMode, apply, apply_recording},
@@ -65,9 +65,9 @@ use self::{
     draft::{Draft, OpsWriter, RawOp, fingerprint_of},
     history::History,
     receipts::Receipts,
-    undo_stacks::UndoStacks,
     transaction::Transaction,
     undo::InverseRecorder,
+    undo_stacks::UndoStacks,
 };
 use crate::limits;
 use crate::{access::Authorship, ids::Rev, json::Value};
@@ -166,7 +166,13 @@ impl Board {
     /// [`Refusal::KeyReused`] when the key was used for another state or for operations,
     /// [`Refusal::InvalidState`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The
     /// board is exactly as before.
-    pub fn replace(&mut self, key: BatchKey, state: Value, by: Authorship, at: Timestamp) -> Result<BatchOutcome, Refusal> {
+    pub fn replace(
+        &mut self,
+        key: BatchKey,
+        state: Value,
+        by: Authorship,
+        at: Timestamp,
+    ) -> Result<BatchOutcome, Refusal> {
         self.replace_with(key, Document::from_value(state)?, by, at)
     }
 
@@ -265,7 +271,11 @@ impl Board {
         target.write_state(&mut state);
         let layers = layers::text_of(&target);
         let mut ops = OpsWriter::new(state.len() + layers.as_ref().map_or(0, Vec::len) + 64);
-        ops.push_raw(&RawOp { value: Some(&state), layers: layers.as_deref(), ..RawOp::new(Action::Add, OpKind::State) });
+        ops.push_raw(&RawOp {
+            value: Some(&state),
+            layers: layers.as_deref(),
+            ..RawOp::new(Action::Add, OpKind::State)
+        });
         self.document = target;
         self.hashing.reset();
         ops.finish()
@@ -301,13 +311,21 @@ impl Board {
         self.rev = rev;
         self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, course });
         // The way back is the journal's and the stacks' to keep, and may be larger than what is told.
-        let told = if entry.inverse.is_some() { Arc::new(JournalEntry { inverse: None, ..JournalEntry::clone(&entry) }) } else { entry };
+        let told = if entry.inverse.is_some() {
+            Arc::new(JournalEntry { inverse: None, ..JournalEntry::clone(&entry) })
+        } else {
+            entry
+        };
         self.history.push(told);
     }
 }
 
 fn repeat(receipt: &Receipt, fingerprint: u64) -> Result<BatchOutcome, Refusal> {
-    if receipt.fingerprint == fingerprint { Ok(BatchOutcome::Duplicate(receipt.clone())) } else { Err(Refusal::KeyReused) }
+    if receipt.fingerprint == fingerprint {
+        Ok(BatchOutcome::Duplicate(receipt.clone()))
+    } else {
+        Err(Refusal::KeyReused)
+    }
 }
 
 /// A batch that does not make the board larger is never refused for the board's size.

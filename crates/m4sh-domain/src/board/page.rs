@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     item::{Item, usable_id},
-    members::{FromCanonical, ObjectMembers, MemberValue},
+    members::{FromCanonical, MemberValue, ObjectMembers},
     slots::{Keyed, Measured, Slots},
 };
 use crate::json::{self, NotCanonical};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, JournalEntry, OpKind, Op, Refusal,
+    Action, BatchKey, BatchKind, Board, JournalEntry, Op, OpKind, Refusal,
     apply::{ApplyMode, apply},
     draft::{Draft, OpsWriter, RawOp, fingerprint_of},
     item::Item,

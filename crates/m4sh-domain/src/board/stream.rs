@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::{
     document::{Document, Pieces},
     item::Item,
-    members::{ObjectMembers, MemberValue},
-    page::{PageBody, Page},
+    members::{MemberValue, ObjectMembers},
+    page::{Page, PageBody},
     slots::{Measured as _, Slots},
 };
 use crate::json;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{BatchKey, Board, Document, Op, OpsError, BatchOutcome, Refusal};
+use super::{BatchKey, BatchOutcome, Board, Document, Op, OpsError, Refusal};
 use crate::{
     access::Authorship,
     ids::{ClientId, Rev, UserId},

@@ -1,7 +1,10 @@
 //! One batch's changes to a document, each with its way back. Called by `apply` and `Board`.
 //! Never copies the document: a batch that fails is undone step by step.
 
-use super::{digest::IncrementalDigest, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots, stream::TextPosition};
+use super::{
+    digest::IncrementalDigest, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots,
+    stream::TextPosition,
+};
 
 /// What to do to take one change back.
 pub(super) enum Step {

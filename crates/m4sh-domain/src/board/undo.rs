@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, Board, BatchKind, Document, JournalEntry, OpKind, Op, Receipt, Refusal, UndoDirection,
+    Action, BatchKey, BatchKind, Board, Document, JournalEntry, Op, OpKind, Receipt, Refusal, UndoDirection,
     apply::{ApplyMode, apply, apply_recording},
     batch::Digest,
     check_bounds,
     draft::{Draft, fingerprint_of},
     item::Item,
     layers,
-    members::{ObjectMembers, MemberValue},
+    members::{MemberValue, ObjectMembers},
     op::read_id,
     page::{COLLECTIONS, Page},
     repeat,
     slots::{Keyed as _, Measured as _, Slots},
-    undo_stacks::UndoEntry,
     stream,
     transaction::{Step, Transaction},
+    undo_stacks::UndoEntry,
 };
 use crate::limits;
 use crate::{
@@ -108,7 +108,9 @@ fn text_of(bytes: &[u8]) -> Option<String> {
 }
 
 fn kind_of(collection: &str) -> Option<OpKind> {
-    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text].into_iter().find(|kind| kind.collection() == Some(collection))
+    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text]
+        .into_iter()
+        .find(|kind| kind.collection() == Some(collection))
 }
 
 fn item_in(document: &Document, page: u32, collection: &str, slot: u32) -> Option<Item> {
@@ -122,7 +124,12 @@ fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
         Step::ItemAdded { page, collection, slot } => {
             let item = item_in(document, *page, collection, *slot)?;
             let id = item.id()?.as_ref().to_owned();
-            Inverse::Added { page: page_id(*page)?, kind: kind_name(collection)?, id, left: ContentHash::of(item.bytes()) }
+            Inverse::Added {
+                page: page_id(*page)?,
+                kind: kind_name(collection)?,
+                id,
+                left: ContentHash::of(item.bytes()),
+            }
         }
         Step::ItemRemoved { page, collection, item, .. } => Inverse::Removed {
             page: page_id(*page)?,

@@ -74,7 +74,11 @@ fn rows(entries: &[Arc<JournalEntry>]) -> impl Iterator<Item = (UserId, Rev, Bat
 }
 
 /// Whatever was accepted. Waking again is what a restart does: a checkpoint, and the rows.
-fn happen(board: &mut Board, entries: &mut Vec<Arc<JournalEntry>>, event: &UndoStep) -> Result<Option<Arc<JournalEntry>>, Refusal> {
+fn happen(
+    board: &mut Board,
+    entries: &mut Vec<Arc<JournalEntry>>,
+    event: &UndoStep,
+) -> Result<Option<Arc<JournalEntry>>, Refusal> {
     let next = board.rev();
     let entry = match event {
         UndoStep::Ops(who, ops) => {

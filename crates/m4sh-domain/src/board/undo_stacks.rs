@@ -53,7 +53,10 @@ impl UserStacks {
 
     fn oldest(&self) -> Option<(Rev, UndoDirection)> {
         let of = |list: &VecDeque<UndoEntry>, way| list.front().map(|kept| (kept.rev, way));
-        [of(&self.undo, UndoDirection::Undo), of(&self.redo, UndoDirection::Redo)].into_iter().flatten().min_by_key(|(rev, _)| *rev)
+        [of(&self.undo, UndoDirection::Undo), of(&self.redo, UndoDirection::Redo)]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(rev, _)| *rev)
     }
 }
 
@@ -155,9 +158,15 @@ mod tests {
         let back = Bytes::from_static(b"x");
         stacks.record(ANNA, Rev(4), BatchKind::Undo(Rev(3)), Some(&back));
         stacks.record(ANNA, Rev(5), BatchKind::Undo(Rev(2)), Some(&back));
-        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(1), Some(5)));
+        assert_eq!(
+            (top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)),
+            (Some(1), Some(5))
+        );
         stacks.record(ANNA, Rev(6), BatchKind::Redo(Rev(5)), Some(&back));
-        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(6), Some(4)));
+        assert_eq!(
+            (top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)),
+            (Some(6), Some(4))
+        );
         edit(&mut stacks, BEN, 7, 1);
         assert_eq!(top(&stacks, ANNA, UndoDirection::Redo), Some(4), "another's edit is nothing to it");
         edit(&mut stacks, ANNA, 8, 1);
@@ -170,7 +179,10 @@ mod tests {
         let mut stacks = UndoStacks::default();
         (1..4).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
         stacks.record(ANNA, Rev(4), BatchKind::Undo(Rev(2)), Some(&Bytes::from_static(b"x")));
-        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)), (Some(1), Some(4)));
+        assert_eq!(
+            (top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, ANNA, UndoDirection::Redo)),
+            (Some(1), Some(4))
+        );
     }
 
     #[test]
@@ -183,6 +195,9 @@ mod tests {
             edit(&mut stacks, BEN, rev, limits::UNDO_BATCH_BYTES);
         }
         assert!(stacks.bytes <= limits::UNDO_BOARD_BYTES);
-        assert_eq!((top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, BEN, UndoDirection::Undo)), (None, Some(299)));
+        assert_eq!(
+            (top(&stacks, ANNA, UndoDirection::Undo), top(&stacks, BEN, UndoDirection::Undo)),
+            (None, Some(299))
+        );
     }
 }

@@ -15,7 +15,7 @@ use super::{
     layers,
 };
 use crate::{
-    access::{Visibility, Layer},
+    access::{Layer, Visibility},
     ids::{ClientId, UserId},
     json::{self, NotCanonical},
 };

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::throttle::{ProjectedUsage, WARN};
 use super::table::BucketSize;
+use super::throttle::{ProjectedUsage, WARN};
 use crate::ids::UserId;
 use crate::rate::{Bucket, Rate};
 
@@ -39,8 +39,12 @@ impl FairShareBucket {
         }
         let known = self.shares.get(&user);
         let others = self.shares.len() - usize::from(known.is_some());
-        let share =
-            ProjectedUsage::of(&known.map_or_else(Bucket::default, |share| share.bucket), part(size, others + 1), cost, now);
+        let share = ProjectedUsage::of(
+            &known.map_or_else(Bucket::default, |share| share.bucket),
+            part(size, others + 1),
+            cost,
+            now,
+        );
         ProjectedUsage {
             left: whole.left.max(share.left),
             used: whole.used.min(share.used),

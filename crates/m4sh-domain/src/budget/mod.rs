@@ -2,12 +2,12 @@
 //! dropped, operations are refused, then the socket is closed. Called by the board actor, the sockets' door and the
 //! `budgets` command. Never reads a clock: `now` is an argument, as in `rate`.
 
-mod throttle;
 mod fair_share;
 mod table;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
-pub use throttle::{Throttle, ProjectedUsage, ThrottleDecision, WARN};
 pub use fair_share::FairShareBucket;
-pub use table::{BudgetHolder, BudgetSpec, OverBudget, BucketSize, BucketSizes, BudgetUnit, BUDGETS, json, script};
+pub use table::{BUDGETS, BucketSize, BucketSizes, BudgetHolder, BudgetSpec, BudgetUnit, OverBudget, json, script};
+pub use throttle::{ProjectedUsage, Throttle, ThrottleDecision, WARN};

@@ -55,9 +55,17 @@ fn b8_the_rungs_come_in_order_and_the_first_is_told_once_a_spell() {
     assert_eq!(warned, [(32, 8, 0.8)]);
     assert_eq!(shed, Some(38), "with 37 of 40 used, before anything is refused");
     let later = now + Duration::from_secs(4);
-    assert_eq!(rung(ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, later))])), 0, "the spell is over");
+    assert_eq!(
+        rung(ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, later))])),
+        0,
+        "the spell is over"
+    );
     bucket.charge(size.rate, size.burst, 33, later);
-    assert_eq!(rung(ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, later))])), 1, "and the next is told again");
+    assert_eq!(
+        rung(ladder.check_operation(&[(OPS, ProjectedUsage::of(&bucket, size, 1, later))])),
+        1,
+        "and the next is told again"
+    );
 }
 
 #[test]
@@ -107,7 +115,10 @@ fn b8_every_budget_stands_in_the_table_once_and_is_told_with_holder_and_unit() {
 #[test]
 fn b14_the_client_s_table_is_the_server_s() {
     let file = include_str!("../../../../examples/budgets.js");
-    assert!(file == script(&BucketSizes::new(&Rates::default())), "write it again: m4sh budgets --js > examples/budgets.js");
+    assert!(
+        file == script(&BucketSizes::new(&Rates::default())),
+        "write it again: m4sh budgets --js > examples/budgets.js"
+    );
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::table::BucketSize;
-use crate::rate::{Bucket, Debt, Scope, RateDecision as Taken};
+use crate::rate::{Bucket, Debt, RateDecision as Taken, Scope};
 
 /// The part of a budget from which on its user is told, once a spell …
 pub const WARN: f64 = 0.8;
@@ -126,7 +126,13 @@ impl Throttle {
     }
 
     /// Counts a refusal. [`ThrottleDecision::Close`] when there were so many that nobody seems to listen.
-    pub fn count_refusal(&mut self, patience: BucketSize, scope: Scope, retry_after: Duration, now: Duration) -> ThrottleDecision {
+    pub fn count_refusal(
+        &mut self,
+        patience: BucketSize,
+        scope: Scope,
+        retry_after: Duration,
+        now: Duration,
+    ) -> ThrottleDecision {
         match self.refusals.take(patience.rate, patience.burst, 1, now) {
             Taken::Pass { .. } => ThrottleDecision::Refuse { scope, retry_after },
             Taken::Wait(_) => ThrottleDecision::Close,

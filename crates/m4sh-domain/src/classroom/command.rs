@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ChatMessage, ChatMode, ClassChange, Viewport, Question};
+use super::{ChatMessage, ChatMode, ClassChange, Question, Viewport};
 use crate::{
-    access::{Role, EffectiveRights},
-    ids::{BoardId, SessionId, UserId},
+    access::{EffectiveRights, Role},
+    ids::{BoardId, LessonId, UserId},
     json::Object,
 };
 
@@ -95,7 +95,7 @@ pub struct DecisionContext<'a> {
     /// Whether the lesson goes on.
     pub live: bool,
     /// The lesson.
-    pub session: SessionId,
+    pub session: LessonId,
     /// The class.
     pub members: &'a HashMap<UserId, Role>,
     /// The lesson's boards.

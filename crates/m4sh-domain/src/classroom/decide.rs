@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ClassCommand, ChatMessage, ChatMode, ClassState, ClassFrameFields, Question, ClassRefusal, ChatContent, DecisionContext, ClassTimer, TimerCommand, Vote, ClassEvent, Requester};
-use super::{poll, frames};
+use super::{
+    ChatContent, ChatMessage, ChatMode, ClassCommand, ClassEvent, ClassFrameFields, ClassRefusal, ClassState,
+    ClassTimer, DecisionContext, Question, Requester, TimerCommand, Vote,
+};
+use super::{frames, poll};
 use crate::access::Role;
 use crate::ids::UserId;
 use crate::limits;
@@ -124,7 +127,10 @@ impl ClassState {
     fn hand(&self, user: Option<UserId>, up: bool, who: &Requester, scene: &DecisionContext<'_>) -> Decision {
         let whose = user.unwrap_or(who.user);
         if whose != who.user && (!who.leads || up) {
-            return Err(ClassRefusal::new("forbidden", "a hand is raised by its owner, and lowered by those who lead, too"));
+            return Err(ClassRefusal::new(
+                "forbidden",
+                "a hand is raised by its owner, and lowered by those who lead, too",
+            ));
         }
         let raised = self.hands.iter().find(|raised| raised.user == whose);
         let name = raised.map_or_else(|| who.name.clone(), |raised| raised.name.clone());
@@ -185,7 +191,12 @@ impl ClassState {
     }
 
     /// A message that somebody may read; to everybody else it does not exist.
-    fn message<'a>(&'a self, seq: u64, who: &Requester, scene: &'a DecisionContext<'_>) -> Result<&'a ChatMessage, ClassRefusal> {
+    fn message<'a>(
+        &'a self,
+        seq: u64,
+        who: &Requester,
+        scene: &'a DecisionContext<'_>,
+    ) -> Result<&'a ChatMessage, ClassRefusal> {
         let near = self.chat(seq).map(|chat| &**chat);
         let found = near.or_else(|| scene.older.filter(|chat| chat.seq == seq));
         found.filter(|chat| chat.is_for(who.user)).ok_or(NO_CHAT)
@@ -198,7 +209,9 @@ impl ClassState {
             now.checked_add(span).map_err(|_| NONE)
         };
         happens(ClassEvent::Timer(match (ask, self.timer) {
-            (TimerCommand::Start(seconds), _) => ClassTimer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? },
+            (TimerCommand::Start(seconds), _) => {
+                ClassTimer::Running { seconds, ends_at: ends(seconds.saturating_mul(1000))? }
+            }
             (TimerCommand::Stop, _) => ClassTimer::Stopped,
             (TimerCommand::Pause, ClassTimer::Running { seconds, ends_at }) if ends_at > now => {
                 let left = ends_at.duration_since(now).as_millis();
@@ -238,7 +251,10 @@ impl ClassState {
         choices.dedup();
         let unknown = choices.iter().any(|choice| usize::from(*choice) >= poll.question.options.len());
         if unknown || (!poll.question.multiple && choices.len() > 1) {
-            return Err(ClassRefusal::new("bad_choice", "choices are places of options, one unless the poll takes several"));
+            return Err(ClassRefusal::new(
+                "bad_choice",
+                "choices are places of options, one unless the poll takes several",
+            ));
         }
         let voter = poll::voter_key(scene.session, seq, poll.question.anonymous, who.user);
         if poll.votes.get(&voter).map_or(choices.is_empty(), |known| *known == choices) {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::state::RaisedHand;
-use super::{ChatMessage, ClassState, Poll, RecordedEvent, ClassEvent, fields, put};
+use super::{ChatMessage, ClassEvent, ClassState, Poll, RecordedEvent, fields, put};
 use crate::limits;
 use crate::{
-    ids::{SessionId, UserId},
+    ids::{LessonId, UserId},
     json::{Object, Value},
     times,
 };
@@ -98,7 +98,12 @@ impl ClassState {
     }
 
     /// A vote: its voter hears that it counts, those who lead what the poll stands at, and nobody else anything.
-    fn vote_frames(&self, vote: &super::Vote, base: &ClassFrameFields, by: Option<UserId>) -> Vec<(Recipients, ClassFrameFields)> {
+    fn vote_frames(
+        &self,
+        vote: &super::Vote,
+        base: &ClassFrameFields,
+        by: Option<UserId>,
+    ) -> Vec<(Recipients, ClassFrameFields)> {
         let mut frames = Vec::new();
         if let Some(by) = by {
             let mut mine = my_vote(vote.poll, &vote.choices);
@@ -131,7 +136,7 @@ impl ClassState {
     }
 
     /// How the lesson stands, for one person.
-    pub fn snapshot(&self, to: &mut Object, session: SessionId, user: UserId, leads: bool) {
+    pub fn snapshot(&self, to: &mut Object, session: LessonId, user: UserId, leads: bool) {
         to.insert("seq", self.seq);
         to.insert("hands", self.hands.iter().map(|raised| raised_row(raised).into()).collect::<Vec<Value>>());
         to.insert("chat", self.recent_chat(user));
@@ -252,7 +257,7 @@ pub(super) fn poll_over(poll: &Poll, leads: bool) -> ClassFrameFields {
 
 /// A poll as lists show it to one person.
 #[must_use]
-pub fn poll_row(poll: &Poll, session: SessionId, user: UserId, leads: bool) -> Object {
+pub fn poll_row(poll: &Poll, session: LessonId, user: UserId, leads: bool) -> Object {
     let mut row = poll_base(poll);
     row.insert("ended", poll.ended);
     row.insert("revealed", poll.revealed);

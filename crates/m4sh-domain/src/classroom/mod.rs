@@ -5,21 +5,21 @@
 mod command;
 mod decide;
 mod emoji;
+mod event;
+mod frames;
 mod poll;
 mod read;
-mod frames;
 mod state;
 #[cfg(test)]
 mod tests;
-mod event;
 
-pub use command::{ClassCommand, ClassRefusal, DecisionContext, TimerCommand, Requester, is_phrase};
+pub use command::{ClassCommand, ClassRefusal, DecisionContext, Requester, TimerCommand, is_phrase};
 pub use decide::ClassDecision;
 pub use emoji::is_single_emoji;
+pub use event::{ChatContent, ChatMode, ClassChange, ClassEvent, ClassTimer, RecordedEvent, Viewport, Vote};
+pub use frames::{ClassFrameFields, Recipients, chat_row, poll_row};
 pub use poll::{Poll, Question, voter_key};
-pub use frames::{Recipients, ClassFrameFields, chat_row, poll_row};
 pub use state::{ChatMessage, ClassState};
-pub use event::{ChatMode, ClassChange, Viewport, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent};
 
 use crate::json::{Object, Value};
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Vote, put};
 use crate::{
-    ids::{SessionId, UserId},
+    ids::{LessonId, UserId},
     json::{Object, Value},
 };
 
@@ -87,7 +87,7 @@ impl Poll {
 
     /// What somebody chose.
     #[must_use]
-    pub fn choices_of(&self, session: SessionId, user: UserId) -> Option<&[u8]> {
+    pub fn choices_of(&self, session: LessonId, user: UserId) -> Option<&[u8]> {
         self.votes.get(&voter_key(session, self.seq, self.question.anonymous, user)).map(Vec::as_slice)
     }
 
@@ -99,7 +99,7 @@ impl Poll {
 
 /// Who a vote is known by: the person, or in an anonymous poll a word that is theirs in this poll alone.
 #[must_use]
-pub fn voter_key(session: SessionId, poll: u64, anonymous: bool, user: UserId) -> Uuid {
+pub fn voter_key(session: LessonId, poll: u64, anonymous: bool, user: UserId) -> Uuid {
     if !anonymous {
         return user.0;
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ChatMode, ClassChange, Viewport, Question, ChatContent, ClassTimer, Vote, ClassEvent};
+use super::{ChatContent, ChatMode, ClassChange, ClassEvent, ClassTimer, Question, Viewport, Vote};
 use crate::{
     ids::{BoardId, UserId},
     json::{Object, Value},

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ChatMode, Viewport, Poll, RecordedEvent, ChatContent, ClassTimer, ClassEvent};
+use super::{ChatContent, ChatMode, ClassEvent, ClassTimer, Poll, RecordedEvent, Viewport};
 use crate::ids::{BoardId, UserId};
 use crate::limits;
 
@@ -195,7 +195,10 @@ impl ClassState {
             ClassEvent::ViewLock(on) => self.view_lock = *on,
             ClassEvent::Page(page) => self.page = Some(page.clone()),
             ClassEvent::Present(board) => self.present = Some(*board),
-            ClassEvent::React(_) | ClassEvent::ChatEdit { .. } | ClassEvent::ChatDelete { .. } | ClassEvent::Note(..) => {}
+            ClassEvent::React(_)
+            | ClassEvent::ChatEdit { .. }
+            | ClassEvent::ChatDelete { .. }
+            | ClassEvent::Note(..) => {}
         }
     }
 

@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::access::Role;
-use crate::ids::{BoardId, SessionId, UserId};
+use crate::ids::{BoardId, LessonId, UserId};
 use crate::limits;
 
 const TUTOR: UserId = UserId(Uuid::from_u128(1));
 const ANN: UserId = UserId(Uuid::from_u128(2));
 const BOB: UserId = UserId(Uuid::from_u128(3));
 const VERA: UserId = UserId(Uuid::from_u128(4));
-const SESSION: SessionId = SessionId(Uuid::from_u128(5));
+const SESSION: LessonId = LessonId(Uuid::from_u128(5));
 const BOARD: BoardId = BoardId(Uuid::from_u128(6));
 
 /// A lesson that is asked things, one after the other.
@@ -267,7 +267,10 @@ fn f9_only_those_who_lead_lead() {
         lesson.happens(TUTOR, ask);
     }
     assert_eq!(lesson.refused(TUTOR, ClassCommand::Present(BoardId(Uuid::nil()))), "unknown_board");
-    assert_eq!(lesson.refused(TUTOR, ClassCommand::Follow { on: true, user: Some(UserId(Uuid::nil())) }), "unknown_user");
+    assert_eq!(
+        lesson.refused(TUTOR, ClassCommand::Follow { on: true, user: Some(UserId(Uuid::nil())) }),
+        "unknown_user"
+    );
     lesson.happens(TUTOR, ClassCommand::Bring { place, users: vec![ANN] });
     assert!(lesson.shown_to(ANN).contains("bring") && !lesson.shown_to(BOB).contains("bring"));
     lesson.live = false;
@@ -298,7 +301,8 @@ fn f10_every_event_reads_back_from_its_row_and_their_fold_is_the_lesson() {
     let read = |event: &RecordedEvent| {
         let bytes = Value::Object(event.what.data()).to_canonical();
         let Value::Object(data) = Value::parse(&bytes, crate::json::Bounds::default()).unwrap() else { panic!() };
-        let what = ClassEvent::read(event.what.kind(), event.what.person(), event.what.about(), &data).expect("a known kind");
+        let what =
+            ClassEvent::read(event.what.kind(), event.what.person(), event.what.about(), &data).expect("a known kind");
         assert_eq!(what, event.what);
         RecordedEvent { what, ..event.clone() }
     };

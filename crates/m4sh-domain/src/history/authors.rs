@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 
 use crate::{
-    board::{Action, JournalEntry, OpKind, Op},
+    board::{Action, JournalEntry, Op, OpKind},
     ids::{Rev, UserId},
     json::Value,
 };
@@ -156,8 +156,9 @@ mod tests {
     }
 
     fn told(authors: &AuthorIndex) -> Vec<String> {
-        let deed =
-            |deed: Option<Attribution>| deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev));
+        let deed = |deed: Option<Attribution>| {
+            deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev))
+        };
         let line = |(page, id, known): (&str, &str, &ItemHistory)| {
             format!("{page}/{id} {} {} {}", deed(known.made), deed(known.changed), deed(known.removed))
         };

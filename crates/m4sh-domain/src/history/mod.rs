@@ -4,5 +4,5 @@
 mod authors;
 mod diff;
 
-pub use authors::{AuthorIndex, Attribution, ItemHistory};
-pub use diff::{DiffKind, DiffEntry, diff_documents};
+pub use authors::{Attribution, AuthorIndex, ItemHistory};
+pub use diff::{DiffEntry, DiffKind, diff_documents};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::ThumbnailMark;
 use crate::limits;
 use crate::{
-    board::{Action, OpKind, Op},
+    board::{Action, Op, OpKind},
     json::Value,
 };
 
@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn y21_a_whole_state_is_made_anew_and_an_item_added_again_takes_the_old_ones_place() {
-        let mut sheet = LiveThumbnail::of(&Value::parse(br#"{"pages":[{"id":"p","strokes":[]}]}"#, Bounds::default()).unwrap());
+        let mut sheet =
+            LiveThumbnail::of(&Value::parse(br#"{"pages":[{"id":"p","strokes":[]}]}"#, Bounds::default()).unwrap());
         assert!(sheet.apply(&add("p", 1)));
         assert!(!sheet.apply(&ops(r#"[{"kind":"state","op":"add","value":{}}]"#)));
         assert!(sheet.apply(&add("p", 1)));

@@ -2,9 +2,9 @@
 //! what changed. Fed by the classroom actor with a board's document and its batches. Never looks at a board itself, and
 //! never grows with it: of a full board the newest marks are kept.
 
-mod mark;
 mod live;
+mod mark;
 mod simplify;
 
+pub use live::{LiveThumbnail, ThumbnailDelta};
 pub use mark::ThumbnailMark;
-pub use live::{ThumbnailDelta, LiveThumbnail};

@@ -1,7 +1,7 @@
 //! Rights: locks, single flags, roles, sending somebody out. Read by `class`, carried out by `actors::classroom`.
 //! Never judges who may.
 
-use m4sh_domain::access::{RightsChange, Permission, Role, ChangeTarget};
+use m4sh_domain::access::{ChangeTarget, Permission, RightsChange, Role};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;

@@ -2,7 +2,7 @@
 //! `actors::classroom`. Never judges who may.
 
 use super::words::{choices, flag, number, options, person, phrase, word};
-use m4sh_domain::classroom::{ClassCommand, ChatMode, Question, TimerCommand, is_single_emoji};
+use m4sh_domain::classroom::{ChatMode, ClassCommand, Question, TimerCommand, is_single_emoji};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
 
@@ -26,12 +26,12 @@ impl TalkFrame {
             "chat_delete" => number(value, "seq")
                 .map(|chat| ClassCommand::ChatDelete { chat })
                 .ok_or("chat_delete needs seq, a message's number"),
-            "chat_mode" => {
-                mode(value).map(ClassCommand::ChatMode).ok_or("chat_mode needs mode: on, off, tutor_only or slow with seconds")
-            }
-            "timer" => {
-                timer(value).map(ClassCommand::Timer).ok_or("timer needs one of seconds (1 to 86400), stop, pause and resume")
-            }
+            "chat_mode" => mode(value)
+                .map(ClassCommand::ChatMode)
+                .ok_or("chat_mode needs mode: on, off, tutor_only or slow with seconds"),
+            "timer" => timer(value)
+                .map(ClassCommand::Timer)
+                .ok_or("timer needs one of seconds (1 to 86400), stop, pause and resume"),
             "poll" => poll(value).map(ClassCommand::Poll).ok_or(
                 "poll needs question of 1 to 300 characters and options, 2 to 10 texts of 1 to 100 characters; id is a \
                  text of 1 to 64 bytes",

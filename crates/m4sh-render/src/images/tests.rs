@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use resvg::usvg::ImageKind;
 
-use super::{Images, ImagePurpose};
+use super::{ImagePurpose, Images};
 use crate::scene::ImageSource;
 
 const HASH: &str = "5a";

@@ -1,7 +1,7 @@
 //! Assets: pictures, notes, and what can only be hinted at. Called by `page`, and by `background` for its picture.
 //! Never fetches: what is not in the state or in the order is a frame with a name.
 
-use super::{PlacedAsset, AssetContent, ImageSource, field, text_block};
+use super::{AssetContent, ImageSource, PlacedAsset, field, text_block};
 use crate::geometry::Point;
 use m4sh_domain::json::Value;
 

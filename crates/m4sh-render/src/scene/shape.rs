@@ -1,7 +1,7 @@
 //! Shapes: lines, arrows, rectangles and circles with named corners. Called by `page`, and by `stroke` for its tools.
 //! Never guesses a corner that is not there.
 
-use super::{Blend, Primitive, Drawable, color, field, stroke};
+use super::{Blend, Drawable, Primitive, color, field, stroke};
 use crate::geometry::{Point, Rect};
 use m4sh_domain::json::Value;
 

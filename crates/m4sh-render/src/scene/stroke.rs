@@ -1,7 +1,7 @@
 //! Strokes: what pens, highlighters, erasers and the drawing tools leave. Called by `page`.
 //! Never draws what points at nothing: the laser and the selection leave no mark.
 
-use super::{Blend, Primitive, Drawable, TextBlock, color, field, shape, text_block};
+use super::{Blend, Drawable, Primitive, TextBlock, color, field, shape, text_block};
 use crate::geometry::{Point, Rect, Sample};
 use m4sh_domain::json::Value;
 

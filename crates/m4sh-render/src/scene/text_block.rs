@@ -1,6 +1,6 @@
 //! Texts and notes. Called by `page`, `stroke` and `asset`. Never names a font that is not shipped.
 
-use super::{Align, Blend, Color, Family, Font, Primitive, Drawable, TextBlock, color, field};
+use super::{Align, Blend, Color, Drawable, Family, Font, Primitive, TextBlock, color, field};
 use crate::geometry::Point;
 use m4sh_domain::json::Value;
 
@@ -20,7 +20,13 @@ pub fn mark(item: &Value) -> Option<Drawable<'_>> {
     let kind = field::text(item, &["type", "tool"]).unwrap_or("text");
     let at = Point::new(field::number(item, "x")?, field::number(item, "y")?);
     let (writing, color) = read(item, kind, at)?;
-    Some(Drawable { form: Primitive::Writing(writing), color, width: 1.0, opacity: field::opacity(item), blend: Blend::Over })
+    Some(Drawable {
+        form: Primitive::Writing(writing),
+        color,
+        width: 1.0,
+        opacity: field::opacity(item),
+        blend: Blend::Over,
+    })
 }
 
 /// A text or note at a place, with its colour; a note may be empty, a text not.

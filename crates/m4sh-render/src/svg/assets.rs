@@ -7,13 +7,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWrite
 use resvg::usvg::ImageKind;
 
 use super::{
-    SvgWriter, Hrefs,
+    Hrefs, SvgWriter,
     xml::{Escaped, Num, Opacity, Paint},
 };
 use crate::{
     geometry::Rect,
     images,
-    scene::{PlacedAsset, Color, AssetContent, ImageSource},
+    scene::{AssetContent, Color, ImageSource, PlacedAsset},
 };
 
 /// Of an asset that does not say how large it is, and of which nothing is known.

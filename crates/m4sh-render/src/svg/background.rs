@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::{
     SvgWriter,
-    xml::{PathData, Num, Paint},
+    xml::{Num, Paint, PathData},
 };
 use crate::{
     geometry::{Point, Rect},

@@ -6,7 +6,7 @@
 
 use crate::{
     geometry::{Point, Rect},
-    scene::{Blend, Primitive, Drawable},
+    scene::{Blend, Drawable, Primitive},
 };
 
 /// Cells of the grid in each direction; a row is one `u64`.

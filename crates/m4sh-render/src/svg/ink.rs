@@ -5,11 +5,11 @@ use std::io::{self, Write};
 
 use super::{
     SvgWriter,
-    xml::{PathData, Escaped, Num, Opacity, Paint},
+    xml::{Escaped, Num, Opacity, Paint, PathData},
 };
 use crate::{
     geometry::{Point, Rect, Sample, outline, smooth},
-    scene::{Align, Blend, Color, Primitive, Drawable, TextBlock},
+    scene::{Align, Blend, Color, Drawable, Primitive, TextBlock},
     text::{self, fonts},
 };
 
@@ -65,11 +65,17 @@ impl<W: Write> SvgWriter<'_, '_, W> {
     /// The way of an eraser, inside of a mask.
     pub(super) fn eraser(&mut self, mark: &Drawable<'_>) -> io::Result<()> {
         match &mark.form {
-            Primitive::Pen { samples, pressed } => self.pen(mark, samples, *pressed, (Color::black(), mark.opacity), ""),
+            Primitive::Pen { samples, pressed } => {
+                self.pen(mark, samples, *pressed, (Color::black(), mark.opacity), "")
+            }
             form => {
                 let black = match form {
-                    Primitive::Rectangle { frame, .. } => Primitive::Rectangle { frame: *frame, fill: Some(Color::black()) },
-                    Primitive::Ellipse { frame, .. } => Primitive::Ellipse { frame: *frame, fill: Some(Color::black()) },
+                    Primitive::Rectangle { frame, .. } => {
+                        Primitive::Rectangle { frame: *frame, fill: Some(Color::black()) }
+                    }
+                    Primitive::Ellipse { frame, .. } => {
+                        Primitive::Ellipse { frame: *frame, fill: Some(Color::black()) }
+                    }
                     Primitive::Line { from, to, head, .. } => {
                         Primitive::Line { from: *from, to: *to, start: false, end: false, head: *head }
                     }

@@ -3,8 +3,8 @@
 
 mod assets;
 mod background;
-mod ink;
 mod erase_depth;
+mod ink;
 mod xml;
 
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use std::io::{self, Write};
 pub use assets::size as asset_size;
 
 use super::{
+    extent,
     geometry::{Rect, path::Path},
     images::Images,
     scene::{Blend, Drawable, PageScene},
-    extent,
     text::fonts::FontMetrics,
 };
 use xml::{Escaped, Num};
@@ -55,7 +55,13 @@ struct SvgWriter<'h, 'a, W> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write<'a>(out: impl Write, page: &PageScene<'a>, frame: Rect, title: &str, hand: SvgOptions<'_, 'a>) -> io::Result<()> {
+pub fn write<'a>(
+    out: impl Write,
+    page: &PageScene<'a>,
+    frame: Rect,
+    title: &str,
+    hand: SvgOptions<'_, 'a>,
+) -> io::Result<()> {
     let mut canvas = SvgWriter { out, frame, options: hand, path: Path::default() };
     let (left, top) = (Num(frame.left), Num(frame.top));
     let (width, height) = (Num(frame.width()), Num(frame.height()));

@@ -17,7 +17,7 @@ struct BundledFont {
 
 macro_rules! shipped {
     ($($family:ident $bold:literal $italic:literal $file:literal),* $(,)?) => {
-        &[$(Shipped {
+        &[$(BundledFont {
             family: Family::$family,
             bold: $bold,
             italic: $italic,

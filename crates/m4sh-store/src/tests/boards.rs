@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    BoardPatch, JournalConnection, NewClassroom, NewLesson, PageRequest, StoreError, board_queries::LIST, testing::TestDatabase,
+    BoardPatch, JournalConnection, NewClassroom, NewLesson, PageRequest, StoreError, board_queries::LIST,
+    testing::TestDatabase,
 };
 use m4sh_domain::access::Role;
-use m4sh_domain::ids::{ClassroomId, SessionId};
+use m4sh_domain::ids::{ClassroomId, LessonId};
 use m4sh_domain::limits;
 
-async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, SessionId, BoardId) {
-    let (class, session, board) = (ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7()), BoardId(Uuid::now_v7()));
+async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, LessonId, BoardId) {
+    let (class, session, board) = (ClassroomId(Uuid::now_v7()), LessonId(Uuid::now_v7()), BoardId(Uuid::now_v7()));
     let code = class.0.simple().to_string();
     let new = NewClassroom { id: class, owner: tutor, name: "7b".into(), invite_code: code };
     store.create_classroom(&new).await.unwrap();

@@ -3,15 +3,17 @@
 use super::*;
 use crate::{CLASS_EVENT, ChatCursor, NewClassroom, NewLesson, StoreError, testing::TestDatabase};
 use m4sh_domain::{
-    classroom::{ChatMessage, ChatMode, ClassState, Question, RecordedEvent, ChatContent, ClassTimer, Vote, ClassEvent},
-    ids::{ClassroomId, SessionId},
+    classroom::{
+        ChatContent, ChatMessage, ChatMode, ClassEvent, ClassState, ClassTimer, Question, RecordedEvent, Vote,
+    },
+    ids::{ClassroomId, LessonId},
 };
 
-async fn lesson(store: &Store, tutor: UserId) -> SessionId {
+async fn lesson(store: &Store, tutor: UserId) -> LessonId {
     let class = ClassroomId(Uuid::now_v7());
     let new = NewClassroom { id: class, owner: tutor, name: "7-B".into(), invite_code: class.to_string() };
     store.create_classroom(&new).await.unwrap();
-    let session = SessionId(Uuid::now_v7());
+    let session = LessonId(Uuid::now_v7());
     let new = NewLesson {
         id: session,
         classroom: class,
@@ -84,8 +86,14 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
         edited: !removed,
         removed,
     };
-    events.push(RecordedEvent { amended: Some(chat(18, "better", false)), ..event(20, ann, ClassEvent::ChatEdit { chat: 18 }) });
-    events.push(RecordedEvent { amended: Some(chat(16, "", true)), ..event(21, tutor, ClassEvent::ChatDelete { chat: 16 }) });
+    events.push(RecordedEvent {
+        amended: Some(chat(18, "better", false)),
+        ..event(20, ann, ClassEvent::ChatEdit { chat: 18 })
+    });
+    events.push(RecordedEvent {
+        amended: Some(chat(16, "", true)),
+        ..event(21, tutor, ClassEvent::ChatDelete { chat: 16 })
+    });
     // In two goes: what is changed lies before.
     store.append_class_events(session, &events[..19]).await.unwrap();
     store.append_class_events(session, &events[19..]).await.unwrap();
@@ -134,6 +142,6 @@ async fn f12_a_number_is_given_once_and_a_batch_is_written_whole_or_not_at_all()
     let refused = store.append_class_events(session, &late).await;
     assert!(matches!(refused, Err(StoreError::Conflict(CLASS_EVENT))), "{refused:?}");
     assert_eq!(store.class_events_after(session, 0).await.unwrap().1, 1);
-    let gone = store.append_class_events(SessionId(Uuid::now_v7()), &late[..1]).await;
+    let gone = store.append_class_events(LessonId(Uuid::now_v7()), &late[..1]).await;
     assert!(matches!(gone, Err(StoreError::Query(_))), "{gone:?}");
 }

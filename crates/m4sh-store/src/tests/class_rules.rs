@@ -3,13 +3,13 @@
 use super::*;
 use crate::{ExpiringRows, NewClassroom, NewLesson, PageRequest, testing::TestDatabase};
 use m4sh_domain::{
-    access::{RightsChange, Permission, Role, Rule, RuleEdit, RuleSubject, ChangeTarget},
-    ids::{ClassroomId, SessionId},
+    access::{ChangeTarget, Permission, RightsChange, Role, Rule, RuleEdit, RuleSubject},
+    ids::{ClassroomId, LessonId},
 };
 
-async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, SessionId) {
+async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, LessonId) {
     let (tutor, pupil) = (somebody(store).await, somebody(store).await);
-    let (classroom, session) = (ClassroomId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+    let (classroom, session) = (ClassroomId(Uuid::now_v7()), LessonId(Uuid::now_v7()));
     let code = classroom.to_string();
     let new = NewClassroom { id: classroom, owner: tutor, name: "7b".into(), invite_code: code.clone() };
     store.create_classroom(&new).await.unwrap();
@@ -50,7 +50,11 @@ async fn p12_rules_are_kept_replaced_and_cleared_and_one_with_an_end_stands_besi
     let (count, rules) = store.rules(classroom, Some(session), PageRequest::default()).await.unwrap();
     assert_eq!((count, rules.len()), (2, 2), "{rules:?}");
     assert_eq!((rules[0].rule.who, rules[1].rule.who, rules[1].by), (None, Some(pupil), tutor));
-    assert_eq!(store.rules(classroom, None, PageRequest::default()).await.unwrap().0, 0, "the class has none of its own");
+    assert_eq!(
+        store.rules(classroom, None, PageRequest::default()).await.unwrap().0,
+        0,
+        "the class has none of its own"
+    );
     store.edit_rules(at, tutor, &lock(ChangeTarget::Everybody, true, None)).await.unwrap().unwrap();
     assert!(locked().await, "the last word about every pen");
     assert_eq!(store.rules(classroom, Some(session), PageRequest::default()).await.unwrap().0, 1);
@@ -69,9 +73,14 @@ async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
     assert_eq!(store.edit_rules((classroom, Some(elsewhere)), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((classroom, None), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
-    let everywhere = Rule { session: false, who: None, subject: RuleSubject::Flag(Permission::Export), allowed: false, until: None };
+    let everywhere =
+        Rule { session: false, who: None, subject: RuleSubject::Flag(Permission::Export), allowed: false, until: None };
     assert_eq!(store.edit_rules((classroom, None), tutor, &[RuleEdit::Set(everywhere)]).await.unwrap(), Some(1));
-    assert_eq!(store.rules(classroom, Some(elsewhere), PageRequest::default()).await.unwrap().0, 1, "a class's holds in all");
+    assert_eq!(
+        store.rules(classroom, Some(elsewhere), PageRequest::default()).await.unwrap().0,
+        1,
+        "a class's holds in all"
+    );
     store.set_member_role(classroom, pupil, Role::Viewer).await.unwrap();
     assert_eq!(store.rules(classroom, None, PageRequest::default()).await.unwrap().0, 1);
 }

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::{
-    JournalConnection, MemberEdit, NewClassroom, NewLesson, PageRequest, LiveLesson, LessonStatus, StoreError,
+    JournalConnection, LessonStatus, LiveLesson, MemberEdit, NewClassroom, NewLesson, PageRequest, StoreError,
     testing::TestDatabase,
 };
 use m4sh_domain::{
     access::Role,
-    ids::{ClassroomId, SessionId},
+    ids::{ClassroomId, LessonId},
 };
 
 fn new_class(owner: UserId, code: &str) -> NewClassroom {
@@ -16,7 +16,7 @@ fn new_class(owner: UserId, code: &str) -> NewClassroom {
 
 fn new_session(classroom: ClassroomId) -> NewLesson {
     NewLesson {
-        id: SessionId(Uuid::now_v7()),
+        id: LessonId(Uuid::now_v7()),
         classroom,
         name: "Monday".into(),
         board: BoardId(Uuid::now_v7()),

@@ -1,7 +1,7 @@
 //! The event log: whole batches, repeats, bounds, and what is removed from it.
 
 use super::*;
-use crate::{EventCategory, AuditEvent, RequestOrigin, testing::TestDatabase};
+use crate::{AuditEvent, EventCategory, RequestOrigin, testing::TestDatabase};
 use m4sh_domain::limits;
 
 fn event(action: &'static str) -> AuditEvent {
@@ -22,8 +22,10 @@ fn event(action: &'static str) -> AuditEvent {
 async fn an_event_is_kept_with_its_origin_and_an_endless_agent_is_cut() {
     let database = TestDatabase::new().await;
     let store = database.store().await;
-    let event =
-        AuditEvent { origin: RequestOrigin { agent: Some("ä".repeat(9_000)), ..login().origin }, ..event("login_refused") };
+    let event = AuditEvent {
+        origin: RequestOrigin { agent: Some("ä".repeat(9_000)), ..login().origin },
+        ..event("login_refused")
+    };
     store.record_events(std::slice::from_ref(&event), true).await.unwrap();
     store.record_events(&[event.clone(), event], false).await.unwrap();
     let sql =

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    ExpiringRows, IdempotencyKey, UploadedObject, Enqueued, JobStatus, SaveSnapshotResult, NewJob, NewSnapshot, SnapshotOrigin, TrimmedSnapshots, IdempotentRequest,
-    testing::TestDatabase,
+    Enqueued, ExpiringRows, IdempotencyKey, IdempotentRequest, JobStatus, NewJob, NewSnapshot, SaveSnapshotResult,
+    SnapshotOrigin, TrimmedSnapshots, UploadedObject, testing::TestDatabase,
 };
 use m4sh_domain::ids::Rev;
 
@@ -166,7 +166,9 @@ async fn n7_the_newest_snapshots_of_each_board_stay_and_the_pinned_ones() {
             author: Some(owner),
             note: "n".into(),
         };
-        assert!(matches!(store.save_snapshot(&new, &stored).await.unwrap(), SaveSnapshotResult::New(row) if row.size == 10));
+        assert!(
+            matches!(store.save_snapshot(&new, &stored).await.unwrap(), SaveSnapshotResult::New(row) if row.size == 10)
+        );
         let again = NewSnapshot { id: Uuid::now_v7(), ..new };
         assert!(matches!(store.save_snapshot(&again, &stored).await.unwrap(), SaveSnapshotResult::Known(_)));
     }
@@ -203,14 +205,17 @@ async fn n3_of_many_requests_under_a_key_one_has_the_turn_and_the_others_get_its
     let within = Duration::from_secs(60);
     let begins = futures_util::future::join_all((0..8).map(|_| store.begin_idempotent(asked, &[1; 32], within))).await;
     let turns: Vec<_> = begins.into_iter().map(Result::unwrap).collect();
-    let mine: Vec<_> = turns.iter().filter_map(|t| if let IdempotentRequest::Mine(at) = t { Some(*at) } else { None }).collect();
+    let mine: Vec<_> =
+        turns.iter().filter_map(|t| if let IdempotentRequest::Mine(at) = t { Some(*at) } else { None }).collect();
     assert_eq!((mine.len(), turns.iter().filter(|turn| **turn == IdempotentRequest::Waiting).count()), (1, 7));
     assert_eq!(store.begin_idempotent(asked, &[2; 32], within).await.unwrap(), IdempotentRequest::Reused);
 
     // Whoever had the turn died; somebody takes over, and the dead one's answer is not taken any more.
     let expire = "UPDATE idempotency SET expires_at = now() - interval '1 second'";
     database.client().await.execute(expire, &[]).await.unwrap();
-    let IdempotentRequest::Mine(heir) = store.begin_idempotent(asked, &[1; 32], within).await.unwrap() else { panic!("no turn") };
+    let IdempotentRequest::Mine(heir) = store.begin_idempotent(asked, &[1; 32], within).await.unwrap() else {
+        panic!("no turn")
+    };
     assert!(!store.store_response(asked, mine[0], 201, b"late", within).await.unwrap());
     store.forget_idempotency_key(asked, mine[0]).await.unwrap();
     assert!(store.store_response(asked, heir, 201, b"first", within).await.unwrap());
@@ -218,7 +223,9 @@ async fn n3_of_many_requests_under_a_key_one_has_the_turn_and_the_others_get_its
     assert_eq!(store.begin_idempotent(asked, &[1; 32], within).await.unwrap(), answered);
 
     let other = IdempotencyKey { key: "other", ..asked };
-    let IdempotentRequest::Mine(turn) = store.begin_idempotent(other, &[1; 32], within).await.unwrap() else { panic!("no turn") };
+    let IdempotentRequest::Mine(turn) = store.begin_idempotent(other, &[1; 32], within).await.unwrap() else {
+        panic!("no turn")
+    };
     store.forget_idempotency_key(other, turn).await.unwrap();
     assert!(
         matches!(store.begin_idempotent(other, &[2; 32], within).await.unwrap(), IdempotentRequest::Mine(_)),

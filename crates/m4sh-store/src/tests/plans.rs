@@ -1,10 +1,10 @@
 //! Plans: among many rows, every query of the store finds its own by an index.
 
 use crate::{
-    accounts, assets, blobs, boards, board_queries, class_events, class_rules, lessons, classes, client_events,
-    erasure, event_pages, events, exports, history, hook_deliveries, hook_feed, hooks, idempotency, isolation, jobs,
-    lesson_events, links, logins, lesson_retention, overviews, renditions, retention, revisions, room_client, lesson_boards,
-    garbage_collection, testing::TestDatabase, undo,
+    accounts, assets, blobs, board_queries, boards, class_events, class_rules, classes, client_events, erasure,
+    event_pages, events, exports, garbage_collection, history, hook_deliveries, hook_feed, hooks, idempotency,
+    isolation, jobs, lesson_boards, lesson_events, lesson_retention, lessons, links, logins, overviews, renditions,
+    retention, revisions, room_client, testing::TestDatabase, undo,
 };
 
 /// 20,000 accounts, each with a login, a folder, a board, a batch, a classroom with a session, a membership, and
@@ -142,7 +142,8 @@ async fn every_query_finds_its_rows_by_an_index() {
     }
     // What works on many rows at once may cost as much as many look-ups, each of them by an index.
     for query in
-        [garbage_collection::BATCHES, lesson_retention::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES].concat()
+        [garbage_collection::BATCHES, lesson_retention::BATCHES, retention::BATCHES, history::BATCHES, erasure::BATCHES]
+            .concat()
     {
         let plan = plan(&client, query).await;
         assert!(!plan.contains("Seq Scan"), "{query}\n{plan}");

@@ -8,14 +8,14 @@ use actix::prelude::*;
 use super::super::ClassroomActor;
 use super::object;
 use crate::actors::clock;
-use crate::actors::messages::{BoardStatusChanges, BoardStatusQuery, BoardStatus, BoardActivity};
+use crate::actors::messages::{BoardActivity, BoardStatus, BoardStatusChanges, BoardStatusQuery};
 use crate::board_history;
 use m4sh_domain::board::{Document, Op};
 use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
 use m4sh_domain::json::{Bounds, Value};
 use m4sh_domain::limits;
-use m4sh_domain::rate::{Bucket, Scope, RateDecision};
-use m4sh_domain::thumbnail::{ThumbnailDelta, ThumbnailMark, LiveThumbnail};
+use m4sh_domain::rate::{Bucket, RateDecision, Scope};
+use m4sh_domain::thumbnail::{LiveThumbnail, ThumbnailDelta, ThumbnailMark};
 use m4sh_protocol::server::ServerFrame;
 
 /// Marks in one row: some 4 KiB, so that no board holds the lane of a watcher for long.
@@ -65,7 +65,7 @@ impl ClassroomActor {
                     watched.asking = true;
                     let asking = actor.send(BoardStatusQuery { after: Some(after) });
                     ctx.spawn(asking.into_actor(self).map(move |peeked, act, ctx| {
-                        act.peeked(board, peeked.ok().flatten(), ctx);
+                        act.apply_board_status(board, peeked.ok().flatten(), ctx);
                     }));
                 }
                 None if watched.sheet.is_none() && self.monitor.reads < limits::FEED_READS => {

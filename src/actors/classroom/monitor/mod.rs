@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-pub use overview::{GetOverview, ClassOverview, OverviewBoard, OverviewPerson};
+pub use overview::{ClassOverview, GetOverview, OverviewBoard, OverviewPerson};
 
 use self::attention::PupilActivity;
-use self::feed::{WatchedBoard, FeedWatcher};
+use self::feed::{FeedWatcher, WatchedBoard};
 use super::{ClassroomActor, StatusChanged};
 use m4sh_domain::access::BoardAssignment;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
@@ -165,7 +165,8 @@ impl ClassroomActor {
     }
 
     fn sees_all(&self, user: UserId) -> bool {
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, jiff::Timestamp::now()));
+        let standing =
+            self.known.as_ref().ok().and_then(|access| access.rights.effective(user, jiff::Timestamp::now()));
         standing.is_some_and(|standing| standing.role.sees_all())
     }
 

@@ -67,14 +67,16 @@ impl Handler<GetOverview> for ClassroomActor {
         let awake =
             self.lesson_boards().into_iter().filter_map(|(board, _)| Some((board, self.directory.awake(board)?)));
         // Only numbers are asked for, so that a look over REST costs the boards nothing.
-        let asking =
-            awake.map(|(board, actor)| async move { (board, actor.send(BoardStatusQuery { after: None }).await.ok().flatten()) });
+        let asking = awake.map(|(board, actor)| async move {
+            (board, actor.send(BoardStatusQuery { after: None }).await.ok().flatten())
+        });
         let asking = futures_util::future::join_all(asking.collect::<Vec<_>>());
         Box::pin(asking.into_actor(self).map(|peeked, act, _| {
-            let mut overview = ClassOverview { stuck_after: act.monitor.stuck_after.as_secs(), ..ClassOverview::default() };
+            let mut overview =
+                ClassOverview { stuck_after: act.monitor.stuck_after.as_secs(), ..ClassOverview::default() };
             for (board, peeked) in peeked.into_iter().filter_map(|(board, peeked)| Some((board, peeked?))) {
                 let watched = act.monitor.boards.entry(board).or_default();
-                watched.activity = peeked.pulses.into_iter().collect();
+                watched.activity = peeked.activity.into_iter().collect();
                 overview.boards.push(OverviewBoard {
                     board,
                     rev: peeked.rev,

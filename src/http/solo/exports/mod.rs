@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::Id;
 use crate::{
+    board_history,
     http::{
         Services,
         audit::AuditContext,
         extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, idempotency_key},
         problem::Problem,
     },
-    jobs::{Enqueued, ExportParams, NewJob, JobHandler, export::ExportJob},
-    board_history,
+    jobs::{Enqueued, ExportParams, JobHandler, NewJob, export::ExportJob},
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
@@ -144,7 +144,8 @@ impl Services {
 
     /// Checks that the revision and the page exist and are small enough, so that the asker is told at once.
     async fn export_params(&self, board: BoardId, wanted: Wanted) -> Result<ExportParams, Problem> {
-        let past = board_history::document_at(&self.store, board, wanted.rev.map(Rev)).await?.ok_or(Problem::UnknownRev)?;
+        let past =
+            board_history::document_at(&self.store, board, wanted.rev.map(Rev)).await?.ok_or(Problem::UnknownRev)?;
         let bytes = past.document.byte_len();
         if bytes > limits::EXPORT_STATE {
             return Err(Problem::SessionTooLarge { bytes });

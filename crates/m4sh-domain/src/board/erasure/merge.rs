@@ -5,7 +5,7 @@ use super::AuthorItems;
 use crate::board::{
     Document,
     item::Item,
-    members::{ObjectMembers, MemberValue},
+    members::{MemberValue, ObjectMembers},
     page::Page,
     slots::{Keyed, Slots},
 };

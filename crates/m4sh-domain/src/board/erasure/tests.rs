@@ -7,7 +7,7 @@ use super::{AuthorErasure, SharedPages};
 use crate::{
     access::Authorship,
     board::{
-        BatchKey, Board, Document, JournalEntry, BatchOutcome,
+        BatchKey, BatchOutcome, Board, Document, JournalEntry,
         testing::{json, parse, state},
     },
     ids::{ClientId, Rev, UserId},

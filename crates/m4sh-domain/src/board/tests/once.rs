@@ -25,12 +25,18 @@ fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
     };
     board.say(r#"[{"op":"remove","kind":"stroke","id":"a"}]"#).unwrap();
     let before = board.state();
-    let BatchOutcome::Duplicate(receipt) = board.submit(key("k"), ops(), Authorship::FULL, Timestamp::MAX, true).unwrap()
+    let BatchOutcome::Duplicate(receipt) =
+        board.submit(key("k"), ops(), Authorship::FULL, Timestamp::MAX, true).unwrap()
     else {
         panic!("a repeat")
     };
-    let first =
-        Receipt { rev: Rev(1), at: at(), digest: entry.digest, fingerprint: entry.fingerprint, course: BatchKind::Edit };
+    let first = Receipt {
+        rev: Rev(1),
+        at: at(),
+        digest: entry.digest,
+        fingerprint: entry.fingerprint,
+        course: BatchKind::Edit,
+    };
     assert_eq!((receipt, board.state(), board.rev()), (first, before, Rev(2)));
 
     let other = parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a","x":1}}]"#).unwrap();
@@ -69,7 +75,10 @@ fn r12_receipts_outlive_a_restart_and_the_oldest_leave_first() {
     let receipt = first.receipt(&key("k")).unwrap().clone();
     let mut second = Board::new(first.document().clone(), first.rev());
     second.restore_receipt(key("k"), receipt.clone());
-    assert_eq!(second.submit(key("k"), ops(), Authorship::FULL, at(), false), Ok(BatchOutcome::Duplicate(receipt.clone())));
+    assert_eq!(
+        second.submit(key("k"), ops(), Authorship::FULL, at(), false),
+        Ok(BatchOutcome::Duplicate(receipt.clone()))
+    );
     for n in 1..limits::RECEIPTS {
         second.restore_receipt(key(n), receipt.clone());
     }
@@ -101,7 +110,8 @@ fn d18_a_journal_row_is_applied_only_as_the_next_one_and_only_when_it_fits() {
     let mut source = board("{}");
     source.say(r#"[{"op":"add","kind":"stroke","value":{"id":"a"}}]"#).unwrap();
     source.say(r#"[{"op":"add","kind":"page","value":{"id":"p2"}}]"#).unwrap();
-    let rows: Vec<JournalEntry> = source.since(Rev(0)).unwrap().iter().map(|entry| JournalEntry::clone(entry)).collect();
+    let rows: Vec<JournalEntry> =
+        source.since(Rev(0)).unwrap().iter().map(|entry| JournalEntry::clone(entry)).collect();
     let mut copy = board("{}");
     assert_eq!(copy.replay(rows[1].clone()), Err(Corrupt::Gap { expected: Rev(1), got: Rev(2) }));
     copy.replay(rows[0].clone()).unwrap();

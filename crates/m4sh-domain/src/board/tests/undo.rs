@@ -3,7 +3,7 @@
 use super::super::testing::{at, board, json};
 use super::super::*;
 use crate::{
-    access::{Authorship, Visibility, Layer},
+    access::{Authorship, Layer, Visibility},
     ids::{ClientId, UserId},
 };
 
@@ -24,7 +24,12 @@ fn say(board: &mut Board, user: UserId, ops: &str) -> Arc<JournalEntry> {
     }
 }
 
-pub(in super::super) fn turn(board: &mut Board, user: UserId, way: UndoDirection, by: Authorship) -> Result<Arc<JournalEntry>, Refusal> {
+pub(in super::super) fn turn(
+    board: &mut Board,
+    user: UserId,
+    way: UndoDirection,
+    by: Authorship,
+) -> Result<Arc<JournalEntry>, Refusal> {
     let plan = board.plan_undo(user, way, by)?;
     board.apply_undo(key_of(user, format!("{}-{}", way.name(), board.rev())), plan, by, at(), false)
 }
@@ -58,7 +63,10 @@ fn z1_an_undo_is_a_batch_that_leads_back_and_a_redo_leads_there_again() {
         // Of what was there nothing is missing; a list or `meta` that the batch made stays, empty.
         let undone = board.state().replace(r#","shapes":[]"#, "").replace(r#""meta":{},"#, "");
         assert_eq!(undone, before, "{ops}");
-        assert_eq!(turn(&mut board, ANNA, UndoDirection::Redo, Authorship::FULL).unwrap().kind, BatchKind::Redo(Rev(2)));
+        assert_eq!(
+            turn(&mut board, ANNA, UndoDirection::Redo, Authorship::FULL).unwrap().kind,
+            BatchKind::Redo(Rev(2))
+        );
         assert_eq!(board.state(), after, "{ops}");
         undo(&mut board, ANNA).unwrap();
         assert_eq!(undo(&mut board, ANNA), Err(Refusal::NothingToUndo));
@@ -185,7 +193,9 @@ fn z6_who_does_not_lead_clears_only_what_is_theirs_to_change() {
     assert!(board.state().contains(r#""strokes":[{"id":"b","locked":true,"n":1},{"id":"task"}]"#), "{}", board.state());
     let taken = board.clear(key_of(BEN, "c"), None, tutor, at(), false).unwrap();
     assert_eq!(taken.kind, BatchKind::Clear(2));
-    board.unclear(key_of(BEN, "u"), Rev(3), cleared_items(&taken.inverse.clone().unwrap()).unwrap(), at(), false).unwrap();
+    board
+        .unclear(key_of(BEN, "u"), Rev(3), cleared_items(&taken.inverse.clone().unwrap()).unwrap(), at(), false)
+        .unwrap();
     assert_eq!(
         board.clear(key_of(ANNA, "d"), None, pupil, at(), false),
         Err(Refusal::NothingToClear),
@@ -234,7 +244,8 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
 #[test]
 fn z2_what_is_taken_back_lies_where_it_lay() {
     let mut board = board(BOARD);
-    let hidden = Authorship { layer: Some(Layer::Private(ANNA)), visibility: Visibility::Own(ANNA), bound_by_locks: Some(ANNA) };
+    let hidden =
+        Authorship { layer: Some(Layer::Private(ANNA)), visibility: Visibility::Own(ANNA), bound_by_locks: Some(ANNA) };
     let ops = |text: &str| Op::parse_list(json(text)).unwrap();
     board
         .submit(key_of(ANNA, 1), ops(r#"[{"op":"add","kind":"stroke","value":{"id":"h"}}]"#), hidden, at(), false)
