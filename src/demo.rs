@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::identity::{PasswordError, Passwords, RefreshToken};
 use m4sh_domain::{
-    board::{Board, Document, Refusal},
+    board::{Board, BoardRefusal, Document},
     ids::{BoardId, ClassroomId, LessonId, LoginId, Rev, UserId},
     json::{Bounds, JsonError, Value},
 };
@@ -65,7 +65,7 @@ pub enum DemoError {
     Randomness(#[from] getrandom::Error),
     /// The demo boards are not what a board can be.
     #[error("the demo boards are broken: {0}")]
-    Board(#[from] Refusal),
+    Board(#[from] BoardRefusal),
     /// The demo boards are no JSON.
     #[error("the demo boards are broken: {0}")]
     Json(#[from] JsonError),

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::outbox::Outbox;
 use crate::actors::shared_budgets::SharedBudgetPool;
-use m4sh_domain::board::{BatchKind, Digest, Document, Op, Refusal};
+use m4sh_domain::board::{BatchKind, BoardRefusal, Digest, Document, Op};
 use m4sh_domain::ids::{BoardId, ClientId, ConnId, Epoch, LessonId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::class::IsolationFrame;
@@ -326,7 +326,7 @@ pub enum BoardError {
     },
     /// The operations cannot be applied.
     #[error("{0}")]
-    Refused(Refusal),
+    Refused(BoardRefusal),
     /// Nothing can be promised right now.
     #[error("the board cannot save right now")]
     Unavailable {

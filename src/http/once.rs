@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Services, problem::Problem};
 use m4sh_domain::limits;
-use m4sh_domain::{board::Refusal, ids::UserId};
+use m4sh_domain::{board::BoardRefusal, ids::UserId};
 use m4sh_store::{IdempotencyKey, IdempotentRequest};
 
 /// How long a repeat waits for the answer of the first.
@@ -48,7 +48,7 @@ pub async fn once(
                 let status = StatusCode::from_u16(status).map_err(|error| Problem::Internal(error.to_string()))?;
                 return Ok(answer(status, body));
             }
-            IdempotentRequest::Reused => return Err(Problem::Refused(Refusal::KeyReused)),
+            IdempotentRequest::Reused => return Err(Problem::Refused(BoardRefusal::KeyReused)),
             IdempotentRequest::Waiting if Instant::now() < until => actix_web::rt::time::sleep(LOOK_EACH).await,
             IdempotentRequest::Waiting => return Err(Problem::Unavailable { wait: Duration::from_secs(1) }),
         }

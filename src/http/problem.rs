@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use super::fields::Faults;
-use m4sh_domain::{board::Refusal, ids::Rev};
+use m4sh_domain::{board::BoardRefusal, ids::Rev};
 
 /// How a body came, as the 413 answer names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,7 +105,7 @@ pub enum Problem {
     /// A pinned snapshot is not deleted.
     Pinned,
     /// The board said no; nothing was changed.
-    Refused(Refusal),
+    Refused(BoardRefusal),
     /// Too many operations in one diff.
     OpsQuota {
         /// How many may be.
@@ -176,18 +176,18 @@ impl Problem {
             Self::BodyTooLarge { .. } | Self::SessionTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedEncoding | Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(refusal) => match refusal {
-                Refusal::InvalidOp { .. }
-                | Refusal::BoardTooLarge { .. }
-                | Refusal::TooManyPages { .. }
-                | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-                Refusal::NothingToUndo
-                | Refusal::UndoConflict
-                | Refusal::UndoTooLarge
-                | Refusal::NothingToClear
-                | Refusal::NothingToRestore => StatusCode::CONFLICT,
-                Refusal::UnknownClear => StatusCode::NOT_FOUND,
-                Refusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
-                Refusal::Forbidden { .. } | Refusal::Locked { .. } => StatusCode::FORBIDDEN,
+                BoardRefusal::InvalidOp { .. }
+                | BoardRefusal::BoardTooLarge { .. }
+                | BoardRefusal::TooManyPages { .. }
+                | BoardRefusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+                BoardRefusal::NothingToUndo
+                | BoardRefusal::UndoConflict
+                | BoardRefusal::UndoTooLarge
+                | BoardRefusal::NothingToClear
+                | BoardRefusal::NothingToRestore => StatusCode::CONFLICT,
+                BoardRefusal::UnknownClear => StatusCode::NOT_FOUND,
+                BoardRefusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
+                BoardRefusal::Forbidden { .. } | BoardRefusal::Locked { .. } => StatusCode::FORBIDDEN,
             },
             Self::OpsQuota { .. } | Self::InvalidAsset(_) | Self::ExportFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -10,5 +10,6 @@ pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod rate;
+pub mod refusal;
 pub mod thumbnail;
 pub mod times;

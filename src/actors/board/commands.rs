@@ -16,7 +16,7 @@ use crate::actors::messages::{
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, BatchOutcome, JournalEntry, Receipt, Refusal, UndoPlan, clear_content, cleared_items,
+    BatchKey, BatchKind, BatchOutcome, BoardRefusal, JournalEntry, Receipt, UndoPlan, clear_content, cleared_items,
     unclear_content,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
@@ -28,12 +28,12 @@ use m4sh_protocol::server::ServerFrame;
 
 /// Why something is not done: what the board says, or what comes before it.
 enum CommandError {
-    Board(Refusal),
+    Board(BoardRefusal),
     NotAllowed(BatchRefusal),
 }
 
-impl From<Refusal> for CommandError {
-    fn from(refusal: Refusal) -> Self {
+impl From<BoardRefusal> for CommandError {
+    fn from(refusal: BoardRefusal) -> Self {
         Self::Board(refusal)
     }
 }
@@ -220,7 +220,7 @@ impl AwakeBoard {
                     }
                     Ok(awake.board.unclear(key.clone(), of, taken, Timestamp::now(), false)?)
                 }),
-                Ok(None) => Err(Refusal::UnknownClear.into()),
+                Ok(None) => Err(BoardRefusal::UnknownClear.into()),
                 Err(error) => {
                     tracing::warn!(board = %awake.id, %of, %error, "what was cleared could not be read");
                     let detail = "what was cleared cannot be read right now";
@@ -246,7 +246,7 @@ impl AwakeBoard {
         let done = self.known_or(&key, way.name(), |board| {
             let plan: UndoPlan = board.plan_undo(who, way, by)?;
             if first_forbidden(can, &plan.ops).is_some() {
-                return Err(Refusal::Forbidden { index: None });
+                return Err(BoardRefusal::Forbidden { index: None });
             }
             board.apply_undo(key.clone(), plan, by, Timestamp::now(), true)
         });
@@ -291,8 +291,8 @@ impl AwakeBoard {
         &mut self,
         key: &BatchKey,
         what: &str,
-        new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<JournalEntry>, Refusal>,
-    ) -> Result<BatchOutcome, Refusal> {
+        new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<JournalEntry>, BoardRefusal>,
+    ) -> Result<BatchOutcome, BoardRefusal> {
         match self.board.find_receipt(key, what)? {
             Some(receipt) => Ok(BatchOutcome::Duplicate(receipt)),
             None => new(&mut self.board).map(BatchOutcome::Accepted),

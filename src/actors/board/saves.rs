@@ -17,7 +17,7 @@ use crate::actors::messages::{
 };
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchKind, BatchOutcome, Digest, JournalEntry, Refusal};
+use m4sh_domain::board::{BatchKey, BatchKind, BatchOutcome, BoardRefusal, Digest, JournalEntry};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::ServerFrame;
@@ -199,12 +199,12 @@ impl AwakeBoard {
     /// What a write came to, for its answer.
     pub(super) fn ticket(
         &mut self,
-        outcome: Result<BatchOutcome, Refusal>,
+        outcome: Result<BatchOutcome, BoardRefusal>,
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) -> Result<Ticket, BoardError> {
         let refused = |refusal| match refusal {
-            Refusal::Forbidden { .. } => BoardError::Forbidden,
+            BoardRefusal::Forbidden { .. } => BoardError::Forbidden,
             other => BoardError::Refused(other),
         };
         let (rev, at, digest, change, course) = match outcome.map_err(refused)? {

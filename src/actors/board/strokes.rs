@@ -10,7 +10,7 @@ use super::saves::{BatchRefusal, FORBIDDEN};
 use super::{AwakeBoard, BoardActor, Phase};
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchOutcome, Op, Refusal};
+use m4sh_domain::board::{BatchKey, BatchOutcome, BoardRefusal, Op};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -310,7 +310,7 @@ impl AwakeBoard {
         }
     }
 
-    pub(super) fn send_board_refusal(&mut self, conn: ConnId, id: &str, refusal: &Refusal) {
+    pub(super) fn send_board_refusal(&mut self, conn: ConnId, id: &str, refusal: &BoardRefusal) {
         crate::actors::metrics::metrics().refused.increment(1);
         self.refuse(conn, id, refusal.code(), &refusal.to_string(), refusal.index(), None);
     }

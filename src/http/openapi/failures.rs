@@ -12,7 +12,7 @@ use crate::http::{
     problem::{Encoding, Problem},
 };
 use m4sh_domain::limits;
-use m4sh_domain::{board::Refusal, ids::Rev};
+use m4sh_domain::{board::BoardRefusal, ids::Rev};
 
 /// The request of all examples.
 const REQUEST_ID: &str = "0190b2c4-7d1e-4f6a-9b3c-2f5d8e7a1c40";
@@ -38,7 +38,10 @@ fn all() -> Vec<(Problem, &'static str)> {
             "A header cannot be what it claims to be.",
         ),
         (Problem::IncompleteBody, "The connection broke inside the body."),
-        (refused(Refusal::InvalidState { message: "a state is an object".into() }), "No board can have this state."),
+        (
+            refused(BoardRefusal::InvalidState { message: "a state is an object".into() }),
+            "No board can have this state.",
+        ),
         (Problem::no_credentials(), "No access token, or one that is not good any more."),
         (Problem::InvalidCredentials, "Unknown e-mail address or wrong password: one answer for both."),
         (Problem::InvalidRefresh, "The refresh token is missing, unknown, expired or used up."),
@@ -84,25 +87,28 @@ fn all() -> Vec<(Problem, &'static str)> {
         ),
         (Problem::UnsupportedEncoding, "Only `gzip` and `identity` are read."),
         (
-            refused(Refusal::InvalidOp { index: 0, message: "there is no stroke with this id".into() }),
+            refused(BoardRefusal::InvalidOp { index: 0, message: "there is no stroke with this id".into() }),
             "An operation cannot be done on this board; none of them was.",
         ),
         (
-            refused(Refusal::BoardTooLarge { got: limits::BOARD_BYTES + 1, limit: limits::BOARD_BYTES }),
+            refused(BoardRefusal::BoardTooLarge { got: limits::BOARD_BYTES + 1, limit: limits::BOARD_BYTES }),
             "The board would become larger than a board may be.",
         ),
-        (refused(Refusal::TooManyPages { limit: limits::BOARD_PAGES }), "The board would have too many pages."),
+        (refused(BoardRefusal::TooManyPages { limit: limits::BOARD_PAGES }), "The board would have too many pages."),
         (
-            refused(Refusal::Locked { index: Some(0) }),
+            refused(BoardRefusal::Locked { index: Some(0) }),
             "Somebody else locked this item, and only those who lead change it.",
         ),
-        (refused(Refusal::NothingToUndo), "There is nothing of one's own left to take back."),
-        (refused(Refusal::UndoConflict), "What it changed was changed since; the batch before it comes next."),
-        (refused(Refusal::UndoTooLarge), "The change was too large to be taken back; the batch before it comes next."),
-        (refused(Refusal::NothingToClear), "There is nothing here that the caller may clear."),
-        (refused(Refusal::UnknownClear), "There is no such clear, or not any more."),
-        (refused(Refusal::NothingToRestore), "All of what the clear took is on the board."),
-        (refused(Refusal::KeyReused), "This idempotency key was used for something else."),
+        (refused(BoardRefusal::NothingToUndo), "There is nothing of one's own left to take back."),
+        (refused(BoardRefusal::UndoConflict), "What it changed was changed since; the batch before it comes next."),
+        (
+            refused(BoardRefusal::UndoTooLarge),
+            "The change was too large to be taken back; the batch before it comes next.",
+        ),
+        (refused(BoardRefusal::NothingToClear), "There is nothing here that the caller may clear."),
+        (refused(BoardRefusal::UnknownClear), "There is no such clear, or not any more."),
+        (refused(BoardRefusal::NothingToRestore), "All of what the clear took is on the board."),
+        (refused(BoardRefusal::KeyReused), "This idempotency key was used for something else."),
         (
             Problem::OpsQuota { max: limits::OPS_PER_BATCH, got: limits::OPS_PER_BATCH + 1 },
             "Too many operations in one batch.",

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::{Encoding, Problem};
-use m4sh_domain::board::Refusal;
+use m4sh_domain::board::BoardRefusal;
 use m4sh_domain::limits;
 
 impl Problem {
@@ -30,19 +30,19 @@ impl Problem {
             Self::RevMismatch { .. } => "The board has another revision than the one in X-Rev.",
             Self::PreconditionFailed { .. } => "The board has another revision than the one in If-Match.",
             Self::Refused(refusal) => match refusal {
-                Refusal::InvalidOp { .. } => refusal.code(),
-                Refusal::BoardTooLarge { .. }
-                | Refusal::TooManyPages { .. }
-                | Refusal::InvalidState { .. }
-                | Refusal::Forbidden { .. }
-                | Refusal::Locked { .. }
-                | Refusal::NothingToUndo
-                | Refusal::UndoConflict
-                | Refusal::UndoTooLarge
-                | Refusal::NothingToClear
-                | Refusal::UnknownClear
-                | Refusal::NothingToRestore
-                | Refusal::KeyReused => return Cow::Owned(refusal.to_string()),
+                BoardRefusal::InvalidOp { .. } => refusal.code(),
+                BoardRefusal::BoardTooLarge { .. }
+                | BoardRefusal::TooManyPages { .. }
+                | BoardRefusal::InvalidState { .. }
+                | BoardRefusal::Forbidden { .. }
+                | BoardRefusal::Locked { .. }
+                | BoardRefusal::NothingToUndo
+                | BoardRefusal::UndoConflict
+                | BoardRefusal::UndoTooLarge
+                | BoardRefusal::NothingToClear
+                | BoardRefusal::UnknownClear
+                | BoardRefusal::NothingToRestore
+                | BoardRefusal::KeyReused => return Cow::Owned(refusal.to_string()),
             },
             Self::InvalidFormat => "Use png, pdf, svg or json.",
             Self::UnknownRev => "This board has no such revision.",
@@ -96,28 +96,28 @@ impl Problem {
                 put("endpoint", path.into());
             }
             Self::Refused(refusal) => match refusal {
-                Refusal::InvalidOp { index, message } => {
+                BoardRefusal::InvalidOp { index, message } => {
                     put("message", message.as_str().into());
                     put("index", json!(index));
                 }
-                Refusal::BoardTooLarge { got, limit } => {
+                BoardRefusal::BoardTooLarge { got, limit } => {
                     put("got", json!(got));
                     put("limit", json!(limit));
                 }
-                Refusal::TooManyPages { limit } => put("limit", json!(limit)),
-                Refusal::InvalidState { message } => put("state", json!([message])),
-                Refusal::Forbidden { index } | Refusal::Locked { index } => {
+                BoardRefusal::TooManyPages { limit } => put("limit", json!(limit)),
+                BoardRefusal::InvalidState { message } => put("state", json!([message])),
+                BoardRefusal::Forbidden { index } | BoardRefusal::Locked { index } => {
                     if let Some(index) = index {
                         put("index", json!(index));
                     }
                 }
-                Refusal::NothingToUndo
-                | Refusal::UndoConflict
-                | Refusal::UndoTooLarge
-                | Refusal::NothingToClear
-                | Refusal::UnknownClear
-                | Refusal::NothingToRestore
-                | Refusal::KeyReused => {}
+                BoardRefusal::NothingToUndo
+                | BoardRefusal::UndoConflict
+                | BoardRefusal::UndoTooLarge
+                | BoardRefusal::NothingToClear
+                | BoardRefusal::UnknownClear
+                | BoardRefusal::NothingToRestore
+                | BoardRefusal::KeyReused => {}
             },
             Self::OpsQuota { max, got } => {
                 put("max_ops", json!(max));

@@ -15,7 +15,7 @@ use crate::{
     objects::ObjectError,
 };
 use m4sh_domain::{
-    board::{OpsError, Refusal},
+    board::{BoardRefusal, OpsError},
     classroom::ClassRefusal,
     json::JsonError,
 };
@@ -48,7 +48,7 @@ impl From<ClassRefusal> for Problem {
             (_, Some(wait)) => Self::RateLimited { wait, limit: 1 },
             ("unknown_message" | "unknown_poll", None) => Self::NotFound,
             ("unknown_user", None) => Self::Invalid(Faults::one("to", "There is nobody like that in this class.")),
-            ("key_reused", None) => Self::Refused(Refusal::KeyReused),
+            ("key_reused", None) => Self::Refused(BoardRefusal::KeyReused),
             (_, None) => Self::Forbidden(refused.detail),
         }
     }
@@ -112,8 +112,8 @@ impl From<JsonError> for Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<BoardRefusal> for Problem {
+    fn from(refusal: BoardRefusal) -> Self {
         Self::Refused(refusal)
     }
 }

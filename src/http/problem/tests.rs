@@ -41,11 +41,11 @@ fn samples() -> Vec<Problem> {
         Problem::UnknownRev,
         Problem::ExportFailed("The page is too large.".to_owned()),
         Problem::ThumbnailFailed,
-        Problem::Refused(Refusal::InvalidOp { index: 2, message: "no such page".to_owned() }),
-        Problem::Refused(Refusal::BoardTooLarge { got: 2, limit: 1 }),
-        Problem::Refused(Refusal::TooManyPages { limit: 1 }),
-        Problem::Refused(Refusal::InvalidState { message: "not an object".to_owned() }),
-        Problem::Refused(Refusal::KeyReused),
+        Problem::Refused(BoardRefusal::InvalidOp { index: 2, message: "no such page".to_owned() }),
+        Problem::Refused(BoardRefusal::BoardTooLarge { got: 2, limit: 1 }),
+        Problem::Refused(BoardRefusal::TooManyPages { limit: 1 }),
+        Problem::Refused(BoardRefusal::InvalidState { message: "not an object".to_owned() }),
+        Problem::Refused(BoardRefusal::KeyReused),
         Problem::OpsQuota { max: 100, got: 101 },
         Problem::QuotaExceeded { used: 5, quota: 10 },
         Problem::UnsupportedMedia("SVG is not taken.".into()),
@@ -116,7 +116,7 @@ fn h15_conflicts_carry_the_revision_of_the_server() {
 
 #[test]
 fn d3_a_refused_operation_is_named_by_its_index() {
-    let problem = Problem::Refused(Refusal::InvalidOp { index: 2, message: "no such page".to_owned() });
+    let problem = Problem::Refused(BoardRefusal::InvalidOp { index: 2, message: "no such page".to_owned() });
     let body = body(&problem);
     assert_eq!(problem.status(), 422);
     assert_eq!(body["detail"], "invalid_ops");

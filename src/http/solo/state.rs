@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::http::problem::Problem;
 use m4sh_domain::{
-    board::{Board, Document, Refusal},
+    board::{Board, BoardRefusal, Document},
     ids::Rev,
     json::{Bounds, JsonError, Value},
 };
@@ -59,7 +59,7 @@ pub async fn fresh(state: Value) -> Result<Fresh, Problem> {
     off_thread(move || encode(state)).await?.map_err(Problem::from)
 }
 
-fn encode(state: Value) -> Result<Fresh, Refusal> {
+fn encode(state: Value) -> Result<Fresh, BoardRefusal> {
     let document = Document::from_value(state)?;
     let mut text = Vec::with_capacity(document.byte_len());
     document.write_state(&mut text);

@@ -20,7 +20,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::{BatchKind, Refusal, UndoDirection, cleared_items},
+    board::{BatchKind, BoardRefusal, UndoDirection, cleared_items},
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
@@ -149,7 +149,7 @@ pub async fn restore(
     services.limiter.check(Scope::SoloUser, who)?;
     let key = idempotency_key(request.headers())?;
     services.may_clear(board, who).await?;
-    let kept = services.store.cleared(board, of).await?.ok_or(Refusal::UnknownClear)?;
+    let kept = services.store.cleared(board, of).await?.ok_or(BoardRefusal::UnknownClear)?;
     // A whole page is inflated and read: not on this thread.
     let taken = web::block(move || cleared_items(&kept)).await.map_err(|error| Problem::Internal(error.to_string()))?;
     let taken = taken.ok_or_else(|| Problem::Internal("what was cleared cannot be read".to_owned()))?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Action, Document, OpKind, Refusal,
+    Action, BoardRefusal, Document, OpKind,
     draft::{Draft, Line, OpsWriter, Payload},
     item::{self, Item},
     item_locks, layers,
@@ -62,7 +62,7 @@ pub(super) fn apply(
     mode: ApplyMode,
     by: Authorship,
     transaction: &mut Transaction<'_>,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, BoardRefusal> {
     apply_recording(batch, mode, by, transaction, None)
 }
 
@@ -76,12 +76,12 @@ pub(super) fn apply_recording(
     by: Authorship,
     transaction: &mut Transaction<'_>,
     mut back: Option<&mut InverseRecorder>,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, BoardRefusal> {
     let refuse = |index: usize, fault: OpFault| match fault {
-        OpFault::Invalid(message) => Refusal::InvalidOp { index, message: message.to_owned() },
-        OpFault::TooLarge { got } => Refusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
-        OpFault::Forbidden => Refusal::Forbidden { index: Some(index) },
-        OpFault::Locked => Refusal::Locked { index: Some(index) },
+        OpFault::Invalid(message) => BoardRefusal::InvalidOp { index, message: message.to_owned() },
+        OpFault::TooLarge { got } => BoardRefusal::BoardTooLarge { got, limit: limits::BOARD_BYTES },
+        OpFault::Forbidden => BoardRefusal::Forbidden { index: Some(index) },
+        OpFault::Locked => BoardRefusal::Locked { index: Some(index) },
     };
     if mode == ApplyMode::Exact {
         transaction.set_normalized(false);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, BatchKey, BatchKind, Board, JournalEntry, Op, OpKind, Refusal,
+    Action, BatchKey, BatchKind, Board, BoardRefusal, JournalEntry, Op, OpKind,
     apply::{ApplyMode, apply},
     check_bounds,
     draft::{Draft, OpsWriter, RawOp},
@@ -50,7 +50,7 @@ impl Board {
     /// Takes every item off a page, or off all pages, that its author may take. What it took is kept in the entry.
     ///
     /// # Errors
-    /// [`Refusal::InvalidOp`] for a page that is not there, [`Refusal::NothingToClear`]. The board is exactly as before.
+    /// [`BoardRefusal::InvalidOp`] for a page that is not there, [`BoardRefusal::NothingToClear`]. The board is exactly as before.
     pub fn clear(
         &mut self,
         key: BatchKey,
@@ -58,8 +58,8 @@ impl Board {
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Arc<JournalEntry>, Refusal> {
-        let unknown = || Refusal::InvalidOp { index: 0, message: "there is no such page".to_owned() };
+    ) -> Result<Arc<JournalEntry>, BoardRefusal> {
+        let unknown = || BoardRefusal::InvalidOp { index: 0, message: "there is no such page".to_owned() };
         let pages = self.document.pages().ok_or_else(unknown)?;
         let wanted = match page {
             Some(id) => Some(pages.find(id).ok_or_else(unknown)?),
@@ -107,7 +107,7 @@ impl Board {
             }
         }
         if items == 0 {
-            return Err(Refusal::NothingToClear);
+            return Err(BoardRefusal::NothingToClear);
         }
         let said = if can_say { self.apply_exact(ops.finish(), &target) } else { None };
         let effective = match said.or_else(|| self.apply_diff(&target)) {
@@ -123,7 +123,7 @@ impl Board {
     /// that is gone comes back for its items.
     ///
     /// # Errors
-    /// [`Refusal::NothingToRestore`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
+    /// [`BoardRefusal::NothingToRestore`], [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`]. The board is exactly as before.
     pub fn unclear(
         &mut self,
         key: BatchKey,
@@ -131,7 +131,7 @@ impl Board {
         taken: Vec<Op>,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Arc<JournalEntry>, Refusal> {
+    ) -> Result<Arc<JournalEntry>, BoardRefusal> {
         let mut ops =
             vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, OpKind::State) }];
         let mut new_pages: Vec<String> = Vec::new();
@@ -151,7 +151,7 @@ impl Board {
             ops.push(op);
         }
         if ops.len() == 1 {
-            return Err(Refusal::NothingToRestore);
+            return Err(BoardRefusal::NothingToRestore);
         }
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);

@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Refusal,
+    BoardRefusal,
     item::usable_id,
     layers,
     members::ObjectMembers,
@@ -34,12 +34,12 @@ impl Document {
     /// what the server does not know is kept.
     ///
     /// # Errors
-    /// [`Refusal::InvalidState`] when it is not an object, [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`].
-    pub fn from_value(state: Value) -> Result<Self, Refusal> {
+    /// [`BoardRefusal::InvalidState`] when it is not an object, [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`].
+    pub fn from_value(state: Value) -> Result<Self, BoardRefusal> {
         if state.is_falsy() {
             return Ok(Self::default());
         }
-        let invalid = || Refusal::InvalidState { message: "a state is an object".to_owned() };
+        let invalid = || BoardRefusal::InvalidState { message: "a state is an object".to_owned() };
         if state.as_object().is_none() {
             return Err(invalid());
         }
@@ -47,12 +47,12 @@ impl Document {
         drop(state);
         let limit = limits::BOARD_BYTES;
         if text.len() > limit {
-            return Err(Refusal::BoardTooLarge { got: text.len(), limit });
+            return Err(BoardRefusal::BoardTooLarge { got: text.len(), limit });
         }
         let document = Self::from_canonical(&text).map_err(|_| invalid())?;
         match document.pages() {
             Some(pages) if pages.len() > limits::BOARD_PAGES => {
-                Err(Refusal::TooManyPages { limit: limits::BOARD_PAGES })
+                Err(BoardRefusal::TooManyPages { limit: limits::BOARD_PAGES })
             }
             _ => Ok(document),
         }

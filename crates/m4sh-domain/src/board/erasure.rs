@@ -11,7 +11,7 @@ use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Action, BatchKey, Board, Corrupt, Document, JournalEntry, Op, OpKind, Refusal,
+    Action, BatchKey, Board, BoardRefusal, Corrupt, Document, JournalEntry, Op, OpKind,
     apply::{ApplyMode, apply},
     draft::Draft,
     layers,
@@ -286,7 +286,7 @@ fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
                 transaction.commit(&mut board.hashing);
                 return effective;
             }
-            Err(Refusal::InvalidOp { index, .. }) if index < ops.len() => {
+            Err(BoardRefusal::InvalidOp { index, .. }) if index < ops.len() => {
                 drop(transaction);
                 ops.remove(index);
             }

@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::{Document, Refusal, item::Item, layers, page::Page};
+use super::{BoardRefusal, Document, item::Item, layers, page::Page};
 use crate::{access::Authorship, ids::UserId, json};
 
 /// Whether an item's lock keeps somebody who does not lead from it: `item_locks` is `true` and `lockedBy` is not them.
@@ -36,14 +36,14 @@ pub(super) fn has_locked_for(page: &Page, user: UserId) -> bool {
 /// Whether a whole state leaves others' locked items as they are, and locks nothing in another's name.
 ///
 /// # Errors
-/// [`Refusal::Locked`] when it does not.
-pub(super) fn check_locks_kept(target: &Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
+/// [`BoardRefusal::Locked`] when it does not.
+pub(super) fn check_locks_kept(target: &Document, old: &Document, by: Authorship) -> Result<(), BoardRefusal> {
     let Some(user) = by.bound_by_locks else { return Ok(()) };
     for (one, other) in [(old, target), (target, old)] {
         let bound = layers::items_of(one).filter(|(_, _, item)| is_locked_for(item, user));
         for (page, collection, item) in bound {
             if layers::find(other, page, collection, item) != Some(item) {
-                return Err(Refusal::Locked { index: None });
+                return Err(BoardRefusal::Locked { index: None });
             }
         }
     }

@@ -297,7 +297,7 @@ fn i3_a_foreign_item_is_not_there_for_a_pupil_and_the_tutors_is_forbidden() {
         r#"[{"op":"remove","kind":"page","id":"p1"}]"#,
         r#"[{"op":"add","kind":"meta","value":{"note":"psst"}}]"#,
     ] {
-        assert_eq!(say(forbidden, forbidden, BEN), Err(Refusal::Forbidden { index: Some(0) }), "{forbidden}");
+        assert_eq!(say(forbidden, forbidden, BEN), Err(BoardRefusal::Forbidden { index: Some(0) }), "{forbidden}");
     }
     say("5", r#"[{"op":"update","kind":"stroke","id":"a","patch":{"n":1}}]"#, TUTOR).unwrap();
     say("6", r#"[{"op":"remove","kind":"stroke","id":"a"}]"#, ANNA).unwrap();

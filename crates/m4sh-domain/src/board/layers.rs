@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Document, Refusal,
+    BoardRefusal, Document,
     item::{Item, ObjectWriter},
     members::{FromCanonical as _, MemberValue, ObjectMembers},
     page::{COLLECTIONS, Page},
@@ -84,9 +84,9 @@ pub(super) fn has_foreign(page: &Page, eyes: Visibility) -> bool {
 /// one that it brings, and what is new gets its author's.
 ///
 /// # Errors
-/// [`Refusal::Forbidden`] when the author may not replace a state here, or it lacks what is not theirs to take away.
-pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> Result<(), Refusal> {
-    let forbidden = || Refusal::Forbidden { index: None };
+/// [`BoardRefusal::Forbidden`] when the author may not replace a state here, or it lacks what is not theirs to take away.
+pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> Result<(), BoardRefusal> {
+    let forbidden = || BoardRefusal::Forbidden { index: None };
     if by.is_isolated() {
         return Err(forbidden());
     }

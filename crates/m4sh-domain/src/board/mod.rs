@@ -55,7 +55,7 @@ pub use document::{Document, Pieces};
 pub use erasure::{AuthorErasure, ERASED, SharedPages};
 pub use op::{Action, Op, OpKind};
 pub use refs::{ItemRef, PageRef};
-pub use refusal::{Corrupt, OpsError, Refusal};
+pub use refusal::{BoardRefusal, Corrupt, OpsError};
 pub use undo::UndoPlan;
 pub use undo_stacks::UndoDirection;
 
@@ -129,8 +129,8 @@ impl Board {
     /// first one's receipt.
     ///
     /// # Errors
-    /// [`Refusal::KeyReused`] when the key was used for other operations, [`Refusal::InvalidOp`],
-    /// [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The board is exactly as before.
+    /// [`BoardRefusal::KeyReused`] when the key was used for other operations, [`BoardRefusal::InvalidOp`],
+    /// [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`], [`BoardRefusal::Forbidden`]. The board is exactly as before.
     pub fn submit(
         &mut self,
         key: BatchKey,
@@ -138,9 +138,9 @@ impl Board {
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<BatchOutcome, Refusal> {
+    ) -> Result<BatchOutcome, BoardRefusal> {
         if let Some(index) = ops.iter().position(|op| op.kind == OpKind::State) {
-            return Err(Refusal::InvalidOp { index, message: "`state` is not for clients".to_owned() });
+            return Err(BoardRefusal::InvalidOp { index, message: "`state` is not for clients".to_owned() });
         }
         let draft = Draft::new(ops);
         let fingerprint = draft.fingerprint();
@@ -163,8 +163,8 @@ impl Board {
     /// at revision 0, where it is the board's first.
     ///
     /// # Errors
-    /// [`Refusal::KeyReused`] when the key was used for another state or for operations,
-    /// [`Refusal::InvalidState`], [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`], [`Refusal::Forbidden`]. The
+    /// [`BoardRefusal::KeyReused`] when the key was used for another state or for operations,
+    /// [`BoardRefusal::InvalidState`], [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`], [`BoardRefusal::Forbidden`]. The
     /// board is exactly as before.
     pub fn replace(
         &mut self,
@@ -172,7 +172,7 @@ impl Board {
         state: Value,
         by: Authorship,
         at: Timestamp,
-    ) -> Result<BatchOutcome, Refusal> {
+    ) -> Result<BatchOutcome, BoardRefusal> {
         self.replace_with(key, Document::from_value(state)?, by, at)
     }
 
@@ -181,14 +181,14 @@ impl Board {
     /// document may bring layers for what is not on the board.
     ///
     /// # Errors
-    /// [`Refusal::KeyReused`], [`Refusal::Forbidden`]. The board is exactly as before.
+    /// [`BoardRefusal::KeyReused`], [`BoardRefusal::Forbidden`]. The board is exactly as before.
     pub fn replace_with(
         &mut self,
         key: BatchKey,
         mut target: Document,
         by: Authorship,
         at: Timestamp,
-    ) -> Result<BatchOutcome, Refusal> {
+    ) -> Result<BatchOutcome, BoardRefusal> {
         if let Some(receipt) = self.receipts.get(&key) {
             let digest = IncrementalDigest::default().digest(&target);
             return repeat(receipt, fingerprint_of(&digest.0));
@@ -320,23 +320,23 @@ impl Board {
     }
 }
 
-fn repeat(receipt: &Receipt, fingerprint: u64) -> Result<BatchOutcome, Refusal> {
+fn repeat(receipt: &Receipt, fingerprint: u64) -> Result<BatchOutcome, BoardRefusal> {
     if receipt.fingerprint == fingerprint {
         Ok(BatchOutcome::Duplicate(receipt.clone()))
     } else {
-        Err(Refusal::KeyReused)
+        Err(BoardRefusal::KeyReused)
     }
 }
 
 /// A batch that does not make the board larger is never refused for the board's size.
-fn check_bounds((bytes, pages): (usize, u32), document: &Document) -> Result<(), Refusal> {
+fn check_bounds((bytes, pages): (usize, u32), document: &Document) -> Result<(), BoardRefusal> {
     let (got, limit) = (document.byte_len(), limits::BOARD_BYTES);
     if got > limit && got > bytes {
-        return Err(Refusal::BoardTooLarge { got, limit });
+        return Err(BoardRefusal::BoardTooLarge { got, limit });
     }
     let limit = limits::BOARD_PAGES;
     if document.page_count() > pages && document.page_count() as usize > limit {
-        return Err(Refusal::TooManyPages { limit });
+        return Err(BoardRefusal::TooManyPages { limit });
     }
     Ok(())
 }

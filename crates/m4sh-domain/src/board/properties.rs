@@ -151,7 +151,12 @@ fn begin(state: &Value) -> Board {
     Board::new(Document::from_value(state.clone()).unwrap(), Rev(0))
 }
 
-fn happen(board: &mut Board, number: usize, event: &BoardStep, want_digest: bool) -> Result<BatchOutcome, Refusal> {
+fn happen(
+    board: &mut Board,
+    number: usize,
+    event: &BoardStep,
+    want_digest: bool,
+) -> Result<BatchOutcome, BoardRefusal> {
     match event {
         BoardStep::Ops(ops) => {
             let Ok(ops) = Op::parse_list(Value::from(ops.clone())) else { return Ok(BatchOutcome::Unchanged) };

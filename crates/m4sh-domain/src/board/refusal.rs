@@ -1,11 +1,11 @@
-//! Why a batch or a state is not taken: the caller's matter ([`Refusal`], [`OpsError`]) or ours ([`Corrupt`]).
+//! Why a batch or a state is not taken: the caller's matter ([`BoardRefusal`], [`OpsError`]) or ours ([`Corrupt`]).
 //! Called by `board` and turned into answers by `http` and `ws`. Never holds a status or a close code.
 
 use crate::ids::Rev;
 
 /// A batch or a state that is well formed and still not possible. The board is exactly as before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum BoardRefusal {
     /// An operation does not fit the board.
     #[error("operation {index}: {message}")]
     InvalidOp {
@@ -69,7 +69,7 @@ pub enum Refusal {
     KeyReused,
 }
 
-impl Refusal {
+impl BoardRefusal {
     /// The name of this refusal on the wire and in metrics.
     #[must_use]
     pub const fn code(&self) -> &'static str {

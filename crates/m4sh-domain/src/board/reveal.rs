@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, BatchKind, Board, JournalEntry, Op, OpKind, Refusal,
+    Action, BatchKey, BatchKind, Board, BoardRefusal, JournalEntry, Op, OpKind,
     apply::{ApplyMode, apply},
     draft::{Draft, OpsWriter, RawOp, fingerprint_of},
     item::Item,
@@ -28,13 +28,13 @@ impl Board {
     /// those from whom it was hidden see it added. `None`: they have no hidden work, and nothing happened.
     ///
     /// # Errors
-    /// [`Refusal`] when the board cannot take it; it is exactly as before.
+    /// [`BoardRefusal`] when the board cannot take it; it is exactly as before.
     pub fn reveal(
         &mut self,
         key: BatchKey,
         whose: impl Fn(UserId) -> bool,
         at: Timestamp,
-    ) -> Result<Option<Arc<JournalEntry>>, Refusal> {
+    ) -> Result<Option<Arc<JournalEntry>>, BoardRefusal> {
         let is_revealed = |item: &Item| matches!(item.layer(), Some(Layer::Private(owner)) if whose(owner));
         if !layers::items_of(&self.document).any(|(_, _, item)| is_revealed(item)) {
             return Ok(None);

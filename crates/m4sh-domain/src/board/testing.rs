@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{BatchKey, BatchOutcome, Board, Document, Op, OpsError, Refusal};
+use super::{BatchKey, BatchOutcome, Board, BoardRefusal, Document, Op, OpsError};
 use crate::{
     access::Authorship,
     ids::{ClientId, Rev, UserId},
@@ -41,13 +41,13 @@ pub(super) fn state(document: &Document) -> String {
 
 impl Board {
     /// Submits operations under a key of their own.
-    pub(super) fn say(&mut self, ops: &str) -> Result<BatchOutcome, Refusal> {
+    pub(super) fn say(&mut self, ops: &str) -> Result<BatchOutcome, BoardRefusal> {
         let key = key(format!("{}-{ops}", self.rev()));
         self.submit(key, parse(ops).unwrap(), Authorship::FULL, at(), true)
     }
 
     /// Saves a whole state under a key of its own.
-    pub(super) fn save(&mut self, state: &str) -> Result<BatchOutcome, Refusal> {
+    pub(super) fn save(&mut self, state: &str) -> Result<BatchOutcome, BoardRefusal> {
         let key = key(format!("save {}", self.rev()));
         self.replace(key, json(state), Authorship::FULL, at())
     }
@@ -63,9 +63,9 @@ pub(super) fn effective(outcome: &BatchOutcome) -> String {
     String::from_utf8(entry.ops.to_vec()).unwrap()
 }
 
-pub(super) fn refused(outcome: Result<BatchOutcome, Refusal>) -> (usize, String) {
+pub(super) fn refused(outcome: Result<BatchOutcome, BoardRefusal>) -> (usize, String) {
     match outcome {
-        Err(Refusal::InvalidOp { index, message }) => (index, message),
+        Err(BoardRefusal::InvalidOp { index, message }) => (index, message),
         other => panic!("refused: {other:?}"),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, BatchKind, Board, Document, JournalEntry, Op, OpKind, Receipt, Refusal, UndoDirection,
+    Action, BatchKey, BatchKind, Board, BoardRefusal, Document, JournalEntry, Op, OpKind, Receipt, UndoDirection,
     apply::{ApplyMode, apply, apply_recording},
     batch::Digest,
     check_bounds,
@@ -371,8 +371,8 @@ impl Board {
     /// The receipt of a batch that is known under this key; `what` stands for its content.
     ///
     /// # Errors
-    /// [`Refusal::KeyReused`] when it was something else.
-    pub fn find_receipt(&self, key: &BatchKey, what: &str) -> Result<Option<Receipt>, Refusal> {
+    /// [`BoardRefusal::KeyReused`] when it was something else.
+    pub fn find_receipt(&self, key: &BatchKey, what: &str) -> Result<Option<Receipt>, BoardRefusal> {
         match self.receipts.get(key) {
             None => Ok(None),
             Some(receipt) => repeat(receipt, fingerprint(what)).map(|_| Some(receipt.clone())),
@@ -382,29 +382,30 @@ impl Board {
     /// What would take somebody's last batch, or their last undo, back as things are now. Nothing of it has happened.
     ///
     /// # Errors
-    /// [`Refusal::NothingToUndo`]; [`Refusal::UndoTooLarge`] and [`Refusal::UndoConflict`], after which the batch is not
-    /// tried again; [`Refusal::Forbidden`] and [`Refusal::Locked`] when it touches what is not theirs to change by now.
-    pub fn plan_undo(&mut self, user: UserId, way: UndoDirection, by: Authorship) -> Result<UndoPlan, Refusal> {
-        let UndoEntry { rev, inverse: back } = self.undo_stacks.top(user, way).ok_or(Refusal::NothingToUndo)?.clone();
+    /// [`BoardRefusal::NothingToUndo`]; [`BoardRefusal::UndoTooLarge`] and [`BoardRefusal::UndoConflict`], after which the batch is not
+    /// tried again; [`BoardRefusal::Forbidden`] and [`BoardRefusal::Locked`] when it touches what is not theirs to change by now.
+    pub fn plan_undo(&mut self, user: UserId, way: UndoDirection, by: Authorship) -> Result<UndoPlan, BoardRefusal> {
+        let UndoEntry { rev, inverse: back } =
+            self.undo_stacks.top(user, way).ok_or(BoardRefusal::NothingToUndo)?.clone();
         if back.is_empty() {
             self.undo_stacks.drop_top(user, way);
-            return Err(Refusal::UndoTooLarge);
+            return Err(BoardRefusal::UndoTooLarge);
         }
         let read = rmp_serde::from_slice::<(u8, Vec<Inverse>)>(&back).ok().filter(|(version, _)| *version == VERSION);
         let Some((_, backs)) = read else {
             self.undo_stacks.drop_top(user, way);
-            return Err(Refusal::UndoTooLarge);
+            return Err(BoardRefusal::UndoTooLarge);
         };
         let ops = self.applicable_ops(&backs, by)?;
         if ops.is_empty() {
             self.undo_stacks.drop_top(user, way);
-            return Err(Refusal::UndoConflict);
+            return Err(BoardRefusal::UndoConflict);
         }
         Ok(UndoPlan { direction: way, of: rev, ops, bytes: back.len() })
     }
 
     /// Tries each step on the document, the last one first, and takes all of it back again.
-    fn applicable_ops(&mut self, backs: &[Inverse], by: Authorship) -> Result<Vec<Op>, Refusal> {
+    fn applicable_ops(&mut self, backs: &[Inverse], by: Authorship) -> Result<Vec<Op>, BoardRefusal> {
         let mut transaction = Transaction::new(&mut self.document);
         let mut ops = Vec::new();
         for back in backs.iter().rev() {
@@ -416,10 +417,10 @@ impl Board {
                 match apply(&Draft::new(vec![op.clone()]), ApplyMode::Client, undo_authorship(by), &mut transaction) {
                     Ok(_) => ops.push(op),
                     // A page that is there again is another one, with items of its own.
-                    Err(Refusal::InvalidOp { .. }) if op.kind == OpKind::Page && op.action == Action::Add => break,
-                    Err(Refusal::InvalidOp { .. }) => {}
-                    Err(Refusal::Forbidden { .. }) => return Err(Refusal::Forbidden { index: None }),
-                    Err(Refusal::Locked { .. }) => return Err(Refusal::Locked { index: None }),
+                    Err(BoardRefusal::InvalidOp { .. }) if op.kind == OpKind::Page && op.action == Action::Add => break,
+                    Err(BoardRefusal::InvalidOp { .. }) => {}
+                    Err(BoardRefusal::Forbidden { .. }) => return Err(BoardRefusal::Forbidden { index: None }),
+                    Err(BoardRefusal::Locked { .. }) => return Err(BoardRefusal::Locked { index: None }),
                     Err(other) => return Err(other),
                 }
             }
@@ -430,7 +431,7 @@ impl Board {
     /// Does what was planned, as a batch of its own. The board must be as it was when it was planned.
     ///
     /// # Errors
-    /// [`Refusal::BoardTooLarge`], [`Refusal::TooManyPages`]. The board is exactly as before.
+    /// [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`]. The board is exactly as before.
     pub fn apply_undo(
         &mut self,
         key: BatchKey,
@@ -438,7 +439,7 @@ impl Board {
         by: Authorship,
         at: Timestamp,
         want_digest: bool,
-    ) -> Result<Arc<JournalEntry>, Refusal> {
+    ) -> Result<Arc<JournalEntry>, BoardRefusal> {
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
         let mut notes = InverseRecorder::default();

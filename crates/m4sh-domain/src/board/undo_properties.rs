@@ -78,7 +78,7 @@ fn happen(
     board: &mut Board,
     entries: &mut Vec<Arc<JournalEntry>>,
     event: &UndoStep,
-) -> Result<Option<Arc<JournalEntry>>, Refusal> {
+) -> Result<Option<Arc<JournalEntry>>, BoardRefusal> {
     let next = board.rev();
     let entry = match event {
         UndoStep::Ops(who, ops) => {
@@ -129,7 +129,7 @@ proptest! {
         let mut dropped = false;
         for event in &events {
             // What was dropped as a conflict is not in the journal: it is dropped again.
-            dropped |= matches!(happen(&mut board, &mut entries, event), Err(Refusal::UndoConflict | Refusal::UndoTooLarge));
+            dropped |= matches!(happen(&mut board, &mut entries, event), Err(BoardRefusal::UndoConflict | BoardRefusal::UndoTooLarge));
         }
         let mut copy = begin();
         for entry in &entries {

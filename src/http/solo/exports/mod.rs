@@ -23,7 +23,7 @@ use crate::{
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
-    board::Refusal,
+    board::BoardRefusal,
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
@@ -139,7 +139,7 @@ impl Services {
             self.store.free_export_key(asked.who, asked.board, key).await?;
             return Ok(None);
         }
-        if fingerprint == asked.fingerprint { Ok(Some(row.id)) } else { Err(Refusal::KeyReused.into()) }
+        if fingerprint == asked.fingerprint { Ok(Some(row.id)) } else { Err(BoardRefusal::KeyReused.into()) }
     }
 
     /// Checks that the revision and the page exist and are small enough, so that the asker is told at once.
@@ -172,7 +172,7 @@ impl Services {
             Enqueued::New(row) => Ok((StatusCode::CREATED, row.id)),
             // Somebody asked at the same moment.
             Enqueued::Known(row) if row.fingerprint == Some(asked.fingerprint) => Ok((StatusCode::OK, row.id)),
-            Enqueued::Known(_) => Err(Refusal::KeyReused.into()),
+            Enqueued::Known(_) => Err(BoardRefusal::KeyReused.into()),
         }
     }
 

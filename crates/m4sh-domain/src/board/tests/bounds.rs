@@ -10,7 +10,7 @@ fn d5_a_board_takes_its_bytes_and_no_more_and_may_always_shrink() {
     let mut board = board(&full);
     assert_eq!(board.document().byte_len(), limits::BOARD_BYTES);
     let refusal = board.say(r#"[{"op":"add","kind":"stroke","value":{"id":"b"}}]"#).unwrap_err();
-    assert_eq!(refusal, Refusal::BoardTooLarge { got: limits::BOARD_BYTES + 11, limit: limits::BOARD_BYTES });
+    assert_eq!(refusal, BoardRefusal::BoardTooLarge { got: limits::BOARD_BYTES + 11, limit: limits::BOARD_BYTES });
     assert_eq!(refusal.code(), "board_too_large");
     board.say(r#"[{"op":"update","kind":"stroke","id":"a","patch":{"t":1}},{"op":"add","kind":"stroke","value":{"id":"b"}}]"#).unwrap();
 }
@@ -23,7 +23,7 @@ fn d5_a_board_takes_its_pages_and_no_more() {
         assert!(last.is_ok(), "{page}");
         last = board.say(&format!(r#"[{{"op":"add","kind":"page","value":{{"id":"{page}"}}}}]"#));
     }
-    assert_eq!(last, Err(Refusal::TooManyPages { limit: limits::BOARD_PAGES }));
+    assert_eq!(last, Err(BoardRefusal::TooManyPages { limit: limits::BOARD_PAGES }));
     assert_eq!(board.document().page_count() as usize, limits::BOARD_PAGES);
 }
 
@@ -36,7 +36,7 @@ fn d5_one_batch_writes_at_most_as_much_as_a_whole_board() {
         format!("[{}]", ops.join(","))
     };
     board.say(&merges(3)).unwrap();
-    assert!(matches!(board.say(&merges(4)), Err(Refusal::BoardTooLarge { .. })));
+    assert!(matches!(board.say(&merges(4)), Err(BoardRefusal::BoardTooLarge { .. })));
     assert!(board.state().contains(r#""n":2"#));
 }
 

@@ -40,8 +40,8 @@ fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
     assert_eq!((receipt, board.state(), board.rev()), (first, before, Rev(2)));
 
     let other = parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a","x":1}}]"#).unwrap();
-    assert_eq!(board.submit(key("k"), other, Authorship::FULL, at(), true), Err(Refusal::KeyReused));
-    assert_eq!(board.replace(key("k"), json("{}"), Authorship::FULL, at()), Err(Refusal::KeyReused));
+    assert_eq!(board.submit(key("k"), other, Authorship::FULL, at(), true), Err(BoardRefusal::KeyReused));
+    assert_eq!(board.replace(key("k"), json("{}"), Authorship::FULL, at()), Err(BoardRefusal::KeyReused));
 
     let BatchOutcome::Accepted(_) = board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()).unwrap() else {
         panic!("new")
@@ -51,7 +51,7 @@ fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
         board.replace(key("s"), json(r#"{"a":1}"#), Authorship::FULL, at()),
         Ok(BatchOutcome::Duplicate(Receipt { rev: Rev(3), .. }))
     ));
-    assert_eq!(board.replace(key("s"), json(r#"{"a":2}"#), Authorship::FULL, at()), Err(Refusal::KeyReused));
+    assert_eq!(board.replace(key("s"), json(r#"{"a":2}"#), Authorship::FULL, at()), Err(BoardRefusal::KeyReused));
     assert_eq!(board.state(), "{}");
 }
 

@@ -87,13 +87,13 @@ fn an_operation_reads_back_from_its_own_json() {
 #[test]
 fn refusals_have_names_of_their_own() {
     let refusals = [
-        Refusal::InvalidOp { index: 1, message: String::new() },
-        Refusal::BoardTooLarge { got: 2, limit: 1 },
-        Refusal::TooManyPages { limit: 1 },
-        Refusal::InvalidState { message: String::new() },
-        Refusal::KeyReused,
+        BoardRefusal::InvalidOp { index: 1, message: String::new() },
+        BoardRefusal::BoardTooLarge { got: 2, limit: 1 },
+        BoardRefusal::TooManyPages { limit: 1 },
+        BoardRefusal::InvalidState { message: String::new() },
+        BoardRefusal::KeyReused,
     ];
-    let codes: std::collections::HashSet<_> = refusals.iter().map(Refusal::code).collect();
+    let codes: std::collections::HashSet<_> = refusals.iter().map(BoardRefusal::code).collect();
     assert_eq!(codes.len(), refusals.len());
-    assert_eq!(refusals.each_ref().map(Refusal::index), [Some(1), None, None, None, None]);
+    assert_eq!(refusals.each_ref().map(BoardRefusal::index), [Some(1), None, None, None, None]);
 }

@@ -37,7 +37,7 @@ fn d6_every_object_is_a_state_and_survives_as_it_is() {
 #[test]
 fn d16_a_state_that_is_no_object_or_too_much_is_refused() {
     for text in ["1", "\"x\"", "[1]", "true"] {
-        assert!(matches!(Document::from_value(json(text)), Err(Refusal::InvalidState { .. })), "{text}");
+        assert!(matches!(Document::from_value(json(text)), Err(BoardRefusal::InvalidState { .. })), "{text}");
     }
     let page = || json("{}");
     let pages = |count: usize| {
@@ -47,13 +47,13 @@ fn d16_a_state_that_is_no_object_or_too_much_is_refused() {
     assert!(Document::from_value(pages(limits::BOARD_PAGES)).is_ok());
     assert_eq!(
         Document::from_value(pages(limits::BOARD_PAGES + 1)),
-        Err(Refusal::TooManyPages { limit: limits::BOARD_PAGES })
+        Err(BoardRefusal::TooManyPages { limit: limits::BOARD_PAGES })
     );
     let text = |len: usize| Value::Object([("a".to_owned(), Value::from("x".repeat(len)))].into_iter().collect());
     assert!(Document::from_value(text(limits::BOARD_BYTES - 8)).is_ok());
     assert_eq!(
         Document::from_value(text(limits::BOARD_BYTES - 7)),
-        Err(Refusal::BoardTooLarge { got: limits::BOARD_BYTES + 1, limit: limits::BOARD_BYTES })
+        Err(BoardRefusal::BoardTooLarge { got: limits::BOARD_BYTES + 1, limit: limits::BOARD_BYTES })
     );
 }
 

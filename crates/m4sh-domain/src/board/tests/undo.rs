@@ -29,16 +29,16 @@ pub(in super::super) fn turn(
     user: UserId,
     way: UndoDirection,
     by: Authorship,
-) -> Result<Arc<JournalEntry>, Refusal> {
+) -> Result<Arc<JournalEntry>, BoardRefusal> {
     let plan = board.plan_undo(user, way, by)?;
     board.apply_undo(key_of(user, format!("{}-{}", way.name(), board.rev())), plan, by, at(), false)
 }
 
-fn undo(board: &mut Board, user: UserId) -> Result<String, Refusal> {
+fn undo(board: &mut Board, user: UserId) -> Result<String, BoardRefusal> {
     turn(board, user, UndoDirection::Undo, Authorship::FULL).map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap())
 }
 
-fn redo(board: &mut Board, user: UserId) -> Result<String, Refusal> {
+fn redo(board: &mut Board, user: UserId) -> Result<String, BoardRefusal> {
     turn(board, user, UndoDirection::Redo, Authorship::FULL).map(|entry| String::from_utf8(entry.ops.to_vec()).unwrap())
 }
 
@@ -69,7 +69,7 @@ fn z1_an_undo_is_a_batch_that_leads_back_and_a_redo_leads_there_again() {
         );
         assert_eq!(board.state(), after, "{ops}");
         undo(&mut board, ANNA).unwrap();
-        assert_eq!(undo(&mut board, ANNA), Err(Refusal::NothingToUndo));
+        assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::NothingToUndo));
     }
 }
 
@@ -93,7 +93,7 @@ fn z2_what_somebody_else_did_since_stays() {
 
     say(&mut board, ANNA, r#"[{"op":"remove","kind":"stroke","id":"b"}]"#);
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"b","is":"Ben's"}}]"#);
-    assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoConflict));
+    assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::UndoConflict));
     assert!(board.state().contains(r#"{"id":"b","is":"Ben's"}"#));
 }
 
@@ -102,11 +102,11 @@ fn z2_a_page_comes_back_whole_and_goes_only_when_nobody_else_used_it() {
     let mut board = board(BOARD);
     say(&mut board, ANNA, r#"[{"op":"add","kind":"page","value":{"id":"r"}}]"#);
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","page_id":"r","value":{"id":"b1"}}]"#);
-    assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoConflict));
+    assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::UndoConflict));
     assert!(board.state().contains("b1"));
     say(&mut board, ANNA, r#"[{"op":"remove","kind":"page","id":"q"}]"#);
     say(&mut board, BEN, r#"[{"op":"add","kind":"page","value":{"id":"q","strokes":[{"id":"new"}]}}]"#);
-    assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoConflict), "a page that is there again is another one");
+    assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::UndoConflict), "a page that is there again is another one");
     assert!(!board.state().contains(r#"{"id":"z"}"#));
 }
 
@@ -117,10 +117,10 @@ fn z3_what_has_nothing_left_is_dropped_and_the_one_before_comes_next() {
     say(&mut board, ANNA, r#"[{"op":"add","kind":"stroke","value":{"id":"d"}}]"#);
     say(&mut board, BEN, r#"[{"op":"remove","kind":"stroke","id":"d"}]"#);
     let rev = board.rev();
-    assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoConflict));
+    assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::UndoConflict));
     assert_eq!(board.rev(), rev, "nothing happened");
     assert!(undo(&mut board, ANNA).unwrap().contains(r#""id":"c""#));
-    assert_eq!(undo(&mut board, UserId(uuid::Uuid::from_u128(9))), Err(Refusal::NothingToUndo));
+    assert_eq!(undo(&mut board, UserId(uuid::Uuid::from_u128(9))), Err(BoardRefusal::NothingToUndo));
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn z1_a_new_edit_leaves_nothing_to_redo() {
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"b1"}}]"#);
     let mut other = Board::new(board.document().clone(), board.rev());
     other.restore_undo([(ANNA, Rev(2), BatchKind::Undo(Rev(1)), Some(bytes::Bytes::new()))]);
-    assert_eq!(other.plan_undo(ANNA, UndoDirection::Redo, Authorship::FULL), Err(Refusal::UndoTooLarge));
+    assert_eq!(other.plan_undo(ANNA, UndoDirection::Redo, Authorship::FULL), Err(BoardRefusal::UndoTooLarge));
     say(&mut board, ANNA, r#"[{"op":"add","kind":"stroke","value":{"id":"d"}}]"#);
-    assert_eq!(redo(&mut board, ANNA), Err(Refusal::NothingToUndo));
+    assert_eq!(redo(&mut board, ANNA), Err(BoardRefusal::NothingToUndo));
 }
 
 #[test]
@@ -144,14 +144,14 @@ fn z5_what_is_too_much_to_keep_says_so_and_the_one_before_comes_next() {
     say(&mut board, BEN, &format!(r#"[{{"op":"add","kind":"stroke","value":{{"id":"m","t":"{much}"}}}}]"#));
     let removed = say(&mut board, ANNA, r#"[{"op":"remove","kind":"stroke","id":"m"}]"#);
     assert_eq!(removed.inverse.as_deref(), Some(&b""[..]));
-    assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoTooLarge));
+    assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::UndoTooLarge));
     assert!(undo(&mut board, ANNA).is_ok());
     // What is large is still undone when its way back is short.
-    assert_eq!(undo(&mut board, BEN), Err(Refusal::UndoConflict), "it was removed");
+    assert_eq!(undo(&mut board, BEN), Err(BoardRefusal::UndoConflict), "it was removed");
     board.save(r#"{"pages":[{"assets":[],"id":"p","strokes":[]}]}"#).unwrap();
     assert_eq!(
         undo(&mut board, UserId(uuid::Uuid::nil())),
-        Err(Refusal::NothingToUndo),
+        Err(BoardRefusal::NothingToUndo),
         "a whole save is restored, not undone"
     );
 }
@@ -163,8 +163,11 @@ fn z6_a_clear_is_one_short_change_and_comes_back_on_top_of_what_is_there() {
     assert_eq!((cleared.kind, board.state().contains(r#""id":"a""#)), (BatchKind::Clear(2), false));
     assert!(board.state().contains(r#""id":"z""#), "another page stays");
     assert!(cleared.ops.len() < 200, "whatever it took: {:?}", cleared.ops);
-    assert_eq!(undo(&mut board, ANNA), Err(Refusal::UndoTooLarge));
-    assert_eq!(board.clear(key_of(ANNA, "d"), Some("p"), Authorship::FULL, at(), false), Err(Refusal::NothingToClear));
+    assert_eq!(undo(&mut board, ANNA), Err(BoardRefusal::UndoTooLarge));
+    assert_eq!(
+        board.clear(key_of(ANNA, "d"), Some("p"), Authorship::FULL, at(), false),
+        Err(BoardRefusal::NothingToClear)
+    );
     assert!(board.clear(key_of(ANNA, "d"), Some("x"), Authorship::FULL, at(), false).is_err());
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"a","is":"new"}}]"#);
     let kept = cleared.inverse.clone().unwrap();
@@ -173,7 +176,7 @@ fn z6_a_clear_is_one_short_change_and_comes_back_on_top_of_what_is_there() {
         |board: &mut Board| board.unclear(key_of(BEN, board.rev()), Rev(1), cleared_items(&kept).unwrap(), at(), true);
     assert_eq!(back(&mut board).unwrap().kind, BatchKind::Unclear(Rev(1)));
     assert!(board.state().contains(r#""strokes":[{"id":"a","is":"new"},{"id":"b","n":1}]"#), "{}", board.state());
-    assert_eq!(back(&mut board), Err(Refusal::NothingToRestore));
+    assert_eq!(back(&mut board), Err(BoardRefusal::NothingToRestore));
     say(&mut board, ANNA, r#"[{"op":"remove","kind":"page","id":"p"}]"#);
     back(&mut board).unwrap();
     assert!(board.state().contains(r#"{"assets":[],"id":"p","strokes":[{"id":"a","n":1},{"id":"b","n":1}]}"#));
@@ -198,7 +201,7 @@ fn z6_who_does_not_lead_clears_only_what_is_theirs_to_change() {
         .unwrap();
     assert_eq!(
         board.clear(key_of(ANNA, "d"), None, pupil, at(), false),
-        Err(Refusal::NothingToClear),
+        Err(BoardRefusal::NothingToClear),
         "on its layer, and locked"
     );
 }
@@ -212,7 +215,7 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
         let by = Authorship { layer: None, visibility: Visibility::Own(user), bound_by_locks: Some(user) };
         board.submit(key_of(user, format!("{}{ops}", board.rev())), Op::parse_list(json(ops)).unwrap(), by, at(), false)
     };
-    let locked = |index| Err(Refusal::Locked { index: Some(index) });
+    let locked = |index| Err(BoardRefusal::Locked { index: Some(index) });
     for ops in [
         r#"[{"op":"update","kind":"stroke","id":"a","patch":{"n":9}}]"#,
         r#"[{"op":"update","kind":"stroke","id":"a","patch":{"locked":false}}]"#,
@@ -233,10 +236,14 @@ fn z9_a_locked_item_is_changed_by_those_who_lead_and_whoever_locked_it() {
         [(r#"{"id":"a","locked":true,"n":1}"#, r#"{"id":"a","n":1}"#), (r#"{"id":"z"}"#, r#"{"id":"z","locked":true}"#)]
     {
         let state = json(&board.state().replace(from, to));
-        assert_eq!(board.replace(key_of(BEN, "s"), state, pupil, at()), Err(Refusal::Locked { index: None }), "{to}");
+        assert_eq!(
+            board.replace(key_of(BEN, "s"), state, pupil, at()),
+            Err(BoardRefusal::Locked { index: None }),
+            "{to}"
+        );
     }
     say(&mut board, ANNA, r#"[{"op":"update","kind":"stroke","id":"b","patch":{"locked":true}}]"#);
-    assert_eq!(turn(&mut board, BEN, UndoDirection::Undo, pupil), Err(Refusal::Locked { index: None }));
+    assert_eq!(turn(&mut board, BEN, UndoDirection::Undo, pupil), Err(BoardRefusal::Locked { index: None }));
     say(&mut board, ANNA, r#"[{"op":"update","kind":"stroke","id":"b","patch":{"locked":false}}]"#);
     assert!(turn(&mut board, BEN, UndoDirection::Undo, pupil).is_ok(), "it was not forgotten");
 }
