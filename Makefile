@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help setup run test check load lesson browser clean-data
+.PHONY: help setup run test check load lesson browser release clean-data
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,10 @@ lesson: ## A scripted lesson of a tutor and 30 pupils on a server of its own, ki
 browser: ## Two pupils in real browsers against a running server (URL=http://127.0.0.1:8080)
 	@scripts/setup.sh test
 	@.venv/bin/python scripts/browser_check.py --url $(URL)
+
+release: ## Build a stripped release with its symbols and checksums in target/dist (TARGET_TRIPLE=x86_64-unknown-linux-musl: static)
+	@scripts/setup.sh run
+	@scripts/release.sh $(TARGET_TRIPLE)
 
 clean-data: ## Delete ./data: the demo school, every board and the private database
 	@for file in $$(find data -name postmaster.pid 2>/dev/null); do \
