@@ -1,4 +1,4 @@
-//! Settings: flags, then environment, then the settings file, then defaults (contract/live.md 1).
+//! Settings: flags, then environment, then the settings file, then defaults (SPEC O2).
 //! Read once by `main`. Unknown keys of the file are refused; secrets do not print.
 
 mod maintenance;

@@ -214,7 +214,7 @@ impl Directory {
     /// Saves a diff; returns when it is committed.
     ///
     /// # Errors
-    /// [`BoardError`], in the order of the contract's checks (contract/boards.md 2.2). `Unavailable` after
+    /// [`BoardError`], in the order of SPEC H8. `Unavailable` after
     /// [`limits::SAVE_DEADLINE`] means that nothing is promised: a retry with the same key is safe.
     pub async fn save_diff(&self, board: BoardId, save: DiffSave) -> Result<Saved, BoardError> {
         self.save(board, save).await

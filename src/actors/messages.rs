@@ -141,7 +141,7 @@ pub enum PresenceUpdate {
 
 // --- REST ----------------------------------------------------------------------------------------
 
-/// What a REST write was based on (contract/boards.md 2.2).
+/// What a REST write was based on (SPEC H15).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Precondition {
     /// `If-Match`; `None` when no revision could be read from it.

@@ -23,7 +23,7 @@ pub const SIGNED_AT_MOST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What the server's secret is mixed with, so that neither key can stand for another.
 const LABEL: &[u8] = b"m4sh object urls 1";
-/// Characters of a CDN's signature (contract/boards.md 4).
+/// Characters of a CDN's signature (SPEC V4).
 const CDN_CHARS: usize = 32;
 
 /// What a local URL says besides its key.

@@ -81,7 +81,7 @@ pub(super) fn resolve(cli: &RawSettings, file: &RawSettings) -> Result<Maintenan
     let lessons = days("lesson_days", cli.lesson_days.or(file.lesson_days), 0)?;
     Ok(MaintenanceSettings {
         jobs: cli.jobs.or(file.jobs).unwrap_or(true),
-        // A negative number is 0 (contract/boards.md 5).
+        // A negative number is 0 (SPEC N7).
         snapshot_keep_last: u32::try_from(keep.max(0)).unwrap_or(u32::MAX),
         snapshot_every: cli
             .snapshot_every

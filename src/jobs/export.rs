@@ -1,4 +1,4 @@
-//! The work `export`: a board at a revision becomes a file that its asker downloads (contract/boards.md 2.6).
+//! The work `export`: a board at a revision becomes a file that its asker downloads (SPEC E30).
 //! Run by the runner, asked for by `http`. Never wakes a board; a repeat after a crash overwrites the same object.
 
 use std::{

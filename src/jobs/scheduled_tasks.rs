@@ -203,7 +203,7 @@ async fn purge_journals(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"boards": boards, "rows": rows}))
 }
 
-/// `keep_last` of the job's parameters wins over the setting; a negative one is 0 (contract/boards.md 5).
+/// `keep_last` of the job's parameters wins over the setting; a negative one is 0 (SPEC N7).
 async fn snapshot_retention(means: &TaskContext, job: &JobRow) -> TaskResult {
     let keep = match &job.params["keep_last"] {
         Value::Null => means.upkeep.snapshot_keep_last,

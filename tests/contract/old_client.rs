@@ -1,4 +1,4 @@
-//! The existing web client, step by step (`contract/boards.md` 6): its save coordinator, its worker, its board store and
+//! The existing web client, step by step (SPEC H18): its save coordinator, its worker, its board store and
 //! what it sends as it leaves. The client is modelled with its own rules and faults, so that a test fails where that
 //! client would. Never kinder than the original.
 

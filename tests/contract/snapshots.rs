@@ -1,4 +1,4 @@
-//! Snapshots over REST: taken, repeated, charged, listed, restored, kept and freed (contract/boards.md 2.5, 5).
+//! Snapshots over REST: taken, repeated, charged, listed, restored, kept and freed (SPEC N).
 //! Tells a front-end developer what a snapshot is worth, and an operator what it costs.
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Every number of the contract, once, with its reason. Rates live in `domain::rate`, since each is a setting.
-//! Used by every layer. Never holds a value that an operator may change.
+//! Every fixed bound that can be observed, with its reason. Rates are settings and live in `rate`.
+//! Used by every crate. Never holds a value that an operator may change.
 
 mod eyes;
 
@@ -7,227 +7,224 @@ use std::time::Duration;
 
 pub use eyes::*;
 
-// --- REST bodies (contract/boards.md 2.0: at the limit is accepted, one byte more is not) --------
+// --- REST bodies (SPEC H10): exactly the limit is accepted ----------------------------------------
 
 /// A diff save's body, in bytes, after inflation.
 pub const DIFF_BODY: usize = 512 * 1024;
 /// A whole-state save's body, in bytes, after inflation.
 pub const STREAM_BODY: usize = 2 * 1024 * 1024;
-/// `POST` and `PATCH` of a session: the contract gives none, so the largest state that can be exported.
+/// Body of `POST` and `PATCH` of a board, in bytes: the largest state that can be exported (SPEC H5).
 pub const SESSION_BODY: usize = 10 * 1024 * 1024;
-/// What a page says as it leaves.
+/// Body of a beacon, in bytes.
 pub const BEACON_BODY: usize = 64 * 1024;
-/// Accounts, classrooms and other small bodies.
+/// Bodies of accounts, classrooms and other small requests, in bytes.
 pub const SMALL_BODY: usize = 16 * 1024;
-/// Operations in one batch, REST or socket: 100 pass, 101 are refused.
+/// Operations in one batch, over REST or a socket (SPEC D2).
 pub const OPS_PER_BATCH: usize = 100;
 
 // --- documents ----------------------------------------------------------------------------------
 
-/// Nesting of arrays and objects. Real boards nest about 8 deep; recursion must stay far from the stack's end.
+/// Nesting of arrays and objects. Real boards have about 8 levels; recursion must not exhaust the stack.
 pub const JSON_DEPTH: usize = 64;
-/// Values (scalars, keys, containers) in one parsed body: bounds memory at a small multiple of the bytes.
+/// Values (scalars, keys, containers) in one parsed body: bounds its memory to a small multiple of its bytes.
 pub const JSON_NODES: usize = 2_000_000;
-/// Digits of one number: longer ones are no coordinate and cost quadratic time elsewhere.
+/// Characters of one number: a longer one is no coordinate, and conversions take quadratic time.
 pub const NUMBER_CHARS: usize = 400;
-/// A whole board's canonical state, in bytes: past it a batch is refused and the board stays usable.
+/// Canonical state of a board, in bytes. Beyond it a batch is refused and the board stays usable.
 pub const BOARD_BYTES: usize = 16 * 1024 * 1024;
-/// An item's or page's id, in bytes.
+/// Id of an item or page, in bytes.
 pub const ITEM_ID_BYTES: usize = 256;
 /// Pages of one board.
 pub const BOARD_PAGES: usize = 2_000;
-/// A board's, classroom's or session's name, in characters (contract/boards.md 2.1).
+/// Name of a board, classroom or lesson, in characters.
 pub const NAME_CHARS: usize = 255;
-/// A board's thumbnail address, in characters.
+/// Thumbnail address of a board, in characters.
 pub const URL_CHARS: usize = 2_048;
 
 // --- exactly once and history ---------------------------------------------------------------------
 
-/// A socket batch's `id`, in bytes (contract/live.md 3).
+/// `id` of a socket batch, in bytes.
 pub const BATCH_ID_BYTES: usize = 64;
-/// An `Idempotency-Key`, in bytes.
+/// `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 200;
-/// Batches whose ids a board remembers, in memory and after a restart: a resend older than this many
-/// batches cannot come from a client that is merely reconnecting.
+/// Batches whose ids a board remembers, also after a restart. A client that reconnects does not resend older ones.
 pub const RECEIPTS: usize = 10_000;
 /// Recent batches kept in memory for resuming clients …
 pub const HISTORY_BATCHES: usize = 4_096;
-/// … and their bytes: past either, the oldest leave and a client gets a snapshot instead.
+/// … and their bytes. Beyond either the oldest are dropped, and a client gets a snapshot instead.
 pub const HISTORY_BYTES: usize = 1024 * 1024;
 
-// --- sockets (contract/live.md 3) -----------------------------------------------------------------
+// --- sockets --------------------------------------------------------------------------------------
 
-/// A frame of the presence dialect, and a cursor frame of any dialect, in bytes.
+/// Frame of the presence dialect, and any short frame of the full dialects, in bytes (SPEC W11).
 pub const PRESENCE_FRAME: usize = 2 * 1024;
-/// An operation frame of the full dialects, in bytes.
+/// Operation frame of the full dialects, in bytes.
 pub const OPS_FRAME: usize = 64 * 1024;
-/// A socket that has not said hello by then is closed with 4408.
+/// A socket without a `hello` after this is closed with 4408.
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
-/// A WebSocket ping goes out this often; the time until its answer is the connection's quality …
+/// Interval of WebSocket pings; the time until the pong is the quality of the connection.
 pub const PING_AFTER: Duration = Duration::from_secs(20);
-/// … and a client silent for this long is gone: a sleeping laptop leaves the roster within 45 s.
+/// A client that was silent for this long is gone: it leaves the roster within 45 s (SPEC J8).
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(42);
-/// How long a closing socket may take to hear its `bye`.
+/// How long a closing socket may take to read its `bye`.
 pub const BYE_DEADLINE: Duration = Duration::from_secs(3);
-/// A `select` frame, in bytes: a hundred items with ids of the usual 36 characters.
+/// `select` frame, in bytes: a hundred items with ids of the usual 36 characters.
 pub const SELECT_FRAME: usize = 4 * 1024;
 /// Items of one selection.
 pub const SELECTED_ITEMS: usize = 100;
-/// Whoever is back within this time after their last connection ended never left: a page is loaded again within it.
+/// Who reconnects within this time has not left (SPEC J11): reloading a page takes less.
 pub const LEAVE_GRACE: Duration = Duration::from_secs(5);
-/// Whoever sends nothing but pings for this long is idle.
+/// Who sends only pings for this long is idle (SPEC J12).
 pub const IDLE_AFTER: Duration = Duration::from_secs(60);
-/// The first ping goes out this long after the welcome, which it should not wait behind.
+/// Delay of the first ping, so that it does not wait behind the welcome.
 pub const PING_FIRST: Duration = Duration::from_secs(2);
-/// A rule about rights that ends by itself does so within a day, in seconds: longer ones are for a class's own rules.
+/// Longest time of a rule with an end, in seconds.
 pub const RULE_SECONDS: u32 = 24 * 3600;
-/// Changes of rights that wait for their turn in one lesson: a tutor's clicks while the database takes a breath.
+/// Changes of rights that wait in one lesson: the clicks of a tutor while the database is slow.
 pub const RIGHTS_WAITING: usize = 64;
-/// Bytes that wait in a connection's ordered lane before its reader is too slow (close 4508), if it took nothing …
-/// Bytes that wait in a connection's ordered lane before its reader falls behind (close 4508, when what waits are no
-/// operations), if it took nothing …
+/// Bytes in the ordered lane of a connection beyond which its reader lags (SPEC W7), if it took nothing …
 pub const OUTBOX_BYTES: usize = 96 * 1024;
 /// … for this long; …
 pub const OUTBOX_PATIENCE: Duration = Duration::from_millis(250);
-/// … and bytes that are too many in any case.
+/// … and bytes beyond which it lags in any case.
 pub const OUTBOX_BYTES_MAX: usize = 192 * 1024;
-/// Frames that wait there: bounds the bookkeeping of many tiny frames.
+/// Frames in that lane: bounds the bookkeeping of many small frames.
 pub const OUTBOX_FRAMES: usize = 2_048;
-/// Bytes that wait there from which on its reader gets no cursors: what is ahead of them is old enough.
+/// Bytes in that lane beyond which its reader gets no cursors.
 pub const OUTBOX_PRESENCE: usize = 48 * 1024;
-/// A reader that is behind and took nothing for this long is closed with 4508, once it missed …
+/// A lagging reader that took nothing for this long is closed with 4508, once it missed …
 pub const LAG_PATIENCE: Duration = Duration::from_millis(500);
-/// … so many bytes: as many as history holds, so that only the whole state could bring it back; …
+/// … so many bytes, as many as history holds: only the whole state could bring it up to date; …
 pub const LAG_BYTES: usize = 1024 * 1024;
-/// … or, whatever it missed, when it took nothing for this long.
+/// … or when it took nothing for this long, whatever it missed.
 pub const LAG_MAX: Duration = Duration::from_secs(10);
-/// Answers to its own batches that are kept for a reader that is behind; a client that sends more without reading is closed.
+/// Answers to its own batches that wait for a lagging reader; a client that sends more without reading is closed.
 pub const LAG_ACKS: usize = 1_024;
-/// How long somebody whose socket was closed for not keeping to a budget is turned away; doubled each time …
+/// How long a person is refused after a close for exceeding a budget (SPEC B12); doubled each time …
 pub const COOL_DOWN: Duration = Duration::from_secs(5);
 /// … up to this, …
 pub const COOL_DOWN_MAX: Duration = Duration::from_secs(60);
-/// … and forgotten when this long was nothing.
+/// … and reset after this long without another one.
 pub const COOL_DOWN_MEMORY: Duration = Duration::from_secs(120);
-/// A longer frame is written as fragments, one after the other: a welcome with a large board is then never copied whole
-/// into a connection's buffers, however slowly it is read.
+/// A longer frame is written as fragments, so that a large welcome is never copied whole into the buffers of a slow
+/// connection.
 pub const WHOLE_FRAME: usize = 4 * 1024;
-/// The sizes of such fragments: small ones keep a resting connection's buffers small, large ones a large board quick.
+/// Sizes of fragments: small ones keep the buffers of an idle connection small, large ones make a large board fast.
 pub const FRAGMENT: std::ops::RangeInclusive<usize> = 2 * 1024..=32 * 1024;
-/// The kernel's send buffer for a connection; Linux doubles the figure. Without it a stalled reader hides
-/// up to 4 MB below the outbox (anchors/performance.md 3).
+/// Send buffer of the kernel for a connection; Linux doubles it. Without it a stalled reader holds up to 4 MB below the
+/// outbox.
 pub const SEND_BUFFER: usize = 64 * 1024;
-/// Unacknowledged data older than this ends the TCP connection.
+/// Unacknowledged data that is older ends the TCP connection.
 pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections on one board: a class of 300 with second tabs, and guests.
 pub const BOARD_SEATS: usize = 2_000;
-/// Encoded states that a board keeps for joiners who see different things: more than these are made again.
+/// Encoded states that a board caches for joiners with different visibility.
 pub const SHARED_STATES: usize = 4;
-/// People who are named when work is revealed, as many as a small frame holds: more are revealed as everybody.
+/// People named in one `reveal`, as many as a short frame holds (SPEC I8).
 pub const REVEALED_NAMES: usize = 50;
-/// Events of a room client's that wait for their commit; past it, it is told to wait.
+/// Events of a room client that wait for their commit (SPEC Q17).
 pub const ROOM_EVENTS: usize = 256;
-/// Bytes of one signal of a room client's, to all who hear it together.
+/// Bytes of one signal of a room client, to all its receivers together (SPEC Q18).
 pub const ROOM_SIGNAL_BYTES: usize = 256 * 1024;
-/// `saved` is said at most this often.
+/// Shortest time between two `saved` frames (SPEC S3).
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 
-/// Guests who watch by one share link: a class of pupils without accounts, and their parents.
+/// Guests of one share link: a class without accounts, and parents.
 pub const LINK_GUESTS: usize = 300;
-/// How often it is looked whether the links that guests watch by still live: what this node is told of ends at once,
-/// what happened elsewhere within this time.
+/// Interval at which the links of guests are checked: a link that another process ended closes its sockets within this
+/// time (SPEC L9).
 pub const LINK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// Life of the ticket that the public page of a shared board gets, for watching and downloading: a school day.
+/// Lifetime of a ticket for watching and downloading a shared board: a school day.
 pub const TICKET_LIFE: Duration = Duration::from_secs(12 * 3600);
 
-// --- talk and leading in class -------------------------------------------------------------------
+// --- class events ---------------------------------------------------------------------------------
 
-/// A message in the chat, in characters.
+/// Chat message, in characters.
 pub const CHAT_CHARS: usize = 1_000;
-/// A frame that carries people's words, in bytes: a message of the longest kind with every character escaped.
+/// Frame with text by people, in bytes: the longest message with every character escaped.
 pub const WORDS_FRAME: usize = 16 * 1024;
-/// Messages that a lesson remembers: repeats of older ones cannot come from a client that is merely reconnecting.
+/// Message ids that a lesson remembers (SPEC F11). A client that reconnects does not resend older ones.
 pub const CHAT_KEPT: usize = 500;
-/// Messages that a newcomer gets with the welcome …
+/// Messages in a welcome …
 pub const CHAT_SHOWN: usize = 50;
-/// … and their words in bytes at most: a welcome is one frame.
+/// … and bytes of their text: a welcome is one frame.
 pub const CHAT_SHOWN_BYTES: usize = 64 * 1024;
-/// How long the author of a message may change it or take it out; those who lead may take out any.
+/// How long authors may change or delete their messages (SPEC F3).
 pub const CHAT_EDIT_WITHIN: Duration = Duration::from_secs(10 * 60);
-/// Seconds between two messages of one pupil in a slow chat, at most.
+/// Longest pause between two messages of a pupil in a slow chat, in seconds.
 pub const CHAT_SLOW_SECONDS: u64 = 3_600;
-/// A reaction, in bytes: a family of four, or a flag of a region, is one picture of some 28.
+/// Emoji of a reaction, in bytes: a family of four, or the flag of a region, has about 28.
 pub const REACTION_BYTES: usize = 32;
-/// What a timer is set to at most, in seconds: a day.
+/// Longest timer, in seconds.
 pub const TIMER_SECONDS: u64 = 24 * 3600;
-/// Options of a poll: what can be told apart on a screen.
+/// Options of a poll, as many as fit on a screen.
 pub const POLL_OPTIONS: usize = 10;
-/// A poll's question, in characters.
+/// Question of a poll, in characters.
 pub const POLL_QUESTION_CHARS: usize = 300;
-/// One of its options, in characters.
+/// Option of a poll, in characters.
 pub const POLL_OPTION_CHARS: usize = 100;
-/// Polls of one lesson, which are kept in memory with their votes …
+/// Polls of one lesson, which stay in memory with their votes …
 pub const POLLS: usize = 100;
-/// … and those that go on at the same time, since a newcomer is told all of them.
+/// … and open ones, which are all in a welcome.
 pub const POLLS_OPEN: usize = 10;
-/// People who are brought somewhere by name: more are "everybody".
+/// People named in one `bring` (SPEC F9).
 pub const SUMMONED_NAMES: usize = 40;
-/// Class events that wait for their commit; past it they are refused as `unavailable`.
+/// Class events that wait for their commit. Beyond it they are refused as `unavailable`.
 pub const CLASS_EVENTS_WAITING: usize = 1_024;
 /// Class events in one transaction.
 pub const CLASS_FLUSH: usize = 256;
-/// A class event that is not committed by then is refused as `unavailable`; its repeat finds out.
+/// A class event that is not committed after this is refused as `unavailable`. A repeat tells (SPEC F13).
 pub const CLASS_EVENT_WITHIN: Duration = Duration::from_secs(4);
-/// Time between two frames of laser pointers; the first after a pause goes at once.
+/// Time between two frames of laser pointers. The first after a pause is sent at once.
 pub const LASER_TICK: Duration = Duration::from_millis(50);
-/// Time between two frames of the view that everybody follows: eyes follow ten a second smoothly.
+/// Time between two frames of a followed view: ten a second look smooth.
 pub const LEAD_VIEW_TICK: Duration = Duration::from_millis(100);
 
-// --- taking back, clearing, live strokes ----------------------------------------------------------
+// --- undo, clear, live strokes --------------------------------------------------------------------
 
-/// Batches of one person on one board that can be taken back: more than anybody remembers having done.
+/// Batches of one person on one board that can be undone (SPEC Z5).
 pub const UNDO_BATCHES: usize = 100;
-/// Bytes of one batch's way back: a hundred long strokes that were erased at once. Of a larger one none is kept.
+/// Bytes of the inverse of one batch, about a hundred long strokes. A larger inverse is not kept.
 pub const UNDO_BATCH_BYTES: usize = 256 * 1024;
-/// Bytes of all ways back that a board keeps in memory: past it the oldest leave.
+/// Bytes of all inverses that a board keeps in memory. Beyond it the oldest are dropped.
 pub const UNDO_BOARD_BYTES: usize = 4 * 1024 * 1024;
-/// Journal rows that are looked at for ways back when a board wakes.
+/// Journal rows that are read for inverses when a board is loaded.
 pub const UNDO_ROWS: i64 = 5_000;
-/// How long what was cleared can be brought back.
+/// How long a clear can be restored (SPEC Z6).
 pub const CLEAR_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// So much of what is kept of a clear says which page it was: a length and an id.
+/// Bytes at the start of a stored clear that name its page: a length and an id.
 pub const CLEAR_HEAD_BYTES: i32 = 2 + ITEM_ID_BYTES as i32;
-/// A frame of a live stroke, in bytes: a hand's points of a second, from a pen that samples often.
+/// Frame of a live stroke, in bytes: one second of points from a pen with a high sample rate.
 pub const DRAW_FRAME: usize = 8 * 1024;
-/// Strokes that one person draws at the same time: as many fingers.
+/// Open strokes of one person, one for each finger.
 pub const DRAW_STROKES: usize = 4;
-/// Points of one live stroke; a longer one is sealed, and the next begins.
+/// Points of one live stroke. A longer one is ended by the server.
 pub const DRAW_POINTS: usize = 10_000;
-/// A live stroke's id, in bytes: with `draw:` before it, it is a batch's id.
+/// Id of a live stroke, in bytes: `draw:` and it are the id of a batch.
 pub const DRAW_ID_BYTES: usize = BATCH_ID_BYTES - 5;
-/// A stroke without a point for so long is sealed: its pen is gone.
+/// A stroke without a point for this long is ended by the server (SPEC Z8).
 pub const DRAW_IDLE: Duration = Duration::from_secs(10);
-/// A stroke whose socket is gone is sealed after this: a reconnect takes a second or two.
+/// A stroke whose socket is gone is ended after this: a reconnect takes one or two seconds.
 pub const DRAW_GRACE: Duration = Duration::from_secs(3);
 
 // --- share links ----------------------------------------------------------------------------------
 
-/// Days that a link may live at most, ten years; 0 is for ever.
+/// Longest life of a link, in days; 0 is for ever.
 pub const LINK_DAYS: u64 = 3_650;
-/// Days that a link lives when nobody says (contract/boards.md 2.7).
+/// Default life of a link, in days (SPEC L1).
 pub const LINK_DAYS_DEFAULT: u64 = 7;
-/// Views that may be asked for at most; 0 is without a bound.
+/// Most views of a link; 0 is without a bound.
 pub const LINK_VIEWS: u64 = 1_000_000;
 
 // --- cursor ticks ---------------------------------------------------------------------------------
 
-/// Ticks while the node is calm: a lone class sees a cursor within 5 ms, for a few percent of a core.
+/// Tick interval of an idle node: a single class sees a cursor within 5 ms, for a few percent of a core.
 pub const TICK_CALM: Duration = Duration::from_millis(3);
-/// Ticks while it is busy: half the cost of the calm tick, and still smooth to the eye.
+/// Tick interval of a busy node: half the cost, and still smooth.
 pub const TICK_BUSY: Duration = Duration::from_millis(50);
-/// Cursor deliveries a second on one shard up to which it is calm …
+/// Cursor deliveries a second on one shard up to which it is idle …
 pub const CALM_DELIVERIES: u64 = 50_000;
-/// … and from which on it is busy; in between the tick grows in proportion.
+/// … and from which on it is busy. In between the interval grows in proportion.
 pub const BUSY_DELIVERIES: u64 = 300_000;
 
 // --- durability -----------------------------------------------------------------------------------
@@ -236,261 +233,262 @@ pub const BUSY_DELIVERIES: u64 = 300_000;
 pub const FLUSH_ROWS: usize = 512;
 /// Bytes in one journal transaction.
 pub const FLUSH_BYTES: usize = 4 * 1024 * 1024;
-/// Accepted but not yet journaled bytes of one board: drawing goes on that long without Postgres.
+/// Accepted bytes of one board that are not in the journal yet: drawing continues without PostgreSQL up to them.
 pub const UNSAVED_BOARD_BYTES: usize = 4 * 1024 * 1024;
 /// The same for all boards of one journal writer.
 pub const UNSAVED_SHARD_BYTES: usize = 64 * 1024 * 1024;
-/// A REST write that is not committed by then is answered 503: it may still be saved, and says so.
+/// A REST write that is not committed after this is answered 503. It may still be saved (SPEC S9).
 pub const SAVE_DEADLINE: Duration = Duration::from_secs(5);
-/// A checkpoint is written when so many batches …
+/// A checkpoint is written after so many batches, …
 pub const CHECKPOINT_BATCHES: u64 = 1_000;
-/// … or so many journal bytes lie behind it, or …
+/// … after so many journal bytes, or …
 pub const CHECKPOINT_BYTES: usize = 2 * 1024 * 1024;
-/// … when anything lies behind it for this long.
+/// … this long after the first change.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-/// Checkpoints kept for a board: recovery walks back past a bad one.
+/// Checkpoints kept for a board: recovery skips a bad one.
 pub const CHECKPOINTS_KEPT: i64 = 2;
-/// A board without seats, requests or unsaved work leaves memory after this long.
+/// A board without seats, requests and unsaved work is unloaded after this long.
 pub const PARK_AFTER: Duration = Duration::from_secs(60);
 
-// --- the past and the queue -----------------------------------------------------------------------
+// --- history and jobs -----------------------------------------------------------------------------
 
-/// Journal rows that are read at once when a board is rebuilt …
+/// Journal rows of one page when a board is rebuilt …
 pub const REPLAY_ROWS: u32 = 2_000;
-/// … and the bytes of their operations after which a page ends: a long history in bounded memory.
+/// … and bytes of their operations: bounds the memory of a long history.
 pub const REPLAY_BYTES: usize = 8 * 1024 * 1024;
-/// Journal rows that one answer about a board's past looks at: a page of a filtered list may be short, and says where to
-/// go on.
+/// Journal rows read for one answer about the history of a board. A page of a filtered list may therefore be short.
 pub const HISTORY_ROWS: i64 = 2_000;
-/// Pasts of boards that are rebuilt for readers at the same time: each may take a whole journal and a state's memory.
+/// Boards that are rebuilt for readers at the same time: each may read a whole journal and hold a state in memory.
 pub const REBUILDS_AT_ONCE: usize = 4;
-/// Operations in one page of a replay when the caller does not say (contract/boards.md 9) …
+/// Default number of operations in one page of a replay (SPEC Q7) …
 pub const REPLAY_OPS: u32 = 500;
 /// … and at most.
 pub const REPLAY_OPS_MAX: u32 = 2_000;
-/// Items that may be asked for by id in one question about authors.
+/// Item ids in one query for authors.
 pub const AUTHORS_IDS: usize = 500;
-/// Bytes of items in one answer of a comparison: the next one is told where to go on.
+/// Bytes of items in one page of a comparison.
 pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
-/// How soon a board that is awake learns that somebody was erased from its past.
+/// How soon a loaded board learns that a person was erased from its journal.
 pub const ERASURE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Jobs that run at the same time on one node; each kind has a bound of its own below this.
+/// Jobs that run at the same time on one node. Each kind has a smaller bound of its own.
 pub const JOBS_AT_ONCE: usize = 4;
-/// A waiting job of another process is noticed within this.
+/// Interval at which jobs of other processes are polled.
 pub const JOBS_POLL: Duration = Duration::from_secs(1);
-/// The wait before a failed job's second attempt; it doubles with each attempt …
+/// Wait before the second attempt of a failed job; it doubles with each attempt …
 pub const JOB_BACKOFF: Duration = Duration::from_secs(2);
 /// … up to this.
 pub const JOB_BACKOFF_MAX: Duration = Duration::from_secs(300);
-/// How long running jobs may go on when the server stops; then they are given back.
+/// How long jobs may run on when the server stops. Then they are returned to the queue.
 pub const JOBS_DRAIN: Duration = Duration::from_secs(2);
-/// Rows that a cleaning job removes in one statement: short locks, short transactions.
+/// Rows that a cleaning job deletes in one statement, so that locks and transactions are short.
 pub const CLEANING_ROWS: i64 = 2_000;
-/// How long an answer under an `Idempotency-Key` is given again (contract/boards.md 2.5).
+/// How long an answer under an `Idempotency-Key` is repeated (SPEC N3).
 pub const ANSWER_LIFE: Duration = Duration::from_secs(60);
-/// A request that has not answered by then has died: its key may be used again.
+/// A request without an answer after this has died, and its key may be used again.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(90);
-/// Life of a signed snapshot URL (contract/boards.md 2.5).
+/// Lifetime of a signed snapshot URL (SPEC N1).
 pub const SNAPSHOT_URL_LIFE: Duration = Duration::from_secs(900);
-/// A snapshot's note, in characters.
+/// Note of a snapshot, in characters.
 pub const NOTE_CHARS: usize = 500;
-/// Exports are removed, row and object, after this (contract/boards.md 5).
+/// Exports are deleted, row and object, after this (SPEC T8).
 pub const EXPORTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Rows of the program's own jobs that were completed stay for this long, and the newest of each kind for ever …
+/// How long rows of completed jobs of the program are kept; the newest of each kind stays …
 pub const OWN_JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// … and those that failed.
+/// … and rows of failed ones.
 pub const FAILED_JOBS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Ended logins stay for this long: longer than any of their access tokens lives.
+/// How long ended logins are kept: longer than their access tokens live.
 pub const ENDED_LOGINS_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// Boards for which one look at what changed asks for work.
+/// Changed boards for which one scan requests jobs.
 pub const CHANGED_BOARDS: i64 = 500;
 
 // --- webhooks -------------------------------------------------------------------------------------
 
 /// Webhooks of one classroom.
 pub const HOOKS_PER_CLASS: i64 = 20;
-/// Bytes of a webhook's secret before they are written as text: the block that HMAC-SHA256 can use fully.
+/// Bytes of the secret of a webhook: as long as the output of SHA-256.
 pub const HOOK_SECRET_BYTES: usize = 32;
-/// How long the secret before still signs, too, after a new one was made.
+/// How long the former secret still signs after a rotation.
 pub const HOOK_OLD_SECRET: Duration = Duration::from_secs(24 * 3600);
-/// How long a receiver may take, from the look at its name to the head of its answer. The answer's body is not read.
+/// How long a receiver may take, from the lookup of its name to the head of its answer.
 pub const HOOK_ANSWER: Duration = Duration::from_secs(10);
-/// A delivery whose sender died is taken over after this: longer than an answer may take.
+/// Lease of a delivery: longer than an answer may take.
 pub const HOOK_LEASE: Duration = Duration::from_secs(12);
-/// The wait after a first failure; it doubles with each …
+/// Wait after the first failure; it doubles with each further one …
 pub const HOOK_BACKOFF: Duration = Duration::from_secs(2);
-/// … up to this: a receiver that is back hears within an hour.
+/// … up to this.
 pub const HOOK_BACKOFF_MAX: Duration = Duration::from_secs(3600);
-/// Characters that are kept of what went wrong.
+/// Characters kept of an error.
 pub const HOOK_ERROR_CHARS: usize = 200;
-/// Webhooks that one process works on at once; each sends one event at a time.
+/// Webhooks that one process serves at once, with one event at a time each.
 pub const HOOKS_AT_ONCE: usize = 16;
-/// Events after which a webhook waits for its turn again.
+/// Events after which a webhook returns its lease, so that others are served.
 pub const HOOK_BATCH: i64 = 50;
-/// How often a process looks for events and webhooks that are due.
+/// Interval at which events and due webhooks are polled.
 pub const HOOKS_POLL: Duration = Duration::from_millis(500);
-/// How often a class with a lesson that goes on is looked at …
+/// Interval at which a class with a running lesson is scanned …
 pub const HOOK_SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// … and one without.
 pub const HOOK_SCAN_INTERVAL_IDLE: Duration = Duration::from_secs(3);
-/// `board.saved` is told of one board at most this often.
+/// Shortest time between two `board.saved` of one board (SPEC G5).
 pub const BOARD_SAVED_EVERY: Duration = Duration::from_secs(2);
-/// Rows of one sort that one look takes.
+/// Rows of one kind in one scan.
 pub const HOOK_ROWS: i64 = 500;
-/// A lesson that ended this long ago has no more to tell: what was drawn until its end is committed long since.
+/// A lesson that ended this long ago is not scanned: everything drawn in it is committed.
 pub const HOOK_LESSON_OVER: Duration = Duration::from_secs(60);
-/// Events and deliveries are kept for this long; a replay reaches back no further.
+/// How long events and deliveries are kept; a replay reaches back so far.
 pub const HOOK_EVENTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 // --- accounts -------------------------------------------------------------------------------------
 
-/// Life of an access token (contract/live.md 2).
+/// Lifetime of an access token (SPEC A5).
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
-/// Life of a refresh token; each rotation starts it anew.
+/// Lifetime of a refresh token; each rotation restarts it.
 pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// A password's length in bytes: the least that guards an account, the most that Argon2 is asked to hash.
+/// Length of a password, in bytes (SPEC A8).
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
-/// An e-mail address, in bytes (RFC 5321).
+/// E-mail address, in bytes (RFC 5321).
 pub const EMAIL_BYTES: usize = 254;
-/// A person's first or last name, in characters.
+/// First or last name of a person, in characters.
 pub const PERSON_NAME_CHARS: usize = 150;
-/// An access token, in bytes, before it is looked at.
+/// Access token, in bytes; longer ones are refused unread.
 pub const TOKEN_BYTES: usize = 4 * 1024;
-/// Bytes of storage a new account may use: 5 GiB (design §6).
+/// Storage quota of a new account, in bytes.
 pub const DEFAULT_QUOTA_BYTES: i64 = 5 * 1024 * 1024 * 1024;
 
 // --- proxies ----------------------------------------------------------------------------------------
 
-/// Addresses of `X-Forwarded-For` that are looked at, from the right: nobody has so many proxies in a row.
+/// Addresses of `X-Forwarded-For` that are read, from the right (SPEC U8).
 pub const FORWARDED_HOPS: usize = 16;
-/// A host's name with its port, in bytes (RFC 1035: 253).
+/// Host name with port, in bytes (RFC 1035: 253).
 pub const HOST_BYTES: usize = 260;
 
 // --- the event log ---------------------------------------------------------------------------------
 
-/// Characters of a `User-Agent` that are kept: real ones are shorter, and the header is the client's to fill.
+/// Characters kept of a `User-Agent`; real ones are shorter.
 pub const AGENT_CHARS: usize = 512;
-/// Bytes of an event's details as JSON; longer ones are left out.
+/// Details of an event as JSON, in bytes; longer ones are left out.
 pub const EVENT_DATA_BYTES: usize = 2 * 1024;
-/// Events that wait for their commit, at most some 3 KiB each: past it the newest are lost and counted.
+/// Events that wait for their commit, about 3 KiB each at most. Beyond it new ones are lost and counted.
 pub const EVENTS_WAITING: usize = 8_192;
-/// How long an answer waits for its event to be committed; after that it goes without.
+/// How long an answer waits for the commit of its event (SPEC U5).
 pub const EVENT_WAIT: Duration = Duration::from_secs(1);
-/// How long events that nobody waits for gather before they are written together.
+/// How long events without a waiting answer collect before they are written together.
 pub const EVENTS_LINGER: Duration = Duration::from_millis(50);
-/// How long the last events may take when the server stops.
+/// Deadline for the last events when the server stops.
 pub const EVENTS_FLUSH: Duration = Duration::from_secs(3);
-/// Days that the events of saves are kept: an autosave each 3 s makes 1,200 an hour, and the journal knows them, too.
+/// Days that events of saves are kept: an autosave every 3 s makes 1,200 an hour, and the journal has them too.
 pub const SAVE_EVENTS_DAYS: u32 = 90;
 
-// --- what clients tell of themselves (contract/boards.md 2.9) --------------------------------------
+// --- client reports (SPEC M) ----------------------------------------------------------------------
 
-/// A telemetry body, in bytes after inflation (S31).
+/// Telemetry body, in bytes after inflation.
 pub const TELEMETRY_BODY: usize = 32 * 1024;
-/// A body of board metrics: the contract gives none; some hundred metrics of the usual size.
+/// Body of board metrics, in bytes: about a hundred metrics of the usual size.
 pub const METRICS_BODY: usize = 64 * 1024;
-/// Events or metrics in one body; a browser gathers some dozens.
+/// Events or metrics in one body; a browser sends a few dozen.
 pub const CLIENT_EVENTS_PER_BODY: usize = 500;
-/// Nesting of such a body: payloads are flat, and wrapped twice.
+/// Nesting of such a body: payloads are flat and wrapped twice.
 pub const CLIENT_EVENT_DEPTH: usize = 16;
 /// Values in such a body.
 pub const CLIENT_EVENT_NODES: usize = 20_000;
-/// Characters of a session's id, a name and a version; longer ones are cut.
+/// Characters of a session id, a name and a version; longer ones are cut.
 pub const CLIENT_WORD_CHARS: usize = 128;
-/// Events that wait to be written; past it, or past their bytes, the oldest are dropped and counted: 3 s at full speed.
+/// Reports that wait to be written, 3 s at full speed. Beyond it, or beyond their bytes, the oldest are dropped and
+/// counted.
 pub const CLIENT_EVENTS_WAITING: usize = 65_536;
 /// Their bytes.
 pub const CLIENT_EVENTS_BYTES: usize = 32 * 1024 * 1024;
 /// Events in one insert.
 pub const CLIENT_EVENTS_BATCH: usize = 4_096;
-/// How long they gather: nobody waits for them, and large inserts cost the database the least.
+/// How long they collect: large inserts cost the database least.
 pub const CLIENT_EVENTS_LINGER: Duration = Duration::from_millis(250);
-/// How long the last of them may take when the server stops.
+/// Deadline for the last of them when the server stops.
 pub const CLIENT_EVENTS_FLUSH: Duration = Duration::from_secs(2);
 /// Days that they are kept.
 pub const CLIENT_EVENTS_DAYS: u32 = 30;
-/// The longest range of an aggregate.
+/// Longest range of an aggregate, in days.
 pub const AGGREGATE_DAYS: i64 = 31;
-/// Rows of an aggregate: a row for each hour and version, and versions are what strangers say.
+/// Rows of an aggregate, one for each hour and version. Clients choose their version text freely.
 pub const AGGREGATE_ROWS: usize = 2_000;
-/// How long a board that somebody may see is remembered for their beacons, which change nothing.
+/// How long a permission to see a board is cached for beacons, which change nothing.
 pub const BEACON_MEMORY: Duration = Duration::from_secs(60);
-/// Boards that are so remembered, some 60 bytes each.
+/// Entries of that cache, about 60 bytes each.
 pub const BEACON_MEMORIES: usize = 100_000;
+
 // --- objects ------------------------------------------------------------------------------------------
 
-/// A small question to the object store (delete, head, one page of a listing) is answered by then, retries included.
-/// Shorter than the database lets a transaction lie idle, since the sweep waits for a deletion within one.
+/// Deadline of a small request to the object store (delete, head, one page of a list), with retries. Shorter than the
+/// idle limit of a transaction, since garbage collection waits for a deletion within one.
 pub const OBJECT_CALL: Duration = Duration::from_secs(10);
-/// One part of an upload or a download is through by then.
+/// Deadline of one part of an upload or download.
 pub const OBJECT_PART_CALL: Duration = Duration::from_secs(30);
-/// Bytes a second that an upload to the store makes at least: a small one that hangs is told sooner than a large one.
+/// Slowest accepted upload to the store, in bytes a second: a small upload that hangs fails sooner than a large one.
 pub const OBJECT_PACE: u64 = 512 * 1024;
-/// A larger object is uploaded in parts of this size, in bytes: S3 wants at least 5 MiB.
+/// A larger object is uploaded in parts of this size, in bytes; S3 requires at least 5 MiB.
 pub const OBJECT_PART: usize = 8 * 1024 * 1024;
-/// An object's key, in bytes: what its row may hold.
+/// Key of an object, in bytes, as its column allows.
 pub const OBJECT_KEY_BYTES: usize = 512;
-/// An upload that is not through by then has failed.
+/// Deadline of an upload.
 pub const UPLOAD_DEADLINE: Duration = Duration::from_secs(120);
-/// How long an upload waits for another one of the same key before it says "come back".
+/// How long an upload waits for another one of the same key before the client is told to retry.
 pub const UPLOAD_KEY_WAIT: Duration = Duration::from_secs(10);
-/// Reservations and rows of uploads that were never finished are given up after this long.
+/// Reservations and rows of unfinished uploads are deleted after this (SPEC V8).
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(3600);
-/// An object without a row is removed when it is older than this: a younger one may be on its way.
+/// An object without a row is deleted when it is older than this: a younger one may be an upload in progress.
 pub const ORPHAN_GRACE: Duration = Duration::from_secs(24 * 3600);
-/// An asset of a board, in bytes.
+/// Asset of a board, in bytes.
 pub const ASSET_BYTES: usize = 10 * 1024 * 1024;
-/// Pixels of an uploaded image: a photograph of 40 megapixels; decoded it has 160 MB.
+/// Pixels of an uploaded image; decoded it has 160 MB.
 pub const ASSET_PIXELS: u64 = 40_000_000;
 /// Memory for decoding one image, in bytes.
 pub const ASSET_DECODE_BYTES: u64 = 256 * 1024 * 1024;
-/// Images decoded at once: bounds their memory together.
+/// Images decoded at once: bounds their total memory.
 pub const ASSET_DECODES: usize = 2;
-/// Life of an asset's signed URL.
+/// Lifetime of the signed URL of an asset.
 pub const ASSET_URL_LIFE: Duration = Duration::from_secs(3600);
 
-// --- exports (contract/boards.md 2.6) -------------------------------------------------------------
+// --- exports --------------------------------------------------------------------------------------
 
-/// A state that is exported, in bytes of its canonical text.
+/// Largest exported state, in bytes of its canonical text (SPEC E32).
 pub const EXPORT_STATE: usize = 10 * 1024 * 1024;
-/// How long an export's file is offered.
+/// How long the file of an export is available (SPEC E36).
 pub const EXPORT_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// How long a link to an export's file is good: long enough for a slow download to begin, short enough to be passed on
-/// by mistake without much harm.
+/// Lifetime of a link to the file of an export: long enough to start a slow download, short enough to limit the harm of
+/// passing it on by mistake.
 pub const EXPORT_LINK_LIFE: Duration = Duration::from_secs(3600);
-/// How long `POST …/export/` waits for the file: a small board is done by then, and its client need not ask again.
+/// How long `POST …/export/` waits for the file, so that the client of a small board need not poll.
 pub const EXPORT_WAIT: Duration = Duration::from_secs(1);
-/// How long a download through a link, and a thumbnail that was asked for, wait: a person sits before it.
+/// How long a public download, and a request for a thumbnail, wait for the picture.
 pub const RENDER_WAIT: Duration = Duration::from_secs(20);
-/// Pictures that are drawn at the same time: each may use a core and `RENDER_MEMORY`.
+/// Pictures drawn at the same time: each may use a core and `RENDER_MEMORY`.
 pub const RENDERS_AT_ONCE: usize = 2;
-/// A thumbnail's link stays the same for this long, so that browsers keep the picture; it is good for at least as long.
+/// The link of a thumbnail stays the same for this long, so that browsers cache it, and is valid for at least as long.
 pub const THUMBNAIL_LINK_LIFE: Duration = Duration::from_secs(3600);
 
 // --- paging ---------------------------------------------------------------------------------------
 
-/// Rows of a page when the caller does not say.
+/// Default rows of a page.
 pub const PAGE_DEFAULT: u32 = 50;
-/// Rows of a page at most.
+/// Most rows of a page.
 pub const PAGE_MAX: u32 = 200;
 
-// --- pictures -------------------------------------------------------------------------------------
+// --- rendering ------------------------------------------------------------------------------------
 
-/// Bytes of all stored images that one picture may need.
+/// Bytes of all stored images in one picture.
 pub const RENDER_IMAGE_BYTES: usize = 64 * 1024 * 1024;
-/// Stored images of one picture.
+/// Stored images in one picture.
 pub const RENDER_IMAGES: usize = 1_000;
-/// Address space of the rendering process: a 16 MiB state with large photos stays below a half of it.
+/// Address space of the rendering process, in bytes. A 16 MiB state with large photographs needs less than half of it.
 pub const RENDER_MEMORY: u64 = 1024 * 1024 * 1024;
-/// Processor time of one picture: a whole book of pages needs seconds …
+/// CPU time of one picture …
 pub const RENDER_CPU: Duration = Duration::from_secs(25);
-/// … and its time on the clock, waiting for its turn not counted.
+/// … and wall time, without waiting for a free process.
 pub const RENDER_DEADLINE: Duration = Duration::from_secs(30);
-/// Bytes of one picture.
+/// Largest output of the rendering process, in bytes.
 pub const RENDER_OUTPUT: u64 = 256 * 1024 * 1024;
-/// Pixels of one PNG: a 4K screen twice over; larger pages are scaled down.
+/// Pixels of one PNG, twice a 4K screen. Larger pages are scaled down.
 pub const RENDER_PIXELS: u32 = 16 * 1024 * 1024;
-/// The longer side of a thumbnail, in pixels, unless asked otherwise.
+/// Default longer side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 320;
-/// What a thumbnail should not exceed, in bytes: colours are given up first, then size.
+/// Target size of a thumbnail, in bytes: first colours are reduced, then its size.
 pub const THUMBNAIL_BYTES: usize = 20 * 1024;

@@ -166,29 +166,29 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Diff saves of one user (`contract/boards.md` 2.0).
+    /// Diff saves of one user.
     SoloDiff = "solo_diff", Rate::per_minute(120);
-    /// Whole-state saves of one user (2.0).
+    /// Whole-state saves of one user.
     SoloStream = "solo_stream", Rate::per_minute(60);
-    /// Beacons of one user (2.0).
+    /// Beacons of one user.
     SoloBeacon = "solo_beacon", Rate::per_minute(120);
-    /// Every other Solo request of one user (2.0).
+    /// Every other Solo request of one user.
     SoloUser = "solo_user", Rate::per_minute(100);
-    /// Requests through share links from one address (2.0).
+    /// Requests through share links from one address.
     SoloAnon = "solo_anon", Rate::per_minute(30);
-    /// Pictures of shared boards from one address: a page has many.
+    /// Images of shared boards from one address: a page has many.
     SoloAnonAsset = "solo_anon_asset", Rate::per_minute(600);
-    /// Exports that one user asks for (2.0).
+    /// Exports of one user.
     SoloExport = "solo_export", Rate::per_minute(10);
-    /// Uploads of one user (`contract/drive.md` 11.4).
+    /// Uploads of one user.
     Upload = "upload", Rate::per_hour(50);
-    /// Board metrics from one user or address (2.9).
+    /// Board metrics from one user or address.
     BoardMetrics = "board_metrics", Rate::per_minute(200);
-    /// Telemetry from one user or address (2.9).
+    /// Telemetry from one user or address.
     Telemetry = "telemetry", Rate::per_minute(300);
-    /// Login attempts from one address (`contract/drive.md` 11.4).
+    /// Login attempts from one address.
     LoginAddress = "login_address", Rate::per_minute(30);
-    /// Login attempts on one account (`contract/drive.md` 11.4).
+    /// Login attempts on one account.
     LoginAccount = "login_account", Rate::per_minute(5);
     /// Registrations from one address: a class registers together behind one school address.
     Register = "register", Rate::per_minute(40);
@@ -196,38 +196,37 @@ scopes! {
     Refresh = "refresh", Rate::per_minute(240);
     /// Classroom and account requests of one user.
     ApiUser = "api_user", Rate::per_minute(300);
-    /// Attempts to join a class by code, per user: a code must not be guessed.
+    /// Attempts of one user to join a class by code, so that codes cannot be guessed.
     JoinClass = "join_class", Rate::per_minute(10);
-    /// Sockets that one user opens: a tab that comes back again and again, and several of them.
+    /// Sockets opened by one user: several tabs, each reconnecting repeatedly.
     WsOpen = "ws_open", Rate::per_minute(60);
-    /// Sockets that guests open from one address through share links: two full rooms come back at once behind a
-    /// school's address.
+    /// Sockets opened by guests from one address: two full links that reconnect at once behind the address of a school.
     WsOpenGuest = "ws_open_guest", Rate::per_minute(600);
-    /// Cursor moves of one user on one board (`contract/boards.md` 3.1).
+    /// Cursor moves of one user on one board (SPEC C5).
     WsCursor = "ws_cursor", Rate::per_second(20);
-    /// Cursor moves after which a user is flooding, not drawing: closed with 4429.
+    /// Cursor moves beyond which a user is flooding: closed with 4429 (SPEC C6).
     WsCursorFlood = "ws_cursor_flood", Rate::per_second(60);
     /// Operation batches of one user on one board.
     WsOps = "ws_ops", Rate::per_second(60);
     /// Bytes of operation batches of one user on one board.
     WsBytes = "ws_bytes", Rate::per_second(262_144);
-    /// Everything else a client says: views, statuses, pings.
+    /// All other frames of a client: views, statuses, pings.
     WsTalk = "ws_talk", Rate::per_second(20);
-    /// Parts of strokes that one user draws on one board while the pen is down: a screen has 60 frames a second.
+    /// Frames of live strokes of one user on one board: a screen has 60 frames a second.
     WsDraw = "ws_draw", Rate::per_second(60);
-    /// Bytes of thumbnails that one tutor who watches a class is sent.
+    /// Bytes of thumbnails sent to one watcher of a class (SPEC Y23).
     WsFeed = "ws_feed", Rate::per_second(65_536);
     /// Messages of one user in one lesson's chat.
     WsChat = "ws_chat", Rate::per_minute(30);
     /// Reactions, hands and votes of one user in one lesson.
     WsReact = "ws_react", Rate::per_minute(60);
-    /// Frames of any kind after which a socket is flooding: closed with 4429.
+    /// Frames of any kind beyond which a socket is flooding: closed with 4429 (SPEC B5).
     WsFlood = "ws_flood", Rate::per_second(400);
-    /// Batches refused as too many after which a user does not listen: closed with 4429.
+    /// Refused batches beyond which a user is closed with 4429 (SPEC B10).
     WsRefused = "ws_refused", Rate::per_minute(120);
-    /// Bytes of operation batches on one board, of all its people.
+    /// Bytes of operation batches on one board, of all users.
     WsBoardBytes = "ws_board_bytes", Rate::per_second(8_388_608);
-    /// Frames to seats of one board: operations and cursors times those who get them.
+    /// Frames to seats of one board: operations and cursors times their receivers.
     WsBoardDeliveries = "ws_board_deliveries", Rate::per_second(600_000);
     /// Bytes of operation batches on all boards of one lesson.
     WsClassBytes = "ws_class_bytes", Rate::per_second(16_777_216);
@@ -235,7 +234,7 @@ scopes! {
     WsClassDeliveries = "ws_class_deliveries", Rate::per_second(1_000_000);
     /// Bytes of operation batches from one address: a school has one.
     WsAddressBytes = "ws_address_bytes", Rate::per_second(33_554_432);
-    /// Sockets opened from one address, by whomever: two thousand that come back at once behind a school's.
+    /// Sockets opened from one address: two thousand that reconnect at once behind the address of a school.
     WsOpenAddress = "ws_open_address", Rate::per_minute(6_000);
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// Why a socket ends. The numbers mirror HTTP (design §6, contract/live.md 3).
+/// Why a socket ends. The numbers mirror HTTP (SPEC W9).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Close {
     /// Undecodable, over-long or out of turn.

@@ -1,7 +1,7 @@
 //! The dialects of the socket and how a client asks for one, together with its token.
 //! Called by `ws` at the handshake. Never checks a token.
 
-/// How frames are written on one socket (contract/live.md 3 and 4).
+/// How frames are written on one socket (SPEC W, J9).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Dialect {
     /// The full protocol as JSON text.
@@ -47,7 +47,7 @@ pub enum LinkCredential {
 pub struct SubprotocolOffer {
     /// The first dialect named, if any.
     pub dialect: Option<Dialect>,
-    /// The token that rode in the list, in any of the accepted forms (contract/boards.md 3.1).
+    /// The token that rode in the list, in any of the accepted forms (SPEC W2).
     pub token: Option<String>,
     /// The token of a share link, or a ticket for one, that rode in the list.
     pub link: Option<LinkCredential>,

@@ -1,4 +1,4 @@
-//! The v0.31 presence dialect: its inbound messages as frames, its outbound ones as payloads (contract/live.md 4).
+//! The v0.31 presence dialect: its inbound messages as frames, its outbound ones as payloads (SPEC J9).
 //! Called by `client` and `server`. Never carries operations.
 
 use crate::client::{ClientFrame, Cursor, Undecodable, View, label, number};

@@ -1,4 +1,4 @@
-//! The words of the v0.24 room client's three sockets (contract/boards.md 3.2): channels, rights, and what its board
+//! The words of the v0.24 room client's three sockets (SPEC Q15): channels, rights, and what its board
 //! events are in operations. Used by `ws::room` and by the façades of `http`. Pure; never knows a lesson.
 
 use m4sh_domain::access::{Permission, Role};

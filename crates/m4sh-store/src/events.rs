@@ -11,7 +11,7 @@ use super::{Store, StoreError, rows::get};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::limits::AGENT_CHARS;
 
-/// What an event is about (contract/drive.md 11.3).
+/// What an event is about (SPEC U).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum EventCategory {
     /// Files and folders.

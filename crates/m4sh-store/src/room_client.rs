@@ -1,5 +1,5 @@
 //! Lessons as the old room client knows them: with a plan, a phase, settings, and people by whole numbers
-//! (contract/boards.md 2.10). Called by `http::room_lesson`. Never decides who may see one.
+//! (SPEC Q12). Called by `http::room_lesson`. Never decides who may see one.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;

@@ -126,7 +126,7 @@ impl AwakeBoard {
         });
     }
 
-    /// A REST diff (contract/boards.md 2.2; the order of the checks is the contract's).
+    /// A REST diff (SPEC H15), with the checks in the order of SPEC H8.
     pub(super) fn save_diff(
         &mut self,
         save: &mut DiffSave,
@@ -155,7 +155,7 @@ impl AwakeBoard {
         self.ticket(outcome, span, ctx)
     }
 
-    /// The identity of a REST write. A repeat passes whatever its base says (design §6: before the rev check), and
+    /// The identity of a REST write. A repeat passes whatever its base says (SPEC R3), and
     /// whatever its author may do by now: it only asks again for an answer that was lost.
     pub(super) fn key(
         &self,

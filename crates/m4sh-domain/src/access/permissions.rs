@@ -1,4 +1,4 @@
-//! The twelve flags (contract/boards.md 9), and what a role brings before any rule. Called by `rights` and by `http`.
+//! The twelve flags (SPEC P4), and what a role brings before any rule. Called by `rights` and by `http`.
 //! Never knows a person.
 
 use serde::Serialize;

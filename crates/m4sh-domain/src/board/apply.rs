@@ -1,4 +1,4 @@
-//! What operations do to a document (contract/boards.md 1.4, SPEC D). Called by `Board` for new batches and for
+//! What operations do to a document (SPEC D). Called by `Board` for new batches and for
 //! journal rows. Pure and total: the same document and batch give the same result, or the same fault.
 
 use std::sync::Arc;

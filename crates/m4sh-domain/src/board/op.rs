@@ -1,4 +1,4 @@
-//! Operations: their grammar and the faults of shape (contract/boards.md 1.4). Called by `http`, `ws` and the
+//! Operations: their grammar and the faults of form (SPEC D3). Called by `http`, `ws` and the
 //! journal's reader. Never looks at a board: whether an operation makes sense there is for `apply` to say.
 
 use super::{Corrupt, OpsError, item::usable_id};
@@ -251,7 +251,7 @@ impl Op {
         Ok(op)
     }
 
-    /// The faults of contract/boards.md 1.4 that are faults of shape and not of sense.
+    /// The faults of form of SPEC D3.
     fn check_fields(&self) -> Result<(), FieldFault> {
         match self.action {
             Action::Add if self.value.is_none() => return Err(("value", "required to add")),

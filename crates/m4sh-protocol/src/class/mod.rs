@@ -1,4 +1,4 @@
-//! What is said to a class and not to a board (contract/live.md 3): one file for each matter. Read by `client`, carried
+//! What is said to a class and not to a board (SPEC W): one file for each matter. Read by `client`, carried
 //! out by `actors::classroom`. Never judges who may, and never looks at a lesson.
 
 mod boards;
