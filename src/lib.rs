@@ -17,6 +17,7 @@
 //! | [`jobs`] | work that outlives a request: the queue, its runner, the schedule |
 //! | [`ws`] | one socket from handshake to goodbye |
 //! | [`http`] | the REST routes |
+//! | [`compat`] | clients of earlier protocols: the v0.24 room client |
 //! | [`app`] | the only place that knows every concrete type: start and stop |
 
 pub mod actors;
@@ -24,6 +25,7 @@ pub mod app;
 pub mod blobs;
 pub mod board_history;
 pub mod cluster;
+pub mod compat;
 pub mod config;
 pub mod demo;
 pub mod http;

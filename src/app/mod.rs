@@ -34,7 +34,7 @@ use crate::jobs::hooks::{Dispatcher, WebhookClient};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
 use crate::ws::SocketContext;
-use crate::{config, demo, http, ws};
+use crate::{compat, config, demo, http, ws};
 use m4sh_domain::budget::{self, BucketSizes};
 use m4sh_domain::json::Value;
 use m4sh_domain::limits;
@@ -222,6 +222,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
             .app_data(services.clone())
             .app_data(sockets.clone())
             .configure(ws::configure)
+            .configure(compat::configure)
             .configure(page::configure)
             .configure(http::configure)
     })

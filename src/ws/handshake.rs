@@ -17,22 +17,21 @@ use crate::identity::{Principal, RateLimitKey};
 use crate::ws::SocketContext;
 use crate::ws::guests::{self, Guest, GuestSlot, Line};
 use crate::ws::session::{IdleTimer, JoinedSession};
+use crate::ws::translator::{OpenTranslator, Translator};
 use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LessonId, LoginId, UserId};
 use m4sh_protocol::client::Position;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
-use m4sh_protocol::room::Channel;
 
 /// How often a seat is asked for at a board that had just left memory.
 const LOOK_UPS: usize = 5;
 
 /// Which route was taken.
-#[derive(Clone, Copy, Debug)]
 pub(super) enum SocketEndpoint {
     Class(ClassroomId, LessonId),
     Board(BoardId),
-    /// A socket of the room client's; `pump` finds the class that it belongs to.
-    Room(LessonId, Channel),
+    /// A client of another protocol: its translator says which lesson it joins.
+    Translated(OpenTranslator),
 }
 
 /// Who comes.
@@ -89,12 +88,16 @@ impl PendingSocket {
         }
     }
 
-    /// The account that comes; a guest has none.
-    pub(super) fn user(&self) -> Option<UserId> {
-        match &self.visitor {
-            Visitor::Account(principal) => Some(principal.user),
-            Visitor::Guest(_) => None,
-        }
+    /// Opens the translator of a client of another protocol, and leads to its lesson from then on.
+    pub(super) async fn open(
+        mut self: Box<Self>,
+        outbox: Outbox,
+    ) -> Result<(Box<Self>, Option<Box<dyn Translator>>), Close> {
+        let SocketEndpoint::Translated(open) = self.endpoint else { return Ok((self, None)) };
+        let Visitor::Account(principal) = &self.visitor else { return Err(Close::Unauthorized) };
+        let (classroom, lesson, translator) = open(self.conn, principal.user, outbox).await?;
+        self.endpoint = SocketEndpoint::Class(classroom, lesson);
+        Ok((self, Some(translator)))
     }
 
     /// Who answers for what comes over this socket: an account, or an address where there is none.
@@ -119,7 +122,7 @@ impl PendingSocket {
         };
         let (class, board, stands, heeded) = match self.endpoint {
             SocketEndpoint::Board(board) => (None, board, None, None),
-            SocketEndpoint::Room(..) => return Err(Close::NotFound),
+            SocketEndpoint::Translated(_) => return Err(Close::NotFound),
             SocketEndpoint::Class(classroom, session) => {
                 let (class, entered) = self.enter(user, &name, &outbox, classroom, session).await?;
                 (Some(class), entered.board, Some(entered.class), Some(entered.is_followed))

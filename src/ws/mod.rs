@@ -5,9 +5,9 @@ mod guests;
 mod handshake;
 mod logins;
 mod pings;
-mod room;
 mod session;
 mod socket_loop;
+pub mod translator;
 mod upgrade;
 
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use crate::identity::{Authenticator, LinkSigner, RateLimiter, TrustedProxies, Us
 use m4sh_domain::ids::{ConnId, LinkId, LoginId};
 use m4sh_domain::rate::Rates;
 use m4sh_store::Store;
+
+pub use upgrade::upgrade_translated;
 
 /// What every socket needs.
 pub struct SocketContext {
@@ -36,7 +38,7 @@ pub struct SocketContext {
     /// Knows who speaks for a guest's address.
     proxies: TrustedProxies,
     /// How often sockets may be opened.
-    limiter: RateLimiter,
+    pub limiter: RateLimiter,
     connections: AtomicU64,
     logins: logins::Logins,
     guests: guests::Guests,
@@ -88,7 +90,6 @@ pub fn configure(routes: &mut web::ServiceConfig) {
     for slash in ["", "/"] {
         routes
             .route(&format!("/ws/classroom/{{class}}/session/{{session}}{slash}"), web::get().to(upgrade::classroom))
-            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(upgrade::board))
-            .route(&format!("/ws/classroom/{{session}}/{{channel}}{slash}"), web::get().to(upgrade::room));
+            .route(&format!("/ws/board/{{board}}{slash}"), web::get().to(upgrade::board));
     }
 }

@@ -16,10 +16,10 @@ use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
 use crate::actors::outbox::{Outbox, OutboxItem};
 use crate::identity::RateLimitKey;
 use crate::ws::SocketContext;
-use crate::ws::handshake::{PendingSocket, Rejected, SocketEndpoint};
+use crate::ws::handshake::{PendingSocket, Rejected};
 use crate::ws::pings::PingTimer;
-use crate::ws::room::Room;
 use crate::ws::session::{JoinedSession, SessionEnd};
+use crate::ws::translator::Translator;
 use m4sh_domain::ids::ClientId;
 use m4sh_domain::limits;
 use m4sh_domain::rate::{Bucket, RateDecision, Scope};
@@ -59,7 +59,7 @@ pub(super) async fn run(
         caller: greeting.as_ref().ok().map(|greeting| greeting.caller()),
         retry_after: greeting.as_ref().err().and_then(|turned| turned.wait),
         sockets: sockets.clone(),
-        room: None,
+        translator: None,
     };
     let greeting = greeting.map_err(|turned| turned.close);
     let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.login()?, greeting.conn)));
@@ -82,24 +82,19 @@ pub(super) async fn run(
 
 /// From the greeting to the reason for closing.
 async fn serve(wire: &mut SocketLoop, greeting: Result<Box<PendingSocket>, Close>) -> Result<Close, Disconnected> {
-    let greeting = match greeting {
-        Ok(greeting) => greeting,
+    let opened = match greeting {
+        Ok(greeting) => Box::pin(greeting.open(wire.outbox.clone())).await,
+        Err(close) => Err(close),
+    };
+    let greeting = match opened {
+        Ok((greeting, translator)) => {
+            wire.translator = translator;
+            greeting
+        }
         Err(close) => return Box::pin(wire.drain_and_close(close)).await,
     };
-    let mut greeting = greeting;
-    if let SocketEndpoint::Room(session, channel) = greeting.endpoint {
-        let Some(user) = greeting.user() else { return Box::pin(wire.drain_and_close(Close::Unauthorized)).await };
-        match Box::pin(Room::open(channel, session, user, greeting.conn, wire.sockets.clone())).await {
-            Ok(room) => {
-                let (class, session) = room.lesson();
-                greeting.endpoint = SocketEndpoint::Class(class, session);
-                wire.room = Some(Box::new(room));
-            }
-            Err(close) => return Box::pin(wire.drain_and_close(close)).await,
-        }
-    }
-    // The presence dialect and rooms join by the handshake; the full ones say hello first.
-    let (client, resume, watch) = if wire.dialect.is_full() && wire.room.is_none() {
+    // The presence dialect and translated clients join by the handshake; the full dialects send hello first.
+    let (client, resume, watch) = if wire.dialect.is_full() && wire.translator.is_none() {
         match Box::pin(timeout(limits::HELLO_DEADLINE, wire.hello())).await {
             Ok(Ok(Ok(hello))) => hello,
             Ok(Ok(Err(close))) => return Box::pin(wire.drain_and_close(close)).await,
@@ -114,8 +109,8 @@ async fn serve(wire: &mut SocketLoop, greeting: Result<Box<PendingSocket>, Close
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.drain_and_close(close)).await,
     };
-    if let Some(room) = &wire.room {
-        room.seated(wire.outbox.clone());
+    if let Some(translator) = &wire.translator {
+        translator.joined();
     }
     wire.ends = seated.ends.map(|(life, close)| (Instant::now() + life.min(FOREVER), close));
     let end = wire.run_session(&mut seated).await;
@@ -144,8 +139,8 @@ struct SocketLoop {
     /// When its client may come back, where that is not what the close code says.
     retry_after: Option<Duration>,
     sockets: Arc<SocketContext>,
-    /// Whose words are spoken here, when they are not the full protocol's.
-    room: Option<Box<Room>>,
+    /// What stands between the session and a client of another protocol.
+    translator: Option<Box<dyn Translator>>,
 }
 
 /// What woke the loop.
@@ -206,8 +201,7 @@ impl SocketLoop {
             listen_first = false;
             match event {
                 LoopEvent::Out(OutboxItem::Frame(frame)) => self.send_frame(frame).await?,
-                // Rooms have no words for what may be lost.
-                LoopEvent::Out(OutboxItem::Latest(_)) if self.room.is_some() => listen_first = true,
+                LoopEvent::Out(OutboxItem::Latest(_)) if self.translator.is_some() => listen_first = true,
                 LoopEvent::Out(OutboxItem::Latest(frames)) => {
                     listen_first = true;
                     for frame in frames.iter() {
@@ -251,33 +245,31 @@ impl SocketLoop {
                     silence.as_mut().reset(tokio::time::Instant::now() + look);
                 }
             }
-            if let Some(room) = &mut self.room
-                && let Some(state) = Box::pin(room.due()).await
+            if let Some(translator) = &mut self.translator
+                && let Some(frame) = translator.due().await
             {
-                self.write(state).await?;
+                self.write(frame).await?;
             }
         }
     }
 
     /// Hands a message on, in the words that are spoken here.
     async fn handle(&mut self, bytes: &[u8], seated: &mut JoinedSession) -> ControlFlow<SessionEnd> {
-        match &mut self.room {
-            Some(room) => Box::pin(room.hear(bytes, seated)).await,
-            None => seated.handle_frame(bytes).await,
+        let Some(translator) = &mut self.translator else { return seated.handle_frame(bytes).await };
+        match translator.incoming(bytes).await {
+            Ok(Some(frame)) => Box::pin(seated.handle_frame(&frame)).await,
+            Ok(None) => ControlFlow::Continue(()),
+            Err(close) => ControlFlow::Break(SessionEnd::Close(close)),
         }
     }
 
     /// Writes what the seat says, in the words that are spoken here.
     async fn send_frame(&mut self, frame: Payload) -> Result<(), Disconnected> {
-        match &mut self.room {
-            Some(room) => {
-                for told in Box::pin(room.tell(frame)).await {
-                    self.write(told).await?;
-                }
-                Ok(())
-            }
-            None => self.write(frame).await,
+        let Some(translator) = &mut self.translator else { return self.write(frame).await };
+        for message in translator.outgoing(frame).await {
+            self.write(message).await?;
         }
+        Ok(())
     }
 
     /// When to look at the silence again: when a ping is due, or has been unanswered for too long, or at the token's end.

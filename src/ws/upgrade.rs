@@ -13,13 +13,13 @@ use crate::actors::metrics::count_throttled;
 use crate::identity::{RateLimitKey, ShareToken};
 use crate::ws::guests::{Guest, GuestCredential};
 use crate::ws::handshake::{PendingSocket, Rejected, SocketEndpoint, Visitor};
+use crate::ws::translator::OpenTranslator;
 use crate::ws::{SocketContext, socket_loop};
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId};
 use m4sh_domain::limits;
 use m4sh_domain::rate::Scope;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::{Dialect, LinkCredential, SubprotocolOffer};
-use m4sh_protocol::room::Channel;
 use m4sh_store::RequestOrigin;
 
 pub(super) async fn classroom(
@@ -31,7 +31,7 @@ pub(super) async fn classroom(
     let (class, session) = path.into_inner();
     let ids = class.parse::<ClassroomId>().ok().zip(session.parse::<LessonId>().ok());
     let door = ids.map(|(class, session)| SocketEndpoint::Class(class, session));
-    accept(&request, body, door, Dialect::Presence, sockets)
+    accept(&request, body, door, Dialect::Presence, None, sockets)
 }
 
 pub(super) async fn board(
@@ -41,20 +41,22 @@ pub(super) async fn board(
     sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let door = path.parse::<BoardId>().ok().map(SocketEndpoint::Board);
-    accept(&request, body, door, Dialect::Json, sockets)
+    accept(&request, body, door, Dialect::Json, None, sockets)
 }
 
-/// One of the three sockets of the v0.24 room client, which can show its token in the URL only.
-pub(super) async fn room(
-    request: HttpRequest,
+/// Accepts a socket whose client speaks another protocol; `None`: there is no such socket. `url_token` is the client's
+/// access token, when it came in the URL, where no other client may have one (SPEC W3).
+///
+/// # Errors
+/// A request that is no upgrade.
+pub fn upgrade_translated(
+    request: &HttpRequest,
     body: web::Payload,
-    path: web::Path<(String, String)>,
+    open: Option<OpenTranslator>,
+    url_token: Option<String>,
     sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
-    let (session, channel) = path.into_inner();
-    let ids = session.parse::<LessonId>().ok().zip(Channel::from_name(&channel));
-    let door = ids.map(|(session, channel)| SocketEndpoint::Room(session, channel));
-    accept(&request, body, door, Dialect::Json, sockets)
+    accept(request, body, open.map(SocketEndpoint::Translated), Dialect::Json, url_token, sockets)
 }
 
 fn accept(
@@ -62,13 +64,14 @@ fn accept(
     body: web::Payload,
     door: Option<SocketEndpoint>,
     default: Dialect,
+    url_token: Option<String>,
     sockets: web::Data<SocketContext>,
 ) -> actix_web::Result<HttpResponse> {
     let lists = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
     let offer = SubprotocolOffer::read(lists);
-    // A room's words are their own, whatever is offered.
+    // A translator reads and writes one dialect, whatever is offered.
     let dialect = match door {
-        Some(SocketEndpoint::Room(..)) => default,
+        Some(SocketEndpoint::Translated(_)) => default,
         _ => offer.dialect.unwrap_or(default),
     };
     let echo = offer.echo.clone().unwrap_or_default();
@@ -76,7 +79,7 @@ fn accept(
     let conn = sockets.next_conn();
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let address = sockets.proxies.client(peer, request.headers());
-    let greeting = authenticate(request, offer, door, dialect, address, &sockets).map(|(visitor, door)| {
+    let greeting = authenticate(request, offer, door, url_token, dialect, address, &sockets).map(|(visitor, door)| {
         Box::new(PendingSocket {
             conn,
             dialect,
@@ -100,23 +103,24 @@ fn authenticate(
     request: &HttpRequest,
     offer: SubprotocolOffer,
     door: Option<SocketEndpoint>,
+    url_token: Option<String>,
     dialect: Dialect,
     address: IpAddr,
     sockets: &SocketContext,
 ) -> Result<(Visitor, SocketEndpoint), Rejected> {
-    let is_room = matches!(door, Some(SocketEndpoint::Room(..)));
-    // A token in the URL ends up in logs and histories, so it is refused even when it is valid. The old room client knows
-    // no other way, and its three sockets take it so (ADR 0028).
+    let is_translated = matches!(door, Some(SocketEndpoint::Translated(_)));
+    // A token in the URL ends up in logs and histories, so it is refused even when it is valid, except from clients that
+    // know no other way (ADR 0028).
     let in_url = request.query_string().split('&').any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         matches!(name, "token" | "access_token" | "jwt" | "access" | "share" | "view" | "ticket")
     });
-    if in_url && !is_room {
+    if in_url && !is_translated {
         return Err(Close::Unauthorized.into());
     }
     count_open(Scope::WsOpenAddress, address, sockets)?;
-    let shown =
-        if is_room { token_in_url(request).or_else(|| credential(request, offer)) } else { credential(request, offer) };
+    let from_url = url_token.filter(|_| is_translated).map(Credential::Bearer);
+    let shown = from_url.or_else(|| credential(request, offer));
     let visitor = match shown.ok_or(Close::Unauthorized)? {
         Credential::Bearer(token) => {
             let principal = sockets.authenticator.verify(&token).map_err(|_| Close::Unauthorized)?;
@@ -136,7 +140,9 @@ fn authenticate(
     }
     match (&visitor, door.ok_or(Close::NotFound)?) {
         // A link leads to its board and to no class, and the presence dialect has no word for what is drawn.
-        (Visitor::Guest(_), SocketEndpoint::Class(..) | SocketEndpoint::Room(..)) => Err(Close::Unauthorized.into()),
+        (Visitor::Guest(_), SocketEndpoint::Class(..) | SocketEndpoint::Translated(_)) => {
+            Err(Close::Unauthorized.into())
+        }
         (Visitor::Guest(_), SocketEndpoint::Board(_)) if !dialect.is_full() => Err(Close::BadRequest.into()),
         (_, door) => Ok((visitor, door)),
     }
@@ -163,13 +169,6 @@ fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &SocketContext) 
 enum Credential {
     Bearer(String),
     Link(LinkCredential),
-}
-
-/// An account's token in the query; nothing else is read there.
-fn token_in_url(request: &HttpRequest) -> Option<Credential> {
-    let mut query = url::form_urlencoded::parse(request.query_string().as_bytes());
-    let (_, token) = query.find(|(name, _)| name == "token")?;
-    Some(Credential::Bearer(token.into_owned()))
 }
 
 /// The header's word comes before the list's, and an account's before a link's.

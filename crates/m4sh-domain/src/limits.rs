@@ -122,10 +122,6 @@ pub const BOARD_SEATS: usize = 2_000;
 pub const SHARED_STATES: usize = 4;
 /// People named in one `reveal`, as many as a short frame holds (SPEC I8).
 pub const REVEALED_NAMES: usize = 50;
-/// Events of a room client that wait for their commit (SPEC Q17).
-pub const ROOM_EVENTS: usize = 256;
-/// Bytes of one signal of a room client, to all its receivers together (SPEC Q18).
-pub const ROOM_SIGNAL_BYTES: usize = 256 * 1024;
 /// Shortest time between two `saved` frames (SPEC S3).
 pub const SAVED_EVERY: Duration = Duration::from_millis(100);
 
