@@ -92,10 +92,28 @@ impl Fields {
         self.faults.add(field, words);
     }
 
+    /// Notes a fault, in place of a value.
+    pub fn wrong<T>(&mut self, field: &'static str, words: &str) -> Option<T> {
+        self.fault(field, words);
+        None
+    }
+
     /// Whether something is wrong with the field already.
     #[must_use]
     pub fn has_fault(&self, field: &str) -> bool {
         self.faults.iter().any(|(named, _)| named == field)
+    }
+
+    /// Whether the field is absent.
+    #[must_use]
+    pub fn lacks(&self, field: &str) -> bool {
+        self.members.get(field).is_none()
+    }
+
+    /// Whether the field is absent or `null`.
+    #[must_use]
+    pub fn is_nothing(&self, field: &str) -> bool {
+        matches!(self.members.get(field), None | Some(Value::Null))
     }
 
     /// The raw value; `None` when the field is absent, a fault when it is `null`.
@@ -142,6 +160,11 @@ impl Fields {
         Some(text.to_owned())
     }
 
+    /// A text that must be there, and may be blank.
+    pub fn required_text(&mut self, field: &'static str, max: usize) -> Option<String> {
+        if self.lacks(field) { self.wrong(field, REQUIRED) } else { self.text(field, max) }
+    }
+
     /// A text that may be `null`: `Some(None)`.
     pub fn nullable_text(&mut self, field: &'static str, max: usize) -> Option<Option<String>> {
         if matches!(self.members.get(field), Some(Value::Null)) {
@@ -168,6 +191,12 @@ impl Fields {
             return String::new();
         }
         self.name(field, max).unwrap_or_default()
+    }
+
+    /// A text that must be there and not blank; `None` with a fault.
+    pub fn needed_name(&mut self, field: &'static str, max: usize) -> Option<String> {
+        let name = self.required_name(field, max);
+        (!name.is_empty()).then_some(name)
     }
 
     /// A secret that must be there: neither trimmed nor looked into, at most `max` bytes.

@@ -18,6 +18,7 @@ mod health;
 mod history;
 mod once;
 mod openapi;
+mod operation;
 pub mod problem;
 mod public;
 mod request_id;
@@ -45,6 +46,7 @@ pub use classrooms::{invite_code, push::PagePushJob};
 pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
+use operation::{Area, Mount};
 pub use problem::Problem;
 pub use request_id::RequestId;
 use route::{Endpoint, at};
@@ -135,20 +137,41 @@ fn api(prefix: &str) -> Scope {
     table().into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
 }
 
+/// Every area, in the order of the description's sections. Paths are matched in this order, too.
+fn areas() -> Vec<Area> {
+    classrooms::areas()
+}
+
+/// `endpoints` with the operations of the areas that are mounted so.
+fn with_operations(mut endpoints: Vec<Endpoint>, mount: Mount) -> Vec<Endpoint> {
+    for operation in areas().into_iter().filter(|area| area.mount == mount).flat_map(|area| area.operations) {
+        let known = endpoints.iter().position(|endpoint| endpoint.has_pattern(operation.pattern));
+        let place = known.unwrap_or_else(|| {
+            endpoints.push(at(operation.pattern));
+            endpoints.len() - 1
+        });
+        // An endpoint is built by moving it.
+        let endpoint = std::mem::replace(&mut endpoints[place], at(""));
+        endpoints[place] = endpoint.operation(operation);
+    }
+    endpoints
+}
+
 /// The routes outside the API.
 fn roots() -> Vec<Endpoint> {
-    vec![
+    let own = vec![
         at("/health/live").get(health::live),
         at("/health/ready").get(health::ready),
         at("/blobs/{key:.+}").get(blobs::serve),
-    ]
+    ];
+    with_operations(own, Mount::Root)
 }
 
 /// Every route of the API.
 fn table() -> Vec<Endpoint> {
     let mut all = own();
     all.extend(room::table());
-    all
+    with_operations(all, Mount::Api)
 }
 
 /// The API's own routes, with what its methods leave in the event log. The paths that are called for every stroke
@@ -233,29 +256,6 @@ fn own() -> Vec<Endpoint> {
         at("/auth/me").get(auth::me),
         at("/auth/usage").get(auth::usage),
         at("/auth/events").get(activity::of_account),
-        at("/classrooms").get(classrooms::list).post(classrooms::create).audit("POST", Classroom, "classroom_created"),
-        at("/classrooms/join").post(classrooms::join).audit("POST", Classroom, "classroom_joined"),
-        at("/classrooms/{id}")
-            .get(classrooms::read)
-            .patch(classrooms::rename)
-            .audit("PATCH", Classroom, "classroom_renamed")
-            .delete(classrooms::delete)
-            .audit("DELETE", Classroom, "classroom_deleted"),
-        at("/classrooms/{id}/members").get(classrooms::members::list),
-        at("/classrooms/{id}/members/{user}")
-            .patch(classrooms::members::set_role)
-            .audit("PATCH", Classroom, "member_role_set")
-            .delete(classrooms::members::remove)
-            .audit("DELETE", Classroom, "member_removed"),
-        at("/classrooms/{id}/sessions").get(classrooms::sessions::list).post(classrooms::sessions::open).audit(
-            "POST",
-            Classroom,
-            "session_opened",
-        ),
-        at("/classrooms/{id}/sessions/{sid}")
-            .get(classrooms::sessions::read)
-            .patch(classrooms::sessions::rename)
-            .audit("PATCH", Classroom, "session_renamed"),
         at("/classrooms/{id}/sessions/{sid}/boards")
             .get(classrooms::boards::list)
             .post(classrooms::boards::make)
@@ -326,12 +326,6 @@ fn own() -> Vec<Endpoint> {
             Classroom,
             "member_role_set",
         ),
-        at("/classrooms/{id}/sessions/{sid}/overview").get(classrooms::overview::read),
-        at("/classrooms/{id}/sessions/{sid}/end").post(classrooms::sessions::end).audit(
-            "POST",
-            Classroom,
-            "session_ended",
-        ),
         at("/classrooms/{id}/sessions/{sid}/replay").get(history::lesson::replay),
         at("/classrooms/{id}/sessions/{sid}/summary").get(history::lesson::summary),
         at("/classrooms/{id}/sessions/{sid}/timeline").get(history::lesson::timeline),
@@ -342,17 +336,6 @@ fn own() -> Vec<Endpoint> {
             "erasure_requested",
         ),
         at("/classrooms/{id}/erasures/{job}").get(classrooms::erasure::look),
-        at("/classrooms/{id}/sessions/{sid}/chat").get(classrooms::talk::list).post(classrooms::talk::say).audit_later(
-            "POST",
-            Classroom,
-            "chat_said",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/chat/{seq}").delete(classrooms::talk::take_out).audit(
-            "DELETE",
-            Classroom,
-            "chat_deleted",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/polls").get(classrooms::talk::polls),
         at("/classrooms/{id}/sessions/{sid}/isolate").post(classrooms::isolation::isolate).audit(
             "POST",
             Classroom,

@@ -4,7 +4,7 @@
 use std::{rc::Rc, time::Duration};
 
 use actix_web::{
-    FromRequest, Handler, Resource, Responder,
+    FromRequest, Handler, HttpRequest, Resource, Responder,
     dev::{AppService, HttpServiceFactory},
     guard,
     http::StatusCode,
@@ -14,6 +14,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 
 use super::{
     audit::{Pace, Trace, Traces},
+    operation::Operation,
     problem::Problem,
 };
 use m4sh_store::EventCategory;
@@ -97,6 +98,31 @@ impl Endpoint {
         patch, guard::Patch(), ["PATCH"];
         /// Answers `DELETE`.
         delete, guard::Delete(), ["DELETE"];
+    }
+
+    /// Answers one more operation.
+    #[must_use]
+    pub fn operation(mut self, operation: Operation) -> Self {
+        if let Some(trace) = operation.trace {
+            self.traces.add(operation.method, trace);
+        }
+        let handler = {
+            let operation = operation.clone();
+            move |request: HttpRequest, payload: web::Payload| operation.serve(request, payload.into_inner())
+        };
+        match operation.method {
+            "GET" => self.get(handler),
+            "POST" => self.post(handler),
+            "PUT" => self.put(handler),
+            "PATCH" => self.patch(handler),
+            _ => self.delete(handler),
+        }
+    }
+
+    /// Whether it is the path `pattern`.
+    #[must_use]
+    pub fn has_pattern(&self, pattern: &str) -> bool {
+        self.pattern == pattern
     }
 
     /// Each success of `method` leaves this event, and is answered when it is committed.

@@ -5,21 +5,27 @@ use std::{future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::http::{
     Services,
     audit::AuditContext,
     extract::{SignedBody, SmallBody},
     fields::Fields,
+    operation::{
+        argument::{self, Argument},
+        context::Context,
+        signature::Signature,
+    },
     problem::Problem,
 };
 use m4sh_domain::limits::NAME_CHARS;
 use m4sh_domain::{
-    access::Role,
-    ids::{ClassroomId, UserId},
+    access::{Permission, Role},
+    ids::{ClassroomId, LessonId, UserId},
     rate::Scope,
 };
-use m4sh_store::ClassroomRow;
+use m4sh_store::{ClassroomRow, LessonAccess};
 
 /// A request of somebody who is signed in and within their rate.
 pub struct Call {
@@ -59,6 +65,35 @@ impl Call {
     }
 }
 
+impl argument::Call {
+    /// The classroom, if the caller is in it, and as what; a stranger learns nothing.
+    pub async fn require_member(&self, id: ClassroomId) -> Result<(ClassroomRow, Role), Problem> {
+        self.audit.note("classroom", id.to_string());
+        self.services.store.classroom(id, self.user).await?.ok_or(Problem::NotFound)
+    }
+
+    /// The classroom, if the caller leads it; a member who does not is told so.
+    pub async fn require_tutor(&self, id: ClassroomId) -> Result<ClassroomRow, Problem> {
+        let (row, role) = self.require_member(id).await?;
+        if role.leads() { Ok(row) } else { Err(Problem::Forbidden("Only a tutor of this classroom may do this.")) }
+    }
+}
+
+impl argument::Call {
+    /// A lesson with the rights in it.
+    pub(super) async fn lesson(&self, id: ClassroomId, session: LessonId) -> Result<LessonAccess, Problem> {
+        self.services.store.lesson_access(id, session).await?.ok_or(Problem::NotFound)
+    }
+
+    /// Passes for members who have a flag in a lesson.
+    pub(super) async fn may(&self, id: ClassroomId, session: LessonId, flag: Permission) -> Result<(), Problem> {
+        self.require_member(id).await?;
+        let standing = self.lesson(id, session).await?.rights.effective(self.user, Timestamp::now());
+        let may = standing.is_some_and(|standing| standing.can.has(flag));
+        may.then_some(()).ok_or(Problem::Forbidden("Only a tutor of this classroom may do this."))
+    }
+}
+
 impl FromRequest for Call {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
@@ -71,5 +106,35 @@ impl FromRequest for Call {
             services.limiter.check(Scope::ApiUser, body.who.user)?;
             Ok(Self { services, trail: AuditContext::of(&request), user: body.who.user, body: body.bytes })
         })
+    }
+}
+
+/// A member of the class that the path names as `{id}`; a stranger learns nothing.
+pub struct Member {
+    /// The class.
+    pub class: ClassroomRow,
+    /// What the caller is in it.
+    pub role: Role,
+}
+
+impl Argument for Member {
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        let id = context.request.match_info().get("id").and_then(|id| id.parse().ok()).ok_or(Problem::NotFound)?;
+        let (class, role) = argument::Call::take(context).await?.require_member(id).await?;
+        Ok(Self { class, role })
+    }
+}
+
+/// A tutor of the class that the path names as `{id}`: its class. A member who is none is told so.
+pub struct Tutor(pub ClassroomRow);
+
+impl Argument for Tutor {
+    fn describe(signature: &mut Signature) {
+        signature.errors.insert("forbidden");
+    }
+
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        let id = context.request.match_info().get("id").and_then(|id| id.parse().ok()).ok_or(Problem::NotFound)?;
+        argument::Call::take(context).await?.require_tutor(id).await.map(Self)
     }
 }

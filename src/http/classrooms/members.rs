@@ -1,71 +1,100 @@
 //! Who is in a classroom, and as what. Called by the route table.
 //! Never removes or demotes the tutor who made the classroom.
 
-use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use super::{call::Call, shapes};
-use crate::http::{extract::Paging, fields::Fields, problem::Problem};
-use m4sh_domain::{
-    access::Role,
-    ids::{ClassroomId, UserId},
+use super::{
+    call::{Member, Tutor},
+    paths::{ClassPath, MemberPath},
+    shapes::{MemberResponse, MemberRoleResponse, Role},
 };
-use m4sh_store::MemberEdit;
+use crate::http::{
+    extract::{PageResponse, Paging},
+    operation::{
+        Operation,
+        answer::{Json, NoContent},
+        argument::Call,
+        body::{Body, request},
+        delete, get,
+        params::Path,
+        patch,
+    },
+    problem::Problem,
+};
+use m4sh_store::{EventCategory::Classroom, MemberEdit};
 
-type Id = web::Path<(ClassroomId,)>;
-type MemberId = web::Path<(ClassroomId, UserId)>;
-
-/// `GET /classrooms/{id}/members/`: tutors first, then by name.
-pub async fn list(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
-    let (_, role) = call.require_member(path.0).await?;
-    let page = paging.page();
-    let (count, rows) = call.services.store.members(path.0, page).await?;
-    Ok(paging.answer(page, count, rows.iter().map(|row| shapes::Member::of(row, role)).collect()))
+pub(super) fn operations() -> [Operation; 3] {
+    [
+        get("/classrooms/{id}/members", "list_members", list_members)
+            .about("Its members", "Tutors first, then by name.")
+            .answers(&["A page of them."]),
+        patch("/classrooms/{id}/members/{user}", "set_member_role", set_member_role)
+            .about("Change a member's role", "By a tutor. The tutor who made the classroom stays its tutor.")
+            .answers(&["Changed, also on live boards."])
+            .example(|| json!({"role": "viewer"}))
+            .audit(Classroom, "member_role_set"),
+        delete("/classrooms/{id}/members/{user}", "remove_member", remove_member)
+            .about("Remove a member, or leave", "")
+            .answers(&["Gone; sockets close with 4403."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "member_removed"),
+    ]
 }
 
-/// `PATCH /classrooms/{id}/members/{user}/`: `{role: tutor|assistant|student|viewer}`, by a tutor.
-pub async fn set_role(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
-    let (id, member) = *path;
-    let role = role_of(call.fields()?)?;
-    call.require_tutor(id).await?;
-    done(call.services.store.set_member_role(id, member, role).await?)?;
-    call.services.directory.members_changed(id).await;
-    call.trail.data(json!({"member": member, "role": role.name()}));
-    let card = call.services.people.profile(member).await?;
-    Ok(HttpResponse::Ok().json(json!({
-        "user_id": member,
-        "display_name": card.map(|card| card.name.to_string()),
-        "role": role.name(),
-    })))
-}
-
-/// `DELETE /classrooms/{id}/members/{user}/`: a tutor removes somebody, or somebody leaves.
-pub async fn remove(call: Call, path: MemberId) -> Result<HttpResponse, Problem> {
-    let (id, member) = *path;
-    if member == call.user {
-        call.require_member(id).await?;
-        call.trail.action("classroom_left");
-    } else {
-        call.require_tutor(id).await?;
+request! {
+    /// A role to give.
+    struct RoleChangeRequest {
+        role: Role,
     }
-    let edit = call.services.store.remove_member(id, member).await?;
-    // Told again when somebody is a member no more: the request that removed them may have died before it told.
-    call.services.directory.members_changed(id).await;
-    done(edit)?;
-    call.trail.note("member", member.to_string());
-    Ok(HttpResponse::NoContent().finish())
 }
 
-pub(super) fn role_of(mut fields: Fields) -> Result<Role, Problem> {
-    let name = fields.required_name("role", 16);
-    let role = Role::from_name(&name).filter(|role| *role != Role::Owner).unwrap_or_else(|| {
-        if !fields.has_fault("role") {
-            fields.fault("role", "Choose `tutor`, `assistant`, `student` or `viewer`.");
-        }
-        Role::Viewer
-    });
+async fn list_members(
+    call: Call,
+    Path(path): Path<ClassPath>,
+    paging: Paging,
+    member: Member,
+) -> Result<Json<PageResponse<MemberResponse>>, Problem> {
+    let page = paging.page();
+    let (count, rows) = call.services.store.members(path.id, page).await?;
+    let rows = rows.into_iter().map(|row| MemberResponse::of(row, member.role)).collect();
+    Ok(Json(paging.response(page, count, rows)))
+}
+
+async fn set_member_role(
+    call: Call,
+    Path(path): Path<MemberPath>,
+    Body(RoleChangeRequest { role }): Body<RoleChangeRequest>,
+    _: Tutor,
+) -> Result<Json<MemberRoleResponse>, Problem> {
+    done(call.services.store.set_member_role(path.id, path.user, role).await?)?;
+    call.services.directory.members_changed(path.id).await;
+    call.audit.data(json!({"member": path.user, "role": role.name()}));
+    let display_name = call.services.people.profile(path.user).await?.map(|card| card.name.to_string());
+    Ok(Json(MemberRoleResponse { display_name, role: Role(role), user_id: path.user.0 }))
+}
+
+/// A tutor removes somebody, or somebody leaves.
+async fn remove_member(call: Call, Path(path): Path<MemberPath>) -> Result<NoContent, Problem> {
+    if path.user == call.user {
+        call.require_member(path.id).await?;
+        call.audit.action("classroom_left");
+    } else {
+        call.require_tutor(path.id).await?;
+    }
+    let edit = call.services.store.remove_member(path.id, path.user).await?;
+    // Told again when somebody is a member no more: the request that removed them may have died before it told.
+    call.services.directory.members_changed(path.id).await;
+    done(edit)?;
+    call.audit.note("member", path.user.to_string());
+    Ok(NoContent)
+}
+
+/// Reads `role`, for bodies that are not declared yet.
+pub(super) fn role_of(mut fields: crate::http::fields::Fields) -> Result<m4sh_domain::access::Role, Problem> {
+    use crate::http::operation::body::Field;
+    let role = Role::read(&mut fields, "role");
     fields.finish()?;
-    Ok(role)
+    role.ok_or(Problem::NotFound)
 }
 
 fn done(edit: MemberEdit) -> Result<(), Problem> {
@@ -79,10 +108,12 @@ fn done(edit: MemberEdit) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::fields::Fields;
+    use m4sh_domain::access::Role;
 
     #[test]
     fn k4_nobody_is_made_an_owner_by_request() {
-        let role_of = |body: &[u8]| role_of(Fields::parse(body)?);
+        let role_of = |body: &[u8]| RoleChangeRequest::of(Fields::parse(body)?).map(|request| request.role);
         assert_eq!(role_of(br#"{"role":"viewer"}"#), Ok(Role::Viewer));
         assert_eq!(role_of(br#"{"role":"tutor"}"#), Ok(Role::Tutor));
         for wrong in [&br#"{"role":"owner"}"#[..], br#"{"role":"admin"}"#, br#"{"role":7}"#, b"{}", b""] {

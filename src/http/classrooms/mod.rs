@@ -12,55 +12,125 @@ pub mod isolation;
 pub mod members;
 pub mod overview;
 mod pages;
+mod paths;
 pub mod push;
 pub mod rights;
 pub mod rules;
 pub mod sessions;
-mod shapes;
+pub(super) mod shapes;
 pub mod talk;
 
-use actix_web::{HttpResponse, web};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     Services,
-    audit::AuditContext,
-    extract::{Paging, SignedBody, SmallBody},
-    fields::{Faults, Fields},
+    extract::{PageResponse, Paging},
+    fields::Faults,
+    operation::{
+        Area,
+        answer::{Created, Json, NoContent},
+        argument::Call,
+        body::{Body, request},
+        delete, get,
+        params::Path,
+        patch, post,
+        reading::TypedInviteCode,
+        schemas::Name,
+    },
     problem::Problem,
 };
-use call::Call;
+use call::{Member, Tutor};
 pub use invite::{as_typed as invite_as_typed, code as invite_code};
 use m4sh_domain::{
     access::Role,
     ids::{ClassroomId, UserId},
     rate::Scope,
 };
-use m4sh_store::{AccountRole, ClassroomRow, NewClassroom, StoreError};
-use shapes::Classroom;
+use m4sh_store::{AccountRole, ClassroomRow, EventCategory, NewClassroom, StoreError};
+use paths::ClassPath;
+use shapes::ClassroomResponse;
 
-type Id = web::Path<(ClassroomId,)>;
+/// Classrooms, lessons and what is in them.
+pub fn areas() -> Vec<Area> {
+    let operations = [
+        get("/classrooms", "list_classrooms", list_classrooms).about("My classrooms", "").answers(&["A page of them."]),
+        post("/classrooms", "create_classroom", create_classroom)
+            .about("Make a classroom", "Tutors only.")
+            .answers(&["Made."])
+            .errors(&["forbidden"])
+            .links(|| {
+                let parameters = json!({"id": "$response.body#/id"});
+                json!({
+                    "read": {"operationId": "read_classroom", "parameters": parameters},
+                    "delete": {"operationId": "delete_classroom", "parameters": parameters},
+                })
+            })
+            .audit(EventCategory::Classroom, "classroom_created"),
+        post("/classrooms/join", "join_classroom", join_classroom)
+            .about("Join a classroom by its code", "Who is in it already stays what they are.")
+            .answers(&["Joined."])
+            .rate(Scope::JoinClass)
+            .audit(EventCategory::Classroom, "classroom_joined"),
+        get("/classrooms/{id}", "read_classroom", read_classroom)
+            .about("Read a classroom", "")
+            .answers(&["The classroom."]),
+        patch("/classrooms/{id}", "rename_classroom", rename_classroom)
+            .about("Rename a classroom", "Its tutors only.")
+            .answers(&["Renamed."])
+            .audit(EventCategory::Classroom, "classroom_renamed"),
+        delete("/classrooms/{id}", "delete_classroom", delete_classroom)
+            .about("Delete a classroom", "By the tutor who made it. Its sessions and boards go with it.")
+            .answers(&["Gone."])
+            .errors(&["forbidden"])
+            .audit(EventCategory::Classroom, "classroom_deleted"),
+    ];
+    let classrooms = operations.into_iter().chain(members::operations()).collect::<Vec<_>>();
+    let lessons = sessions::operations().into_iter().chain(overview::operations()).collect::<Vec<_>>();
+    vec![
+        Area::new("Classrooms", "Made by tutors, joined by code, unknown to strangers.", classrooms)
+            .rate(Scope::ApiUser),
+        Area::new("Lessons", "A lesson has a board, which its members read and save by the board's id.", lessons)
+            .rate(Scope::ApiUser),
+        talk::area(),
+    ]
+}
+
+request! {
+    /// A name.
+    pub struct NamedRequest {
+        name: Name,
+    }
+}
+
+request! {
+    /// An invitation.
+    struct InvitationRequest {
+        /// Eight characters, in any case, with spaces or dashes.
+        invite_code: TypedInviteCode,
+    }
+}
 
 /// Codes tried before giving up; with 31^8 of them a second try is already rare.
 const CODE_TRIES: usize = 5;
 
-/// `GET /classrooms/`: those I am in.
-pub async fn list(call: Call, paging: Paging) -> Result<HttpResponse, Problem> {
+async fn list_classrooms(call: Call, paging: Paging) -> Result<Json<PageResponse<ClassroomResponse>>, Problem> {
     let page = paging.page();
     let (count, rows) = call.services.store.list_classrooms(call.user, page).await?;
-    Ok(paging.answer(page, count, rows.iter().map(|(row, role)| Classroom::of(row, *role)).collect()))
+    let rows = rows.into_iter().map(|(row, role)| ClassroomResponse::of(row, role)).collect();
+    Ok(Json(paging.response(page, count, rows)))
 }
 
-/// `POST /classrooms/`: tutors only.
-pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
-    let name = call.name()?;
+async fn create_classroom(
+    call: Call,
+    Body(NamedRequest { name }): Body<NamedRequest>,
+) -> Result<Created<ClassroomResponse>, Problem> {
     if &*call.services.must_exist(call.user).await?.role != AccountRole::Tutor.name() {
         return Err(Problem::Forbidden("Only tutors may make classrooms."));
     }
     let row = with_a_free_code(&call.services, call.user, name).await?;
-    call.trail.data(json!({"classroom": row.id, "name": row.name}));
-    Ok(HttpResponse::Created().json(Classroom::of(&row, Role::Tutor)))
+    call.audit.data(json!({"classroom": row.id, "name": row.name}));
+    Ok(Created(ClassroomResponse::of(row, Role::Tutor)))
 }
 
 async fn with_a_free_code(services: &Services, owner: UserId, name: String) -> Result<ClassroomRow, Problem> {
@@ -74,59 +144,60 @@ async fn with_a_free_code(services: &Services, owner: UserId, name: String) -> R
     Ok(services.store.create_classroom(&new).await?)
 }
 
-/// `POST /classrooms/join/`: who is in it already stays what they are. Its rate is its own: a code must not be guessed.
-pub async fn join(
-    services: web::Data<Services>,
-    trail: AuditContext,
-    body: SignedBody<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    let user = body.who.user;
-    services.limiter.check(Scope::JoinClass, user)?;
-    let mut fields = Fields::parse(&body.bytes)?;
-    let typed = fields.required_name("invite_code", 64);
-    fields.finish()?;
+/// Who is in it already stays what they are. Its rate is its own: a code must not be guessed.
+async fn join_classroom(
+    call: Call,
+    Body(InvitationRequest { invite_code }): Body<InvitationRequest>,
+) -> Result<Json<ClassroomResponse>, Problem> {
     let unknown = || Problem::Invalid(Faults::one("invite_code", "No classroom has this code."));
-    let code = invite::as_typed(&typed).ok_or_else(unknown)?;
-    services.must_exist(user).await?;
-    let joined = services.store.join_by_code(&code, user).await?.ok_or_else(unknown)?;
+    let code = invite::as_typed(&invite_code).ok_or_else(unknown)?;
+    call.services.must_exist(call.user).await?;
+    let joined = call.services.store.join_by_code(&code, call.user).await?.ok_or_else(unknown)?;
     if joined.fresh {
-        services.directory.members_changed(joined.classroom.id).await;
+        call.services.directory.members_changed(joined.classroom.id).await;
     }
-    trail.data(json!({"classroom": joined.classroom.id, "fresh": joined.fresh}));
-    Ok(HttpResponse::Ok().json(Classroom::of(&joined.classroom, joined.role)))
+    call.audit.data(json!({"classroom": joined.classroom.id, "fresh": joined.fresh}));
+    Ok(Json(ClassroomResponse::of(joined.classroom, joined.role)))
 }
 
-/// `GET /classrooms/{id}/`.
-pub async fn read(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let (row, role) = call.require_member(path.0).await?;
-    Ok(HttpResponse::Ok().json(Classroom::of(&row, role)))
+async fn read_classroom(
+    _: Call,
+    _: Path<ClassPath>,
+    Member { class, role }: Member,
+) -> Result<Json<ClassroomResponse>, Problem> {
+    Ok(Json(ClassroomResponse::of(class, role)))
 }
 
-/// `PATCH /classrooms/{id}/`: `{name}`, by its tutors.
-pub async fn rename(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let name = call.name()?;
-    call.require_tutor(path.0).await?;
-    if !call.services.store.rename_classroom(path.0, &name).await? {
+async fn rename_classroom(
+    call: Call,
+    Path(path): Path<ClassPath>,
+    Body(NamedRequest { name }): Body<NamedRequest>,
+    _: Tutor,
+) -> Result<Json<ClassroomResponse>, Problem> {
+    if !call.services.store.rename_classroom(path.id, &name).await? {
         return Err(Problem::NotFound);
     }
-    call.trail.note("name", name);
-    let (row, role) = call.require_member(path.0).await?;
-    Ok(HttpResponse::Ok().json(Classroom::of(&row, role)))
+    call.audit.note("name", name);
+    let (row, role) = call.require_member(path.id).await?;
+    Ok(Json(ClassroomResponse::of(row, role)))
 }
 
-/// `DELETE /classrooms/{id}/`: by the tutor who made it; its sessions and boards go with it.
-pub async fn delete(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    let (row, _) = call.require_member(path.0).await?;
-    if row.owner != call.user {
+/// By the tutor who made it; its sessions and boards go with it.
+async fn delete_classroom(
+    call: Call,
+    Path(path): Path<ClassPath>,
+    Member { class, .. }: Member,
+) -> Result<NoContent, Problem> {
+    if class.owner != call.user {
         return Err(Problem::Forbidden("Only the tutor who made this classroom may delete it."));
     }
-    let gone = call.services.store.delete_classroom(path.0).await?.ok_or(Problem::NotFound)?;
+    let gone = call.services.store.delete_classroom(path.id).await?.ok_or(Problem::NotFound)?;
     for board in gone.boards {
         call.services.directory.board_deleted(board).await;
     }
     for session in gone.sessions {
-        call.services.directory.session_ended(path.0, session).await;
+        call.services.directory.session_ended(path.id, session).await;
     }
-    call.trail.note("name", row.name);
-    Ok(HttpResponse::NoContent().finish())
+    call.audit.note("name", class.name);
+    Ok(NoContent)
 }

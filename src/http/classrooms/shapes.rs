@@ -2,92 +2,121 @@
 //! Never shows an invite code or a pupil's address to a pupil.
 
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::{http::times, identity::display_name};
-use m4sh_domain::{
-    access::Role,
-    ids::{BoardId, ClassroomId, LessonId, UserId},
+use crate::{
+    http::operation::{names::names, schemas::Moment},
+    identity::display_name,
 };
-use m4sh_store::{ClassroomRow, LessonRow, MemberRow};
+use m4sh_domain::access;
+use m4sh_store::{ClassroomRow, LessonRow, LessonStatus, MemberRow};
 
-/// A classroom as one of its members sees it.
-#[derive(Serialize)]
-pub struct Classroom<'a> {
-    id: ClassroomId,
-    name: &'a str,
-    /// `null` for those who may not invite.
-    invite_code: Option<&'a str>,
-    role: &'static str,
-    member_count: u64,
-    owner_id: UserId,
-    created_at: String,
+names! {
+    /// What somebody is in a classroom.
+    pub Role(access::Role) = [access::Role::Tutor, access::Role::Assistant, access::Role::Student, access::Role::Viewer],
+        16, "Choose `tutor`, `assistant`, `student` or `viewer`.";
+    /// Whether a lesson is on.
+    pub Status(LessonStatus) = [LessonStatus::Active, LessonStatus::Ended];
 }
 
-impl<'a> Classroom<'a> {
+/// A classroom as one of its members sees it.
+#[derive(Serialize, ToSchema)]
+pub struct ClassroomResponse {
+    id: Uuid,
+    #[schema(example = "7-B Geometry")]
+    name: String,
+    /// `null` for those who may not invite.
+    #[schema(required = true, example = "ABCD2345")]
+    invite_code: Option<String>,
+    role: Role,
+    #[schema(minimum = 1, example = 24)]
+    member_count: u64,
+    owner_id: Uuid,
+    created_at: Moment,
+}
+
+impl ClassroomResponse {
     /// `row` as somebody with `role` in it sees it.
-    pub fn of(row: &'a ClassroomRow, role: Role) -> Self {
+    pub fn of(row: ClassroomRow, role: access::Role) -> Self {
         Self {
-            id: row.id,
-            name: &row.name,
-            invite_code: role.leads().then_some(&*row.invite_code),
-            role: role.name(),
+            id: row.id.0,
+            name: row.name,
+            invite_code: role.leads().then_some(row.invite_code),
+            role: Role(role),
             member_count: row.member_count,
-            owner_id: row.owner,
-            created_at: times::utc_field(row.created_at),
+            owner_id: row.owner.0,
+            created_at: Moment(row.created_at),
         }
     }
 }
 
 /// A member as a classmate or a tutor sees them.
-#[derive(Serialize)]
-pub struct Member<'a> {
-    user_id: UserId,
+#[derive(Serialize, ToSchema)]
+pub struct MemberResponse {
+    user_id: Uuid,
+    #[schema(example = "Anna Kovalenko")]
     display_name: String,
-    first_name: &'a str,
-    last_name: &'a str,
+    #[schema(example = "Anna")]
+    first_name: String,
+    #[schema(example = "Kovalenko")]
+    last_name: String,
     /// `null` for classmates.
-    email: Option<&'a str>,
-    role: &'static str,
-    joined_at: String,
+    #[schema(required = true, example = "anna@school.example")]
+    email: Option<String>,
+    role: Role,
+    joined_at: Moment,
 }
 
-impl<'a> Member<'a> {
+impl MemberResponse {
     /// `row` as somebody with `role` in the class sees it.
-    pub fn of(row: &'a MemberRow, role: Role) -> Self {
+    pub fn of(row: MemberRow, role: access::Role) -> Self {
         Self {
-            user_id: row.user,
+            user_id: row.user.0,
             display_name: display_name(&row.first_name, &row.last_name, &row.email),
-            first_name: &row.first_name,
-            last_name: &row.last_name,
-            email: role.leads().then_some(&*row.email),
-            role: row.role.name(),
-            joined_at: times::utc_field(row.joined_at),
+            first_name: row.first_name,
+            last_name: row.last_name,
+            email: role.leads().then_some(row.email),
+            role: Role(row.role),
+            joined_at: Moment(row.joined_at),
         }
     }
 }
 
-/// A session.
-#[derive(Serialize)]
-pub struct Session<'a> {
-    id: LessonId,
-    classroom_id: ClassroomId,
-    name: &'a str,
-    status: &'static str,
-    board_id: BoardId,
-    created_at: String,
-    ended_at: Option<String>,
+/// A member's new role.
+#[derive(Serialize, ToSchema)]
+pub struct MemberRoleResponse {
+    #[schema(required = true, example = "Anna Kovalenko")]
+    pub display_name: Option<String>,
+    pub role: Role,
+    pub user_id: Uuid,
 }
 
-impl<'a> From<&'a LessonRow> for Session<'a> {
-    fn from(row: &'a LessonRow) -> Self {
+/// A lesson.
+#[derive(Serialize, ToSchema)]
+pub struct LessonResponse {
+    id: Uuid,
+    classroom_id: Uuid,
+    #[schema(example = "Right triangles")]
+    name: String,
+    status: Status,
+    board_id: Uuid,
+    created_at: Moment,
+    /// `null` while it is on.
+    #[schema(required = true, example = json!(null))]
+    ended_at: Option<Moment>,
+}
+
+impl From<LessonRow> for LessonResponse {
+    fn from(row: LessonRow) -> Self {
         Self {
-            id: row.id,
-            classroom_id: row.classroom,
-            name: &row.name,
-            status: row.status.name(),
-            board_id: row.board,
-            created_at: times::utc_field(row.created_at),
-            ended_at: row.ended_at.map(times::utc_field),
+            id: row.id.0,
+            classroom_id: row.classroom.0,
+            name: row.name,
+            status: Status(row.status),
+            board_id: row.board.0,
+            created_at: Moment(row.created_at),
+            ended_at: row.ended_at.map(Moment),
         }
     }
 }
@@ -95,7 +124,10 @@ impl<'a> From<&'a LessonRow> for Session<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
+    use m4sh_domain::{
+        access::Role,
+        ids::{ClassroomId, UserId},
+    };
 
     #[test]
     fn j7_a_pupil_sees_neither_the_invite_code_nor_a_classmates_address() {
@@ -117,8 +149,8 @@ mod tests {
             joined_at: at,
         };
         for (role, sees) in [(Role::Tutor, true), (Role::Owner, true), (Role::Student, false), (Role::Viewer, false)] {
-            let class = serde_json::to_string(&Classroom::of(&row, role)).unwrap();
-            let mate = serde_json::to_string(&Member::of(&member, role)).unwrap();
+            let class = serde_json::to_string(&ClassroomResponse::of(row.clone(), role)).unwrap();
+            let mate = serde_json::to_string(&MemberResponse::of(member.clone(), role)).unwrap();
             assert_eq!(class.contains("ABCD2345"), sees, "{role:?}");
             assert_eq!(mate.contains("clara@demo.m4sh"), sees, "{role:?}");
             assert!(mate.contains("\"display_name\":\"clara\""));

@@ -110,7 +110,8 @@ impl<L: Limit, W: Sender> FromRequest for Body<L, W> {
 }
 
 /// `application/json` and its `+json` kin, whatever parameters follow.
-fn is_json(request: &HttpRequest) -> bool {
+#[must_use]
+pub fn is_json(request: &HttpRequest) -> bool {
     let Some(Ok(text)) = request.headers().get(header::CONTENT_TYPE).map(header::HeaderValue::to_str) else {
         return false;
     };

@@ -11,11 +11,11 @@ mod signed;
 pub use base::{base_required, base_when_given};
 pub use body::{
     Anybody, BeaconBody, Body, DiffBody, Limit, MetricsBody, Sender, SessionBody, SignedBody, SmallBody, StreamBody,
-    TelemetryBody,
+    TelemetryBody, is_json,
 };
 pub use idempotency::{idempotency_key, key_of_text};
 pub use origin::{ClientOrigin, PublicBase, client_address, requested_host};
-pub use paging::Paging;
+pub use paging::{PageResponse, Paging};
 pub use signed::Signed;
 
 use actix_web::{HttpRequest, web};

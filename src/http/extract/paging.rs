@@ -2,12 +2,20 @@
 //! Called by every list. Never answers more than `limits::PAGE_MAX` rows.
 
 use std::{
+    borrow::Cow,
     future::{Ready, ready},
     num::NonZeroU32,
 };
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev};
 use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, ObjectBuilder, RefOr, SchemaFormat,
+        schema::{ArrayBuilder, Schema, SchemaType, Type},
+    },
+};
 
 use crate::http::{fields::Faults, problem::Problem};
 use m4sh_domain::limits::{PAGE_DEFAULT, PAGE_MAX};
@@ -21,12 +29,43 @@ pub struct Paging {
     path: String,
 }
 
+/// A page of a list.
 #[derive(Serialize)]
-struct Answer<T> {
+pub struct PageResponse<T> {
     count: u64,
     next: Option<String>,
     previous: Option<String>,
     results: Vec<T>,
+}
+
+impl<T: ToSchema> PartialSchema for PageResponse<T> {
+    fn schema() -> RefOr<Schema> {
+        let number =
+            ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        let count = number.minimum(Some(0)).description(Some("Rows in all."));
+        let path = |words: &'static str, offset: u32| {
+            let example = format!("/api/v1/classrooms/?limit=20&offset={offset}");
+            let path = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+            path.description(Some(words)).examples([example])
+        };
+        let page = ObjectBuilder::new().description(Some("A page of a list."));
+        let page = page.property("count", count).required("count");
+        let page = page.property("next", path("The path of the next page, if there is one.", 40)).required("next");
+        let page = page.property("previous", path("The path of the page before, if there is one.", 0));
+        let page = page.required("previous").property("results", ArrayBuilder::new().items(T::schema()));
+        RefOr::T(page.required("results").into())
+    }
+}
+
+impl<T: ToSchema> ToSchema for PageResponse<T> {
+    fn name() -> Cow<'static, str> {
+        format!("Page_{}", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+    }
 }
 
 impl Paging {
@@ -49,15 +88,21 @@ impl Paging {
     /// The answer: `results` are the rows of `page`, `count` is how many there are in all.
     #[must_use]
     pub fn answer<T: Serialize>(&self, page: PageRequest, count: u64, results: Vec<T>) -> HttpResponse {
+        HttpResponse::Ok().json(self.response(page, count, results))
+    }
+
+    /// The answer: `results` are the rows of `page`, `count` is how many there are in all.
+    #[must_use]
+    pub fn response<T>(&self, page: PageRequest, count: u64, results: Vec<T>) -> PageResponse<T> {
         let PageRequest { limit, offset } = page;
         let at = |offset: u32| format!("{}?limit={limit}&offset={offset}", self.path);
         let after = offset.saturating_add(limit);
-        HttpResponse::Ok().json(Answer {
+        PageResponse {
             count,
             next: (u64::from(after) < count).then(|| at(after)),
             previous: (offset > 0).then(|| at(offset.saturating_sub(limit))),
             results,
-        })
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Examples made of schemas: a body's example is put together from those of its fields, so that each is written once.
-//! Used by `dress` for media types without an example of their own. Never random.
+//! Used by `complete_spec` for media types without an example of their own. Never random.
 
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,5 @@
 //! Every error that a client can meet, as a schema, an example and a response: taken from the real [`Problem`], whose
-//! bodies and headers these are. Used by `dress`. Never words of its own where the problem has some.
+//! bodies and headers these are. Used by `complete_spec`. Never words of its own where the problem has some.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -64,13 +64,13 @@ fn x2_every_operation_says_what_a_client_needs_to_know() {
         let has = |status: &str| answers.contains_key(status);
         let is_signed = operation.get("security").is_none();
         must(!is_signed || has("401"), "no 401");
-        must(!is_signed || operation.get(dress::RATE).is_some(), "no rate");
-        must(operation.get(dress::RATE).is_none_or(|rate| rate["default"].is_string()), "an unknown rate");
-        must(operation.get(dress::RATE).is_none() || has("429"), "no 429");
+        must(!is_signed || operation.get(complete_spec::RATE).is_some(), "no rate");
+        must(operation.get(complete_spec::RATE).is_none_or(|rate| rate["default"].is_string()), "an unknown rate");
+        must(operation.get(complete_spec::RATE).is_none() || has("429"), "no 429");
         must(!path.contains('{') || has("404"), "no 404");
         let body = operation.get("requestBody");
         must(body.is_none() || ["400", "413", "415"].into_iter().all(has), "no 400, 413 or 415");
-        must(body.is_none() || operation[dress::BODY_LIMIT].is_u64(), "no limit of the body");
+        must(body.is_none() || operation[complete_spec::BODY_LIMIT].is_u64(), "no limit of the body");
         let contents = body.into_iter().chain(answers.values()).filter_map(|part| part["content"].as_object());
         // Of bytes there is no example that says anything.
         let texts = contents.flatten().filter(|(kind, _)| kind.contains("json") || kind.contains("text"));
@@ -79,7 +79,7 @@ fn x2_every_operation_says_what_a_client_needs_to_know() {
         }
         let success = answers.keys().find(|status| status.starts_with(['2', '3']));
         must(success.is_some(), "no success");
-        for code in operation[dress::ERRORS].as_array().unwrap() {
+        for code in operation[complete_spec::ERRORS].as_array().unwrap() {
             must(failures::by_code().contains_key(code.as_str().unwrap()), "an unknown error code");
         }
     }
@@ -125,8 +125,8 @@ fn x4_limits_and_rates_are_those_of_the_server() {
     use m4sh_domain::rate::Scope;
     let document = build();
     let diff = &document["paths"]["/api/v1/solo/sessions/{id}/diff/"]["patch"];
-    assert_eq!(diff[dress::BODY_LIMIT], limits::DIFF_BODY);
-    assert_eq!(diff[dress::RATE]["default"], Scope::SoloDiff.default_rate().to_string());
+    assert_eq!(diff[complete_spec::BODY_LIMIT], limits::DIFF_BODY);
+    assert_eq!(diff[complete_spec::RATE]["default"], Scope::SoloDiff.default_rate().to_string());
     let schemas = &document["components"]["schemas"];
     assert_eq!(schemas["Batch"]["maxItems"], limits::OPS_PER_BATCH);
     assert_eq!(schemas["PageCount"]["maximum"], limits::BOARD_PAGES);
@@ -135,4 +135,11 @@ fn x4_limits_and_rates_are_those_of_the_server() {
         + schemas["Problem"]["required"].as_array().unwrap().len();
     // `error` is in both.
     assert_eq!(six - 1, 6);
+}
+
+#[test]
+fn dump() {
+    if let Ok(path) = std::env::var("M4SH_OPENAPI_OUT") {
+        std::fs::write(path, serde_json::to_string_pretty(&build()).unwrap()).unwrap();
+    }
 }

@@ -9,14 +9,12 @@ mod activity;
 mod assets;
 mod boards;
 mod class_boards;
-mod classrooms;
 pub mod diagnostics;
 mod exports;
 mod history;
 mod history_shapes;
 pub mod hooks;
 mod isolation;
-mod lessons;
 mod rights;
 mod room;
 mod room_shapes;
@@ -24,7 +22,6 @@ pub mod saves;
 mod service;
 mod sharing;
 mod snapshots;
-mod talk;
 mod undo;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
@@ -40,13 +37,10 @@ pub fn all() -> Vec<Description> {
         assets::Api::openapi(),
         exports::Api::openapi(),
         sharing::Api::openapi(),
-        classrooms::Api::openapi(),
-        lessons::Api::openapi(),
         class_boards::Api::openapi(),
         rights::Api::openapi(),
         history::Api::openapi(),
         room::Api::openapi(),
-        talk::Api::openapi(),
         isolation::Api::openapi(),
         hooks::Api::openapi(),
         activity::Api::openapi(),

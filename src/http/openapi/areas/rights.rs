@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::{
     super::{params::Paging, words::Moment},
     Page,
-    classrooms::{MemberRole, Role},
 };
+use crate::http::classrooms::shapes::{MemberRoleResponse as MemberRole, Role};
 use m4sh_domain::limits::SMALL_BODY;
 use m4sh_domain::rate::Scope;
 

@@ -1,8 +1,10 @@
 //! The small schemas that others are made of, with the bounds of `limits` as values and not as copies.
-//! Used by the areas for their fields. Never describes a whole body.
+//! Used by the areas for the fields of their bodies; `reading` says how each is read. Never describes a whole body.
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -12,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::areas::{
+use crate::http::openapi::areas::{
     diagnostics::{BoardMetric, TelemetryEvent},
     hooks::HookEventName,
     saves::Op,
@@ -23,6 +25,7 @@ use m4sh_domain::limits::{
     ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES,
     PERSON_NAME_CHARS, REVEALED_NAMES, URL_CHARS,
 };
+use m4sh_domain::times;
 
 /// One line of text: no control characters.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -33,7 +36,7 @@ const WRITTEN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*
 /// A safe underestimate of "one @ with something fit on both sides".
 const EMAIL: &str = r"^[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$";
 
-macro_rules! words {
+macro_rules! schemas {
     ($($(#[doc = $doc:literal])* $name:ident = $schema:expr;)+) => {$(
         $(#[doc = $doc])*
         pub struct $name;
@@ -52,7 +55,7 @@ macro_rules! words {
     )+};
 }
 
-words! {
+schemas! {
     /// The name of a board, a classroom or a lesson: not blank, without control characters. White space around it is cut off.
     Name = name(NAME_CHARS).examples(["7-B Geometry"]);
     /// A first or last name, perhaps empty. White space around it is cut off.
@@ -96,11 +99,6 @@ words! {
             .min_length(Some(*PASSWORD_BYTES.start()))
             .max_length(Some(*PASSWORD_BYTES.end()))
             .examples(["correct horse battery"]);
-    /// A moment in UTC, with microseconds.
-    Moment =
-        text()
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-            .examples(["2026-01-31T12:00:00.000000Z"]);
     /// The id of an item, a page or a key of `meta`: text without outer white space, counted in bytes.
     ItemId =
         name(ITEM_ID_BYTES).examples(["stroke-1"]);
@@ -169,6 +167,26 @@ words! {
     /// One event, a list of them, or a list under `events`.
     TelemetryEvents = alone_listed_or_wrapped(&TelemetryEvent::name(), "events");
 }
+
+/// A moment in UTC, with microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+pub struct Moment(pub Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&times::utc_field(self.0))
+    }
+}
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let text = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let text = text.examples(["2026-01-31T12:00:00.000000Z"]);
+        RefOr::T(text.description(Some("A moment in UTC, with microseconds.")).into())
+    }
+}
+
+impl ToSchema for Moment {}
 
 fn whom(words: &[&str], most: usize) -> OneOfBuilder {
     let id = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));

@@ -27,7 +27,7 @@ pub fn complete(document: &mut Value) {
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for operation in item.as_object_mut().into_iter().flatten().map(|(_, operation)| operation) {
             if operation.is_object() {
-                dress(path, operation, &known, &failures);
+                complete_operation(path, operation, &known, &failures);
             }
         }
     }
@@ -48,7 +48,7 @@ fn add_components(document: &mut Value, failures: &BTreeMap<&str, Failure>) {
     }
 }
 
-fn dress(path: &str, operation: &mut Value, document: &Value, failures: &BTreeMap<&str, Failure>) {
+fn complete_operation(path: &str, operation: &mut Value, document: &Value, failures: &BTreeMap<&str, Failure>) {
     let codes = codes(path, operation, failures);
     let mut by_status = BTreeMap::<u16, Vec<(&str, &Failure)>>::new();
     for code in &codes {
