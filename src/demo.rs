@@ -179,7 +179,6 @@ async fn lesson(store: &Store, classroom: ClassroomId) -> Result<LessonRow, Demo
         board: BoardId(Uuid::now_v7()),
         page_count,
         checkpoint,
-        plan: None,
     };
     store.create_lesson(new).await?.ok_or(DemoError::Vanished("the classroom"))
 }

@@ -2,11 +2,11 @@
 //! Never tells a live session that it has ended: that is the directory's part.
 
 use jiff::Timestamp;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
-    PageRequest, RoomPhase, RoomPlan, Store, StoreError,
+    PageRequest, Store, StoreError,
     pool::Params,
     rows::{self, get, signed_pages, word},
 };
@@ -57,8 +57,6 @@ pub struct NewLesson {
     pub page_count: u32,
     /// The board's first state: an encoded checkpoint of revision 0.
     pub checkpoint: Vec<u8>,
-    /// What its client plans; without a plan it begins when it is opened.
-    pub plan: Option<RoomPlan>,
 }
 
 /// A session as it is shown.
@@ -115,7 +113,7 @@ pub struct LessonAccess {
 
 /// The lock on the class keeps its deletion from overtaking: either the session is made first and deleted with the
 /// class, or the class is gone and nothing is made.
-const CREATE: &str = "
+pub(super) const CREATE: &str = "
     WITH class AS MATERIALIZED (
         SELECT id, owner, folder FROM \"group\" WHERE id = $2 AND kind = 'classroom' FOR KEY SHARE
     ), filed AS (
@@ -125,8 +123,7 @@ const CREATE: &str = "
     ), state AS (
         INSERT INTO checkpoint (board, epoch, rev, bytes) SELECT $4, 0, 0, $6 FROM class
     )
-    INSERT INTO class_session (id, classroom, board, name, kind, phase, scheduled_start, scheduled_end, settings, started_at)
-    SELECT $1, id, $4, $3, $7, $8, $9, $10, $11::text::jsonb, CASE WHEN $8::text IS NULL THEN now() END FROM class
+    INSERT INTO class_session (id, classroom, board, name, started_at) SELECT $1, id, $4, $3, now() FROM class
     RETURNING id, classroom, board, name, status, created_at, ended_at";
 
 const LIST: &str = "
@@ -187,8 +184,15 @@ const OTHERS: &str = "
 /// Which lessons of a class some boards belong to.
 const OF_BOARDS: &str = "SELECT DISTINCT session FROM class_board WHERE classroom = $1 AND board = ANY ($2)";
 
+impl NewLesson {
+    /// The parameters of [`CREATE`].
+    pub(super) fn params<'a>(&'a self, page_count: &'a i32) -> [&'a (dyn ToSql + Sync); 6] {
+        [&self.id.0, &self.classroom.0, &self.name, &self.board.0, page_count, &self.checkpoint]
+    }
+}
+
 impl LessonRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: LessonId(get(row, "id")?),
             classroom: ClassroomId(get(row, "classroom")?),
@@ -207,23 +211,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn create_lesson(&self, new: NewLesson) -> Result<Option<LessonRow>, StoreError> {
-        let pages = signed_pages(new.page_count);
-        let plan = new.plan.unwrap_or_default();
-        let phase = plan.phase.map(RoomPhase::name);
-        let row: Params = &[
-            &new.id.0,
-            &new.classroom.0,
-            &new.name,
-            &new.board.0,
-            &pages,
-            &new.checkpoint,
-            &plan.kind.name(),
-            &phase,
-            &plan.start,
-            &plan.end,
-            &plan.settings,
-        ];
-        let row = self.pool.get().await?.query_opt(CREATE, row).await?;
+        let row = self.pool.get().await?.query_opt(CREATE, &new.params(&signed_pages(new.page_count))).await?;
         row.as_ref().map(LessonRow::from_row).transpose()
     }
 

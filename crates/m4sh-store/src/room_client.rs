@@ -1,13 +1,13 @@
-//! Lessons as the old room client knows them: with a plan, a phase, settings, and people by whole numbers
-//! (SPEC Q12). Called by `http::room_lesson`. Never decides who may see one.
+//! Queries of the v0.24 room client only (SPEC Q12): lessons with a plan, a phase and settings; accounts by number.
+//! Called by `compat`. Never decides who may see a lesson.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    LessonStatus, PageRequest, Store, StoreError,
-    rows::{self, get, word},
+    LessonRow, LessonStatus, NewLesson, PageRequest, Store, StoreError, lessons,
+    rows::{self, get, signed_pages, word},
 };
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 
@@ -18,13 +18,13 @@ macro_rules! names {
         pub enum $name { $($(#[$of])* $variant),+ }
 
         impl $name {
-            /// The word on the wire and in the database.
+            /// The name on the wire and in the database.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// What has that name.
+            /// The value with that name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 [$(Self::$variant),+].into_iter().find(|known| known.name() == name)
@@ -34,51 +34,44 @@ macro_rules! names {
 }
 
 names! {
-    /// What sort of lesson it is, as its client said.
+    /// The kind of a lesson, as its client named it.
     RoomKind {
-        /// An ordinary one.
+        /// An ordinary lesson.
         Lesson = "lesson",
-        /// Of one person.
+        /// For one person.
         Solo = "solo",
-        /// Of a group.
+        /// For a group.
         Group = "group",
-        /// To show something.
+        /// A demonstration.
         Demo = "demo",
     }
 }
 
 names! {
-    /// Where a lesson that has not ended stands, when it does not simply go on.
+    /// The phase of a lesson that is not over and not simply active.
     RoomPhase {
-        /// It is to come.
+        /// It has not begun.
         Scheduled = "scheduled",
-        /// Some are there already.
+        /// It waits for its host.
         Waiting = "waiting",
-        /// It rests.
+        /// It is paused.
         Paused = "paused",
     }
 }
 
-/// What a client plans of a lesson.
+/// The client's plan of a lesson.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RoomPlan {
-    /// What sort it is.
+    /// The kind.
     pub kind: RoomKind,
-    /// Where it stands.
+    /// The phase; `None` while it is active.
     pub phase: Option<RoomPhase>,
-    /// When it is to begin.
+    /// The planned begin.
     pub start: Option<Timestamp>,
-    /// When it is to end.
+    /// The planned end.
     pub end: Option<Timestamp>,
-    /// Whatever the client wants to read again: a small JSON object.
+    /// A small JSON object that the client reads again.
     pub settings: String,
-}
-
-/// No plan: an ordinary lesson that simply goes on.
-impl Default for RoomPlan {
-    fn default() -> Self {
-        Self { kind: RoomKind::Lesson, phase: None, start: None, end: None, settings: "{}".to_owned() }
-    }
 }
 
 /// A lesson as the room client reads it.
@@ -94,13 +87,13 @@ pub struct RoomLesson {
     pub rev: Rev,
     /// Its name.
     pub name: String,
-    /// Whose class it is.
+    /// The owner of its class.
     pub host: UserId,
-    /// Whether it goes on.
+    /// Whether it is over.
     pub status: LessonStatus,
     /// Whether it was ended by `terminate`.
     pub terminated: bool,
-    /// What was planned.
+    /// Its plan.
     pub plan: RoomPlan,
     /// When it was opened.
     pub created_at: Timestamp,
@@ -136,6 +129,13 @@ const MINE: &str = concat!(
     card!(),
     " FROM mine s JOIN \"group\" g ON g.id = s.classroom ORDER BY s.created_at DESC, s.id DESC"
 );
+
+/// A lesson that is planned has not begun.
+const PLAN: &str = "
+    UPDATE class_session
+    SET kind = $2, phase = $3, scheduled_start = $4, scheduled_end = $5, settings = $6::text::jsonb,
+        started_at = CASE WHEN $3::text IS NULL THEN started_at END
+    WHERE id = $1";
 
 /// It begins once; a lesson that is over has no phase.
 const PHASE: &str = "
@@ -184,7 +184,7 @@ impl RoomLesson {
         })
     }
 
-    /// The status as the old client names it.
+    /// The status as the client names it.
     #[must_use]
     pub fn status_name(&self) -> &'static str {
         match (self.status, self.terminated, self.plan.phase) {
@@ -197,10 +197,24 @@ impl RoomLesson {
 }
 
 impl Store {
+    /// Creates a lesson with a plan, and its board. `None`: no such classroom.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn create_room_lesson(&self, new: &NewLesson, plan: &RoomPlan) -> Result<Option<LessonRow>, StoreError> {
+        let mut conn = self.pool.get().await?;
+        let tx = conn.begin().await?;
+        let row = tx.query_opt(lessons::CREATE, &new.params(&signed_pages(new.page_count))).await?;
+        let (kind, phase) = (plan.kind.name(), plan.phase.map(RoomPhase::name));
+        tx.execute(PLAN, &[&new.id.0, &kind, &phase, &plan.start, &plan.end, &plan.settings]).await?;
+        tx.commit().await?;
+        row.as_ref().map(LessonRow::from_row).transpose()
+    }
+
     /// A lesson by its id alone.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn room_lesson(&self, id: LessonId) -> Result<Option<RoomLesson>, StoreError> {
         let row = self.pool.get().await?.query_opt(ONE, &[&id.0]).await?;
         row.as_ref().map(RoomLesson::from_row).transpose()
@@ -210,7 +224,7 @@ impl Store {
     /// told so.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn room_lessons_of(
         &self,
         user: UserId,
@@ -221,60 +235,61 @@ impl Store {
         let rows = self.pool.get().await?.query(MINE, &[&user.0, &state, &limit, &offset]).await?;
         rows.iter().map(RoomLesson::from_row).collect()
     }
-    /// Moves a lesson to a phase, or into its course. `false`: it is over.
+
+    /// Sets a lesson's phase; `None` makes it active. `false`: it is over.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn set_room_phase(&self, id: LessonId, phase: Option<RoomPhase>) -> Result<bool, StoreError> {
         let phase = phase.map(RoomPhase::name);
         Ok(self.pool.get().await?.execute(PHASE, &[&id.0, &phase]).await? == 1)
     }
 
-    /// Notes that a lesson was ended by `terminate`.
+    /// Marks a lesson as ended by `terminate`.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn mark_room_terminated(&self, id: LessonId) -> Result<(), StoreError> {
         self.pool.get().await?.execute(TERMINATED, &[&id.0]).await.map(drop)
     }
 
-    /// Whether a class is joined by that code.
+    /// Whether a class has that invite code.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn has_invite_code(&self, classroom: ClassroomId, code: &str) -> Result<bool, StoreError> {
         get(&self.pool.get().await?.query_one(HAS_CODE, &[&classroom.0, &code]).await?, "has")
     }
 
-    /// What people of a lesson last said of their cameras and microphones, as JSON.
+    /// The last `media_toggle` of each participant, as JSON.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn media_states(&self, id: LessonId) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
         let rows = self.pool.get().await?.query(MEDIA, &[&id.0]).await?;
         rows.iter().map(|row| Ok((UserId(get(row, "author")?), get(row, "data")?))).collect()
     }
 
-    /// The numbers by which the old client knows people.
+    /// The numbers of accounts.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn account_numbers(&self, people: &[UserId]) -> Result<Vec<(UserId, i64)>, StoreError> {
         let people: Vec<Uuid> = people.iter().map(|user| user.0).collect();
         let rows = self.pool.get().await?.query(NUMBERS, &[&people]).await?;
         rows.iter().map(|row| Ok((UserId(get(row, "id")?), get(row, "number")?))).collect()
     }
 
-    /// Who has that number.
+    /// The account with that number.
     ///
     /// # Errors
-    /// As every query.
+    /// The database's.
     pub async fn account_by_number(&self, number: i64) -> Result<Option<UserId>, StoreError> {
         let row = self.pool.get().await?.query_opt(BY_NUMBER, &[&number]).await?;
         row.map(|row| get(&row, "id").map(UserId)).transpose()
     }
 }
 
-/// What this file asks, for the test that looks at the plans.
+/// Every query, for the test of query plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[ONE, MINE, PHASE, TERMINATED, HAS_CODE, MEDIA, NUMBERS, BY_NUMBER];
+pub(super) const QUERIES: &[&str] = &[ONE, MINE, PLAN, PHASE, TERMINATED, HAS_CODE, MEDIA, NUMBERS, BY_NUMBER];

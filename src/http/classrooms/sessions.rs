@@ -106,7 +106,6 @@ async fn open_lesson(
         board: BoardId(Uuid::now_v7()),
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
-        plan: None,
     };
     let row = call.services.store.create_lesson(new).await?.ok_or(Problem::NotFound)?;
     if let Some(from) = opening.template_board_id {

@@ -133,9 +133,9 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
         board: BoardId(Uuid::now_v7()),
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
-        plan: Some(RoomPlan { kind, phase: Some(phase), start, end, settings: settings_text }),
     };
-    let row = call.services.store.create_lesson(new).await?.ok_or(Problem::NotFound)?;
+    let plan = RoomPlan { kind, phase: Some(phase), start, end, settings: settings_text };
+    let row = call.services.store.create_room_lesson(&new, &plan).await?.ok_or(Problem::NotFound)?;
     call.trail.node(row.board.0);
     call.trail.note("session", row.id.to_string());
     let (card, _) = call.services.room(row.id, call.user).await?;

@@ -23,7 +23,6 @@ async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, LessonI
         board,
         page_count: 1,
         checkpoint: b"zero".to_vec(),
-        plan: None,
     };
     store.create_lesson(new).await.unwrap().unwrap();
     (class, session, board)

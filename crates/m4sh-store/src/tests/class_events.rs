@@ -21,7 +21,6 @@ async fn lesson(store: &Store, tutor: UserId) -> LessonId {
         board: BoardId(Uuid::now_v7()),
         page_count: 1,
         checkpoint: b"zero".to_vec(),
-        plan: None,
     };
     store.create_lesson(new).await.unwrap();
     session

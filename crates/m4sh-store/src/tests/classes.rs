@@ -22,7 +22,6 @@ fn new_session(classroom: ClassroomId) -> NewLesson {
         board: BoardId(Uuid::now_v7()),
         page_count: 2,
         checkpoint: b"zero".to_vec(),
-        plan: None,
     }
 }
 
