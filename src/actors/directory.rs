@@ -133,7 +133,7 @@ impl Directory {
 
     /// Waits until there is a thread for boards, at most `deadline`.
     pub async fn ready(&self, deadline: Duration) {
-        let began = std::time::Instant::now();
+        let began = tokio::time::Instant::now();
         while self.next_available_shard().is_none() && began.elapsed() < deadline {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

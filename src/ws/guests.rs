@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use jiff::Timestamp;
 use metrics::{counter, gauge};
 use uuid::Uuid;
 
+use crate::actors::clock;
 use crate::actors::outbox::Outbox;
 use crate::identity::{LinkTicket, ShareToken};
 use crate::ws::SocketContext;
@@ -76,7 +76,7 @@ impl Guest {
         if !self.record_visit(&live, sockets).await.map_err(away)? {
             return Err(Close::Forbidden);
         }
-        let life = live.expires_at.map(|ends| ends.duration_since(Timestamp::now()).try_into().unwrap_or_default());
+        let life = live.expires_at.map(|ends| ends.duration_since(clock::timestamp()).try_into().unwrap_or_default());
         Ok(AdmittedGuest { link, life, slot: watching })
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use jiff::Timestamp;
 
 use crate::actors::board::BoardActor;
 use crate::actors::classroom::{ClassroomActor, JoinClass, JoinedClass, LeaveClass, WelcomeSent};
@@ -187,7 +186,7 @@ impl PendingSocket {
         };
         // A token of ours lives as long as its login, whose end is told at once; one of another issuer has no login
         // here, so its own end is all that is known (SPEC W13).
-        let left = principal.expires_at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+        let left = principal.expires_at.duration_since(clock::timestamp()).try_into().unwrap_or_default();
         let ends = principal.login.is_none().then_some((left, Close::Unauthorized));
         Ok(Identified { user: principal.user, name: card.name, ends, guest_slot: None })
     }

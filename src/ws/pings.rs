@@ -1,7 +1,9 @@
 //! One connection's pings: when the next is due, and what the time to their answers says of the connection.
 //! Used by `pump`. Never sends anything.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use m4sh_domain::limits;
 use m4sh_protocol::roster::Quality;

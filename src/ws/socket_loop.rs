@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Item, Session};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::actors::clock;
 use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
@@ -242,7 +242,7 @@ impl SocketLoop {
                     }
                     let look =
                         seated.check_idle().map_or_else(|| self.next_check(), |rest| self.next_check().min(rest));
-                    silence.as_mut().reset(tokio::time::Instant::now() + look);
+                    silence.as_mut().reset(Instant::now() + look);
                 }
             }
             if let Some(translator) = &mut self.translator

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::actors::clock;
@@ -191,7 +190,7 @@ fn check_link_proof(proof: LinkCredential, sockets: &SocketContext) -> Result<Gu
     match proof {
         LinkCredential::Token(token) => ShareToken::parse(&token).map(GuestCredential::Token).ok_or(Close::Forbidden),
         LinkCredential::Ticket(ticket) => {
-            let pass = sockets.links.read(&ticket, Timestamp::now());
+            let pass = sockets.links.read(&ticket, clock::timestamp());
             pass.map(GuestCredential::Pass).map_err(|_| Close::Unauthorized)
         }
     }

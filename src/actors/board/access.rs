@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
-
+use crate::actors::clock;
 use m4sh_domain::access::{Authorship, BoardAssignment, EffectiveRights, Layer, Permissions, Visibility};
 use m4sh_domain::board::{Action, Op, OpKind};
 use m4sh_domain::ids::{ClassroomId, LessonId, UserId};
@@ -31,7 +30,7 @@ impl Access {
 
     /// What somebody is and may do at this moment; `None` for a stranger.
     pub(super) fn standing(&mut self, user: UserId) -> Option<EffectiveRights> {
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         if let Some(known) = self.known.get(&user).filter(|known| known.until.is_none_or(|until| until > now)) {
             return Some(*known);
         }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
 use super::access::first_forbidden;
 use super::durability::IntoBoardFuture as _;
 use super::saves::{BatchRefusal, FORBIDDEN, RETRY_UNSAVED};
 use super::{AwakeBoard, BoardActor, NotAwake};
+use crate::actors::clock;
 use crate::actors::messages::{
     BoardCommand, BoardError, ClearSave, Precondition, RequestError, Save, Ticket, TurnSave, UnclearSave,
 };
@@ -94,7 +94,7 @@ impl AwakeBoard {
                     let (cost, ops) = plan.as_ref().map_or((bytes, &[][..]), |plan| (bytes.max(plan.bytes), &plan.ops));
                     awake.check_submit(user, cost, ops)?;
                     let plan = plan?;
-                    Ok(awake.board.apply_undo(key.clone(), plan, by, Timestamp::now(), false)?)
+                    Ok(awake.board.apply_undo(key.clone(), plan, by, clock::timestamp(), false)?)
                 });
                 (key, done)
             }
@@ -103,7 +103,7 @@ impl AwakeBoard {
                 let done = self.repeat_or(conn, &key, &clear_content(page.as_deref()), |awake| {
                     awake.check_clear(user, bytes)?;
                     let by = awake.access.authorship(user);
-                    Ok(awake.board.clear(key.clone(), page.as_deref(), by, Timestamp::now(), false)?)
+                    Ok(awake.board.clear(key.clone(), page.as_deref(), by, clock::timestamp(), false)?)
                 });
                 if done.is_ok()
                     && let Some(receipt) = self.board.receipt(&key).cloned()
@@ -218,7 +218,7 @@ impl AwakeBoard {
                     if !awake.access.can(key.author).unwrap_or(Permissions::WATCH).can_clear {
                         return Err(FORBIDDEN.into());
                     }
-                    Ok(awake.board.unclear(key.clone(), of, taken, Timestamp::now(), false)?)
+                    Ok(awake.board.unclear(key.clone(), of, taken, clock::timestamp(), false)?)
                 }),
                 Ok(None) => Err(BoardRefusal::UnknownClear.into()),
                 Err(error) => {
@@ -248,7 +248,7 @@ impl AwakeBoard {
             if first_forbidden(can, &plan.ops).is_some() {
                 return Err(BoardRefusal::Forbidden { index: None });
             }
-            board.apply_undo(key.clone(), plan, by, Timestamp::now(), true)
+            board.apply_undo(key.clone(), plan, by, clock::timestamp(), true)
         });
         self.ticket(done, span, ctx)
     }
@@ -263,7 +263,7 @@ impl AwakeBoard {
         let by = self.access.authorship(save.who);
         let page = save.page.as_deref();
         let done = self
-            .known_or(&key, &clear_content(page), |board| board.clear(key.clone(), page, by, Timestamp::now(), true));
+            .known_or(&key, &clear_content(page), |board| board.clear(key.clone(), page, by, clock::timestamp(), true));
         self.ticket(done, span, ctx)
     }
 
@@ -276,7 +276,7 @@ impl AwakeBoard {
         let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
         let (of, taken) = (save.of, std::mem::take(&mut save.taken));
         let done = self.known_or(&key, &unclear_content(of), |board| {
-            board.unclear(key.clone(), of, taken, Timestamp::now(), true)
+            board.unclear(key.clone(), of, taken, clock::timestamp(), true)
         });
         self.ticket(done, span, ctx)
     }

@@ -2,11 +2,11 @@
 //! Asked for by the classroom actor. Never reveals for somebody who may not lock pens.
 
 use actix::prelude::*;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::saves::RETRY_UNSAVED;
 use super::{AwakeBoard, BoardActor, NotAwake};
+use crate::actors::clock;
 use crate::actors::messages::{BoardError, PupilSelection, RequestError, RevealLayers, Revealed};
 use m4sh_domain::board::BatchKey;
 use m4sh_domain::ids::ClientId;
@@ -38,7 +38,7 @@ impl AwakeBoard {
             PupilSelection::All => true,
             PupilSelection::Only(users) => users.contains(&user),
         };
-        let entry = self.board.reveal(key, whose, Timestamp::now()).map_err(BoardError::Refused)?;
+        let entry = self.board.reveal(key, whose, clock::timestamp()).map_err(BoardError::Refused)?;
         if let Some(entry) = entry {
             self.publish(None, &entry, tracing::Span::current(), ctx);
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::access::first_forbidden;
@@ -49,7 +48,7 @@ impl AwakeBoard {
         }
         let id = key.id.clone();
         let by = self.access.authorship(user);
-        match self.board.submit(key, ops, by, Timestamp::now(), false) {
+        match self.board.submit(key, ops, by, clock::timestamp(), false) {
             Ok(BatchOutcome::Accepted(entry)) => {
                 self.send_to(conn, &ServerFrame::Accepted { id: &id, rev: entry.rev });
                 self.send_budget_warning(conn, user);
@@ -137,7 +136,7 @@ impl AwakeBoard {
         let allowed = first_forbidden(can, &save.ops).is_none();
         let key = self.key(save.who, save.key.as_deref(), save.base, allowed)?;
         let by = self.access.authorship(save.who);
-        let outcome = self.board.submit(key, std::mem::take(&mut save.ops), by, Timestamp::now(), true);
+        let outcome = self.board.submit(key, std::mem::take(&mut save.ops), by, clock::timestamp(), true);
         self.ticket(outcome, span, ctx)
     }
 
@@ -151,7 +150,7 @@ impl AwakeBoard {
         let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
         let key = self.key(save.who, save.key.as_deref(), save.base, can.can_clear)?;
         let by = self.access.authorship(save.who);
-        let outcome = self.board.replace_with(key, std::mem::take(&mut save.document), by, Timestamp::now());
+        let outcome = self.board.replace_with(key, std::mem::take(&mut save.document), by, clock::timestamp());
         self.ticket(outcome, span, ctx)
     }
 
@@ -219,7 +218,7 @@ impl AwakeBoard {
                 (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
             }
             BatchOutcome::Unchanged => {
-                (self.board.rev(), Timestamp::now(), None, SaveEffect::Unchanged, BatchKind::Edit)
+                (self.board.rev(), clock::timestamp(), None, SaveEffect::Unchanged, BatchKind::Edit)
             }
         };
         let digest = digest.unwrap_or_else(|| self.board.digest());

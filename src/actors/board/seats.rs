@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
 use super::lag::{frame_kind, tail_bytes};
 use super::presence::ConnectionStatus;
 use super::{AwakeBoard, BoardActor, Phase};
+use crate::actors::clock;
 use crate::actors::messages::{AccessPath, Attach, JoinError};
 use crate::actors::metrics::{count_lagging, metrics};
 use crate::actors::outbox::Outbox;
@@ -312,7 +312,7 @@ impl AwakeBoard {
             ctx.cancel_future(timer);
         }
         let Some(end) = next else { return };
-        let wait = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+        let wait = Duration::try_from(end.duration_since(clock::timestamp())).unwrap_or_default();
         // A moment later than the end itself, so that the rule is over by then.
         let timer = ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
             if let Phase::Awake(awake) = &mut act.phase {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
 use super::saves::{BatchRefusal, FORBIDDEN};
 use super::{AwakeBoard, BoardActor, Phase};
@@ -209,7 +208,7 @@ impl AwakeBoard {
         // The pen may have been taken meanwhile; what it drew before is sealed all the same.
         let by = self.access.authorship(live.user);
         let id = key.id.clone();
-        match self.board.submit(key, vec![op], by, Timestamp::now(), false) {
+        match self.board.submit(key, vec![op], by, clock::timestamp(), false) {
             Ok(BatchOutcome::Accepted(entry)) => {
                 if let Some(conn) = conn {
                     self.send_done(conn, &id, &entry);
@@ -241,7 +240,7 @@ impl AwakeBoard {
     /// Seals, as they were begun, the strokes that a change of the class would show to others than before: switching
     /// isolation neither reveals a stroke nor takes one back.
     pub(super) fn seal_before_access_change(&mut self, next: &BoardLesson, ctx: &mut Context<BoardActor>) {
-        let (now, switched) = (Timestamp::now(), self.access.is_isolated() != next.isolated);
+        let (now, switched) = (clock::timestamp(), self.access.is_isolated() != next.isolated);
         for at in (0..self.strokes.active.len()).rev() {
             let user = self.strokes.active[at].user;
             let eyes =

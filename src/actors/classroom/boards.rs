@@ -4,9 +4,9 @@
 use std::mem;
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
 use super::ClassroomActor;
+use crate::actors::clock;
 use crate::actors::messages::BoardError;
 use m4sh_domain::access::{BoardAssignment, Role};
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
@@ -46,7 +46,7 @@ impl ClassroomActor {
     pub(super) fn boards_said(&mut self, conn: ConnId, frame: BoardsFrame, ctx: &mut Context<Self>) {
         let BoardsFrame::PupilBoards { on, template } = frame;
         let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        let leads = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, Timestamp::now()));
+        let leads = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
         if !leads.is_some_and(|standing| standing.role.leads()) {
             return self.refuse_boards(conn, "forbidden", "only those who lead this class give boards");
         }
@@ -54,7 +54,7 @@ impl ClassroomActor {
         let giving = async move {
             if let Some(board) = template {
                 let access = directory.store().board_access(board).await.ok().flatten();
-                let standing = access.and_then(|access| access.standing(user, Timestamp::now()));
+                let standing = access.and_then(|access| access.standing(user, clock::timestamp()));
                 standing.ok_or(BoardError::NotFound)?;
             }
             let blank = directory.blank(template, None).await?;

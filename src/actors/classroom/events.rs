@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::{ClassroomActor, LessonAccess};
+use crate::actors::clock;
 use crate::actors::metrics::metrics;
 use m4sh_domain::classroom::{
     ChatMessage, ClassChange, ClassCommand, ClassDecision, ClassEvent, ClassFrameFields, ClassRefusal, ClassState,
@@ -143,7 +144,7 @@ impl ClassroomActor {
         let mut draft = self.events.state.clone();
         let count = self.events.waiting.len().min(limits::CLASS_FLUSH);
         let taken: Vec<PendingCommand> = self.events.waiting.drain(..count).collect();
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         let boards = self.known.as_ref().map(all_boards).unwrap_or_default();
         let judged = |intent: PendingCommand| {
             let outcome = self.outcome(&mut draft, &intent, &boards, now);
@@ -327,7 +328,7 @@ impl ClassroomActor {
     /// Those in class who lead at this moment.
     fn leaders(&self) -> HashSet<UserId> {
         let Ok(access) = &self.known else { return HashSet::new() };
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         let leads = |user: &UserId| {
             let standing = access.rights.effective(*user, now);
             standing.is_some_and(|standing| Requester::new(*user, "".into(), standing).leads)

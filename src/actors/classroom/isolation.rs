@@ -2,9 +2,9 @@
 //! Never touches a document: boards do.
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
 use super::ClassroomActor;
+use crate::actors::clock;
 use crate::actors::messages::{BoardError, PupilSelection, RevealLayers};
 use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
@@ -40,7 +40,7 @@ impl ClassroomActor {
     }
 
     fn may_isolate(&self, user: UserId) -> bool {
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, Timestamp::now()));
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
         standing.is_some_and(|standing| standing.can.can_lock)
     }
 

@@ -2,9 +2,9 @@
 //! Never touches a document: boards do.
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
 use super::ClassroomActor;
+use crate::actors::clock;
 use m4sh_domain::classroom::{ClassCommand, ClassRefusal, Requester};
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::rate::Scope;
@@ -33,7 +33,7 @@ impl ClassroomActor {
 
     fn laser(&mut self, conn: ConnId, laser: Laser, ctx: &mut Context<Self>) {
         let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, Timestamp::now()));
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
         if !standing.is_some_and(|standing| Requester::new(user, "".into(), standing).leads) {
             // Any ask will do: it has no id to name.
             return self.refuse(conn, &ClassCommand::ClearHands, NOT_YOURS);

@@ -196,7 +196,7 @@ impl ClassroomActor {
                 if let Some(state) = stands {
                     (self.events.state, self.events.loaded) = (state, true);
                 }
-                let now = jiff::Timestamp::now();
+                let now = clock::timestamp();
                 let known = std::mem::replace(&mut self.known, Ok(access));
                 let changes = match (&known, &self.known) {
                     (Ok(known), Ok(access)) => class_changes::changes(known, access, now),
@@ -317,7 +317,7 @@ impl Handler<JoinClass> for ClassroomActor {
     fn handle(&mut self, enter: JoinClass, _: &mut Context<Self>) -> Self::Result {
         self.used = clock::now();
         let access = self.known.as_ref().map_err(|close| JoinError::Close(*close))?;
-        let standing = access.rights.effective(enter.user, jiff::Timestamp::now());
+        let standing = access.rights.effective(enter.user, clock::timestamp());
         let standing = standing.ok_or(JoinError::Close(Close::Forbidden))?;
         if !access.rights.live {
             return Err(JoinError::Close(Close::SessionEnded));

@@ -9,6 +9,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::ClassroomActor;
+use crate::actors::clock;
 use crate::actors::rights::{RightsError, RightsScope};
 use m4sh_domain::access::{PenLocks, RightsChange};
 use m4sh_domain::ids::{ConnId, UserId};
@@ -57,7 +58,7 @@ impl ClassroomActor {
         {
             let judged = match &self.known {
                 Ok(access) => {
-                    asked.change.authorize(asked.user, &access.rights, Timestamp::now()).map_err(RightsError::Denied)
+                    asked.change.authorize(asked.user, &access.rights, clock::timestamp()).map_err(RightsError::Denied)
                 }
                 Err(_) => Err(RightsError::NotFound),
             };
@@ -70,7 +71,7 @@ impl ClassroomActor {
 
     fn make(&mut self, asked: PendingChange, ctx: &mut Context<Self>) {
         self.rights_queue.busy = true;
-        let (directory, now) = (self.directory.clone(), Timestamp::now());
+        let (directory, now) = (self.directory.clone(), clock::timestamp());
         let place = RightsScope { classroom: self.classroom, session: Some(self.session) };
         let making = async move {
             let made = directory.change_rights(place, asked.user, std::slice::from_ref(&asked.change), now).await;
@@ -112,7 +113,7 @@ impl ClassroomActor {
     /// Rights were read: whoever has none here any more goes, and the class hears whose pens are taken.
     pub(super) fn apply_rights(&mut self, ctx: &mut Context<Self>) {
         if let Ok(access) = &self.known {
-            let now = Timestamp::now();
+            let now = clock::timestamp();
             self.sockets.update_roles(|user| access.rights.effective(user, now).map(|standing| standing.role));
         }
         self.broadcast_locks(ctx);
@@ -125,7 +126,7 @@ impl ClassroomActor {
 
     fn broadcast_locks(&mut self, ctx: &mut Context<Self>) {
         let Ok(access) = &self.known else { return };
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         let locks = access.rights.locks(now);
         let next = locks.next_end();
         if locks != self.rights_queue.last_sent {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
+use crate::actors::clock;
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{ConnId, UserId};
@@ -40,7 +41,7 @@ impl ClassSocket {
             role,
             dialect,
             outbox,
-            since: Timestamp::now(),
+            since: clock::timestamp(),
             is_followed: heeded,
             waiting: Some(Vec::new()),
         }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::super::ClassroomActor;
 use super::object;
+use crate::actors::clock;
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::Value;
@@ -79,7 +80,7 @@ impl ClassroomActor {
 
     /// Tells what changed to all watchers, or everything to one.
     pub(super) fn send_attention(&mut self, whom: Option<ConnId>) {
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         let mut rows = Vec::new();
         for user in self.pupils() {
             let row = self.pupil_activity(user, now);

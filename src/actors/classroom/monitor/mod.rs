@@ -15,6 +15,7 @@ pub use overview::{ClassOverview, GetOverview, OverviewBoard, OverviewPerson};
 use self::attention::PupilActivity;
 use self::feed::{FeedWatcher, WatchedBoard};
 use super::{ClassroomActor, StatusChanged};
+use crate::actors::clock;
 use m4sh_domain::access::BoardAssignment;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -159,14 +160,13 @@ impl ClassroomActor {
     /// Says a frame to all who see everything, and to one person besides.
     fn send_to_leaders(&mut self, frame: &Object, besides: Option<UserId>) {
         let Ok(access) = &self.known else { return };
-        let now = jiff::Timestamp::now();
+        let now = clock::timestamp();
         let sees = |user| access.rights.effective(user, now).is_some_and(|standing| standing.role.sees_all());
         self.sockets.broadcast(&ServerFrame::Prepared(frame), |seat| Some(seat.user) == besides || sees(seat.user));
     }
 
     fn sees_all(&self, user: UserId) -> bool {
-        let standing =
-            self.known.as_ref().ok().and_then(|access| access.rights.effective(user, jiff::Timestamp::now()));
+        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
         standing.is_some_and(|standing| standing.role.sees_all())
     }
 

@@ -5,6 +5,7 @@ use actix::prelude::*;
 use jiff::Timestamp;
 
 use super::super::ClassroomActor;
+use crate::actors::clock;
 use crate::actors::messages::BoardStatusQuery;
 use m4sh_domain::ids::{BoardId, Rev, UserId};
 
@@ -84,7 +85,7 @@ impl Handler<GetOverview> for ClassroomActor {
                     online: peeked.online,
                 });
             }
-            let now = Timestamp::now();
+            let now = clock::timestamp();
             overview.people = act.pupils().into_iter().map(|user| act.person(user, now)).collect();
             overview
         }))
