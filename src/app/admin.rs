@@ -50,7 +50,7 @@ async fn render(metrics: web::Data<PrometheusHandle>) -> HttpResponse {
 }
 
 async fn board(id: web::Path<String>, directory: web::Data<Directory>) -> HttpResponse {
-    let actor = id.parse::<BoardId>().ok().and_then(|id| directory.awake(id));
+    let actor = id.parse::<BoardId>().ok().and_then(|id| directory.boards().find_awake(id));
     let observed = match actor {
         Some(actor) => actor.send(InspectBoard).await.ok(),
         None => None,

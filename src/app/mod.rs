@@ -10,18 +10,17 @@ mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Actor as _;
-use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::actors::boards::Boards;
 use crate::actors::directory::Directory;
-use crate::actors::journal::JournalWriter;
-use crate::actors::shard::{JournalHealth, Shard};
-use crate::actors::tick_rate::TickRate;
+use crate::actors::journal::PostgresJournal;
+use crate::actors::node::NodeContext;
+use crate::actors::shard::Shard;
 use crate::blobs::Blobs;
 use crate::cluster::InProcessLeases;
 use crate::config::Settings;
@@ -162,7 +161,8 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let links = Arc::new(LinkSigner::new(&secret, &settings.frontend_url));
     let people = UserProfiles::new(store.clone());
     let leases = Arc::new(InProcessLeases::default());
-    let directory = Directory::new(store.clone(), leases, settings.rates.clone(), settings.tick);
+    let boards = Boards::new(Arc::new(NodeContext::new(leases, &settings.rates, settings.tick)));
+    let directory = Directory::new(store.clone(), boards.clone());
     let jobs = Jobs::new(store.clone());
     let courier = Arc::new(WebhookClient::new(settings.maintenance.hooks.allow_private)?);
     let passwords = Passwords::new()?;
@@ -209,11 +209,11 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let push = PagePushJob { directory: directory.clone(), store: store.clone() };
     let runner = maintenance::runner(settings, &store, &vault, jobs)?.with(push);
     let hooks = Dispatcher::new(store.clone(), courier, settings.maintenance.hooks.give_up);
-    let (shards, origins, closing) = (directory.clone(), settings.cors_origins.clone(), services.clone());
+    let (shards, origins, closing) = (boards.clone(), settings.cors_origins.clone(), services.clone());
     let object_origins = web::Data::new(Origins(origins.clone()));
     let server = HttpServer::new(move || {
         // Runs once on each worker's own thread, which becomes a shard (ADR 0002).
-        shards.add_shard(shard(&store));
+        shards.add_shard(Shard::start(Arc::new(PostgresJournal::new(store.clone()))));
         App::new()
             .wrap(cors(&origins))
             .wrap(from_fn(objects_cors))
@@ -236,7 +236,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     let serving = actix_rt::spawn(server);
     let admin = settings.admin_bind.map(|bind| admin::start(bind, metrics, directory.clone())).transpose()?;
 
-    directory.ready(Duration::from_secs(30)).await;
+    directory.boards().ready(Duration::from_secs(30)).await;
     // On this thread, which has no boards.
     let running = settings.maintenance.jobs.then(|| (runner.start(), hooks.start()));
     if let Some(filled) = &filled {
@@ -278,18 +278,8 @@ fn policy(settings: &Settings) -> Policy {
     }
 }
 
-fn shard(store: &Store) -> Shard {
-    let health = JournalHealth::default();
-    Shard {
-        arbiter: Arbiter::current(),
-        journal: JournalWriter::new(store.clone(), health.clone()).start(),
-        health,
-        tick_rate: Arc::new(TickRate::default()),
-    }
-}
-
 async fn stop(directory: &Directory, server: ServerHandle, admin: Option<ServerHandle>) {
-    let unfinished = directory.drain().await;
+    let unfinished = directory.boards().drain().await;
     if unfinished > 0 {
         tracing::error!(
             boards = unfinished,

@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn o4_the_example_lists_every_key_and_each_of_them_can_be_set() {
-        let example = include_str!("../config/example.toml").replace("#? ", "");
+        let example = include_str!("../../config/example.toml").replace("#? ", "");
         let raw = toml::from_str::<RawSettings>(&example).expect("every line that can be turned on is a setting");
         for scope in Scope::ALL {
             assert_eq!(raw.rates.get(scope.name()), Some(&scope.default_rate().to_string()), "{}", scope.name());

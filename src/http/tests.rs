@@ -1,7 +1,6 @@
 //! The routes with a real database and real boards: the envelope, the order of checks, accounts, classrooms, saves.
 //! Called in process; the contract over the wire is tested from outside, against a running server.
 
-use actix::{Actor as _, Arbiter};
 use actix_web::{
     App, Error,
     body::{MessageBody, to_bytes},
@@ -13,10 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    actors::{
-        journal::JournalWriter,
-        shard::{JournalHealth, Shard},
-    },
+    actors::{boards::Boards, journal::PostgresJournal, node::NodeContext, shard::Shard},
     blobs::Blobs,
     cluster::InProcessLeases,
 };
@@ -43,14 +39,9 @@ impl Answer {
 
 async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> {
     let store = database.store().await;
-    let directory = Directory::new(store.clone(), Arc::new(InProcessLeases::default()), rates.clone(), None);
-    let health = JournalHealth::default();
-    directory.add_shard(Shard {
-        arbiter: Arbiter::current(),
-        journal: JournalWriter::new(store.clone(), health.clone()).start(),
-        health,
-        tick_rate: Arc::default(),
-    });
+    let boards = Boards::new(Arc::new(NodeContext::new(Arc::new(InProcessLeases::default()), &rates, None)));
+    boards.add_shard(Shard::start(Arc::new(PostgresJournal::new(store.clone()))));
+    let directory = Directory::new(store.clone(), boards);
     let objects = Blobs::in_memory();
     web::Data::new(Services {
         directory,

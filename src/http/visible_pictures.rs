@@ -57,7 +57,7 @@ impl Services {
         if eyes == Visibility::All || !self.store.was_isolated(board).await? {
             return Ok(VisiblePictures::All);
         }
-        let state = self.directory.read(board, who).await?.state;
+        let state = self.directory.boards().read(board, who).await?.state;
         Ok(VisiblePictures::Named(named_in(state).await?, Some(who)))
     }
 
@@ -69,7 +69,7 @@ impl Services {
         if !self.store.was_isolated(board).await? {
             return Ok(VisiblePictures::All);
         }
-        let state = self.directory.read_shared(board).await?.state;
+        let state = self.directory.boards().read_shared(board).await?.state;
         Ok(VisiblePictures::Named(named_in(state).await?, None))
     }
 

@@ -134,7 +134,7 @@ impl PendingSocket {
         };
         let (conn, dialect) = (self.conn, self.dialect);
         // A guest sends no operations.
-        let ledger = self.sockets.directory.shared_budgets();
+        let ledger = &self.sockets.directory.boards().node().shared_budgets;
         let address = watching.is_none().then(|| ledger.address(self.address.into(), clock::now()));
         let attach = Attach {
             conn,
@@ -227,7 +227,7 @@ impl PendingSocket {
 
     async fn attach(&self, board: BoardId, attach: Attach) -> Result<Addr<BoardActor>, Close> {
         for _ in 0..LOOK_UPS {
-            let Some(actor) = self.sockets.directory.locate(board) else { break };
+            let Some(actor) = self.sockets.directory.boards().locate(board) else { break };
             match actor.send(attach.clone()).await {
                 Ok(Ok(())) => return Ok(actor),
                 Ok(Err(JoinError::Close(close))) => return Err(close),

@@ -300,11 +300,12 @@ impl SocketLoop {
             Some(Ok(message)) => message,
         };
         self.last_heard = Instant::now();
-        let (size, now) = (self.sockets.directory.sizes().of(Scope::WsFlood), clock::now());
+        let (size, now) = (self.sockets.directory.boards().node().sizes.of(Scope::WsFlood), clock::now());
         if let RateDecision::Wait(_) = self.flood.take(size.rate, size.burst, 1, now) {
             count_budget_hit(Scope::WsFlood);
             count_throttled(Scope::WsFlood, "closed");
-            self.retry_after = self.caller.map(|who| self.sockets.directory.shared_budgets().start_cooldown(who, now));
+            self.retry_after =
+                self.caller.map(|who| self.sockets.directory.boards().node().shared_budgets.start_cooldown(who, now));
             return Ok(Incoming::End(Close::RateLimited));
         }
         let text = self.dialect != Dialect::MsgPack;

@@ -134,7 +134,7 @@ fn authenticate(
             Visitor::Guest(Guest { proof: check_link_proof(proof, sockets)?, origin })
         }
     };
-    if sockets.directory.is_draining() {
+    if sockets.directory.boards().is_draining() {
         return Err(Close::Moved.into());
     }
     match (&visitor, door.ok_or(Close::NotFound)?) {
@@ -157,7 +157,7 @@ fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &SocketCon
 
 /// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
 fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &SocketContext) -> Result<(), Rejected> {
-    if let Some(left) = sockets.directory.shared_budgets().cooldown_left(caller, clock::now()) {
+    if let Some(left) = sockets.directory.boards().node().shared_budgets.cooldown_left(caller, clock::now()) {
         count_throttled(Scope::WsRefused, "turned_away");
         return Err(Rejected::until(left));
     }

@@ -4,7 +4,7 @@
 use m4sh_domain::access::{Permission, Role};
 
 /// One of the sockets that the client opens for a lesson.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Channel {
     /// Calls between browsers are set up over it.
     Webrtc,

@@ -1,66 +1,19 @@
-//! What each person at the board may spend, alone and together with others, and how far they have climbed on the ladder.
-//! Used by the board actor's turns before anything is taken in. Never forgets a budget that is not full again, so that
+//! Spending: what each person at the board may do now, alone and together with others, and how they are throttled.
+//! Handlers of the board actor ask before anything is taken in. Never forgets a budget that is not full again, so that
 //! coming back refills nothing.
 
 use std::time::Duration;
 
-use super::AwakeBoard;
+use super::state::AwakeBoard;
+use super::user_budgets::{BudgetWarning, CursorVerdict};
 use crate::actors::clock;
 use crate::actors::metrics::{count_budget_hit, count_throttled};
 use crate::actors::shared_budgets::{FrameCost, PoolScopes, SharedBudgetPool};
-use m4sh_domain::budget::{BucketSize, BucketSizes, BudgetHolder, ProjectedUsage, Throttle, ThrottleDecision};
+use m4sh_domain::budget::{BucketSize, BudgetHolder, ProjectedUsage, Throttle, ThrottleDecision};
 use m4sh_domain::ids::{ConnId, UserId};
-use m4sh_domain::rate::{Bucket, RateDecision as Taken, Scope};
+use m4sh_domain::rate::{Bucket, RateDecision, Scope};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
-
-/// One user's budgets on this board; kept for a while after the last seat, so that reconnecting refills nothing.
-#[derive(Default)]
-pub(super) struct UserBudgets {
-    cursor: Bucket,
-    cursor_flood: Bucket,
-    ops: Bucket,
-    bytes: Bucket,
-    talk: Bucket,
-    draw: Bucket,
-    ladder: Throttle,
-    /// Whether this user was told that cursors are being dropped, once for each spell.
-    drop_reported: bool,
-    /// What the user is to be told of an operation that passed.
-    warning: Option<BudgetWarning>,
-    /// What is shared with others from the address that they last came from; a guest's sends nothing.
-    address: Option<SharedBudgetPool>,
-}
-
-struct BudgetWarning {
-    scope: Scope,
-    left: u32,
-    used: f64,
-}
-
-/// What a budget says of a cursor move.
-pub(super) enum CursorVerdict {
-    Take,
-    /// Drop it; `Some` the first time of a spell.
-    Drop(Option<(Scope, Duration)>),
-    Flood,
-}
-
-impl UserBudgets {
-    fn is_full(&self, now: Duration) -> bool {
-        let buckets = [self.cursor, self.cursor_flood, self.ops, self.bytes, self.talk, self.draw];
-        self.ladder.is_idle(now) && buckets.iter().all(|bucket| bucket.is_full(now))
-    }
-
-    /// The user's own budgets of operations, with a batch of so many bytes added.
-    fn own_usage(&self, sizes: &BucketSizes, batches: u32, bytes: u32, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
-        let look = |scope, bucket, cost| (scope, ProjectedUsage::of(bucket, sizes.of(scope), cost, now));
-        let mut looks = Vec::with_capacity(8);
-        looks.push(look(Scope::WsOps, &self.ops, batches));
-        looks.push(look(Scope::WsBytes, &self.bytes, bytes));
-        looks
-    }
-}
 
 impl AwakeBoard {
     /// From here on this user's operations count for that address, too.
@@ -72,8 +25,7 @@ impl AwakeBoard {
 
     /// Every budget that an operation of this user is a part of, with its cost added.
     fn usage(&mut self, user: UserId, batches: u32, cost: FrameCost, now: Duration) -> Vec<(Scope, ProjectedUsage)> {
-        let directory = self.directory.clone();
-        let sizes = directory.sizes();
+        let sizes = &self.node.sizes;
         let budgets = self.budgets.entry(user).or_default();
         let mut looks = budgets.own_usage(sizes, batches, cost.bytes, now);
         self.pool.usage(user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now, &mut looks);
@@ -88,7 +40,7 @@ impl AwakeBoard {
 
     /// Takes an operation's cost from what is shared.
     fn charge_shared(&mut self, user: UserId, cost: FrameCost, now: Duration) {
-        let sizes = self.directory.sizes();
+        let sizes = &self.node.sizes;
         self.pool.charge(user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now);
         if let Some(class) = &self.class_pool {
             class.lock().charge(user, PoolScopes::of(BudgetHolder::Class), sizes, cost, now);
@@ -106,7 +58,7 @@ impl AwakeBoard {
     /// Cursors, views and statuses that went to so many others. Only what is shared is charged, and each pool is opened once.
     pub(super) fn charge_deliveries(&mut self, users: &[UserId], deliveries: usize, now: Duration) {
         let cost = FrameCost { bytes: 0, deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX) };
-        let sizes = self.directory.sizes();
+        let sizes = &self.node.sizes;
         users.iter().for_each(|user| self.pool.charge(*user, PoolScopes::of(BudgetHolder::Board), sizes, cost, now));
         if let Some(class) = &self.class_pool {
             let mut class = class.lock();
@@ -131,17 +83,16 @@ impl AwakeBoard {
 
     pub(super) fn allow_cursor(&mut self, user: UserId) -> CursorVerdict {
         let now = clock::now();
-        let directory = self.directory.clone();
-        let sizes = directory.sizes();
+        let sizes = &self.node.sizes;
         let (flood, own) = (sizes.of(Scope::WsCursorFlood), sizes.of(Scope::WsCursor));
         let budgets = self.budgets.entry(user).or_default();
-        if let Taken::Wait(_) = budgets.cursor_flood.take(flood.rate, flood.burst, 1, now) {
+        if let RateDecision::Wait(_) = budgets.cursor_flood.take(flood.rate, flood.burst, 1, now) {
             count_budget_hit(Scope::WsCursorFlood);
             count_throttled(Scope::WsCursorFlood, "closed");
             return CursorVerdict::Flood;
         }
         let over = match budgets.cursor.take(own.rate, own.burst, 1, now) {
-            Taken::Pass { left } => {
+            RateDecision::Pass { left } => {
                 if let ThrottleDecision::DropPresence { scope, retry_after } = self.presence_verdict(user, now) {
                     Some((scope, retry_after))
                 } else {
@@ -151,7 +102,7 @@ impl AwakeBoard {
                     None
                 }
             }
-            Taken::Wait(wait) => {
+            RateDecision::Wait(wait) => {
                 count_budget_hit(Scope::WsCursor);
                 count_throttled(Scope::WsCursor, "presence");
                 Some((Scope::WsCursor, wait))
@@ -171,7 +122,7 @@ impl AwakeBoard {
         let now = clock::now();
         let cost = FrameCost { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), deliveries: self.other_seats() };
         let looks = self.usage(user, 1, cost, now);
-        let (ops, volume) = (self.directory.sizes().of(Scope::WsOps), self.directory.sizes().of(Scope::WsBytes));
+        let (ops, volume) = (self.node.sizes.of(Scope::WsOps), self.node.sizes.of(Scope::WsBytes));
         let budgets = self.budgets.entry(user).or_default();
         match budgets.ladder.check_operation(&looks) {
             ThrottleDecision::Refuse { scope, retry_after } => {
@@ -194,9 +145,9 @@ impl AwakeBoard {
 
     /// Whether a part of a stroke under way fits; else how long to wait.
     pub(super) fn allow_draw(&mut self, user: UserId, bytes: usize) -> Result<(), Duration> {
-        let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsDraw));
+        let (now, size) = (clock::now(), self.node.sizes.of(Scope::WsDraw));
         let bucket = &mut self.budgets.entry(user).or_default().draw;
-        if let Taken::Wait(wait) = bucket.take(size.rate, size.burst, 1, now) {
+        if let RateDecision::Wait(wait) = bucket.take(size.rate, size.burst, 1, now) {
             count_budget_hit(Scope::WsDraw);
             count_throttled(Scope::WsDraw, "refused");
             return Err(wait);
@@ -216,12 +167,12 @@ impl AwakeBoard {
 
     /// A batch was refused as too many. Who goes on all the same is closed, and turned away for a while.
     pub(super) fn record_refusal(&mut self, conn: ConnId, user: UserId) {
-        let (now, size) = (clock::now(), self.directory.sizes().of(Scope::WsRefused));
+        let (now, size) = (clock::now(), self.node.sizes.of(Scope::WsRefused));
         let ladder = &mut self.budgets.entry(user).or_default().ladder;
         if ladder.count_refusal(size, Scope::WsRefused, Duration::ZERO, now) == ThrottleDecision::Close {
             count_budget_hit(Scope::WsRefused);
             count_throttled(Scope::WsRefused, "closed");
-            let wait = self.directory.shared_budgets().start_cooldown(user.into(), now);
+            let wait = self.node.shared_budgets.start_cooldown(user.into(), now);
             tracing::info!(board = %self.id, %conn, %user, ?wait, "does not keep to a budget, and is turned away for a while");
             self.close_seat_for(conn, Close::RateLimited, Some(wait));
         }
@@ -229,14 +180,14 @@ impl AwakeBoard {
 
     /// Too many cursors by far. The first time it may be a slip.
     pub(super) fn close_flood(&mut self, conn: ConnId, user: UserId) {
-        let wait = self.directory.shared_budgets().record_flood(user.into(), clock::now());
+        let wait = self.node.shared_budgets.record_flood(user.into(), clock::now());
         self.close_seat_for(conn, Close::RateLimited, wait);
     }
 
     pub(super) fn allow_presence(&mut self, user: UserId) -> bool {
-        let (size, now) = (self.directory.sizes().of(Scope::WsTalk), clock::now());
+        let (size, now) = (self.node.sizes.of(Scope::WsTalk), clock::now());
         let bucket = &mut self.budgets.entry(user).or_default().talk;
-        if let Taken::Wait(_) = bucket.take(size.rate, size.burst, 1, now) {
+        if let RateDecision::Wait(_) = bucket.take(size.rate, size.burst, 1, now) {
             count_budget_hit(Scope::WsTalk);
             count_throttled(Scope::WsTalk, "presence");
             return false;

@@ -1,23 +1,19 @@
-//! Taking back, clearing and bringing back, by socket and by REST: each one batch like any other (SPEC Z1 to Z6).
-//! Turns of the board actor. Never takes back what its author may not change at that moment.
+//! Undo, redo, clear and restore by socket: each one batch like any other (SPEC Z1 to Z6).
+//! Handlers of the board actor. Never undoes what its author may not change at that moment.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::access::first_forbidden;
-use super::durability::IntoBoardFuture as _;
+use super::actor::{BoardActor, IntoBoardFuture as _};
 use super::saves::{BatchRefusal, FORBIDDEN, RETRY_UNSAVED};
-use super::{AwakeBoard, BoardActor, NotAwake};
+use super::state::AwakeBoard;
 use crate::actors::clock;
-use crate::actors::messages::{
-    BoardCommand, BoardError, ClearSave, Precondition, RequestError, Save, Ticket, TurnSave, UnclearSave,
-};
+use crate::actors::messages::BoardCommand;
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::Permissions;
 use m4sh_domain::board::{
-    BatchKey, BatchKind, BatchOutcome, BoardRefusal, JournalEntry, Receipt, UndoPlan, clear_content, cleared_items,
-    unclear_content,
+    BatchKey, BatchKind, BoardRefusal, JournalEntry, Receipt, clear_content, cleared_items, unclear_content,
 };
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -54,27 +50,6 @@ impl Handler<BoardCommand> for BoardActor {
         }
     }
 }
-
-/// Carries a REST write out, or says that the board moved.
-macro_rules! rest {
-    ($($save:ty => $turn:ident),+) => {$(
-        impl Handler<Save<$save>> for BoardActor {
-            type Result = Result<Ticket, RequestError<$save>>;
-
-            fn handle(&mut self, save: Save<$save>, ctx: &mut Context<Self>) -> Self::Result {
-                let Save { mut write, span } = save;
-                let _entered = span.clone().entered();
-                match self.awake() {
-                    Ok(awake) => Ok(awake.$turn(&mut write, span, ctx)?),
-                    Err(NotAwake::Failed(error)) => Err(error.into()),
-                    Err(NotAwake::Gone) => Err(RequestError::Moved(write)),
-                }
-            }
-        }
-    )+};
-}
-
-rest!(TurnSave => save_turn, ClearSave => save_clear, UnclearSave => save_unclear);
 
 impl AwakeBoard {
     fn run_command(&mut self, work: BoardCommand, ctx: &mut Context<BoardActor>) {
@@ -199,13 +174,13 @@ impl AwakeBoard {
             Err(no) => return self.finish_command(conn, &key, Err(no), span, ctx),
         }
         let saved = if of <= self.board.rev() { self.durable_at(of) } else { None };
-        let (id, store) = (self.id, self.directory.store().clone());
+        let (id, journal) = (self.id, self.shard.journal.clone());
         let reading = async move {
             if let Some(saved) = saved {
                 // Whether it was committed or not, the row tells.
                 let _ = saved.await;
             }
-            match store.cleared(id, of).await {
+            match journal.cleared(id, of).await {
                 Ok(Some(kept)) => Ok(tokio::task::spawn_blocking(move || cleared_items(&kept)).await.ok().flatten()),
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
@@ -230,77 +205,9 @@ impl AwakeBoard {
             awake.finish_command(conn, &key, done, span, ctx);
         }));
     }
-
-    // --- REST ----------------------------------------------------------------------------------------
-
-    fn save_turn(
-        &mut self,
-        save: &mut TurnSave,
-        span: tracing::Span,
-        ctx: &mut Context<BoardActor>,
-    ) -> Result<Ticket, BoardError> {
-        let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
-        let by = self.access.authorship(save.who);
-        let key = self.key(save.who, save.key.as_deref(), save.base, true)?;
-        let (who, way) = (save.who, save.way);
-        let done = self.known_or(&key, way.name(), |board| {
-            let plan: UndoPlan = board.plan_undo(who, way, by)?;
-            if first_forbidden(can, &plan.ops).is_some() {
-                return Err(BoardRefusal::Forbidden { index: None });
-            }
-            board.apply_undo(key.clone(), plan, by, clock::timestamp(), true)
-        });
-        self.ticket(done, span, ctx)
-    }
-
-    fn save_clear(
-        &mut self,
-        save: &mut ClearSave,
-        span: tracing::Span,
-        ctx: &mut Context<BoardActor>,
-    ) -> Result<Ticket, BoardError> {
-        let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
-        let by = self.access.authorship(save.who);
-        let page = save.page.as_deref();
-        let done = self
-            .known_or(&key, &clear_content(page), |board| board.clear(key.clone(), page, by, clock::timestamp(), true));
-        self.ticket(done, span, ctx)
-    }
-
-    fn save_unclear(
-        &mut self,
-        save: &mut UnclearSave,
-        span: tracing::Span,
-        ctx: &mut Context<BoardActor>,
-    ) -> Result<Ticket, BoardError> {
-        let key = self.clearing(save.who, save.key.as_deref(), save.base)?;
-        let (of, taken) = (save.of, std::mem::take(&mut save.taken));
-        let done = self.known_or(&key, &unclear_content(of), |board| {
-            board.unclear(key.clone(), of, taken, clock::timestamp(), true)
-        });
-        self.ticket(done, span, ctx)
-    }
-
-    /// The identity of a REST write by somebody who may clear.
-    fn clearing(&mut self, who: UserId, key: Option<&str>, base: Precondition) -> Result<BatchKey, BoardError> {
-        let can = self.access.can(who).ok_or(BoardError::NotFound)?;
-        self.key(who, key, base, can.can_clear)
-    }
-
-    fn known_or(
-        &mut self,
-        key: &BatchKey,
-        what: &str,
-        new: impl FnOnce(&mut m4sh_domain::board::Board) -> Result<Arc<JournalEntry>, BoardRefusal>,
-    ) -> Result<BatchOutcome, BoardRefusal> {
-        match self.board.find_receipt(key, what)? {
-            Some(receipt) => Ok(BatchOutcome::Duplicate(receipt)),
-            None => new(&mut self.board).map(BatchOutcome::Accepted),
-        }
-    }
 }
 
-/// What was cleared, to who did it: the way back is one click away.
+/// What was cleared, for its author, who can bring it back.
 fn cleared(id: &str, clear: &Receipt, page: Option<&str>) -> Object {
     let until = clear.at.checked_add(limits::CLEAR_KEPT).unwrap_or(clear.at);
     let items = match clear.course {

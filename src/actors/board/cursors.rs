@@ -1,16 +1,17 @@
-//! The cursor lane: latest positions, sent at once in a quiet room and in ticks under load (SPEC C).
-//! Used by the board actor's turns. Never touches the ordered lane, the database or the history.
+//! Presence on its way to others: cursors, views and selections, sent at once in a quiet room and in ticks under load
+//! (SPEC C). Handlers of the board actor. Never touches the ordered lane, the database or the history.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::budgets::CursorVerdict;
-use super::presence::shows_location;
-use super::seats::BoardMember;
-use super::{AwakeBoard, BoardActor, Phase};
+use super::actor::{BoardActor, Phase};
+use super::members::{BoardMember, shows_location};
+use super::state::AwakeBoard;
+use super::user_budgets::CursorVerdict;
 use crate::actors::clock;
+use crate::actors::ephemeral::{EncodeOnce, Flush, Schedule};
 use crate::actors::messages::{PresenceUpdate, UpdatePresence};
 use crate::actors::metrics::metrics;
 use m4sh_domain::ids::{ConnId, UserId};
@@ -20,39 +21,13 @@ use m4sh_protocol::client::{Cursor, View};
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
 use m4sh_protocol::roster::Selection;
-use m4sh_protocol::server::{ConnectedUser, ServerFrame};
+use m4sh_protocol::server::ServerFrame;
 use m4sh_protocol::tick::encode_tick;
 
-/// What moved since the last tick.
-#[derive(Default)]
-pub(super) struct Tick {
-    moved: Vec<UserId>,
-    looked: Vec<UserId>,
-    selected: Vec<UserId>,
-    /// The only connection that anything came from: it need not hear itself.
-    source: Source,
-    armed: bool,
-    last: Option<Duration>,
-}
-
-/// Where a tick's news came from.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    #[default]
-    Nobody,
-    One(ConnId),
-    Several,
-}
-
-impl Source {
-    fn and(self, conn: ConnId) -> Self {
-        match self {
-            Self::Nobody => Self::One(conn),
-            Self::One(one) if one == conn => self,
-            Self::One(_) | Self::Several => Self::Several,
-        }
-    }
-}
+/// The lists of a board's [`EphemeralState`].
+const CURSORS: usize = 0;
+const VIEWS: usize = 1;
+const SELECTIONS: usize = 2;
 
 impl AwakeBoard {
     pub(super) fn update_presence(&mut self, show: UpdatePresence, ctx: &mut Context<BoardActor>) {
@@ -120,58 +95,45 @@ impl AwakeBoard {
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, cursor.page.as_deref());
         member.cursor = Some(cursor);
-        if !self.tick.moved.contains(&user) {
-            self.tick.moved.push(user);
-        }
-        self.arm(conn, ctx);
+        self.tick.mark(CURSORS, user);
+        self.schedule_tick(conn, ctx);
     }
 
     fn set_view(&mut self, conn: ConnId, user: UserId, view: View, ctx: &mut Context<BoardActor>) {
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, view.page.as_deref());
         member.view = Some(view);
-        if !self.tick.looked.contains(&user) {
-            self.tick.looked.push(user);
-        }
-        self.arm(conn, ctx);
+        self.tick.mark(VIEWS, user);
+        self.schedule_tick(conn, ctx);
     }
 
     fn set_selection(&mut self, conn: ConnId, user: UserId, selection: Selection, ctx: &mut Context<BoardActor>) {
         let Some(member) = self.people.get_mut(&user) else { return };
         note_page(&mut member.page, selection.page.as_deref());
         member.selection = Some(selection);
-        if !self.tick.selected.contains(&user) {
-            self.tick.selected.push(user);
-        }
-        self.arm(conn, ctx);
+        self.tick.mark(SELECTIONS, user);
+        self.schedule_tick(conn, ctx);
     }
 
-    /// The first move after a pause goes out at once; what follows within a tick waits for its end.
-    pub(super) fn arm(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
-        self.tick.source = self.tick.source.and(conn);
-        if self.tick.armed {
-            return;
-        }
+    /// Sends a change at once after a pause, else with the next tick.
+    pub(super) fn schedule_tick(&mut self, conn: ConnId, ctx: &mut Context<BoardActor>) {
         let now = clock::now();
-        let period = self.directory.fixed_tick().unwrap_or_else(|| self.shard.tick_rate.interval());
-        let due = self.tick.last.map_or(now, |last| last + period);
-        if due <= now {
-            self.send_tick(now);
-            return;
-        }
-        self.tick.armed = true;
-        ctx.run_later(due - now, |act, _| {
-            if let Phase::Awake(awake) = &mut act.phase {
-                awake.tick.armed = false;
-                awake.send_tick(clock::now());
+        let period = || self.node.fixed_tick.unwrap_or_else(|| self.shard.tick_rate.interval());
+        match self.tick.schedule(conn, now, period) {
+            Schedule::Now => self.send_tick(now),
+            Schedule::Armed => {}
+            Schedule::After(wait) => {
+                ctx.run_later(wait, |act, _| {
+                    if let Phase::Awake(awake) = &mut act.phase {
+                        awake.send_tick(clock::now());
+                    }
+                });
             }
-        });
+        }
     }
 
     fn send_tick(&mut self, now: Duration) {
-        self.tick.last = Some(now);
-        let moved = std::mem::take(&mut self.tick.moved);
-        let looked = std::mem::take(&mut self.tick.looked);
+        let Flush { changed: [moved, looked, selected], source } = self.tick.flush(now);
         let drawn = self.strokes.authors();
         let others = self.seats.len().saturating_sub(1);
         let deliveries = (moved.len() + drawn.len()) * others;
@@ -180,42 +142,57 @@ impl AwakeBoard {
         self.charge_deliveries(&moved, others, now);
         self.charge_deliveries(&looked, others, now);
         self.charge_deliveries(&drawn, others, now);
-        let source = std::mem::take(&mut self.tick.source);
-        let selected = std::mem::take(&mut self.tick.selected);
         let (people, strokes) = (&self.people, &self.strokes);
-        let shown = |apart: bool| move |member: &&BoardMember| shows_location(member, apart);
-        // Once for those who are told of everybody, and once for those who are kept apart from pupils.
+        // Once for those who are told of everybody, and once for those from whom pupils are hidden.
         let isolated = self.access.is_isolated();
         let mut news = [false, true].map(|apart| {
             let find = |users: &[UserId]| -> Vec<&BoardMember> {
-                // Nobody is kept apart where nothing is hidden.
+                // Nobody is hidden where no work is.
                 let users = if apart && !isolated { &[] } else { users };
-                users.iter().filter_map(|user| people.get(user)).filter(shown(apart)).collect()
+                users
+                    .iter()
+                    .filter_map(|user| people.get(user))
+                    .filter(|member| shows_location(member, apart))
+                    .collect()
             };
-            Encodings::new(&find(&moved), &find(&looked), &find(&selected), strokes.changes(apart))
+            encoder([find(&moved), find(&looked), find(&selected)], strokes.changes(apart))
         });
         let mut all = [None, None];
         for (conn, seat) in &self.seats {
             // One shared frame for everybody; its own cursor is the client's to ignore. Only a lone mover is spared.
-            if source == Source::One(*conn) {
+            if source == Some(*conn) {
                 continue;
             }
             let apart = self.hides_pupils(seat);
-            let (news, all) = (&mut news[usize::from(apart)], &mut all[usize::from(apart)]);
-            if news.is_empty() {
-                continue;
-            }
+            let (Some(news), all) = (&mut news[usize::from(apart)], &mut all[usize::from(apart)]) else { continue };
             seat.outbox.offer(&news.get(seat.dialect), || {
                 let everybody = || {
-                    let people: Vec<&BoardMember> = people.values().filter(shown(apart)).collect();
-                    Encodings::new(&people, &people, &people, strokes.snapshot(apart))
+                    let people = people.values().filter(|member| shows_location(member, apart));
+                    let people: Vec<&BoardMember> = people.collect();
+                    encoder([people.clone(), people.clone(), people], strokes.snapshot(apart))
                 };
-                all.get_or_insert_with(everybody).get(seat.dialect)
+                let all = all.get_or_insert_with(everybody);
+                all.as_mut().map_or_else(|| Arc::from([]), |all| all.get(seat.dialect))
             });
         }
         drop((news, all));
         self.strokes.mark_sent();
     }
+}
+
+/// Encodes some people's cursors, views and selections, and strokes under way; `None` when there is nothing to send.
+fn encoder<'a>(
+    [moved, looked, selected]: [Vec<&'a BoardMember>; 3],
+    drawing: Vec<StrokeProgress<'a>>,
+) -> Option<EncodeOnce<impl FnMut(Dialect) -> Arc<[Payload]> + 'a>> {
+    let cursors: Vec<_> =
+        moved.into_iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect();
+    let views: Vec<_> = looked.into_iter().filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect();
+    let selection = |member: &'a BoardMember| Some((&member.person, member.selection.as_ref()?));
+    let selections: Vec<_> = selected.into_iter().filter_map(selection).collect();
+    let nothing = cursors.is_empty() && views.is_empty() && selections.is_empty() && drawing.is_empty();
+    let encode = move |dialect| encode_tick(&cursors, &views, &selections, &drawing, dialect);
+    (!nothing).then(|| EncodeOnce::new(encode))
 }
 
 /// Keeps the page that somebody was last on; a pointer moves often, and its page seldom changes.
@@ -224,43 +201,5 @@ fn note_page(known: &mut Option<Box<str>>, page: Option<&str>) {
         && known.as_deref() != Some(page)
     {
         *known = Some(page.into());
-    }
-}
-
-/// Some people's positions, encoded for each dialect at most once.
-struct Encodings<'a> {
-    cursors: Vec<(&'a ConnectedUser, &'a Cursor)>,
-    views: Vec<(&'a ConnectedUser, &'a View)>,
-    drawing: Vec<StrokeProgress<'a>>,
-    selections: Vec<(&'a ConnectedUser, &'a Selection)>,
-    encoded: [Option<Arc<[Payload]>>; 3],
-}
-
-impl<'a> Encodings<'a> {
-    fn new(
-        moved: &[&'a BoardMember],
-        looked: &[&'a BoardMember],
-        selected: &[&'a BoardMember],
-        drawing: Vec<StrokeProgress<'a>>,
-    ) -> Self {
-        let selection = |member: &&'a BoardMember| Some((&member.person, member.selection.as_ref()?));
-        Self {
-            cursors: moved.iter().filter_map(|member| Some((&member.person, member.cursor.as_ref()?))).collect(),
-            views: looked.iter().filter_map(|member| Some((&member.person, member.view.as_ref()?))).collect(),
-            selections: selected.iter().filter_map(selection).collect(),
-            drawing,
-            encoded: [None, None, None],
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.cursors.is_empty() && self.views.is_empty() && self.selections.is_empty() && self.drawing.is_empty()
-    }
-
-    fn get(&mut self, dialect: Dialect) -> Arc<[Payload]> {
-        let Self { cursors, views, selections, drawing, encoded } = self;
-        encoded[dialect as usize]
-            .get_or_insert_with(|| encode_tick(cursors, views, selections, drawing, dialect))
-            .clone()
     }
 }

@@ -1,13 +1,13 @@
-//! The board actor's handlers: each message is one synchronous turn, handed to the part that owns the matter.
-//! Called by actix. Never holds logic of its own beyond "is the board awake".
+//! The board actor's messages, each handed to the file that implements it.
+//! Called by actix. Decides only whether the board is awake.
 
 use actix::prelude::*;
 
-use super::{BoardActor, NotAwake, Phase};
+use super::actor::{BoardActor, NotAwake, Phase};
+use super::writes::BoardWrite;
 use crate::actors::messages::{
-    AccessChanged, Attach, BoardError, CloseBoard, Detach, DiffSave, Drain, Fenced, HistoryRewritten, InspectBoard,
-    JoinError, JournalState, OutboxDrained, Persisted, ReadBoard, Reading, RequestError, Save, SessionEnded, StateSave,
-    Submit, Ticket, UpdatePresence,
+    AccessChanged, Attach, BoardError, BoardView, CloseBoard, Detach, Drain, HistoryRewritten, InspectBoard, JoinError,
+    JournalEvent, OutboxDrained, Pending, ReadBoard, RequestError, Save, Saved, SessionEnded, Submit, UpdatePresence,
 };
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
@@ -61,36 +61,21 @@ impl Handler<UpdatePresence> for BoardActor {
     }
 }
 
-impl Handler<Save<DiffSave>> for BoardActor {
-    type Result = Result<Ticket, RequestError<DiffSave>>;
+impl<W: BoardWrite> Handler<Save<W>> for BoardActor {
+    type Result = Result<Pending<Saved>, RequestError<Save<W>>>;
 
-    fn handle(&mut self, save: Save<DiffSave>, ctx: &mut Context<Self>) -> Self::Result {
-        let Save { mut write, span } = save;
-        let _entered = span.clone().entered();
+    fn handle(&mut self, save: Save<W>, ctx: &mut Context<Self>) -> Self::Result {
+        let _entered = save.span.clone().entered();
         match self.awake() {
-            Ok(awake) => Ok(awake.save_diff(&mut write, span, ctx)?),
+            Ok(awake) => Ok(awake.save(save, ctx)?),
             Err(NotAwake::Failed(error)) => Err(error.into()),
-            Err(NotAwake::Gone) => Err(RequestError::Moved(write)),
-        }
-    }
-}
-
-impl Handler<Save<StateSave>> for BoardActor {
-    type Result = Result<Ticket, RequestError<StateSave>>;
-
-    fn handle(&mut self, save: Save<StateSave>, ctx: &mut Context<Self>) -> Self::Result {
-        let Save { mut write, span } = save;
-        let _entered = span.clone().entered();
-        match self.awake() {
-            Ok(awake) => Ok(awake.save_state(&mut write, span, ctx)?),
-            Err(NotAwake::Failed(error)) => Err(error.into()),
-            Err(NotAwake::Gone) => Err(RequestError::Moved(write)),
+            Err(NotAwake::Gone) => Err(RequestError::Moved(save)),
         }
     }
 }
 
 impl Handler<ReadBoard> for BoardActor {
-    type Result = Result<Reading, RequestError<ReadBoard>>;
+    type Result = Result<Pending<BoardView>, RequestError<ReadBoard>>;
 
     fn handle(&mut self, read: ReadBoard, _: &mut Context<Self>) -> Self::Result {
         match self.awake() {
@@ -101,22 +86,15 @@ impl Handler<ReadBoard> for BoardActor {
     }
 }
 
-impl Handler<Persisted> for BoardActor {
+impl Handler<JournalEvent> for BoardActor {
     type Result = ();
 
-    fn handle(&mut self, persisted: Persisted, ctx: &mut Context<Self>) {
-        if let Phase::Awake(awake) = &mut self.phase {
-            awake.persisted(persisted.rev, ctx);
-        }
-    }
-}
-
-impl Handler<Fenced> for BoardActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Fenced, ctx: &mut Context<Self>) {
-        if let Phase::Awake(_) = self.phase {
-            self.fenced(ctx);
+    fn handle(&mut self, event: JournalEvent, ctx: &mut Context<Self>) {
+        let Phase::Awake(awake) = &mut self.phase else { return };
+        match event {
+            JournalEvent::Persisted(rev) => awake.persisted(rev, ctx),
+            JournalEvent::Fenced => self.fenced(ctx),
+            JournalEvent::State { writable } => awake.journal_state(writable),
         }
     }
 }
@@ -129,16 +107,6 @@ impl Handler<HistoryRewritten> for BoardActor {
             && awake.epoch < outdated.epoch
         {
             self.fenced(ctx);
-        }
-    }
-}
-
-impl Handler<JournalState> for BoardActor {
-    type Result = ();
-
-    fn handle(&mut self, state: JournalState, _: &mut Context<Self>) {
-        if let Phase::Awake(awake) = &mut self.phase {
-            awake.journal_state(state.writable);
         }
     }
 }

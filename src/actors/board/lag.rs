@@ -2,40 +2,11 @@
 //! Used by the board actor's turns; the outbox says who is behind, and since which revision. Never lets a revision be
 //! skipped: the tail or the state begins where the reader was told to.
 
-use std::sync::Arc;
-
-use super::AwakeBoard;
+use super::state::AwakeBoard;
 use crate::actors::metrics::count_lagging;
-use crate::actors::outbox::FrameKind;
 use m4sh_domain::ids::ConnId;
 use m4sh_protocol::CatchUp;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame, SyncContent};
-
-/// What a frame is to a reader that falls behind.
-pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> FrameKind {
-    match frame {
-        ServerFrame::Ops(entry) => FrameKind::Ops(entry.rev),
-        ServerFrame::Accepted { rev, .. } => FrameKind::Answer(Some(*rev)),
-        ServerFrame::AcceptedCommand(done) => FrameKind::Answer(Some(done.rev)),
-        ServerFrame::Refused { .. } => FrameKind::Answer(None),
-        ServerFrame::Saved(_)
-        | ServerFrame::Joined(_)
-        | ServerFrame::Left(_)
-        | ServerFrame::Status(_)
-        | ServerFrame::View(..)
-        | ServerFrame::Selection(..) => FrameKind::Transient,
-        ServerFrame::Welcome(_)
-        | ServerFrame::CatchUp(_)
-        | ServerFrame::Can { .. }
-        | ServerFrame::Budget { .. }
-        | ServerFrame::Journal { .. }
-        | ServerFrame::Ended(_)
-        | ServerFrame::Prepared(_)
-        | ServerFrame::Pong(_)
-        | ServerFrame::Bye(_)
-        | ServerFrame::ByeRetryAfter(..) => FrameKind::Plain,
-    }
-}
 
 impl AwakeBoard {
     /// A reader that was behind has taken everything that waited: it gets what it missed, the tail where that is the
@@ -58,9 +29,4 @@ impl AwakeBoard {
             outbox.catch_up(rev, payload);
         }
     }
-}
-
-/// Bytes of a tail, roughly: what its batches have, and their frames around them.
-pub(super) fn tail_bytes(entries: &[Arc<m4sh_domain::board::JournalEntry>]) -> usize {
-    entries.iter().map(|entry| entry.ops.len() + 120).sum()
 }

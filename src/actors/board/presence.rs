@@ -1,65 +1,17 @@
 //! Who is there and how they are: one person of several seats, who leaves a moment after the last of them, and whose
 //! places are told to those who may see them. Used by the board actor's turns. Never counts anybody who has no seat.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use actix::prelude::*;
 
-use super::seats::{BoardMember, BoardSeat};
-use super::{AwakeBoard, BoardActor, Phase};
+use super::actor::{BoardActor, Phase};
+use super::members::{BoardSeat, ConnectionStatus, LeaveGraceOver, shows_location, status_priority};
+use super::state::AwakeBoard;
 use crate::actors::clock;
 use m4sh_domain::access::Visibility;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::limits;
-use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::roster::{Quality, RosterEntry};
-use m4sh_protocol::server::{ConnectedUser, ServerFrame};
-
-/// How one connection's client is.
-pub(super) struct ConnectionStatus {
-    /// What it says.
-    pub(super) declared: ActivityStatus,
-    /// Whether nothing but pings came for a while.
-    pub(super) idle: bool,
-    /// What its pings say.
-    pub(super) quality: Option<Quality>,
-}
-
-impl ConnectionStatus {
-    pub(super) const fn new() -> Self {
-        Self { declared: ActivityStatus::Active, idle: false, quality: None }
-    }
-
-    fn status(&self) -> ActivityStatus {
-        match self.declared {
-            ActivityStatus::Active | ActivityStatus::Typing if self.idle => ActivityStatus::Idle,
-            said => said,
-        }
-    }
-}
-
-/// Of several tabs the liveliest is the person.
-const fn status_priority(status: ActivityStatus) -> u8 {
-    match status {
-        ActivityStatus::Typing => 3,
-        ActivityStatus::Active => 2,
-        ActivityStatus::Idle => 1,
-        ActivityStatus::Away => 0,
-    }
-}
-
-/// People without a seat who are still waited for, the longest first.
-#[derive(Default)]
-pub(super) struct LeaveGrace {
-    due: VecDeque<(Duration, UserId)>,
-    armed: bool,
-}
-
-/// Somebody who left may have been gone for long enough.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct LeaveGraceOver;
+use m4sh_protocol::server::ServerFrame;
 
 impl Handler<LeaveGraceOver> for BoardActor {
     type Result = ();
@@ -170,32 +122,5 @@ impl AwakeBoard {
                 self.remove_member(user);
             }
         }
-    }
-}
-
-/// Whether a member's places are shown to a seat that is kept apart from pupils, or not.
-pub(super) fn shows_location(member: &BoardMember, apart: bool) -> bool {
-    !apart || member.person.role.sees_all()
-}
-
-impl BoardMember {
-    pub(super) fn new(person: ConnectedUser, is_guest: bool) -> Self {
-        let (cursor, view, selection, page, leaves) = (None, None, None, None, None);
-        Self { person, is_guest, seats: 0, cursor, view, selection, page, leaves_at: leaves }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn j12_who_does_nothing_is_idle_unless_away_anyway() {
-        let mood = |said, idle| ConnectionStatus { declared: said, idle, quality: None }.status();
-        assert_eq!(mood(ActivityStatus::Active, true), ActivityStatus::Idle);
-        assert_eq!(mood(ActivityStatus::Typing, true), ActivityStatus::Idle);
-        assert_eq!(mood(ActivityStatus::Away, true), ActivityStatus::Away);
-        assert_eq!(mood(ActivityStatus::Typing, false), ActivityStatus::Typing);
-        assert!(status_priority(ActivityStatus::Active) > status_priority(ActivityStatus::Away));
     }
 }

@@ -1,5 +1,5 @@
-//! Writes: a socket's batch, a REST diff, a REST state. One path, one order; only the answers differ.
-//! Used by the board actor's turns. Never answers a REST write before it is committed (SPEC S1).
+//! Writes: a socket's batch and every write over REST. One path, one order; only the answers differ.
+//! Handlers of the board actor. Never answers a REST write before it is committed (SPEC S1).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use actix::prelude::*;
 use uuid::Uuid;
 
 use super::access::first_forbidden;
-use super::{AwakeBoard, BoardActor};
+use super::actor::BoardActor;
+use super::state::AwakeBoard;
+use super::writes::{BoardWrite, WriteAuthor};
 use crate::actors::clock;
 use crate::actors::messages::{
-    Append, BoardError, BoardReader, BoardView, DiffSave, Durable, Precondition, Reading, SaveEffect, Saved, StateSave,
-    Submit, Ticket,
+    Append, BoardError, BoardReader, BoardView, Durable, Pending, Precondition, Save, SaveEffect, Saved, Submit,
 };
 use crate::actors::metrics::metrics;
 use m4sh_domain::access::{Permissions, Visibility};
@@ -116,67 +117,57 @@ impl AwakeBoard {
         tracing::debug!(board = %self.id, rev = %entry.rev, by = %entry.key.author, batch = %entry.key.id, "batch accepted");
         self.broadcast_batch(author, entry);
         self.durability.record_accepted(entry.rev, entry.stored_len());
-        self.shard.journal.do_send(Append {
+        self.shard.writer.do_send(Append {
             board: self.id,
             epoch: self.epoch,
             entry: entry.clone(),
-            owner: ctx.address(),
+            owner: ctx.address().recipient(),
             span,
         });
     }
 
-    /// A REST diff (SPEC H15), with the checks in the order of SPEC H8.
-    pub(super) fn save_diff(
+    /// A REST write: rights, a repeat, the revision, and then the way of every batch (SPEC H8, R3).
+    pub(super) fn save<W: BoardWrite>(
         &mut self,
-        save: &mut DiffSave,
-        span: tracing::Span,
+        save: Save<W>,
         ctx: &mut Context<BoardActor>,
-    ) -> Result<Ticket, BoardError> {
-        let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
-        let allowed = first_forbidden(can, &save.ops).is_none();
-        let key = self.key(save.who, save.key.as_deref(), save.base, allowed)?;
-        let by = self.access.authorship(save.who);
-        let outcome = self.board.submit(key, std::mem::take(&mut save.ops), by, clock::timestamp(), true);
-        self.ticket(outcome, span, ctx)
-    }
-
-    /// A REST state (2.1, 2.3).
-    pub(super) fn save_state(
-        &mut self,
-        save: &mut StateSave,
-        span: tracing::Span,
-        ctx: &mut Context<BoardActor>,
-    ) -> Result<Ticket, BoardError> {
-        let can = self.access.can(save.who).ok_or(BoardError::NotFound)?;
-        let key = self.key(save.who, save.key.as_deref(), save.base, can.can_clear)?;
-        let by = self.access.authorship(save.who);
-        let outcome = self.board.replace_with(key, std::mem::take(&mut save.document), by, clock::timestamp());
-        self.ticket(outcome, span, ctx)
-    }
-
-    /// The identity of a REST write. A repeat passes whatever its base says (SPEC R3), and
-    /// whatever its author may do by now: it only asks again for an answer that was lost.
-    pub(super) fn key(
-        &self,
-        who: UserId,
-        key: Option<&str>,
-        base: Precondition,
-        allowed: bool,
-    ) -> Result<BatchKey, BoardError> {
+    ) -> Result<Pending<Saved>, BoardError> {
+        let Save { who, base, key, write, span } = save;
+        let can = self.access.can(who).ok_or(BoardError::NotFound)?;
+        let is_repeatable = key.is_some();
+        let id = key.unwrap_or_else(|| Uuid::now_v7().to_string().into());
         // REST has no tab, so its batches go by the account itself, an id that no tab picks.
-        let client = ClientId(who.0);
-        if let Some(id) = key {
-            let key = BatchKey { author: who, client, id: id.into() };
-            if self.board.receipt(&key).is_none() {
-                self.check(base, allowed)?;
-            }
-            return Ok(key);
+        let key = BatchKey { author: who, client: ClientId(who.0), id };
+        // A repeat passes whatever its base says, and whatever its author may do by now: it only asks again for an answer
+        // that was lost.
+        if !is_repeatable || self.board.receipt(&key).is_none() {
+            self.check_save(base, write.is_allowed(can))?;
         }
-        self.check(base, allowed)?;
-        Ok(BatchKey { author: who, client, id: Uuid::now_v7().to_string().into() })
+        let author = WriteAuthor { key, by: self.access.authorship(who), can, at: clock::timestamp() };
+        let outcome = write.apply(&mut self.board, author).map_err(|refusal| match refusal {
+            BoardRefusal::Forbidden { .. } => BoardError::Forbidden,
+            other => BoardError::Refused(other),
+        })?;
+        let (rev, at, digest, effect, kind) = match outcome {
+            BatchOutcome::Accepted(entry) => {
+                self.charge_save(entry.key.author, entry.ops.len());
+                self.record_activity(&entry);
+                self.publish(None, &entry, span, ctx);
+                (entry.rev, entry.at, entry.digest, SaveEffect::Accepted, entry.kind)
+            }
+            BatchOutcome::Duplicate(receipt) => {
+                metrics().repeats.increment(1);
+                (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
+            }
+            BatchOutcome::Unchanged => {
+                (self.board.rev(), clock::timestamp(), None, SaveEffect::Unchanged, BatchKind::Edit)
+            }
+        };
+        let digest = digest.unwrap_or_else(|| self.board.digest());
+        Ok(Pending { answer: Saved { rev, digest, at, effect, kind }, durable: self.durable_at(rev) })
     }
 
-    fn check(&self, base: Precondition, allowed: bool) -> Result<(), BoardError> {
+    fn check_save(&self, base: Precondition, allowed: bool) -> Result<(), BoardError> {
         if !allowed {
             return Err(BoardError::Forbidden);
         }
@@ -195,43 +186,13 @@ impl AwakeBoard {
         Ok(())
     }
 
-    /// What a write came to, for its answer.
-    pub(super) fn ticket(
-        &mut self,
-        outcome: Result<BatchOutcome, BoardRefusal>,
-        span: tracing::Span,
-        ctx: &mut Context<BoardActor>,
-    ) -> Result<Ticket, BoardError> {
-        let refused = |refusal| match refusal {
-            BoardRefusal::Forbidden { .. } => BoardError::Forbidden,
-            other => BoardError::Refused(other),
-        };
-        let (rev, at, digest, change, course) = match outcome.map_err(refused)? {
-            BatchOutcome::Accepted(entry) => {
-                self.charge_save(entry.key.author, entry.ops.len());
-                self.record_activity(&entry);
-                self.publish(None, &entry, span, ctx);
-                (entry.rev, entry.at, entry.digest, SaveEffect::Accepted, entry.kind)
-            }
-            BatchOutcome::Duplicate(receipt) => {
-                metrics().repeats.increment(1);
-                (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
-            }
-            BatchOutcome::Unchanged => {
-                (self.board.rev(), clock::timestamp(), None, SaveEffect::Unchanged, BatchKind::Edit)
-            }
-        };
-        let digest = digest.unwrap_or_else(|| self.board.digest());
-        Ok(Ticket { saved: Saved { rev, digest, at, effect: change, course }, durable: self.durable_at(rev) })
-    }
-
     /// A receiver that hears when `rev` is committed, unless it is already.
     pub(super) fn durable_at(&mut self, rev: Rev) -> Option<Durable> {
         (rev > self.durability.durable).then(|| self.durability.wait_for(rev))
     }
 
     /// The document as it is now: what those at the board see.
-    pub(super) fn read(&mut self, who: BoardReader) -> Result<Reading, BoardError> {
+    pub(super) fn read(&mut self, who: BoardReader) -> Result<Pending<BoardView>, BoardError> {
         let eyes = match who {
             BoardReader::Account(user) => {
                 let standing = self.access.standing(user).ok_or(BoardError::NotFound)?;
@@ -248,7 +209,7 @@ impl AwakeBoard {
         let digest = (rev.0 > 0).then(|| if is_all { self.board.digest() } else { Digest::of(&state) });
         let page_count = self.board.document().page_count();
         let view = BoardView { epoch: self.epoch, rev, state, digest, page_count };
-        Ok(Reading { view, durable: self.durable_at(rev) })
+        Ok(Pending { answer: view, durable: self.durable_at(rev) })
     }
 }
 

@@ -6,70 +6,21 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::lag::{frame_kind, tail_bytes};
-use super::presence::ConnectionStatus;
-use super::{AwakeBoard, BoardActor, Phase};
+use super::actor::{BoardActor, Phase};
+use super::frame_kind::tail_bytes;
+use super::members::{BoardMember, BoardSeat, ConnectionStatus};
+use super::state::AwakeBoard;
 use crate::actors::clock;
 use crate::actors::messages::{AccessPath, Attach, JoinError};
 use crate::actors::metrics::{count_lagging, metrics};
-use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{EffectiveRights, Visibility};
-use m4sh_domain::ids::{ClassroomId, ClientId, ConnId, LessonId, Rev, UserId};
+use m4sh_domain::ids::{ClassroomId, ConnId, LessonId, Rev, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
-use m4sh_protocol::client::{ActivityStatus, Cursor, View};
+use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::close::{Close, ReconnectAdvice};
 use m4sh_protocol::dialect::Dialect;
-use m4sh_protocol::roster::Selection;
 use m4sh_protocol::server::{ConnectedUser, EncodedFrame, ServerFrame, SyncContent, Welcome};
-
-/// One connection at the board.
-pub(super) struct BoardSeat {
-    pub(super) user: UserId,
-    pub(super) client: ClientId,
-    pub(super) dialect: Dialect,
-    pub(super) outbox: Outbox,
-    /// Whether it came by a share link: it only watches, and is told nobody's name.
-    pub(super) is_guest: bool,
-    /// What its person was last told that they are and may do.
-    pub(super) standing: EffectiveRights,
-    /// Through which eyes it is shown everything.
-    pub(super) eyes: Visibility,
-    /// How its client is.
-    pub(super) status: ConnectionStatus,
-}
-
-impl BoardSeat {
-    pub(super) fn send(&self, frame: &EncodedFrame<'_, '_>) -> bool {
-        let kind = frame_kind(frame.frame());
-        frame.get(self.dialect).is_none_or(|payload| self.outbox.push_as(payload.clone(), kind).is_ok())
-    }
-
-    pub(super) fn close(&self, close: Close) {
-        // Whether the board or only the link is gone is not for guests to know.
-        let close = if self.is_guest && close == Close::NotFound { Close::Forbidden } else { close };
-        self.outbox.close(close, ServerFrame::Bye(close).encode(self.dialect));
-    }
-
-    /// Closes it for at least so long.
-    fn close_with_wait(&self, close: Close, wait: Duration) {
-        self.outbox.close(close, ServerFrame::ByeRetryAfter(close, wait).encode(self.dialect));
-    }
-}
-
-/// One person at the board, with one seat or several, or with none for a moment.
-pub(super) struct BoardMember {
-    pub(super) person: ConnectedUser,
-    pub(super) is_guest: bool,
-    pub(super) seats: u32,
-    pub(super) cursor: Option<Cursor>,
-    pub(super) view: Option<View>,
-    pub(super) selection: Option<Selection>,
-    /// The page that they were last on.
-    pub(super) page: Option<Box<str>>,
-    /// Without a seat: when they have left.
-    pub(super) leaves_at: Option<Duration>,
-}
 
 impl AwakeBoard {
     pub(super) fn attach(&mut self, attach: Attach, ctx: &mut Context<BoardActor>) -> Result<(), JoinError> {
@@ -162,7 +113,7 @@ impl AwakeBoard {
             rev: self.board.rev(),
             saved: self.durability.durable,
             roster,
-            budgets: self.directory.budgets(),
+            budgets: &self.node.budgets,
             class,
             drawing: self.drawing_for(eyes),
             content,

@@ -7,7 +7,8 @@ use actix::prelude::*;
 use jiff::Timestamp;
 use memchr::memmem;
 
-use super::{AwakeBoard, BoardActor, Phase};
+use super::actor::{BoardActor, Phase};
+use super::state::AwakeBoard;
 use crate::actors::messages::{BoardActivity, BoardStatus, BoardStatusChanges, BoardStatusQuery};
 use m4sh_domain::board::{Action, JournalEntry, Op};
 use m4sh_domain::json::{Bounds, Value};

@@ -5,84 +5,22 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::actor::{BoardActor, Phase};
+use super::live_strokes::LiveStroke;
 use super::saves::{BatchRefusal, FORBIDDEN};
-use super::{AwakeBoard, BoardActor, Phase};
+use super::state::AwakeBoard;
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, BatchOutcome, BoardRefusal, Op};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
-use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokePoint, StrokeProgress};
+use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokeProgress};
 use m4sh_protocol::server::ServerFrame;
 use m4sh_store::BoardLesson;
 
 /// How often it is looked whose pen is gone.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// Strokes under way on one board.
-#[derive(Default)]
-pub(super) struct LiveStrokes {
-    active: Vec<LiveStroke>,
-    check_armed: bool,
-}
-
-/// One of them.
-struct LiveStroke {
-    user: UserId,
-    client: ClientId,
-    id: Box<str>,
-    page: Option<String>,
-    head: Object,
-    points: Vec<StrokePoint>,
-    /// So many of them were told.
-    sent: usize,
-    /// When it was last heard of.
-    last_heard: Duration,
-    /// Since when its socket is gone.
-    orphaned_at: Option<Duration>,
-    /// Whether who draws it hides nothing here.
-    sees_all: bool,
-}
-
-impl LiveStroke {
-    fn growing(&self, from: usize) -> StrokeProgress<'_> {
-        let points = self.points.get(from..).unwrap_or_default();
-        StrokeProgress { user: self.user, id: &self.id, page: self.page.as_deref(), head: &self.head, from, points }
-    }
-
-    fn is_seen(&self, apart: bool) -> bool {
-        !apart || self.sees_all
-    }
-}
-
-impl LiveStrokes {
-    /// What grew since the last tick, for those from whom others' work is hidden (`apart`) or for all others.
-    pub(super) fn changes(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
-        let grown = self.active.iter().filter(|live| live.is_seen(apart) && live.sent < live.points.len());
-        grown.map(|live| live.growing(live.sent)).collect()
-    }
-
-    /// Every stroke under way, from its first point.
-    pub(super) fn snapshot(&self, apart: bool) -> Vec<StrokeProgress<'_>> {
-        let begun = self.active.iter().filter(|live| live.is_seen(apart) && !live.points.is_empty());
-        begun.map(|live| live.growing(0)).collect()
-    }
-
-    /// Who drew since the last tick.
-    pub(super) fn authors(&self) -> Vec<UserId> {
-        self.active.iter().filter(|live| live.sent < live.points.len()).map(|live| live.user).collect()
-    }
-
-    /// Everything up to here is told.
-    pub(super) fn mark_sent(&mut self) {
-        self.active.iter_mut().for_each(|live| live.sent = live.points.len());
-    }
-
-    fn find(&self, user: UserId, client: ClientId, id: &str) -> Option<usize> {
-        self.active.iter().position(|live| live.user == user && live.client == client && &*live.id == id)
-    }
-}
 
 impl AwakeBoard {
     /// Strokes under way, for a welcome.
@@ -133,7 +71,7 @@ impl AwakeBoard {
             }
             Some(StrokeEnd::Done) => self.seal(at, ctx),
             None => {
-                self.arm(conn, ctx);
+                self.schedule_tick(conn, ctx);
                 self.schedule_orphan_check(ctx);
             }
         }

@@ -5,21 +5,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
-use super::AwakeBoard;
+use super::state::{AwakeBoard, VisibilitySince};
 use m4sh_domain::access::Visibility;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame, SharedState};
-
-/// Through which eyes somebody looked last, and from which revision on.
-pub(super) struct VisibilitySince {
-    eyes: Visibility,
-    since: Rev,
-}
-
-/// A state for each view of it that somebody asked for.
-pub(super) type VisibleStates = Vec<(Visibility, Arc<SharedState>)>;
 
 impl AwakeBoard {
     /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep

@@ -2,10 +2,12 @@
 //! Never touches a document: boards do.
 
 use actix::prelude::*;
+use uuid::Uuid;
 
 use super::ClassroomActor;
+use crate::actors::board::{PupilSelection, RevealLayers};
 use crate::actors::clock;
-use crate::actors::messages::{BoardError, PupilSelection, RevealLayers};
+use crate::actors::messages::{BoardError, Precondition, Save};
 use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -16,7 +18,12 @@ use m4sh_protocol::server::ServerFrame;
 /// Reveal work on the lesson's shared board and tell the class. Answered when it is committed.
 #[derive(Message)]
 #[rtype(result = "Result<Rev, BoardError>")]
-pub struct Reveal(pub RevealLayers);
+pub struct Reveal {
+    /// Who reveals it.
+    pub by: UserId,
+    /// Whose work.
+    pub whose: PupilSelection,
+}
 
 impl ClassroomActor {
     pub(super) fn isolation_said(&mut self, conn: ConnId, frame: IsolationFrame, ctx: &mut Context<Self>) {
@@ -28,7 +35,7 @@ impl ClassroomActor {
             IsolationFrame::Isolate { on } => self.isolate(conn, on, ctx),
             IsolationFrame::Reveal { users } => {
                 let whose = users.map_or(PupilSelection::All, PupilSelection::Only);
-                let revealing = self.reveal(RevealLayers { whose, by: user });
+                let revealing = self.reveal(user, whose);
                 // The mailbox waits: what is said next is said after it.
                 ctx.wait(revealing.map(move |revealed, act, _| {
                     if let Err(error) = revealed {
@@ -62,14 +69,20 @@ impl ClassroomActor {
         self.sockets.broadcast(&ServerFrame::Prepared(&frame), |_| true);
     }
 
-    fn reveal(&self, reveal: RevealLayers) -> ResponseActFuture<Self, Result<Rev, BoardError>> {
+    fn reveal(&self, by: UserId, whose: PupilSelection) -> ResponseActFuture<Self, Result<Rev, BoardError>> {
         let board: Result<BoardId, BoardError> = match &self.known {
             Ok(access) => Ok(access.board),
             Err(Close::NotFound) => Err(BoardError::NotFound),
             Err(_) => Err(BoardError::Unavailable { retry_after: super::RETRY }),
         };
-        let (directory, whose, by) = (self.directory.clone(), reveal.whose.clone(), reveal.by);
-        let revealing = async move { directory.reveal(board?, reveal).await };
+        let (boards, revealed) = (self.directory.boards().clone(), whose.clone());
+        let revealing = async move {
+            let key = format!("reveal-{}", Uuid::now_v7()).into();
+            boards
+                .save(board?, Save::new(by, Precondition::Any, Some(key), RevealLayers(revealed)))
+                .await
+                .map(|saved| saved.rev)
+        };
         Box::pin(revealing.into_actor(self).map(move |revealed, act, ctx| {
             if let Ok(rev) = revealed {
                 let frame = [("t", "revealed".into()), ("users", users(&whose)), ("rev", rev.0.into())];
@@ -116,8 +129,8 @@ fn users(whose: &PupilSelection) -> Value {
 impl Handler<Reveal> for ClassroomActor {
     type Result = AtomicResponse<Self, Result<Rev, BoardError>>;
 
-    fn handle(&mut self, Reveal(reveal): Reveal, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Reveal { by, whose }: Reveal, _: &mut Context<Self>) -> Self::Result {
         self.used = crate::actors::clock::now();
-        AtomicResponse::new(self.reveal(reveal))
+        AtomicResponse::new(self.reveal(by, whose))
     }
 }

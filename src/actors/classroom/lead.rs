@@ -39,7 +39,7 @@ impl ClassroomActor {
             return self.refuse(conn, &ClassCommand::ClearHands, NOT_YOURS);
         }
         // Where it points may be lost; that it went out may not.
-        if laser.on && self.budgets.take(user, Scope::WsCursor, self.directory.sizes()).is_err() {
+        if laser.on && self.budgets.take(user, Scope::WsCursor, &self.directory.boards().node().sizes).is_err() {
             return;
         }
         self.beam.point(user, laser);

@@ -241,7 +241,7 @@ impl ClassroomActor {
         let awake: Vec<_> = std::iter::once(shared)
             .chain(others)
             .filter_map(|(board, whose, isolated)| {
-                let actor = self.directory.awake(board)?;
+                let actor = self.directory.boards().find_awake(board)?;
                 let rights = Rights { board: whose, ..access.rights.clone() };
                 Some((actor, BoardLesson { classroom: self.classroom, session: self.session, isolated, rights }))
             })

@@ -112,7 +112,7 @@ impl ClassroomActor {
             ClassCommand::Hand { .. } | ClassCommand::React(_) | ClassCommand::Vote { .. } => Scope::WsReact,
             _ => Scope::WsTalk,
         };
-        self.budgets.take(user, scope, self.directory.sizes())
+        self.budgets.take(user, scope, &self.directory.boards().node().sizes)
     }
 }
 

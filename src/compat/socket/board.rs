@@ -188,7 +188,7 @@ impl RoomTranslator {
     async fn read_board(&mut self) -> Option<BoardView> {
         let user = self.socket.user;
         let wait = match self.context.limiter.check(Scope::SoloUser, user) {
-            Ok(()) => match self.context.directory.read(self.board, user).await {
+            Ok(()) => match self.context.directory.boards().read(self.board, user).await {
                 Ok(view) => return Some(view),
                 Err(error) => {
                     tracing::debug!(board = %self.board, %error, "a board could not be read for a room client");

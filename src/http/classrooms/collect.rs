@@ -12,7 +12,8 @@ use super::{
     pages, push,
 };
 use crate::{
-    actors::directory::{BoardError, DiffSave, Precondition},
+    actors::board::ApplyOps,
+    actors::messages::{BoardError, Precondition, Save},
     http::{extract::idempotency_key, problem::Problem},
 };
 use m4sh_domain::limits::{FEED_BOARDS, ITEM_ID_BYTES, PUSHES_AT_ONCE};
@@ -58,7 +59,7 @@ pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Resul
     let read = |(number, row): (usize, LessonBoard)| {
         let (call, page, name) = (&call, page.as_deref(), title(&row, &names));
         async move {
-            let view = call.services.directory.read(row.board, call.user).await?;
+            let view = call.services.directory.boards().read(row.board, call.user).await?;
             let state = push::parsed(&view.state)?;
             let found =
                 pages::find(&state, page).map(|found| pages::copy(found, &page_id(collect, number), Some(&name)));
@@ -82,7 +83,8 @@ pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Resul
     let saved = call
         .services
         .directory
-        .save_diff(shared, DiffSave { who: call.user, base: Precondition::Any, key, ops })
+        .boards()
+        .save(shared, Save::new(call.user, Precondition::Any, key, ApplyOps(ops)))
         .await?;
     call.trail.node(shared.0);
     call.trail.data(json!({"session": lesson.1, "collect": collect, "pages": shown.len()}));
@@ -96,7 +98,7 @@ pub async fn undo(call: Call, path: CollectId) -> Result<HttpResponse, Problem> 
     let shared = call.open_lesson((id, session)).await?.board;
     let key: Box<str> = format!("collect-undo:{collect}").into();
     for _ in 0..8 {
-        let view = call.services.directory.read(shared, call.user).await?;
+        let view = call.services.directory.boards().read(shared, call.user).await?;
         let state = push::parsed(&view.state)?;
         let pages = state.get("pages").and_then(Value::as_array).unwrap_or_default();
         let ids = pages.iter().filter_map(|page| page.get("id")?.as_str());
@@ -105,9 +107,8 @@ pub async fn undo(call: Call, path: CollectId) -> Result<HttpResponse, Problem> 
             return Err(Problem::NotFound);
         }
         let ops: Vec<Op> = ours.iter().map(|page| pages::remove_page(page)).collect();
-        let save =
-            DiffSave { who: call.user, base: Precondition::IfMatch(Some(view.rev)), key: Some(key.clone()), ops };
-        match call.services.directory.save_diff(shared, save).await {
+        let save = Save::new(call.user, Precondition::IfMatch(Some(view.rev)), Some(key.clone()), ApplyOps(ops));
+        match call.services.directory.boards().save(shared, save).await {
             Err(BoardError::PreconditionFailed { .. }) => {}
             saved => {
                 let saved = saved?;

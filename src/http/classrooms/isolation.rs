@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::call::Call;
 use crate::{
-    actors::messages::{PupilSelection, RevealLayers},
+    actors::board::PupilSelection,
     http::{fields::Fields, problem::Problem},
 };
 use m4sh_domain::{
@@ -35,8 +35,7 @@ pub async fn reveal(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     let (id, session) = *path;
     let whose = whose(call.fields()?)?;
     let board = call.kept_in_order(id, session).await?;
-    let reveal = RevealLayers { whose: whose.clone(), by: call.user };
-    let rev = call.services.directory.reveal_in_class((id, session), reveal).await?;
+    let rev = call.services.directory.reveal_in_class((id, session), call.user, whose.clone()).await?;
     let users = match whose {
         PupilSelection::All => json!("all"),
         PupilSelection::Only(users) => json!(users),

@@ -193,7 +193,7 @@ async fn delete_classroom(
     }
     let gone = call.services.store.delete_classroom(path.id).await?.ok_or(Problem::NotFound)?;
     for board in gone.boards {
-        call.services.directory.board_deleted(board).await;
+        call.services.directory.boards().close_deleted(board).await;
     }
     for session in gone.sessions {
         call.services.directory.session_ended(path.id, session).await;

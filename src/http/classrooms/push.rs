@@ -15,7 +15,11 @@ use super::{
     pages,
 };
 use crate::{
-    actors::directory::{BoardError, DiffSave, Directory, Precondition},
+    actors::board::ApplyOps,
+    actors::{
+        directory::Directory,
+        messages::{BoardError, Precondition, Save},
+    },
     board_history,
     http::{Services, problem::Problem},
     jobs::{JobError, JobHandler, JobOutput, JobRow, NewJob, Progress},
@@ -62,7 +66,7 @@ pub async fn create(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     let row = call.open_lesson(lesson).await?;
     let from = from.unwrap_or(row.board);
     // What a tutor may read, and as it is by now: the push is of one revision, however long it takes.
-    let view = call.services.directory.read(from, call.user).await?;
+    let view = call.services.directory.boards().read(from, call.user).await?;
     let state = parsed(&view.state)?;
     let found = pages::find(&state, page.as_deref()).ok_or(Problem::NotFound)?;
     let page = found.get("id").and_then(|id| id.as_str()).ok_or(Problem::NotFound)?.to_owned();
@@ -197,9 +201,8 @@ impl JobHandler for PagePushJob {
 
 impl PagePushJob {
     async fn give(&self, board: BoardId, by: UserId, push: Uuid, op: Op) -> Result<Option<Rev>, BoardError> {
-        let save =
-            DiffSave { who: by, base: Precondition::Any, key: Some(format!("push:{push}").into()), ops: vec![op] };
-        self.directory.save_diff(board, save).await.map(|saved| Some(saved.rev))
+        let save = Save::new(by, Precondition::Any, Some(format!("push:{push}").into()), ApplyOps(vec![op]));
+        self.directory.boards().save(board, save).await.map(|saved| Some(saved.rev))
     }
 
     async fn take(
@@ -212,7 +215,7 @@ impl PagePushJob {
     ) -> Result<Option<Rev>, BoardError> {
         // A pupil may draw between the look and the removal; then it is looked again.
         for _ in 0..8 {
-            let view = self.directory.read(board, by).await?;
+            let view = self.directory.boards().read(board, by).await?;
             let Ok(state) = parsed(&view.state) else { return Ok(None) };
             let ops = pages::take_back(&state, given, id);
             if ops.is_empty() {
@@ -221,7 +224,8 @@ impl PagePushJob {
             let key = Some(format!("push-undo:{push}").into());
             match self
                 .directory
-                .save_diff(board, DiffSave { who: by, base: Precondition::IfMatch(Some(view.rev)), key, ops })
+                .boards()
+                .save(board, Save::new(by, Precondition::IfMatch(Some(view.rev)), key, ApplyOps(ops)))
                 .await
             {
                 Err(BoardError::PreconditionFailed { .. }) => {}

@@ -153,7 +153,7 @@ async fn template(services: &Services, board: Option<BoardId>, tutor: UserId) ->
                 other => other,
             })?;
             // Another class is given nothing that is hidden in the one that it came from.
-            state::parse(services.directory.read_shared(board).await?.state).await
+            state::parse(services.directory.boards().read_shared(board).await?.state).await
         }
         None => Ok(Value::Object(Object::default())),
     }

@@ -232,7 +232,7 @@ async fn ask(call: &Call, lesson: &LessonPath, ask: ClassCommand) -> Result<Comm
     let place = (lesson.id, lesson.sid);
     directory.class_command(place, (call.user, name), ask).await.map_err(|refused| match refused.retry_after {
         Some(wait) if refused.code == "rate_limited" => {
-            Problem::RateLimited { wait, limit: directory.sizes().of(Scope::WsChat).rate.count }
+            Problem::RateLimited { wait, limit: directory.boards().node().sizes.of(Scope::WsChat).rate.count }
         }
         _ => refused.into(),
     })

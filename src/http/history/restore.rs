@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::off_thread;
 use crate::{
-    actors::messages::{Precondition, Saved, StateSave},
+    actors::board::ReplaceState,
+    actors::messages::{Precondition, Save, Saved},
     http::{
         Services,
         audit::AuditContext,
@@ -52,10 +53,10 @@ pub(in crate::http) async fn to(
         return Err(Problem::Forbidden("Only who leads this board may do this."));
     }
     let past = services.past_seen(&reader, Some(rev)).await?;
-    let now = services.directory.read(board, who).await?;
+    let now = services.directory.boards().read(board, who).await?;
     let now = state::document(state::parse(now.state).await?).await?;
     let document = off_thread(move || past.document.with_locks_of(&now)).await?;
-    let saved = services.directory.save_state(board, StateSave { who, base, key, document }).await?;
+    let saved = services.directory.boards().save(board, Save::new(who, base, key, ReplaceState(document))).await?;
     trail.note("rev", saved.rev.0);
     Ok(saved)
 }

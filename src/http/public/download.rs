@@ -71,7 +71,7 @@ pub async fn file(
         return drawn(&services, &link, &from, &address, format).await;
     }
     let card = services.store.shared_board(link.board).await?.ok_or(Problem::DeadLink)?;
-    let view = services.directory.read_shared(link.board).await.map_err(gone)?;
+    let view = services.directory.boards().read_shared(link.board).await.map_err(gone)?;
     if !services.store.count_download(link.id, &from.origin).await? {
         return Err(Problem::DeadLink);
     }

@@ -44,7 +44,7 @@ pub async fn read(
     // Read first: an answer that cannot be given takes no view.
     let card = services.store.shared_board(link.board).await?.ok_or(Problem::DeadLink)?;
     let thumbnail = services.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), &base).await?;
-    let view = services.directory.read_shared(link.board).await.map_err(gone)?;
+    let view = services.directory.boards().read_shared(link.board).await.map_err(gone)?;
     let pictures = assets::of_state(&services, &base, link.board, &view.state).await?;
     if !services.store.count_view(link.id, LinkVisit::Viewed, &from.origin).await? {
         return Err(Problem::DeadLink);

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::Id;
 use crate::{
-    actors::messages::{Precondition, StateSave},
+    actors::board::ReplaceState,
+    actors::messages::{Precondition, Save},
     http::{
         Services,
         audit::AuditContext,
@@ -97,7 +98,8 @@ pub async fn autosave(
     trail.node(card.board.0);
     let document = state::document(board_state.unwrap_or(Value::Null)).await?;
     let base = Precondition::XRev(version.map(Rev));
-    let saved = services.directory.save_state(card.board, StateSave { who, base, key: None, document }).await?;
+    let saved =
+        services.directory.boards().save(card.board, Save::new(who, base, None, ReplaceState(document))).await?;
     trail.note("rev", saved.rev.0);
     Ok(HttpResponse::Ok().json(json!({"version": saved.rev.0, "digest": saved.digest.to_string()})))
 }

@@ -206,7 +206,7 @@ pub async fn join(call: Call, path: Id, request: HttpRequest) -> Result<HttpResp
         "session": session,
         "role": shapes::role(lesson.role),
     });
-    let view = call.services.directory.read(card.board, call.user).await?;
+    let view = call.services.directory.boards().read(card.board, call.user).await?;
     Ok(spliced(&head, "board_state", &view.state))
 }
 

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Id, detail};
 use crate::{
-    actors::messages::DiffSave,
+    actors::board::ApplyOps,
+    actors::messages::Save,
     http::{
         Services,
         audit::AuditContext,
@@ -36,8 +37,8 @@ pub async fn save(
     services.limiter.check(Scope::SoloDiff, who)?;
     let diff = Diff::read(&body.bytes)?;
     let key = idempotency_key(request.headers())?.or(diff.key);
-    let save = DiffSave { who, base: base_required(request.headers()), key, ops: diff.ops };
-    let saved = services.directory.save_diff(path.0, save).await?;
+    let save = Save::new(who, base_required(request.headers()), key, ApplyOps(diff.ops));
+    let saved = services.directory.boards().save(path.0, save).await?;
     trail.note("rev", saved.rev.0);
     Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
         "server_ts": times::server_ts(saved.at),

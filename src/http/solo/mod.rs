@@ -24,7 +24,8 @@ use super::{
     fields::{Fields, whole},
     problem::Problem,
 };
-use crate::actors::messages::{BoardView, Precondition, StateSave};
+use crate::actors::board::ReplaceState;
+use crate::actors::messages::{BoardView, Precondition, Save};
 use m4sh_domain::limits::{BOARD_PAGES, NAME_CHARS, URL_CHARS};
 use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
@@ -111,11 +112,11 @@ pub async fn change(
     }
     if let Some(state) = wanted.state {
         let document = state::document(state).await?;
-        let saved = services.directory.save_state(id, StateSave { who, base, key, document }).await?;
+        let saved = services.directory.boards().save(id, Save::new(who, base, key, ReplaceState(document))).await?;
         trail.action("board_saved");
         trail.note("rev", saved.rev.0);
     } else if base != Precondition::Any {
-        must_match(base, services.directory.read(id, who).await?.rev)?;
+        must_match(base, services.directory.boards().read(id, who).await?.rev)?;
     }
     if changes_card && !services.store.update_board(id, who, wanted.card).await? {
         return Err(Problem::NotFound);
@@ -136,7 +137,7 @@ pub async fn delete(
     trail.node(path.0.0);
     if services.store.delete_board(path.0, who.user).await? {
         services.visits.forget(who.user, path.0);
-        services.directory.board_deleted(path.0).await;
+        services.directory.boards().close_deleted(path.0).await;
         return Ok(HttpResponse::NoContent().finish());
     }
     match services.store.board_summary(path.0, who.user).await? {
@@ -168,7 +169,7 @@ pub async fn duplicate(
 
 async fn look(services: &Services, id: BoardId, who: UserId) -> Result<(BoardSummary, BoardView), Problem> {
     let card = services.store.board_summary(id, who).await?.ok_or(Problem::NotFound)?;
-    let view = services.directory.read(id, who).await?;
+    let view = services.directory.boards().read(id, who).await?;
     Ok((card, view))
 }
 

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Id, detail};
 use crate::{
-    actors::messages::StateSave,
+    actors::board::ReplaceState,
+    actors::messages::Save,
     board_history,
     http::{
         Services,
@@ -65,7 +66,7 @@ pub async fn create(
     let scope = format!("snapshot/{board}");
     let fingerprint = Sha256::digest(&body.bytes).into();
     once(&services, who, &scope, key.as_deref(), fingerprint, limits::ANSWER_LIFE, async || {
-        let view = services.directory.read(board, who).await?;
+        let view = services.directory.boards().read(board, who).await?;
         let origin = SnapshotOrigin::Manual;
         let (owner, rev, state, author) = (access.owner, view.rev, view.state, Some(who));
         let picture = SnapshotRequest { board, owner, rev, state, origin, author, note };
@@ -179,8 +180,8 @@ pub async fn restore(
     services.led_board(board, who).await?;
     services.store.snapshot(board, rev).await?.ok_or(Problem::NotFound)?;
     let past = board_history::document_at(&services.store, board, Some(rev)).await?.ok_or(Problem::NotFound)?;
-    let save = StateSave { who, base: base_when_given(request.headers()), key, document: past.document };
-    let saved = services.directory.save_state(board, save).await?;
+    let save = Save::new(who, base_when_given(request.headers()), key, ReplaceState(past.document));
+    let saved = services.directory.boards().save(board, save).await?;
     Ok(detail::whole(&saved, Some(rev)))
 }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::{Id, detail, state};
 use crate::{
-    actors::messages::StateSave,
+    actors::board::ReplaceState,
+    actors::messages::Save,
     http::{
         Services,
         audit::AuditContext,
@@ -31,8 +32,8 @@ pub async fn save(
     let sent = if body.is_json { json_body(body.bytes).await? } else { raw_body(body.bytes).await? };
     let key = idempotency_key(request.headers())?.or(sent.key);
     let document = state::document(sent.state).await?;
-    let save = StateSave { who, base: base_required(request.headers()), key, document };
-    let saved = services.directory.save_state(path.0, save).await?;
+    let save = Save::new(who, base_required(request.headers()), key, ReplaceState(document));
+    let saved = services.directory.boards().save(path.0, save).await?;
     trail.note("rev", saved.rev.0);
     Ok(detail::whole(&saved, None))
 }

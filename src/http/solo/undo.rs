@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Id, detail};
 use crate::{
-    actors::messages::{ClearSave, Saved, TurnSave, UnclearSave},
+    actors::board::{ClearPages, RestoreCleared, UndoRedo},
+    actors::messages::{Save, Saved},
     http::{
         Services,
         audit::AuditContext,
@@ -92,8 +93,8 @@ async fn turn(
     trail.node(board.0);
     services.limiter.check(Scope::SoloDiff, who)?;
     let key = idempotency_key(request.headers())?;
-    let save = TurnSave { who, base: base_when_given(request.headers()), key, way };
-    let saved = services.directory.turn(board, save).await?;
+    let save = Save::new(who, base_when_given(request.headers()), key, UndoRedo(way));
+    let saved = services.directory.boards().save(board, save).await?;
     trail.note("rev", saved.rev.0);
     Ok(answer(&saved, []))
 }
@@ -114,8 +115,8 @@ pub async fn clear(
     let page = fields.text("page", limits::ITEM_ID_BYTES).filter(|page| !page.is_empty());
     fields.finish()?;
     let page = page.map(String::into_boxed_str);
-    let save = ClearSave { who, base: base_when_given(request.headers()), key, page: page.clone() };
-    let saved = services.directory.clear(board, save).await?;
+    let save = Save::new(who, base_when_given(request.headers()), key, ClearPages(page.clone()));
+    let saved = services.directory.boards().save(board, save).await?;
     trail.note("rev", saved.rev.0);
     let mut more = vec![("until", json!(times::utc_field(until(saved.at))))];
     more.extend(page.map(|page| ("page", json!(page))));
@@ -153,8 +154,8 @@ pub async fn restore(
     // A whole page is inflated and read: not on this thread.
     let taken = web::block(move || cleared_items(&kept)).await.map_err(|error| Problem::Internal(error.to_string()))?;
     let taken = taken.ok_or_else(|| Problem::Internal("what was cleared cannot be read".to_owned()))?;
-    let save = UnclearSave { who, base: base_when_given(request.headers()), key, of, taken };
-    let saved = services.directory.unclear(board, save).await?;
+    let save = Save::new(who, base_when_given(request.headers()), key, RestoreCleared { of, removed: taken });
+    let saved = services.directory.boards().save(board, save).await?;
     trail.note("rev", saved.rev.0);
     Ok(answer(&saved, []))
 }
@@ -166,7 +167,7 @@ fn answer(saved: &Saved, more: impl IntoIterator<Item = (&'static str, Value)>) 
     put("server_ts", json!(times::server_ts(saved.at)));
     put("next_rev", json!(saved.rev.0));
     put("digest", json!(saved.digest.to_string()));
-    match saved.course {
+    match saved.kind {
         BatchKind::Edit => {}
         BatchKind::Undo(of) => put("undoes", json!(of.0)),
         BatchKind::Redo(of) => put("redoes", json!(of.0)),

@@ -60,7 +60,7 @@ impl ClassroomActor {
                 continue;
             }
             let after = watched.sheet.as_ref().and(watched.at);
-            match self.directory.awake(board) {
+            match self.directory.boards().find_awake(board) {
                 Some(actor) => {
                     watched.asking = true;
                     let asking = actor.send(BoardStatusQuery { after: Some(after) });
@@ -130,7 +130,7 @@ impl ClassroomActor {
 
     /// Gives each watcher as many rows as their budget allows.
     fn send_thumbnails(&mut self) {
-        let size = self.directory.sizes().of(Scope::WsFeed);
+        let size = self.directory.boards().node().sizes.of(Scope::WsFeed);
         let (boards, now) = (self.lesson_boards(), clock::now());
         let conns: Vec<_> = self.monitor.watchers.keys().copied().collect();
         for conn in conns {

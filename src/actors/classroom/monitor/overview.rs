@@ -65,8 +65,10 @@ impl Handler<GetOverview> for ClassroomActor {
     type Result = ResponseActFuture<Self, ClassOverview>;
 
     fn handle(&mut self, _: GetOverview, _: &mut Context<Self>) -> Self::Result {
-        let awake =
-            self.lesson_boards().into_iter().filter_map(|(board, _)| Some((board, self.directory.awake(board)?)));
+        let awake = self
+            .lesson_boards()
+            .into_iter()
+            .filter_map(|(board, _)| Some((board, self.directory.boards().find_awake(board)?)));
         // Only numbers are asked for, so that a look over REST costs the boards nothing.
         let asking = awake.map(|(board, actor)| async move {
             (board, actor.send(BoardStatusQuery { after: None }).await.ok().flatten())

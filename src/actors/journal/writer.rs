@@ -1,6 +1,6 @@
 //! The journal writer: gathers batches of many boards while one transaction is in flight, then commits them together.
-//! Called by boards with `Append`; answers with `Persisted`, `Fenced` and `JournalState`. Never reorders a board's
-//! batches, never drops one that its board still waits for. Rules: SPEC S1, S2, S6, S8.
+//! Called by boards with `Append`; answers with `JournalEvent`. Never reorders a board's batches, never drops one that its
+//! board still waits for. Rules: SPEC S1, S2, S6, S8.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::Instant;
 
-use crate::actors::board::BoardActor;
-use crate::actors::messages::{Append, Fenced, JournalState, Persisted};
+use super::health::JournalHealth;
+use super::store::{Committed, Journal};
+use crate::actors::messages::{Append, JournalEvent};
 use crate::actors::metrics::metrics;
-use crate::actors::shard::JournalHealth;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{BoardId, Epoch, Rev};
 use m4sh_domain::limits;
-use m4sh_store::{JournalConnection, JournalRow, Store, StoreError};
+use m4sh_store::{JournalRow, StoreError};
 
 /// A flush that takes longer is given up and tried again: the insert may be repeated safely.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -25,10 +25,9 @@ const SLOWEST_BYTES: usize = 512 * 1024;
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
 
-/// See the module's words.
+/// The actor that writes the journal of one thread's boards.
 pub struct JournalWriter {
-    store: Store,
-    session: Option<Arc<JournalConnection>>,
+    journal: Arc<dyn Journal>,
     waiting: VecDeque<PendingRow>,
     waiting_bytes: usize,
     in_flight: bool,
@@ -46,38 +45,23 @@ struct PendingRow {
     board: BoardId,
     epoch: Epoch,
     entry: Arc<JournalEntry>,
-    owner: Addr<BoardActor>,
+    owner: Recipient<JournalEvent>,
     span: tracing::Span,
 }
 
 /// What became of one flush.
 enum FlushOutcome {
-    Committed { session: Arc<JournalConnection>, held: HashSet<(BoardId, Epoch)> },
+    Committed(Committed),
     Unavailable(String),
     Rejected(StoreError),
 }
 
-/// Why a flush failed.
-enum FlushError {
-    /// The database cannot be asked now.
-    Unavailable(StoreError),
-    /// It refused these very rows.
-    Refused(StoreError),
-}
-
-impl FlushError {
-    fn of(error: StoreError) -> Self {
-        if error.is_unavailable() { Self::Unavailable(error) } else { Self::Refused(error) }
-    }
-}
-
 impl JournalWriter {
-    /// A writer with nothing to do; it opens its database session with the first batch.
+    /// A writer with nothing to do.
     #[must_use]
-    pub fn new(store: Store, health: JournalHealth) -> Self {
+    pub fn new(journal: Arc<dyn Journal>, health: JournalHealth) -> Self {
         Self {
-            store,
-            session: None,
+            journal,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             in_flight: false,
@@ -119,22 +103,13 @@ impl JournalWriter {
             .collect();
         let bytes: usize = rows.iter().map(|row| row.entry.stored_len()).sum();
         let deadline = FLUSH_DEADLINE + Duration::from_secs((bytes / SLOWEST_BYTES) as u64);
-        let (store, session) = (self.store.clone(), self.session.take());
+        let journal = self.journal.clone();
         let began = Instant::now();
         let work = async move {
-            let attempt = async {
-                let session = match session {
-                    Some(session) => session,
-                    // Whatever keeps a session from opening says nothing about the rows.
-                    None => Arc::new(JournalConnection::open(&store).await.map_err(FlushError::Unavailable)?),
-                };
-                let held = session.append(&rows).await.map_err(FlushError::of)?;
-                Ok::<_, FlushError>((session, held))
-            };
-            match tokio::time::timeout(deadline, attempt).await {
-                Ok(Ok((session, held))) => FlushOutcome::Committed { session, held },
-                Ok(Err(FlushError::Unavailable(error))) => FlushOutcome::Unavailable(error.to_string()),
-                Ok(Err(FlushError::Refused(error))) => FlushOutcome::Rejected(error),
+            match tokio::time::timeout(deadline, journal.append(&rows)).await {
+                Ok(Ok(committed)) => FlushOutcome::Committed(committed),
+                Ok(Err(error)) if error.is_unavailable() => FlushOutcome::Unavailable(error.to_string()),
+                Ok(Err(error)) => FlushOutcome::Rejected(error),
                 Err(_) => FlushOutcome::Unavailable(format!("no answer within {deadline:?}")),
             }
         };
@@ -147,15 +122,14 @@ impl JournalWriter {
 
     fn flushed(&mut self, count: usize, flush: FlushOutcome, ctx: &mut Context<Self>) {
         match flush {
-            FlushOutcome::Committed { session, held } => {
+            FlushOutcome::Committed(committed) => {
                 #[allow(clippy::cast_precision_loss, reason = "at most FLUSH_ROWS")]
                 metrics().flush_rows.record(count as f64);
-                self.session = Some(session);
                 self.retry = RETRY_FIRST;
-                self.notify_boards(count, |ownership| held.contains(&ownership));
+                self.notify_boards(count, &committed);
                 self.one_board_at_a_time &= !self.waiting.is_empty();
                 if self.health.set_writable(true) {
-                    tracing::info!(waiting = self.waiting.len(), "journal flows again");
+                    tracing::info!(waiting = self.waiting.len(), "journal is writable again");
                     self.send_state();
                 }
                 self.flush(ctx);
@@ -163,7 +137,11 @@ impl JournalWriter {
             FlushOutcome::Unavailable(error) => {
                 metrics().flush_failures.increment(1);
                 if self.health.set_writable(false) {
-                    tracing::warn!(error, waiting = self.waiting.len(), "journal waits for postgres");
+                    tracing::warn!(
+                        error,
+                        waiting = self.waiting.len(),
+                        "journal is not writable, batches wait for postgres"
+                    );
                     self.send_state();
                 }
                 self.schedule_retry(ctx);
@@ -195,8 +173,8 @@ impl JournalWriter {
     }
 
     /// Takes the first `count` rows out and tells each board how far it is committed, or that it lost the board.
-    fn notify_boards(&mut self, count: usize, held: impl Fn((BoardId, Epoch)) -> bool) {
-        let mut last: HashMap<(BoardId, Epoch), (Rev, Addr<BoardActor>)> = HashMap::with_capacity(count);
+    fn notify_boards(&mut self, count: usize, committed: &Committed) {
+        let mut last: HashMap<(BoardId, Epoch), (Rev, Recipient<JournalEvent>)> = HashMap::with_capacity(count);
         for row in self.waiting.drain(..count) {
             self.waiting_bytes -= row.entry.stored_len();
             tracing::debug!(parent: &row.span, board = %row.board, rev = %row.entry.rev, "batch answered by postgres");
@@ -205,11 +183,8 @@ impl JournalWriter {
         self.health.set_waiting_bytes(self.waiting_bytes);
         metrics().journal_depth.decrement(u32::try_from(count).unwrap_or(u32::MAX));
         for (ownership, (rev, owner)) in last {
-            if held(ownership) {
-                owner.do_send(Persisted { rev });
-            } else {
-                owner.do_send(Fenced);
-            }
+            let held = committed.contains(&ownership);
+            owner.do_send(if held { JournalEvent::Persisted(rev) } else { JournalEvent::Fenced });
         }
     }
 
@@ -225,10 +200,10 @@ impl JournalWriter {
         self.health.set_waiting_bytes(self.waiting_bytes);
         metrics().journal_depth.decrement(u32::try_from(before - self.waiting.len()).unwrap_or(u32::MAX));
         self.broken.insert(ownership);
-        owner.do_send(Fenced);
+        owner.do_send(JournalEvent::Fenced);
     }
 
-    /// With nothing left to try, nothing would tell that commits flow again.
+    /// With nothing left to try, nothing would tell that the journal is writable again.
     fn recover_if_empty(&mut self) {
         if self.waiting.is_empty() && self.health.set_writable(true) {
             tracing::info!("nothing waits for postgres any more");
@@ -236,8 +211,8 @@ impl JournalWriter {
     }
 
     fn send_state(&self) {
-        let state = JournalState { writable: self.health.is_writable() };
-        let owners: HashMap<BoardId, &Addr<BoardActor>> =
+        let state = JournalEvent::State { writable: self.health.is_writable() };
+        let owners: HashMap<BoardId, &Recipient<JournalEvent>> =
             self.waiting.iter().map(|row| (row.board, &row.owner)).collect();
         for owner in owners.into_values() {
             owner.do_send(state);
@@ -255,11 +230,11 @@ impl Handler<Append> for JournalWriter {
     fn handle(&mut self, append: Append, ctx: &mut Context<Self>) {
         let Append { board, epoch, entry, owner, span } = append;
         if self.broken.contains(&(board, epoch)) {
-            owner.do_send(Fenced);
+            owner.do_send(JournalEvent::Fenced);
             return;
         }
         if !self.health.is_writable() {
-            owner.do_send(JournalState { writable: false });
+            owner.do_send(JournalEvent::State { writable: false });
         }
         self.waiting_bytes += entry.stored_len();
         self.health.set_waiting_bytes(self.waiting_bytes);

@@ -1,0 +1,112 @@
+//! The sockets of this process by what they live on: a login, a share link, a channel of the room client's lesson.
+//! Filled by `ws`; asked when one of these ends, and by what sends to all of them. Never keeps a socket alive.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use metrics::gauge;
+
+use crate::actors::outbox::Outbox;
+use m4sh_domain::ids::{ConnId, LessonId, LinkId, LoginId, UserId};
+use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
+use m4sh_protocol::payload::Payload;
+use m4sh_protocol::room::Channel;
+use m4sh_protocol::server::ServerFrame;
+
+/// What a socket lives on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SocketScope {
+    /// A login: its end closes the socket.
+    Login(LoginId),
+    /// A share link: its end closes the socket.
+    Link(LinkId),
+    /// A channel of the v0.24 room client.
+    Lesson(LessonId, Channel),
+}
+
+/// A socket, as far as it takes to write to it.
+#[derive(Clone)]
+pub struct RegisteredSocket {
+    /// The connection.
+    pub conn: ConnId,
+    /// Whose it is; a guest's is nobody's.
+    pub user: Option<UserId>,
+    /// How to write to it.
+    pub dialect: Dialect,
+    /// Where to write to it.
+    pub outbox: Outbox,
+}
+
+/// The sockets of this process.
+#[derive(Default)]
+pub struct SocketRegistry(DashMap<SocketScope, Vec<RegisteredSocket>>);
+
+impl SocketRegistry {
+    /// Adds a socket, until the answer is dropped; `None` when `limit` sockets live on this already.
+    #[must_use]
+    pub fn register(
+        self: &Arc<Self>,
+        scope: SocketScope,
+        socket: RegisteredSocket,
+        limit: usize,
+    ) -> Option<Registration> {
+        let mut sockets = self.0.entry(scope).or_default();
+        if sockets.len() >= limit {
+            return None;
+        }
+        let conn = socket.conn;
+        sockets.push(socket);
+        if let SocketScope::Link(_) = scope {
+            gauge!("m4sh_guests").increment(1);
+        }
+        Some(Registration { registry: self.clone(), scope, conn })
+    }
+
+    /// Closes every socket that lives on this.
+    pub fn close(&self, scope: SocketScope, close: Close) {
+        for socket in self.0.remove(&scope).map(|(_, sockets)| sockets).unwrap_or_default() {
+            socket.outbox.close(close, ServerFrame::Bye(close).encode(socket.dialect));
+        }
+    }
+
+    /// Sends a frame to the sockets of `to`, or of everybody, but for one; whether anybody could take it.
+    pub fn send(&self, scope: SocketScope, to: Option<UserId>, except: Option<ConnId>, frame: &Payload) -> bool {
+        let sockets = self.0.get(&scope).map(|sockets| sockets.clone()).unwrap_or_default();
+        let meant = sockets.iter().filter(|socket| Some(socket.conn) != except && (to.is_none() || socket.user == to));
+        // A full outbox has closed itself.
+        meant.filter(|socket| socket.outbox.push(frame.clone()).is_ok()).count() > 0
+    }
+
+    /// How many sockets live on this.
+    #[must_use]
+    pub fn count(&self, scope: SocketScope) -> usize {
+        self.0.get(&scope).map_or(0, |sockets| sockets.len())
+    }
+
+    /// Every share link that a socket lives on.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkId> {
+        let link = |scope: &SocketScope| if let SocketScope::Link(link) = scope { Some(*link) } else { None };
+        self.0.iter().filter_map(|entry| link(entry.key())).collect()
+    }
+}
+
+/// A socket's place in the registry; given up when dropped.
+pub struct Registration {
+    registry: Arc<SocketRegistry>,
+    scope: SocketScope,
+    conn: ConnId,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Some(mut sockets) = self.registry.0.get_mut(&self.scope) {
+            sockets.retain(|socket| socket.conn != self.conn);
+        }
+        self.registry.0.remove_if(&self.scope, |_, sockets| sockets.is_empty());
+        if let SocketScope::Link(_) = self.scope {
+            gauge!("m4sh_guests").decrement(1);
+        }
+    }
+}
