@@ -97,7 +97,8 @@ impl Copy {
                 *self = Self::read(self.epoch, self.rev, &op["value"]);
                 Ok(())
             }
-            _ => Ok(()),
+            "state" | "meta" => Ok(()),
+            _ => Err(Fault::Unknown(kind.to_owned())),
         }
     }
 

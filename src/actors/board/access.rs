@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::actors::clock;
 use m4sh_domain::access::{Authorship, BoardAssignment, EffectiveRights, Layer, Permissions, Visibility};
-use m4sh_domain::board::{Action, Op, OpKind};
+use m4sh_domain::board::Op;
 use m4sh_domain::ids::{ClassroomId, LessonId, UserId};
 use m4sh_store::{BoardAccess, BoardLesson};
 
@@ -89,17 +89,5 @@ impl Access {
 
 /// The first operation that these rights do not cover.
 pub(super) fn first_forbidden(can: Permissions, ops: &[Op]) -> Option<usize> {
-    ops.iter().position(|op| !covers(can, op))
-}
-
-fn covers(can: Permissions, op: &Op) -> bool {
-    match (op.kind, op.action) {
-        (OpKind::Page, Action::Add) => can.can_add_page,
-        (OpKind::Page, Action::Remove) => can.can_delete_page,
-        (OpKind::State, _) => can.can_clear,
-        (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, Action::Remove) => can.can_erase,
-        (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text | OpKind::Page | OpKind::Meta, _) => {
-            can.can_draw
-        }
-    }
+    ops.iter().position(|op| !can.has(op.kind.permission(op.action)))
 }

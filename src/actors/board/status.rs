@@ -63,8 +63,8 @@ impl AwakeBoard {
         let ops = Op::parse_journal(batch.rev, &batch.ops).unwrap_or_default();
         let updates = ops.into_iter().filter(|op| op.action == Action::Update);
         let now = updates.filter_map(|mut op| {
-            let (page, collection) = (op.page_id.as_deref()?, op.kind.collection()?);
-            let text = self.board.document().item(page, collection, op.id.as_deref()?)?;
+            let (page, kind) = (op.page_id.as_deref()?, op.kind.item()?);
+            let text = self.board.document().item(page, kind, op.id.as_deref()?)?;
             op.value = Value::parse(&text, Bounds { depth: usize::MAX, nodes: usize::MAX }).ok();
             (op.action, op.patch) = (Action::Add, None);
             Some(op)

@@ -11,7 +11,7 @@ use super::saves::{BatchRefusal, FORBIDDEN};
 use super::state::AwakeBoard;
 use crate::actors::clock;
 use m4sh_domain::access::{Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchOutcome, BoardRefusal, Op};
+use m4sh_domain::board::{BatchKey, BatchOutcome, BoardRefusal, ItemKind, Op};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
@@ -106,7 +106,7 @@ impl AwakeBoard {
             Ok(page) => page,
             Err(detail) => return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", detail) }),
         };
-        if page.as_deref().is_some_and(|page| self.board.document().item(page, "strokes", &draw.id).is_some()) {
+        if page.as_deref().is_some_and(|page| self.board.document().item(page, ItemKind::Stroke, &draw.id).is_some()) {
             return Err(BatchRefusal {
                 index: Some(0),
                 ..refuse("invalid_ops", "an item with this id is there already")

@@ -2,12 +2,9 @@
 //! `push` and `collect`. Pure: states and operations go in and out.
 
 use m4sh_domain::{
-    board::{Action, Op, OpKind},
+    board::{Action, ItemKind, Op, OpKind},
     json::{Object, Value},
 };
-
-/// The lists of a page that hold items.
-const LISTS: [OpKind; 4] = [OpKind::Asset, OpKind::Shape, OpKind::Stroke, OpKind::Text];
 
 /// The page with that id; without one the open page, else the first.
 pub(super) fn find<'a>(state: &'a Value, id: Option<&str>) -> Option<&'a Object> {
@@ -27,17 +24,7 @@ pub(super) fn copy(page: &Object, id: &str, name: Option<&str>) -> Op {
     if let Some(name) = name {
         page.insert("name", name);
     }
-    Op {
-        action: Action::Add,
-        kind: OpKind::Page,
-        id: None,
-        page_id: None,
-        value: Some(page.into()),
-        patch: None,
-        layer: None,
-        layers: None,
-        unset: Vec::new(),
-    }
+    Op { value: Some(page.into()), ..Op::new(Action::Add, OpKind::Page) }
 }
 
 /// What takes a copied page back from a board: the page itself while it is as it was given, else only the items that are as
@@ -49,13 +36,13 @@ pub(super) fn take_back(state: &Value, given: &Object, id: &str) -> Vec<Op> {
         return vec![remove(OpKind::Page, id, None)];
     }
     let mut ops = Vec::new();
-    for kind in LISTS {
-        let list = |page: &Object| kind.collection().and_then(|list| page.get(list).cloned());
+    for kind in ItemKind::BY_LIST {
+        let list = |page: &Object| page.get(kind.list()).cloned();
         let (now, then) = (list(page), list(given));
         let then = then.as_ref().and_then(Value::as_array).unwrap_or_default();
         for item in now.as_ref().and_then(Value::as_array).unwrap_or_default() {
             if let Some(item_id) = item.get("id").and_then(Value::as_str).filter(|_| then.contains(item)) {
-                ops.push(remove(kind, item_id, Some(id)));
+                ops.push(remove(OpKind::Item(kind), item_id, Some(id)));
             }
         }
     }
@@ -64,7 +51,7 @@ pub(super) fn take_back(state: &Value, given: &Object, id: &str) -> Vec<Op> {
 
 /// Whether two pages hold the same items, whatever they are called.
 fn same(page: &Object, given: &Object) -> bool {
-    LISTS.into_iter().filter_map(OpKind::collection).all(|list| {
+    ItemKind::ALL.map(ItemKind::list).into_iter().all(|list| {
         let items =
             |page: &Object| page.get(list).and_then(|list| list.as_array().map(<[Value]>::to_vec)).unwrap_or_default();
         items(page) == items(given)
@@ -77,18 +64,7 @@ pub(super) fn remove_page(id: &str) -> Op {
 }
 
 fn remove(kind: OpKind, id: &str, page: Option<&str>) -> Op {
-    let page_id = page.map(str::to_owned);
-    Op {
-        action: Action::Remove,
-        kind,
-        id: Some(id.to_owned()),
-        page_id,
-        value: None,
-        patch: None,
-        layer: None,
-        layers: None,
-        unset: Vec::new(),
-    }
+    Op { id: Some(id.to_owned()), page_id: page.map(str::to_owned), ..Op::new(Action::Remove, kind) }
 }
 
 #[cfg(test)]
@@ -119,9 +95,9 @@ mod tests {
         let whole = take_back(&board(r#"[{"id":"1"},{"id":"2","c":1}]"#), given, "p");
         assert_eq!(whole, [remove(OpKind::Page, "p", None)]);
         let worked_on = take_back(&board(r#"[{"id":"1"},{"id":"2","c":9},{"id":"mine"}]"#), given, "p");
-        assert_eq!(worked_on, [remove(OpKind::Stroke, "1", Some("p"))]);
+        assert_eq!(worked_on, [remove(OpKind::Item(ItemKind::Stroke), "1", Some("p"))]);
         assert_eq!(take_back(&value(r#"{"pages":[{"id":"own"}]}"#), given, "p"), []);
         let last = take_back(&value(r#"{"pages":[{"id":"p","strokes":[{"id":"1"}]}]}"#), given, "p");
-        assert_eq!(last, [remove(OpKind::Stroke, "1", Some("p"))], "a board keeps its last page");
+        assert_eq!(last, [remove(OpKind::Item(ItemKind::Stroke), "1", Some("p"))], "a board keeps its last page");
     }
 }

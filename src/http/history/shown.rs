@@ -118,7 +118,7 @@ impl Operation {
 pub fn page_of(op: &Op) -> Option<&str> {
     match op.kind {
         OpKind::Page => op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str()),
-        _ => op.page_id.as_deref(),
+        OpKind::Item(_) | OpKind::Meta | OpKind::State => op.page_id.as_deref(),
     }
 }
 

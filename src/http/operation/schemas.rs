@@ -19,6 +19,7 @@ use crate::http::openapi::areas::{
     hooks::HookEventName,
     saves::Op,
 };
+use m4sh_domain::board::OpKind;
 use m4sh_domain::hooks::HookEvent;
 use m4sh_domain::limits::{
     BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS,
@@ -56,6 +57,8 @@ macro_rules! schemas {
 }
 
 schemas! {
+    /// What an operation is about.
+    OperationKind = text().enum_values(Some(OpKind::for_clients().map(OpKind::name)));
     /// The name of a board, a classroom or a lesson: not blank, without control characters. White space around it is cut off.
     Name = name(NAME_CHARS).examples(["7-B Geometry"]);
     /// A first or last name, perhaps empty. White space around it is cut off.

@@ -1,6 +1,7 @@
 //! A client's own copy of a board, kept by the rules of the wire and nothing else.
 //! Used by `Seat`, `Artist` and the simulation to say what the server's state must be. Never asks the server.
 
+use m4sh_domain::board::ItemKind;
 use serde_json::{Value, json};
 
 /// A board as a client that follows every frame sees it.
@@ -66,21 +67,17 @@ fn add_lists(page: &mut Value) {
 
 #[track_caller]
 fn apply_one(state: &mut Value, op: &Value, exact: bool) {
-    let collection = match op["kind"].as_str().unwrap_or_default() {
-        "stroke" => "strokes",
-        "asset" => "assets",
-        "shape" => "shapes",
-        "text" => "texts",
+    let list = match op["kind"].as_str().unwrap_or_default() {
         "meta" => return apply_to_meta(state, op),
         "page" => return apply_to_pages(state, op, exact),
         "state" => return apply_to_root(state, op),
-        _ => panic!("an unknown kind in {op}"),
+        name => ItemKind::from_name(name).unwrap_or_else(|| panic!("an unknown kind in {op}")).list(),
     };
     let named = [&op["page_id"], &op["value"]["page_id"], &state["activePageId"]];
     let page = named.into_iter().find(|id| id.as_str().is_some_and(|id| !id.is_empty())).expect("a page").clone();
     let pages = state["pages"].as_array_mut().expect("pages");
     let page = pages.iter_mut().find(|p| p["id"] == page).unwrap_or_else(|| panic!("no such page for {op}"));
-    let items = page.as_object_mut().expect("a page").entry(collection).or_insert_with(|| json!([]));
+    let items = page.as_object_mut().expect("a page").entry(list).or_insert_with(|| json!([]));
     apply_to_items(items.as_array_mut().expect("a collection"), op);
 }
 

@@ -4,17 +4,20 @@
 use std::sync::Arc;
 
 use super::{
-    Action, BoardRefusal, Document, OpKind,
-    draft::{Draft, Line, OpsWriter, Payload},
+    document::Document,
+    draft::{Draft, DraftOp, OpsWriter, Payload, RawOp},
+    inverse::InverseRecorder,
     item::{self, Item},
-    item_locks, layers,
+    item_locks,
+    kind::{Action, ItemKind, OpKind},
+    layers,
     members::{FromCanonical, MemberValue, ObjectMembers},
     normalize::normalize_document,
     op::read_id,
-    page::{COLLECTIONS, Page},
+    page::Page,
+    refusal::BoardRefusal,
     slots::{Keyed, Measured as _, Slots},
     transaction::Transaction,
-    undo::InverseRecorder,
 };
 use crate::limits;
 use crate::{
@@ -90,13 +93,14 @@ pub(super) fn apply_recording(
     }
     let mut work = BatchApplier { transaction, mode, by, written: 0 };
     let mut effective = OpsWriter::new(256);
-    for (index, line) in batch.lines().enumerate() {
+    for (index, op) in batch.ops().enumerate() {
         let mark = work.transaction.savepoint();
-        let touched = work.line(&line).map_err(|fault| refuse(index, fault))?;
+        let touched = work.apply(&op).map_err(|fault| refuse(index, fault))?;
         if let Some(notes) = back.as_deref_mut() {
             notes.record(work.transaction.steps_since(mark), work.transaction.document());
         }
-        effective.push(&line, touched.page.as_deref(), touched.layer);
+        let (page_id, layer) = (touched.page.as_deref(), touched.layer);
+        effective.push(&RawOp { page_id, layer, ..op.map(|payload| payload.text) });
     }
     Ok(effective.finish())
 }
@@ -119,47 +123,46 @@ struct ResolvedTarget {
 
 impl BatchApplier<'_, '_> {
     /// Applies one operation and says what it was about.
-    fn line(&mut self, line: &Line<'_>) -> Result<ResolvedTarget, OpFault> {
-        if let Some(collection) = line.kind.collection() {
-            let (page, id) = self.target(line)?;
-            let layer = match line.action {
-                Action::Add => self.add_item(page, collection, line)?,
-                Action::Update => self.update_item(page, collection, line)?,
-                Action::Remove => self.remove_item(page, collection, line)?,
+    fn apply(&mut self, op: &DraftOp<'_>) -> Result<ResolvedTarget, OpFault> {
+        if let OpKind::Item(kind) = op.kind {
+            let (page, id) = self.target(op)?;
+            let layer = match op.action {
+                Action::Add => self.add_item(page, kind, op)?,
+                Action::Update => self.update_item(page, kind, op)?,
+                Action::Remove => self.remove_item(page, kind, op)?,
             };
             return Ok(ResolvedTarget { page: Some(id), layer });
         }
         if self.mode == ApplyMode::Client && self.by.is_isolated() {
             return Err(OpFault::Forbidden);
         }
-        match (line.kind, line.action) {
+        match (op.kind, op.action) {
+            (OpKind::Item(_), _) => return Err(BROKEN),
             (OpKind::Page, Action::Add) => {
-                return Ok(ResolvedTarget { page: None, layer: self.add_page(line)? });
+                return Ok(ResolvedTarget { page: None, layer: self.add_page(op)? });
             }
-            (OpKind::Page, Action::Update) => self.update_page(line),
-            (OpKind::Page, Action::Remove) => self.remove_page(line),
-            (OpKind::Meta, Action::Add | Action::Update) => self.merge_meta(line),
-            (OpKind::Meta, Action::Remove) => self.remove_meta(line),
+            (OpKind::Page, Action::Update) => self.update_page(op),
+            (OpKind::Page, Action::Remove) => self.remove_page(op),
+            (OpKind::Meta, Action::Add | Action::Update) => self.merge_meta(op),
+            (OpKind::Meta, Action::Remove) => self.remove_meta(op),
             (OpKind::State, _) if self.mode != ApplyMode::Exact => Err("`state` is not for clients".into()),
-            (OpKind::State, Action::Add) => self.set_state(line),
-            (OpKind::State, Action::Update) => self.merge_state(line),
+            (OpKind::State, Action::Add) => self.set_state(op),
+            (OpKind::State, Action::Update) => self.merge_state(op),
             (OpKind::State, Action::Remove) => {
-                self.transaction.set_root(not_pages(required_id(line)?)?, None);
+                self.transaction.set_root(not_pages(required_id(op)?)?, None);
                 Ok(())
             }
-            // Kinds with a collection returned above.
-            (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, _) => Err(BROKEN),
         }?;
         Ok(ResolvedTarget::default())
     }
 
     /// The page of an item's operation: the one it names, or its value names, or the active one, or the current one.
-    fn target(&self, line: &Line<'_>) -> Result<(u32, Arc<str>), OpFault> {
+    fn target(&self, op: &DraftOp<'_>) -> Result<(u32, Arc<str>), OpFault> {
         let document = self.transaction.document();
         let pages = document.pages().ok_or(BROKEN)?;
-        let named = match line.page_id.map(str::trim).filter(|id| !id.is_empty()) {
+        let named = match op.page_id.map(str::trim).filter(|id| !id.is_empty()) {
             Some(id) => Some(Arc::from(id)),
-            None => line
+            None => op
                 .value
                 .and_then(|payload| read_id(payload.value.get("page_id")?))
                 .map(Arc::from)
@@ -176,45 +179,45 @@ impl BatchApplier<'_, '_> {
         }
     }
 
-    fn items(&self, page: u32, collection: &'static str) -> Result<Option<&Slots<Item>>, OpFault> {
+    fn items(&self, page: u32, kind: ItemKind) -> Result<Option<&Slots<Item>>, OpFault> {
         let page = self.transaction.document().page(page).and_then(Page::members).ok_or(BROKEN)?;
-        match page.get(collection) {
+        match page.get(kind.list()) {
             None => Ok(None),
             Some(MemberValue::List(items)) => Ok(Some(items)),
             Some(MemberValue::Raw(_)) => Err("the page's member of this kind is not a list".into()),
         }
     }
 
-    fn add_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
-        let value = line.value.ok_or("a value is required")?;
+    fn add_item(&mut self, page: u32, kind: ItemKind, op: &DraftOp<'_>) -> Result<Option<Layer>, OpFault> {
+        let value = op.value.ok_or("a value is required")?;
         let item = if self.mode == ApplyMode::Exact {
             Item::read(value.text).map_err(|_| BROKEN)?
         } else {
             Item::new(new_id(value)?, value.text)
         };
-        match self.items(page, collection)? {
-            None => self.transaction.set_member(page, collection, Some(MemberValue::List(Slots::default()))),
+        match self.items(page, kind)? {
+            None => self.transaction.set_member(page, kind.list(), Some(MemberValue::List(Slots::default()))),
             Some(items) => {
                 if self.mode != ApplyMode::Exact && item.id().is_some_and(|id| items.find(id).is_some()) {
                     return Err("an item with this id is there already".into());
                 }
             }
         }
-        let layer = self.layer(line);
+        let layer = self.layer(op);
         self.check_lock(&item)?;
-        self.transaction.add_item(page, collection, item.on(layer));
+        self.transaction.add_item(page, kind, item.on(layer));
         Ok(layer)
     }
 
     /// The layer of what is added.
-    fn layer(&self, line: &Line<'_>) -> Option<Layer> {
-        line.layer.or(self.by.layer)
+    fn layer(&self, op: &DraftOp<'_>) -> Option<Layer> {
+        op.layer.or(self.by.layer)
     }
 
     /// The item that an operation names, as far as its author knows of it.
-    fn find_item(&self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<(u32, &Item), OpFault> {
-        let id = required_id(line)?;
-        let items = self.items(page, collection)?;
+    fn find_item(&self, page: u32, kind: ItemKind, op: &DraftOp<'_>) -> Result<(u32, &Item), OpFault> {
+        let id = required_id(op)?;
+        let items = self.items(page, kind)?;
         let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
         let eyes = self.by.visibility;
         let (slot, item) =
@@ -234,14 +237,14 @@ impl BatchApplier<'_, '_> {
         if binds { Err(OpFault::Locked) } else { Ok(()) }
     }
 
-    fn update_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
-        let patch = merged(line)?;
-        let (slot, item) = self.find_item(page, collection, line)?;
+    fn update_item(&mut self, page: u32, kind: ItemKind, op: &DraftOp<'_>) -> Result<Option<Layer>, OpFault> {
+        let patch = merged(op)?;
+        let (slot, item) = self.find_item(page, kind, op)?;
         let mut text = match patch {
             Some(patch) => item::merge(item.bytes(), patch.text, Some("id")).map_err(|_| BROKEN)?,
             None => item.bytes().to_vec(),
         };
-        for key in line.unset.iter().filter(|key| *key != "id") {
+        for key in op.unset.iter().filter(|key| **key != "id") {
             if let Some(rest) = item::without(&text, key).map_err(|_| BROKEN)? {
                 text = rest;
             }
@@ -250,25 +253,25 @@ impl BatchApplier<'_, '_> {
         let layer = item.layer();
         self.check_lock(&item)?;
         self.charge(text.len())?;
-        self.transaction.change_item(page, collection, slot, item);
+        self.transaction.change_item(page, kind, slot, item);
         Ok(layer)
     }
 
-    fn remove_item(&mut self, page: u32, collection: &'static str, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
-        let (slot, item) = self.find_item(page, collection, line)?;
+    fn remove_item(&mut self, page: u32, kind: ItemKind, op: &DraftOp<'_>) -> Result<Option<Layer>, OpFault> {
+        let (slot, item) = self.find_item(page, kind, op)?;
         let layer = item.layer();
-        self.transaction.remove_item(page, collection, slot);
+        self.transaction.remove_item(page, kind, slot);
         Ok(layer)
     }
 
-    fn find_page(&self, line: &Line<'_>) -> Result<u32, OpFault> {
-        let id = required_id(line)?;
+    fn find_page(&self, op: &DraftOp<'_>) -> Result<u32, OpFault> {
+        let id = required_id(op)?;
         let pages = self.transaction.document().pages().ok_or(BROKEN)?;
         Ok(pages.find(id).ok_or("there is no such page")?)
     }
 
-    fn add_page(&mut self, line: &Line<'_>) -> Result<Option<Layer>, OpFault> {
-        let value = line.value.ok_or("a value is required")?;
+    fn add_page(&mut self, op: &DraftOp<'_>) -> Result<Option<Layer>, OpFault> {
+        let value = op.value.ok_or("a value is required")?;
         let pages = self.transaction.document().pages().ok_or(BROKEN)?;
         let mut page = Page::read(value.text).map_err(|_| BROKEN)?;
         if self.mode != ApplyMode::Exact {
@@ -277,7 +280,7 @@ impl BatchApplier<'_, '_> {
             }
             page.add_missing_lists();
         }
-        let layer = self.layer(line);
+        let layer = self.layer(op);
         if layer.is_some() {
             layers::lay_page(&mut page, layer);
         }
@@ -286,10 +289,10 @@ impl BatchApplier<'_, '_> {
         Ok(layer)
     }
 
-    fn update_page(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
-        let patch = merged(line)?;
-        let slot = self.find_page(line)?;
-        for key in line.unset.iter().filter(|key| *key != "id" && !COLLECTIONS.contains(&key.as_str())) {
+    fn update_page(&mut self, op: &DraftOp<'_>) -> Result<(), OpFault> {
+        let patch = merged(op)?;
+        let slot = self.find_page(op)?;
+        for key in op.unset.iter().filter(|key| **key != "id" && ItemKind::from_list(key).is_none()) {
             self.transaction.set_member(slot, key, None);
         }
         let Some(patch) = patch else { return Ok(()) };
@@ -298,17 +301,17 @@ impl BatchApplier<'_, '_> {
             if key == "id" {
                 continue;
             }
-            if self.mode != ApplyMode::Exact && COLLECTIONS.contains(&&*key) {
+            if self.mode != ApplyMode::Exact && ItemKind::from_list(&key).is_some() {
                 return Err("items are changed one by one, not as a member of their page".into());
             }
-            let part = ObjectMembers::part(&key, value, &COLLECTIONS).map_err(|_| BROKEN)?;
+            let part = ObjectMembers::part(&key, value).map_err(|_| BROKEN)?;
             self.transaction.set_member(slot, &key, Some(part));
         }
         Ok(())
     }
 
-    fn remove_page(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
-        let slot = self.find_page(line)?;
+    fn remove_page(&mut self, op: &DraftOp<'_>) -> Result<(), OpFault> {
+        let slot = self.find_page(op)?;
         let document = self.transaction.document();
         if self.mode == ApplyMode::Exact {
             self.transaction.remove_page(slot);
@@ -324,7 +327,7 @@ impl BatchApplier<'_, '_> {
         if bound.is_some_and(|user| document.page(slot).is_some_and(|page| item_locks::has_locked_for(page, user))) {
             return Err(OpFault::Locked);
         }
-        let was_active = document.active_page().as_deref() == line.id;
+        let was_active = document.active_page().as_deref() == op.id;
         self.transaction.remove_page(slot);
         if was_active {
             let first = self
@@ -347,34 +350,34 @@ impl BatchApplier<'_, '_> {
         }
     }
 
-    fn merge_meta(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
-        let merged = item::merge(&self.meta()?, object(line)?.text, None).map_err(|_| BROKEN)?;
+    fn merge_meta(&mut self, op: &DraftOp<'_>) -> Result<(), OpFault> {
+        let merged = item::merge(&self.meta()?, object(op)?.text, None).map_err(|_| BROKEN)?;
         self.charge(merged.len())?;
         self.transaction.set_root("meta", Some(MemberValue::Raw(merged.into())));
         Ok(())
     }
 
-    fn remove_meta(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
+    fn remove_meta(&mut self, op: &DraftOp<'_>) -> Result<(), OpFault> {
         let meta = self.meta()?;
         self.charge(meta.len())?;
-        if let Some(rest) = item::without(&meta, required_id(line)?).map_err(|_| BROKEN)? {
+        if let Some(rest) = item::without(&meta, required_id(op)?).map_err(|_| BROKEN)? {
             self.transaction.set_root("meta", Some(MemberValue::Raw(rest.into())));
         }
         Ok(())
     }
 
-    fn set_state(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
-        let value = line.value.ok_or("a value is required")?;
+    fn set_state(&mut self, op: &DraftOp<'_>) -> Result<(), OpFault> {
+        let value = op.value.ok_or("a value is required")?;
         let mut document = Document::from_canonical(value.text).map_err(|_| BROKEN)?;
-        if let Some(layers) = line.layers {
-            layers::read(&mut document, layers).map_err(|_| BROKEN)?;
+        if let Some(layers) = op.layers {
+            layers::read(&mut document, layers.text).map_err(|_| BROKEN)?;
         }
         self.transaction.replace(document);
         Ok(())
     }
 
-    fn merge_state(&mut self, line: &Line<'_>) -> Result<(), OpFault> {
-        let patch = line.patch.ok_or("a patch is required")?;
+    fn merge_state(&mut self, op: &DraftOp<'_>) -> Result<(), OpFault> {
+        let patch = op.patch.ok_or("a patch is required")?;
         for member in json::members(patch.text).map_err(|_| BROKEN)? {
             let (key, value) = member.map_err(|_| BROKEN)?;
             self.transaction.set_root(not_pages(&key)?, Some(MemberValue::Raw(value.into())));
@@ -393,8 +396,8 @@ impl BatchApplier<'_, '_> {
     }
 }
 
-fn required_id<'a>(line: &Line<'a>) -> Result<&'a str, OpFault> {
-    Ok(line.id.ok_or("an id is required")?)
+fn required_id<'a>(op: &DraftOp<'a>) -> Result<&'a str, OpFault> {
+    Ok(op.id.ok_or("an id is required")?)
 }
 
 /// The id of what is added: text as operations will name it.
@@ -405,8 +408,12 @@ fn new_id<'a>(value: Payload<'a>) -> Result<&'a str, OpFault> {
     Ok(usable.then_some(id).ok_or("the value needs an id of 1 to 256 bytes")?)
 }
 
-fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, OpFault> {
-    let payload = line.payload().ok_or("a patch is required")?;
+fn is_falsy(payload: &Payload<'_>) -> bool {
+    payload.value.is_falsy()
+}
+
+fn object<'a>(op: &DraftOp<'a>) -> Result<Payload<'a>, OpFault> {
+    let payload = *op.payload(is_falsy).ok_or("a patch is required")?;
     match payload.value.as_object() {
         Some(members) if !members.is_empty() => Ok(payload),
         _ => Err("the patch must be an object that is not empty".into()),
@@ -414,8 +421,8 @@ fn object<'a>(line: &Line<'a>) -> Result<Payload<'a>, OpFault> {
 }
 
 /// What an update merges in; one that only takes members out merges nothing.
-fn merged<'a>(line: &Line<'a>) -> Result<Option<Payload<'a>>, OpFault> {
-    if line.unset.is_empty() || line.payload().is_some() { object(line).map(Some) } else { Ok(None) }
+fn merged<'a>(op: &DraftOp<'a>) -> Result<Option<Payload<'a>>, OpFault> {
+    if op.unset.is_empty() || op.payload(is_falsy).is_some() { object(op).map(Some) } else { Ok(None) }
 }
 
 fn not_pages(key: &str) -> Result<&str, OpFault> {

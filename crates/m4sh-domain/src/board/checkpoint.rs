@@ -8,9 +8,9 @@ use std::io::Read as _;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Corrupt,
     document::{Document, Pieces},
     layers,
+    refusal::Corrupt,
 };
 use crate::ids::Rev;
 use crate::limits;

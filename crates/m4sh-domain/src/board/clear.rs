@@ -7,14 +7,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, BatchKey, BatchKind, Board, BoardRefusal, JournalEntry, Op, OpKind,
     apply::{ApplyMode, apply},
-    check_bounds,
+    batch::{BatchKey, BatchKind, JournalEntry},
     draft::{Draft, OpsWriter, RawOp},
+    engine::{Board, check_bounds},
     item::{Item, ObjectWriter},
-    item_locks, layers,
-    members::MemberValue,
-    page::COLLECTIONS,
+    item_locks,
+    kind::{Action, ItemKind, OpKind},
+    op::Op,
+    refusal::BoardRefusal,
     slots::{Keyed as _, Measured as _, Slots},
     stream,
     transaction::Transaction,
@@ -75,35 +76,34 @@ impl Board {
         let mut taken = OpsWriter::new(1024);
         let mut items = 0_u64;
         let mut ops = OpsWriter::new(256);
-        ops.push_raw(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, OpKind::State) });
+        ops.push(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, OpKind::State) });
         let mut can_say = true;
         for (slot, page) in pages.iter().filter(|(slot, _)| wanted.is_none_or(|wanted| wanted == *slot)) {
             // What cannot be named cannot be brought back.
             let Some(id) = page.id().filter(|id| pages.find(id) == Some(slot)) else { continue };
             let mut patch = ObjectWriter::new(64);
-            for collection in COLLECTIONS {
-                let Some(list) = layers::list(page, collection) else { continue };
+            for kind in ItemKind::BY_LIST {
+                let Some(list) = page.list(kind) else { continue };
                 if !list.iter().any(|(_, item)| goes(item)) {
                     continue;
                 }
                 for (_, item) in list.iter().filter(|(_, item)| goes(item)) {
-                    let Some(kind) = kind_of(collection) else { continue };
-                    let op = RawOp::new(Action::Add, kind);
-                    taken.push_raw(&RawOp { page_id: Some(id), value: Some(item.bytes()), layer: item.layer(), ..op });
+                    let op = RawOp::new(Action::Add, OpKind::Item(kind));
+                    taken.push(&RawOp { page_id: Some(id), value: Some(item.bytes()), layer: item.layer(), ..op });
                     items += 1;
                 }
                 let left: Slots<Item> =
                     list.iter().filter(|(_, item)| !goes(item)).map(|(_, item)| item.clone()).collect();
                 // A list that is written whole has no word for layers.
                 can_say &= left.layered() == 0;
-                patch.member(collection, &stream::items_text(&left));
+                patch.member(kind.list(), &stream::items_text(&left));
                 target.root.edit("pages", |pages| {
-                    pages.edit(slot, |page| page.set(collection, Some(MemberValue::List(left))));
+                    pages.edit(slot, |page| page.set_list(kind, left));
                 });
             }
             if !patch.is_empty() {
                 let op = RawOp::new(Action::Update, OpKind::Page);
-                ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op });
+                ops.push(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op });
             }
         }
         if items == 0 {
@@ -136,15 +136,15 @@ impl Board {
             vec![Op { patch: Some(Value::Object(Object::default())), ..Op::new(Action::Update, OpKind::State) }];
         let mut new_pages: Vec<String> = Vec::new();
         for op in taken {
-            let (Some(page), Some(collection)) = (op.page_id.as_deref(), op.kind.collection()) else { continue };
+            let (Some(page), Some(kind)) = (op.page_id.as_deref(), op.kind.item()) else { continue };
             let id = op.value.as_ref().and_then(|value| super::op::read_id(value.get("id")?));
-            if id.is_some_and(|id| self.document.item(page, collection, &id).is_some()) {
+            if id.is_some_and(|id| self.document.find_item(page, kind, &id).is_some()) {
                 continue;
             }
             let is_there = self.document.pages().is_some_and(|pages| pages.find(page).is_some());
             if !is_there && !new_pages.iter().any(|known| known == page) {
                 new_pages.push(page.to_owned());
-                let lists = ["strokes", "assets"].map(|list| (list.to_owned(), Value::Array(Vec::new())));
+                let lists = ItemKind::required().map(|kind| (kind.list().to_owned(), Value::Array(Vec::new())));
                 let members = std::iter::once(("id".to_owned(), page.into())).chain(lists);
                 ops.push(Op { value: Some(Value::Object(members.collect())), ..Op::new(Action::Add, OpKind::Page) });
             }
@@ -162,12 +162,6 @@ impl Board {
         let turn = (BatchKind::Unclear(of), Some(Bytes::new()));
         Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_content(of)), turn))
     }
-}
-
-fn kind_of(collection: &str) -> Option<OpKind> {
-    [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text]
-        .into_iter()
-        .find(|kind| kind.collection() == Some(collection))
 }
 
 /// What a clear took, as it is kept: the page, then the operations that bring it back, compressed.

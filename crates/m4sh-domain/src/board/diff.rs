@@ -2,10 +2,10 @@
 //! Never guesses: what operations cannot say gives `None`, and the caller checks the rest by applying it.
 
 use super::{
-    Action, OpKind,
     document::Document,
     draft::{OpsWriter, RawOp},
     item::{self, Item, ObjectWriter},
+    kind::{Action, ItemKind, OpKind},
     members::MemberValue,
     page::Page,
     slots::{Keyed, Slots},
@@ -20,9 +20,9 @@ pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Ve
     for (key, part) in new.root.iter().filter(|(key, part)| *key != "pages" && old.root.get(key) != Some(part)) {
         root.member(key, part.raw()?);
     }
-    ops.push_raw(&RawOp { patch: Some(&root.finish()), ..op(Action::Update, OpKind::State) });
+    ops.push(&RawOp { patch: Some(&root.finish()), ..RawOp::new(Action::Update, OpKind::State) });
     for (key, _) in old.root.iter().filter(|(key, _)| *key != "pages" && new.root.get(key).is_none()) {
-        ops.push_raw(&RawOp { id: Some(key), ..op(Action::Remove, OpKind::State) });
+        ops.push(&RawOp { id: Some(key), ..RawOp::new(Action::Remove, OpKind::State) });
     }
     match (old.root.get("pages"), new.root.get("pages")) {
         (Some(MemberValue::List(old)), Some(MemberValue::List(new))) => pages(old, new, limit, &mut ops)?,
@@ -30,10 +30,6 @@ pub(super) fn between(old: &Document, new: &Document, limit: usize) -> Option<Ve
         _ => return None,
     }
     (ops.len() <= limit).then(|| ops.finish())
-}
-
-fn op<'a>(action: Action, kind: OpKind) -> RawOp<'a> {
-    RawOp::new(action, kind)
 }
 
 fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsWriter) -> Option<()> {
@@ -46,7 +42,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsWriter
     for (_, page) in old.iter() {
         let id = page.id()?;
         if new.find(id).is_none() {
-            ops.push_raw(&RawOp { id: Some(id), ..op(Action::Remove, OpKind::Page) });
+            ops.push(&RawOp { id: Some(id), ..RawOp::new(Action::Remove, OpKind::Page) });
         }
     }
     let mut order = OrderCheck::default();
@@ -55,7 +51,7 @@ fn pages(old: &Slots<Page>, new: &Slots<Page>, limit: usize, ops: &mut OpsWriter
         match order.follow(old.find(id))? {
             Some(slot) => one_page(id, old.get(slot)?, page, ops)?,
             None => {
-                ops.push_raw(&RawOp { value: Some(&stream::page_text(page)), ..op(Action::Add, OpKind::Page) });
+                ops.push(&RawOp { value: Some(&stream::page_text(page)), ..RawOp::new(Action::Add, OpKind::Page) });
             }
         }
         if ops.len() > limit {
@@ -86,7 +82,7 @@ fn one_page(id: &str, old: &Page, new: &Page, ops: &mut OpsWriter) -> Option<()>
         }
     }
     if !patch.is_empty() {
-        ops.push_raw(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..op(Action::Update, OpKind::Page) });
+        ops.push(&RawOp { id: Some(id), patch: Some(&patch.finish()), ..RawOp::new(Action::Update, OpKind::Page) });
     }
     Some(())
 }
@@ -96,13 +92,12 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
     if !old.has_unique_ids() || !new.has_unique_ids() {
         return None;
     }
-    let kinds = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
-    let kind = kinds.into_iter().find(|kind| kind.collection() == Some(key))?;
-    let op = |action, id| RawOp { id, page_id: Some(page), ..op(action, kind) };
+    let kind = OpKind::Item(ItemKind::from_list(key)?);
+    let op = |action, id| RawOp { id, page_id: Some(page), ..RawOp::new(action, kind) };
     for (_, item) in old.iter() {
         let id = item.id()?;
         if new.find(id).is_none() {
-            ops.push_raw(&RawOp { layer: item.layer(), ..op(Action::Remove, Some(id)) });
+            ops.push(&RawOp { layer: item.layer(), ..op(Action::Remove, Some(id)) });
         }
     }
     let mut order = OrderCheck::default();
@@ -113,11 +108,11 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
                 let was = old.get(slot)?;
                 if was != item {
                     let patch = item::changes(was.bytes(), item.bytes())?;
-                    ops.push_raw(&RawOp { patch: Some(&patch), layer: was.layer(), ..op(Action::Update, Some(id)) });
+                    ops.push(&RawOp { patch: Some(&patch), layer: was.layer(), ..op(Action::Update, Some(id)) });
                 }
             }
             None => {
-                ops.push_raw(&RawOp { value: Some(item.bytes()), layer: item.layer(), ..op(Action::Add, None) });
+                ops.push(&RawOp { value: Some(item.bytes()), layer: item.layer(), ..op(Action::Add, None) });
             }
         }
     }

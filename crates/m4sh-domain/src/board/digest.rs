@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Digest,
+    batch::Digest,
     document::Document,
     stream::{self, TextPosition, TextVisitor, WalkStart},
 };

@@ -7,11 +7,12 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    BoardRefusal,
-    item::usable_id,
+    item::{Item, usable_id},
+    kind::ItemKind,
     layers,
     members::ObjectMembers,
     page::Page,
+    refusal::BoardRefusal,
     slots::{Keyed as _, Measured, Slots},
     stream::{self, PieceCollector, TextCollector},
 };
@@ -60,7 +61,7 @@ impl Document {
 
     /// A document of a canonical state, which is trusted to be canonical.
     pub(super) fn from_canonical(text: &[u8]) -> Result<Self, NotCanonical> {
-        Ok(Self { root: ObjectMembers::read(text, &["pages"])?, is_normalized: false })
+        Ok(Self { root: ObjectMembers::read(text)?, is_normalized: false })
     }
 
     /// Pages, and 1 for a board without any.
@@ -76,12 +77,16 @@ impl Document {
         self.root.byte_len()
     }
 
-    /// The text of an item; `None` when there is none of that id in that list of that page.
+    /// The text of an item; `None` when the page has none of that kind and id.
     #[must_use]
-    pub fn item(&self, page: &str, collection: &str, id: &str) -> Option<Arc<[u8]>> {
+    pub fn item(&self, page: &str, kind: ItemKind, id: &str) -> Option<Arc<[u8]>> {
+        self.find_item(page, kind, id).map(|item| item.bytes().clone())
+    }
+
+    pub(super) fn find_item(&self, page: &str, kind: ItemKind, id: &str) -> Option<&Item> {
         let pages = self.pages()?;
-        let items = pages.get(pages.find(page)?)?.members()?.get(collection)?.list()?;
-        Some(items.get(items.find(id)?)?.bytes().clone())
+        let items = pages.get(pages.find(page)?)?.list(kind)?;
+        items.get(items.find(id)?)
     }
 
     /// The page that an item would be put on: the named one, else the one that operations mean when they name none.

@@ -5,24 +5,17 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, Op, OpKind, item::ObjectWriter};
+use super::{item::ObjectWriter, kind::OpKind, op::Op};
 use crate::{
     access::Layer,
     json::{self, Value},
 };
 
-/// A batch whose values are written once and copied from then on.
-pub(super) struct Draft {
-    ops: Vec<Op>,
-    text: Vec<u8>,
-    spans: Vec<Spans>,
-}
+/// An operation with each value in both forms.
+pub(super) type DraftOp<'a> = Op<&'a str, Payload<'a>>;
 
-struct Spans {
-    value: Option<Range<usize>>,
-    patch: Option<Range<usize>>,
-    layers: Option<Range<usize>>,
-}
+/// An operation whose values are canonical texts.
+pub(super) type RawOp<'a> = Op<&'a str, &'a [u8]>;
 
 /// A value of an operation, in both forms.
 #[derive(Clone, Copy)]
@@ -33,69 +26,40 @@ pub(super) struct Payload<'a> {
     pub(super) text: &'a [u8],
 }
 
-/// One operation of a draft.
-#[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) action: Action,
-    pub(super) kind: OpKind,
-    pub(super) id: Option<&'a str>,
-    pub(super) page_id: Option<&'a str>,
-    pub(super) value: Option<Payload<'a>>,
-    pub(super) patch: Option<Payload<'a>>,
-    pub(super) layer: Option<Layer>,
-    pub(super) layers: Option<&'a [u8]>,
-    pub(super) unset: &'a [String],
-}
-
-impl<'a> Line<'a> {
-    /// What an update merges in: the patch unless it is empty, else the value.
-    pub(super) fn payload(&self) -> Option<Payload<'a>> {
-        self.patch.filter(|patch| !patch.value.is_falsy()).or(self.value).or(self.patch)
-    }
+/// A batch whose values are written once and copied from then on.
+pub(super) struct Draft {
+    /// Each value with the place of its text.
+    ops: Vec<Op<String, (Value, Range<usize>)>>,
+    text: Vec<u8>,
 }
 
 impl Draft {
     /// A draft of these operations.
     pub(super) fn new(ops: Vec<Op>) -> Self {
         let mut text = Vec::with_capacity(ops.len() * 256);
-        let mut write = |value: &Option<Value>| {
-            value.as_ref().map(|value| {
-                let start = text.len();
-                value.write_canonical(&mut text);
-                start..text.len()
-            })
+        let mut write = |value: Value| {
+            let start = text.len();
+            value.write_canonical(&mut text);
+            (value, start..text.len())
         };
-        let spans = ops
-            .iter()
-            .map(|op| Spans { value: write(&op.value), patch: write(&op.patch), layers: write(&op.layers) })
-            .collect();
-        Self { ops, text, spans }
+        let ops = ops.into_iter().map(|op| op.map(&mut write)).collect();
+        Self { ops, text }
     }
 
     /// The operations in order.
-    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.ops.iter().zip(&self.spans).map(|(op, spans)| Line {
-            action: op.action,
-            kind: op.kind,
-            id: op.id.as_deref(),
-            page_id: op.page_id.as_deref(),
-            value: self.payload(op.value.as_ref(), spans.value.as_ref()),
-            patch: self.payload(op.patch.as_ref(), spans.patch.as_ref()),
-            layer: op.layer,
-            layers: spans.layers.as_ref().and_then(|span| self.text.get(span.clone())),
-            unset: &op.unset,
-        })
+    pub(super) fn ops(&self) -> impl Iterator<Item = DraftOp<'_>> {
+        self.ops.iter().map(|op| op.as_ref().map(|value| self.payload(value)))
     }
 
-    fn payload<'a>(&'a self, value: Option<&'a Value>, span: Option<&Range<usize>>) -> Option<Payload<'a>> {
-        Some(Payload { value: value?, text: self.text.get(span?.clone())? })
+    fn payload<'a>(&'a self, (value, span): &'a (Value, Range<usize>)) -> Payload<'a> {
+        Payload { value, text: self.text.get(span.clone()).unwrap_or_default() }
     }
 
     /// Tells a resend from another batch: the same for the same operations, in every process and version.
     pub(super) fn fingerprint(&self) -> u64 {
         let mut text = OpsWriter::new(self.text.len() + 96 * self.ops.len());
-        for line in self.lines() {
-            text.push(&line, line.page_id, line.layer);
+        for op in self.ops() {
+            text.push(&op.map(|payload| payload.text));
         }
         fingerprint_of(&Sha256::digest(text.finish()).into())
     }
@@ -133,21 +97,6 @@ impl OpsWriter {
         self.0.truncate(len);
     }
 
-    /// Appends an operation, with the page that it was found to be for and the layer that it touches.
-    pub(super) fn push(&mut self, line: &Line<'_>, page_id: Option<&str>, layer: Option<Layer>) {
-        self.push_raw(&RawOp {
-            action: line.action,
-            kind: line.kind,
-            id: line.id,
-            page_id,
-            value: line.value.map(|value| value.text),
-            patch: line.patch.map(|patch| patch.text),
-            layer,
-            layers: line.layers,
-            unset: line.unset,
-        });
-    }
-
     /// Appends an operation that is canonical text already.
     pub(super) fn push_text(&mut self, op: &[u8]) {
         if self.0.len() > 1 {
@@ -156,8 +105,8 @@ impl OpsWriter {
         self.0.extend_from_slice(op);
     }
 
-    /// Appends an operation whose values are canonical texts.
-    pub(super) fn push_raw(&mut self, op: &RawOp<'_>) {
+    /// Appends an operation.
+    pub(super) fn push(&mut self, op: &RawOp<'_>) {
         if self.0.len() > 1 {
             self.0.push(b',');
         }
@@ -181,7 +130,7 @@ impl OpsWriter {
             object.member("patch", patch);
         }
         if !op.unset.is_empty() {
-            object.member("unset", &names(op.unset));
+            object.member("unset", &names(&op.unset));
         }
         if let Some(value) = op.value {
             object.member("value", value);
@@ -196,21 +145,8 @@ impl OpsWriter {
     }
 }
 
-/// An operation whose values are canonical texts.
-pub(super) struct RawOp<'a> {
-    pub(super) action: Action,
-    pub(super) kind: OpKind,
-    pub(super) id: Option<&'a str>,
-    pub(super) page_id: Option<&'a str>,
-    pub(super) value: Option<&'a [u8]>,
-    pub(super) patch: Option<&'a [u8]>,
-    pub(super) layer: Option<Layer>,
-    pub(super) layers: Option<&'a [u8]>,
-    pub(super) unset: &'a [String],
-}
-
 /// Names as a canonical list.
-fn names(names: &[String]) -> Vec<u8> {
+fn names(names: &[&str]) -> Vec<u8> {
     let mut list = vec![b'['];
     for (place, name) in names.iter().enumerate() {
         if place > 0 {
@@ -220,11 +156,4 @@ fn names(names: &[String]) -> Vec<u8> {
     }
     list.push(b']');
     list
-}
-
-impl RawOp<'_> {
-    /// An operation without anything but what it does to what.
-    pub(super) const fn new(action: Action, kind: OpKind) -> Self {
-        Self { action, kind, id: None, page_id: None, value: None, patch: None, layer: None, layers: None, unset: &[] }
-    }
 }

@@ -11,11 +11,15 @@ use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Action, BatchKey, Board, BoardRefusal, Corrupt, Document, JournalEntry, Op, OpKind,
     apply::{ApplyMode, apply},
+    batch::{BatchKey, JournalEntry},
+    document::Document,
     draft::Draft,
+    engine::Board,
+    kind::{Action, ItemKind, OpKind},
     layers,
-    refs::ITEM_KINDS,
+    op::Op,
+    refusal::{BoardRefusal, Corrupt},
     transaction::Transaction,
 };
 use crate::{
@@ -179,7 +183,7 @@ impl AuthorItems {
     /// Notes ids that others give.
     fn learn(&mut self, op: &Op) {
         if op.action == Action::Add
-            && op.kind.collection().is_some()
+            && op.kind.item().is_some()
             && let Some(id) = id_of(op)
             && !self.ids.contains(id)
         {
@@ -188,7 +192,7 @@ impl AuthorItems {
     }
 
     fn is_about(&self, op: &Op) -> bool {
-        op.kind.collection().is_some() && id_of(op).is_some_and(|id| self.has(op.page_id.as_deref().unwrap_or(""), id))
+        op.kind.item().is_some() && id_of(op).is_some_and(|id| self.has(op.page_id.as_deref().unwrap_or(""), id))
     }
 
     /// What stays of their own operations.
@@ -199,15 +203,17 @@ impl AuthorItems {
             match (op.action, op.kind) {
                 (Action::Add, OpKind::Page) => kept.extend(id.and_then(|id| blank(&id, shared))),
                 (Action::Remove, OpKind::Page) => kept.push(op),
-                (Action::Add, kind) if kind.collection().is_some() => {
+                (Action::Add, OpKind::Item(_)) => {
                     if let Some(id) = id {
                         self.add(&page, &id);
                     }
                 }
-                (Action::Remove, kind) if kind.collection().is_some() && id.is_some_and(|id| !self.has(&page, &id)) => {
-                    kept.push(op);
+                (Action::Remove, OpKind::Item(_)) => {
+                    if id.is_some_and(|id| !self.has(&page, &id)) {
+                        kept.push(op);
+                    }
                 }
-                _ => {}
+                (Action::Update, OpKind::Item(_) | OpKind::Page) | (_, OpKind::Meta | OpKind::State) => {}
             }
         }
         kept
@@ -223,7 +229,8 @@ impl AuthorItems {
             };
             let gone = page.items().filter(|item| now.item(item.kind, item.id).is_none());
             kept.extend(
-                gone.filter(|item| !self.has(page.id, item.id)).map(|item| removed(item.kind, item.id, Some(page.id))),
+                gone.filter(|item| !self.has(page.id, item.id))
+                    .map(|item| removed(OpKind::Item(item.kind), item.id, Some(page.id))),
             );
         }
         for page in after.page_refs() {
@@ -244,13 +251,12 @@ impl AuthorItems {
 /// Whether an operation says more than one item's or member's worth, so that it can carry what others drew.
 fn is_whole(op: &Op) -> bool {
     let has_lists = |value: &Option<Value>| {
-        let lists = ITEM_KINDS.iter().filter_map(|kind| kind.collection());
-        value.as_ref().is_some_and(|value| lists.into_iter().any(|list| value.get(list).is_some()))
+        value.as_ref().is_some_and(|value| ItemKind::ALL.iter().any(|kind| value.get(kind.list()).is_some()))
     };
     match op.kind {
         OpKind::State => op.action == Action::Add,
         OpKind::Page => has_lists(&op.value) || has_lists(&op.patch),
-        OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text | OpKind::Meta => false,
+        OpKind::Item(_) | OpKind::Meta => false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::JournalEntry;
+use super::batch::JournalEntry;
 use crate::ids::Rev;
 use crate::limits;
 

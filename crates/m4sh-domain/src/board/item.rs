@@ -4,6 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
+    kind::ItemKind,
     members::FromCanonical,
     slots::{Keyed, Measured},
 };
@@ -74,6 +75,10 @@ impl FromCanonical for Item {
             }
         }
         Ok(Self { id, bytes: text.into(), layer: None })
+    }
+
+    fn is_list(key: &str) -> bool {
+        ItemKind::from_list(key).is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::{BoardRefusal, Document, item::Item, layers, page::Page};
+use super::{document::Document, item::Item, layers, page::Page, refusal::BoardRefusal};
 use crate::{access::Authorship, ids::UserId, json};
 
 /// Whether an item's lock keeps somebody who does not lead from it: `item_locks` is `true` and `lockedBy` is not them.
@@ -30,7 +30,7 @@ pub(super) fn is_locked_for(item: &Item, user: UserId) -> bool {
 
 /// Whether any item of a page does.
 pub(super) fn has_locked_for(page: &Page, user: UserId) -> bool {
-    layers::items_on(page).any(|(_, item)| is_locked_for(item, user))
+    page.items().any(|(_, item)| is_locked_for(item, user))
 }
 
 /// Whether a whole state leaves others' locked items as they are, and locks nothing in another's name.
@@ -41,8 +41,8 @@ pub(super) fn check_locks_kept(target: &Document, old: &Document, by: Authorship
     let Some(user) = by.bound_by_locks else { return Ok(()) };
     for (one, other) in [(old, target), (target, old)] {
         let bound = layers::items_of(one).filter(|(_, _, item)| is_locked_for(item, user));
-        for (page, collection, item) in bound {
-            if layers::find(other, page, collection, item) != Some(item) {
+        for (page, kind, item) in bound {
+            if layers::find(other, page, kind, item) != Some(item) {
                 return Err(BoardRefusal::Locked { index: None });
             }
         }

@@ -1,13 +1,11 @@
 //! What holds for every life of a board on which work is hidden: pupils, a tutor, isolation, saves and reveals in any
 //! order. Only compiled for tests.
 
-use std::sync::Arc;
-
-use jiff::Timestamp;
 use proptest::{prelude::*, sample::select};
 
 use super::{
     apply::{ApplyMode, apply},
+    digest::IncrementalDigest,
     draft::Draft,
     testing::*,
     transaction::Transaction,
@@ -44,9 +42,8 @@ fn name() -> impl Strategy<Value = &'static str> {
 }
 
 fn op() -> impl Strategy<Value = String> {
-    let kind = select(vec!["stroke", "stroke", "shape", "text"]);
     let page = select(vec!["p1", "p1", "p2"]);
-    let item = (select(vec!["add", "add", "update", "remove"]), kind, name(), page, 0..9_u8).prop_map(
+    let item = (select(vec!["add", "add", "update", "remove"]), item_kind(), name(), page, 0..9_u8).prop_map(
         |(action, kind, id, page, n)| match action {
             "add" => format!(
                 r#"{{"op":"add","kind":"{kind}","page_id":"{page}","value":{{"id":"{id}","layer":"x","n":{n}}}}}"#
@@ -130,8 +127,10 @@ fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &LayerSt
 /// What a client has that applies what it is shown, without the lists that only hidden items made.
 fn shown(document: &Document) -> String {
     let text = super::testing::state(document);
-    ["shapes", "texts"]
-        .iter()
+    ItemKind::ALL
+        .map(ItemKind::list)
+        .into_iter()
+        .filter(|list| ItemKind::required().all(|kind| kind.list() != *list))
         .fold(text, |text, list| text.replace(&format!(r#","{list}":[]"#), "").replace(&format!(r#""{list}":[],"#), ""))
 }
 
@@ -250,13 +249,13 @@ proptest! {
 }
 
 /// What somebody may not change, with its text.
-fn foreign(board: &Board, who: UserId) -> Vec<(String, Vec<u8>)> {
+fn foreign(board: &Board, who: UserId) -> Vec<(ItemKind, Vec<u8>)> {
     let all = layers::items_of(board.document());
     let foreign = all.filter(|(_, _, item)| !eyes_of(who).may_change(item.layer()));
-    foreign.map(|(_, list, item)| (list.to_owned(), item.bytes().to_vec())).collect()
+    foreign.map(|(_, list, item)| (list, item.bytes().to_vec())).collect()
 }
 
-fn items(board: &Board) -> Vec<(Option<String>, &'static str, Vec<u8>)> {
+fn items(board: &Board) -> Vec<(Option<String>, ItemKind, Vec<u8>)> {
     let id = |page: &page::Page| slots::Keyed::id(page).map(|id| id.to_string());
     layers::items_of(board.document()).map(|(page, list, item)| (id(page), list, item.bytes().to_vec())).collect()
 }

@@ -7,10 +7,12 @@ use std::{
 };
 
 use super::{
-    BoardRefusal, Document,
+    document::Document,
     item::{Item, ObjectWriter},
-    members::{FromCanonical as _, MemberValue, ObjectMembers},
-    page::{COLLECTIONS, Page},
+    kind::ItemKind,
+    members::{FromCanonical as _, MemberValue},
+    page::Page,
+    refusal::BoardRefusal,
     slots::{Keyed, Measured as _, Slots},
     stream,
 };
@@ -70,14 +72,14 @@ pub(super) fn are_equal(one: &Document, other: &Document) -> bool {
 
 /// Lays every item of a page on a layer.
 pub(super) fn lay_page(page: &mut Page, layer: Option<Layer>) {
-    for collection in COLLECTIONS {
-        page.edit(collection, |items| items.edit_each(|item| item.set_layer(layer)));
+    for kind in ItemKind::BY_LIST {
+        page.edit(kind, |items| items.edit_each(|item| item.set_layer(layer)));
     }
 }
 
 /// Whether a page has items that somebody with these eyes may not change because of where they lie.
 pub(super) fn has_foreign(page: &Page, eyes: Visibility) -> bool {
-    page.layered() > 0 && items_on(page).any(|(_, item)| !eyes.may_change(item.layer()))
+    page.layered() > 0 && page.items().any(|(_, item)| !eyes.may_change(item.layer()))
 }
 
 /// Lays the items of a state that is to replace another one: what is on the board keeps its layer, what is not keeps the
@@ -94,28 +96,27 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
         return Ok(());
     }
     let mut moved = HashMap::new();
-    for (page, collection, item) in items_of(old) {
+    for (page, kind, item) in items_of(old) {
         if item.layer().is_none() {
             continue;
         }
-        if !by.visibility.may_change(item.layer()) && find(target, page, collection, item) != Some(item) {
+        if !by.visibility.may_change(item.layer()) && find(target, page, kind, item) != Some(item) {
             return Err(forbidden());
         }
         // What is moved keeps its layer, but nobody puts anything onto a layer that is not theirs to change.
         if let Some(id) = item.id().filter(|_| by.visibility.may_change(item.layer())) {
-            moved.insert((collection, id.clone()), item.layer());
+            moved.insert((kind, id.clone()), item.layer());
         }
     }
     let mut taken = HashSet::new();
-    lay(target, |page, collection, item| {
-        if let Some((page, own)) = page.and_then(|page| Some((page, find_on(old, page, collection, item)?))) {
+    lay(target, |page, kind, item| {
+        if let Some((page, own)) = page.and_then(|page| Some((page, old.find_item(page, kind, item.id()?)?))) {
             // Of several with one id the first is the one that was there. Those who see all may have had several.
-            if by.visibility == Visibility::All || taken.insert((Arc::<str>::from(page), collection, own.id().cloned()))
-            {
+            if by.visibility == Visibility::All || taken.insert((Arc::<str>::from(page), kind, own.id().cloned())) {
                 return own.layer();
             }
         }
-        let elsewhere = item.id().and_then(|id| moved.get(&(collection, id.clone())).copied()).flatten();
+        let elsewhere = item.id().and_then(|id| moved.get(&(kind, id.clone())).copied()).flatten();
         item.layer().or(elsewhere).or(by.layer)
     });
     Ok(())
@@ -141,53 +142,36 @@ fn visible_page(page: &Page, eyes: Visibility) -> Page {
     if page.layered() == 0 {
         return seen;
     }
-    for collection in COLLECTIONS {
-        let Some(items) = list(page, collection) else { continue };
+    for kind in ItemKind::BY_LIST {
+        let Some(items) = page.list(kind) else { continue };
         if items.layered() > 0 {
             let left = items.iter().filter(|(_, item)| eyes.can_see(item.layer())).map(|(_, item)| item.clone());
-            seen.set(collection, Some(MemberValue::List(left.collect())));
+            seen.set_list(kind, left.collect());
         }
     }
     seen
 }
 
 /// Every item with its page and list, in the order of the text.
-pub(super) fn items_of(document: &Document) -> impl Iterator<Item = (&Page, &'static str, &Item)> {
+pub(super) fn items_of(document: &Document) -> impl Iterator<Item = (&Page, ItemKind, &Item)> {
     let pages = document.pages().into_iter().flat_map(Slots::iter);
-    pages.flat_map(|(_, page)| items_on(page).map(move |(collection, item)| (page, collection, item)))
-}
-
-/// Every item of a page with its list.
-pub(super) fn items_on(page: &Page) -> impl Iterator<Item = (&'static str, &Item)> {
-    let lists = COLLECTIONS.into_iter().filter_map(|collection| Some((collection, list(page, collection)?)));
-    lists.flat_map(|(collection, items)| items.iter().map(move |(_, item)| (collection, item)))
-}
-
-/// A list of a page's items.
-pub(super) fn list<'a>(page: &'a Page, collection: &str) -> Option<&'a Slots<Item>> {
-    page.members().and_then(|members: &ObjectMembers<Item>| members.get(collection)).and_then(MemberValue::list)
+    pages.flat_map(|(_, page)| page.items().map(move |(kind, item)| (page, kind, item)))
 }
 
 /// The item of a document that an item of another one is, by page, list and id.
-pub(super) fn find<'a>(document: &'a Document, page: &Page, collection: &str, item: &Item) -> Option<&'a Item> {
-    find_on(document, page.id()?, collection, item)
-}
-
-fn find_on<'a>(document: &'a Document, page: &str, collection: &str, item: &Item) -> Option<&'a Item> {
-    let pages = document.pages()?;
-    let items = list(pages.get(pages.find(page)?)?, collection)?;
-    items.get(items.find(item.id()?)?)
+pub(super) fn find<'a>(document: &'a Document, page: &Page, kind: ItemKind, item: &Item) -> Option<&'a Item> {
+    document.find_item(page.id()?, kind, item.id()?)
 }
 
 /// Asks for the layer of each item, in the order of the text.
-fn lay(document: &mut Document, mut layer: impl FnMut(Option<&str>, &'static str, &Item) -> Option<Layer>) {
+fn lay(document: &mut Document, mut layer: impl FnMut(Option<&str>, ItemKind, &Item) -> Option<Layer>) {
     document.root.edit("pages", |pages| {
         pages.edit_each(|page| {
             let id = page.id().cloned();
-            for collection in COLLECTIONS {
-                page.edit(collection, |items| {
+            for kind in ItemKind::BY_LIST {
+                page.edit(kind, |items| {
                     items.edit_each(|item| {
-                        let layer = layer(id.as_deref(), collection, item);
+                        let layer = layer(id.as_deref(), kind, item);
                         item.set_layer(layer);
                     });
                 });
@@ -199,9 +183,9 @@ fn lay(document: &mut Document, mut layer: impl FnMut(Option<&str>, &'static str
 /// The text of a page with its lists of items emptied.
 pub(super) fn without_items(page: &[u8]) -> Result<Vec<u8>, NotCanonical> {
     let mut page = Page::read(page)?;
-    for collection in COLLECTIONS {
-        if list(&page, collection).is_some() {
-            page.set(collection, Some(MemberValue::List(Slots::default())));
+    for kind in ItemKind::BY_LIST {
+        if page.list(kind).is_some() {
+            page.set_list(kind, Slots::default());
         }
     }
     Ok(stream::page_text(&page))

@@ -51,6 +51,9 @@ impl<T: Keyed> Measured for MemberValue<T> {
 pub(super) trait FromCanonical: Sized {
     /// Reads it; the text may be any canonical value.
     fn read(text: &[u8]) -> Result<Self, NotCanonical>;
+
+    /// Whether a member of this name, when it is an array, is a list of these.
+    fn is_list(key: &str) -> bool;
 }
 
 /// Sorted members with the length of their text. Equal ones have equal texts, whatever lies on layers.
@@ -74,20 +77,20 @@ impl<T: Keyed + PartialEq> PartialEq for ObjectMembers<T> {
 }
 
 impl<T: Keyed + FromCanonical> ObjectMembers<T> {
-    /// Reads a canonical object; of the keys in `lists` those with arrays become lists.
-    pub(super) fn read(text: &[u8], lists: &[&str]) -> Result<Self, NotCanonical> {
+    /// Reads a canonical object.
+    pub(super) fn read(text: &[u8]) -> Result<Self, NotCanonical> {
         let mut members = Self::default();
         for member in json::members(text)? {
             let (key, value) = member?;
-            let part = Self::part(&key, value, lists)?;
+            let part = Self::part(&key, value)?;
             members.set(&key, Some(part));
         }
         Ok(members)
     }
 
     /// One member's value from its canonical text.
-    pub(super) fn part(key: &str, value: &[u8], lists: &[&str]) -> Result<MemberValue<T>, NotCanonical> {
-        if value.first() == Some(&b'[') && lists.contains(&key) {
+    pub(super) fn part(key: &str, value: &[u8]) -> Result<MemberValue<T>, NotCanonical> {
+        if value.first() == Some(&b'[') && T::is_list(key) {
             let elements: Result<Slots<T>, _> = json::elements(value)?.map(|element| T::read(element?)).collect();
             return elements.map(MemberValue::List);
         }

@@ -2,7 +2,7 @@
 //! Never touches what is there: it only adds what is missing.
 
 use super::{
-    Document,
+    document::Document,
     members::MemberValue,
     page::Page,
     slots::{Keyed, Slots},
@@ -29,19 +29,19 @@ pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<()
     }
     let pages = transaction.document().pages().into_iter().flat_map(Slots::iter);
     let incomplete: Vec<u32> = pages
-        .filter(|(_, page)| page.lacks_id() || missing_lists(page).next().is_some())
+        .filter(|(_, page)| page.lacks_id() || page.missing_lists().next().is_some())
         .map(|(slot, _)| slot)
         .collect();
     let mut number = 0;
     for slot in incomplete {
         let Some(page) = transaction.document().page(slot) else { continue };
-        let missing: Vec<_> = missing_lists(page).collect();
+        let missing: Vec<_> = page.missing_lists().collect();
         if page.lacks_id() {
             let id = free_id(transaction.document(), &mut number);
             transaction.name_page(slot, &id);
         }
-        for list in missing {
-            transaction.set_member(slot, list, Some(MemberValue::List(Slots::default())));
+        for kind in missing {
+            transaction.set_member(slot, kind.list(), Some(MemberValue::List(Slots::default())));
         }
     }
     if lacks_active_page(transaction.document()) {
@@ -53,11 +53,6 @@ pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<()
     }
     transaction.set_normalized(true);
     Ok(())
-}
-
-fn missing_lists(page: &Page) -> impl Iterator<Item = &'static str> {
-    let members = page.members();
-    ["strokes", "assets"].into_iter().filter(move |list| members.is_some_and(|members| members.get(list).is_none()))
 }
 
 /// `page-1`, `page-2` … whichever is the next that no page has. Counts on, so that naming all pages stays linear.

@@ -1,7 +1,11 @@
-//! Operations: their grammar and the faults of form (SPEC D3). Called by `http`, `ws` and the
+//! Operations: their grammar and the faults of form (SPEC D3, D7). Called by `http`, `ws` and the
 //! journal's reader. Never looks at a board: whether an operation makes sense there is for `apply` to say.
 
-use super::{Corrupt, OpsError, item::usable_id};
+use super::{
+    item::usable_id,
+    kind::{Action, ItemKind, OpKind},
+    refusal::{Corrupt, OpsError},
+};
 use crate::limits;
 use crate::{
     access::Layer,
@@ -9,112 +13,34 @@ use crate::{
     json::{Bounds, Object, Value},
 };
 
-/// What an operation does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Action {
-    /// Adds something new.
-    Add,
-    /// Merges into what is there.
-    Update,
-    /// Takes away.
-    Remove,
-}
-
-impl Action {
-    /// The name under `op`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Update => "update",
-            Self::Remove => "remove",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Add, Self::Update, Self::Remove].into_iter().find(|action| action.name() == name)
-    }
-}
-
-/// What an operation is about.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum OpKind {
-    /// An item of a page's `strokes`.
-    Stroke,
-    /// An item of a page's `assets`.
-    Asset,
-    /// An item of a page's `shapes`.
-    Shape,
-    /// An item of a page's `texts`.
-    Text,
-    /// A page.
-    Page,
-    /// The state's `meta`.
-    Meta,
-    /// The state itself: only ever written by the server, for whole-state saves.
-    State,
-}
-
-impl OpKind {
-    const ALL: [Self; 7] = [Self::Stroke, Self::Asset, Self::Shape, Self::Text, Self::Page, Self::Meta, Self::State];
-
-    /// The name under `kind`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stroke => "stroke",
-            Self::Asset => "asset",
-            Self::Shape => "shape",
-            Self::Text => "text",
-            Self::Page => "page",
-            Self::Meta => "meta",
-            Self::State => "state",
-        }
-    }
-
-    /// The page's member whose items this kind names; `None` for what is no item.
-    #[must_use]
-    pub const fn collection(self) -> Option<&'static str> {
-        match self {
-            Self::Stroke => Some("strokes"),
-            Self::Asset => Some("assets"),
-            Self::Shape => Some("shapes"),
-            Self::Text => Some("texts"),
-            Self::Page | Self::Meta | Self::State => None,
-        }
-    }
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// One operation.
+/// One operation. Texts are `S` and values `V`: owned as they came in, borrowed with their canonical text while a batch is
+/// applied, or canonical text alone when they are written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Op {
+pub struct Op<S = String, V = Value> {
     /// What it does.
     pub action: Action,
-    /// To what kind of thing.
+    /// What it is about.
     pub kind: OpKind,
     /// The item, page or key that is updated or removed.
-    pub id: Option<String>,
-    /// The page on which it happens.
-    pub page_id: Option<String>,
+    pub id: Option<S>,
+    /// The page of an item.
+    pub page_id: Option<S>,
     /// What is added.
-    pub value: Option<Value>,
+    pub value: Option<V>,
     /// What is merged in.
-    pub patch: Option<Value>,
-    /// On which layer the item lies that is touched, or the items of the page that is added. Never a client's to say.
+    pub patch: Option<V>,
+    /// The layer of the item that is touched, or of the items of the page that is added. Only the server writes it.
     pub layer: Option<Layer>,
-    /// For a whole state: the layers of its items, as `layers` writes them.
-    pub layers: Option<Value>,
-    /// Members that an update takes out besides what it merges in. Never a client's to say: only undo writes it.
-    pub unset: Vec<String>,
+    /// For a whole state: the layers of its items, as `layers` writes them. Only the server writes it.
+    pub layers: Option<V>,
+    /// Members that an update removes besides what it merges in. Only undo writes it.
+    pub unset: Vec<S>,
 }
 
-impl Op {
-    /// An operation without anything but what it does to what.
-    pub(super) const fn new(action: Action, kind: OpKind) -> Self {
+impl<S, V> Op<S, V> {
+    /// An operation with no field but what it does to what.
+    #[must_use]
+    pub const fn new(action: Action, kind: OpKind) -> Self {
         Self {
             action,
             kind,
@@ -128,10 +54,41 @@ impl Op {
         }
     }
 
+    /// The same operation with its values in another form.
+    pub(super) fn map<W>(self, mut form: impl FnMut(V) -> W) -> Op<S, W> {
+        let Self { action, kind, id, page_id, value, patch, layer, layers, unset } = self;
+        let (value, patch, layers) = (value.map(&mut form), patch.map(&mut form), layers.map(&mut form));
+        Op { action, kind, id, page_id, value, patch, layer, layers, unset }
+    }
+
+    /// What an update merges in: the patch unless it is falsy, else the value.
+    pub(super) fn payload(&self, is_falsy: impl Fn(&V) -> bool) -> Option<&V> {
+        self.patch.as_ref().filter(|patch| !is_falsy(patch)).or(self.value.as_ref()).or(self.patch.as_ref())
+    }
+}
+
+impl<S: AsRef<str>, V> Op<S, V> {
+    /// The same operation, borrowed.
+    pub(super) fn as_ref(&self) -> Op<&str, &V> {
+        Op {
+            action: self.action,
+            kind: self.kind,
+            id: self.id.as_ref().map(AsRef::as_ref),
+            page_id: self.page_id.as_ref().map(AsRef::as_ref),
+            value: self.value.as_ref(),
+            patch: self.patch.as_ref(),
+            layer: self.layer,
+            layers: self.layers.as_ref(),
+            unset: self.unset.iter().map(AsRef::as_ref).collect(),
+        }
+    }
+}
+
+impl Op {
     /// The addition of a stroke that the server itself puts together.
     #[must_use]
     pub fn stroke(page_id: Option<String>, value: Value) -> Self {
-        Self { page_id, value: Some(value), ..Self::new(Action::Add, OpKind::Stroke) }
+        Self { page_id, value: Some(value), ..Self::new(Action::Add, OpKind::Item(ItemKind::Stroke)) }
     }
 
     /// Reads what a client sent as its operations: 1 to `limits::OPS_PER_BATCH` of them. Unknown fields are
@@ -205,35 +162,12 @@ impl Op {
             .ok_or_else(|| corrupt("an operation without its shape"))
     }
 
-    /// The operation as JSON.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        let fields = [
-            ("id", self.id.clone().map(Value::from)),
-            ("kind", Some(self.kind.name().into())),
-            ("layer", self.layer.map(|layer| Value::from(layer.name().into_owned()))),
-            ("layers", self.layers.clone()),
-            ("op", Some(self.action.name().into())),
-            ("page_id", self.page_id.clone().map(Value::from)),
-            ("patch", self.patch.clone()),
-            (
-                "unset",
-                (!self.unset.is_empty())
-                    .then(|| self.unset.iter().map(|key| Value::from(key.as_str())).collect::<Vec<_>>().into()),
-            ),
-            ("value", self.value.clone()),
-        ];
-        let present = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-        Value::Object(present.collect())
-    }
-
     fn parse(op: Value) -> Result<Self, FieldFault> {
         let Value::Object(mut op) = op else { return Err(("ops", "an operation is an object")) };
         let action = op.get("op").and_then(Value::as_str).and_then(Action::from_name);
         let action = action.ok_or(("op", "one of add, update, remove"))?;
         let kind = op.get("kind").and_then(Value::as_str).and_then(OpKind::from_name);
-        let kind = kind.filter(|kind| *kind != OpKind::State);
-        let kind = kind.ok_or(("kind", "one of stroke, asset, shape, text, page, meta"))?;
+        let kind = kind.filter(|kind| *kind != OpKind::State).ok_or(("kind", OpKind::expected()))?;
         let id = match op.remove("id") {
             None | Some(Value::Null) => None,
             Some(value) => Some(read_id(&value).ok_or(("id", "text of 1 to 256 bytes, or a number"))?),
@@ -251,7 +185,7 @@ impl Op {
         Ok(op)
     }
 
-    /// The faults of form of SPEC D3.
+    /// Checks what an operation must have whatever the board holds (SPEC D3).
     fn check_fields(&self) -> Result<(), FieldFault> {
         match self.action {
             Action::Add if self.value.is_none() => return Err(("value", "required to add")),
@@ -264,17 +198,12 @@ impl Op {
             Action::Add | Action::Update | Action::Remove => {}
         }
         if self.kind == OpKind::Meta && self.action != Action::Remove {
-            let object = self.payload().and_then(Value::as_object);
+            let object = self.payload(Value::is_falsy).and_then(Value::as_object);
             if object.is_none_or(Object::is_empty) {
                 return Err(("value", "meta takes an object that is not empty"));
             }
         }
         Ok(())
-    }
-
-    /// What an update merges in: the patch unless it is empty, else the value.
-    fn payload(&self) -> Option<&Value> {
-        self.patch.as_ref().filter(|patch| !patch.is_falsy()).or(self.value.as_ref()).or(self.patch.as_ref())
     }
 
     /// What is added is addressed by its own id later on, so that id is settled the same way.
@@ -289,6 +218,7 @@ impl Op {
     }
 }
 
+/// The field, and what is wrong with it.
 type FieldFault = (&'static str, &'static str);
 
 fn take(op: &mut Object, field: &'static str) -> Result<Option<Value>, FieldFault> {

@@ -1,17 +1,15 @@
-//! A page: its members, of which four may be lists of items. Called by `document`, `apply` and `diff`.
+//! A page: its members, of which some are lists of items, one for each kind. Called by `document`, `apply` and `diff`.
 //! Never drops a member that it does not know.
 
 use std::sync::Arc;
 
 use super::{
     item::{Item, usable_id},
+    kind::ItemKind,
     members::{FromCanonical, MemberValue, ObjectMembers},
     slots::{Keyed, Measured, Slots},
 };
 use crate::json::{self, NotCanonical};
-
-/// The members of a page that are lists of items.
-pub(super) const COLLECTIONS: [&str; 4] = ["assets", "shapes", "strokes", "texts"];
 
 /// One element of a state's `pages`.
 #[derive(Clone, Debug)]
@@ -53,10 +51,26 @@ impl Page {
         &self.body
     }
 
+    /// The items of a kind; `None` when the page has no list of them.
+    pub(super) fn list(&self, kind: ItemKind) -> Option<&Slots<Item>> {
+        self.members()?.get(kind.list())?.list()
+    }
+
+    /// Every item with its kind, in the order of the text.
+    pub(super) fn items(&self) -> impl Iterator<Item = (ItemKind, &Item)> {
+        let lists = ItemKind::BY_LIST.into_iter().filter_map(|kind| Some((kind, self.list(kind)?)));
+        lists.flat_map(|(kind, items)| items.iter().map(move |(_, item)| (kind, item)))
+    }
+
+    /// Replaces the items of a kind.
+    pub(super) fn set_list(&mut self, kind: ItemKind, items: Slots<Item>) {
+        self.set(kind.list(), Some(MemberValue::List(items)));
+    }
+
     /// Changes a list of items in place.
-    pub(super) fn edit<R>(&mut self, collection: &str, change: impl FnOnce(&mut Slots<Item>) -> R) -> Option<R> {
+    pub(super) fn edit<R>(&mut self, kind: ItemKind, change: impl FnOnce(&mut Slots<Item>) -> R) -> Option<R> {
         let PageBody::Members(members) = &mut self.body else { return None };
-        members.edit(collection, change)
+        members.edit(kind.list(), change)
     }
 
     /// Sets or removes a member other than `id`, and gives back what was there.
@@ -83,12 +97,16 @@ impl Page {
         self.id = Some(id.into());
     }
 
+    /// The lists that every page has, and this one has not.
+    pub(super) fn missing_lists(&self) -> impl Iterator<Item = ItemKind> + use<'_> {
+        let is_missing = |kind: &ItemKind| self.members().is_some_and(|members| members.get(kind.list()).is_none());
+        ItemKind::required().filter(is_missing)
+    }
+
     /// Adds the lists that every page has.
     pub(super) fn add_missing_lists(&mut self) {
-        for collection in ["strokes", "assets"] {
-            if self.members().is_some_and(|members| members.get(collection).is_none()) {
-                self.set(collection, Some(MemberValue::List(Slots::default())));
-            }
+        for kind in self.missing_lists().collect::<Vec<_>>() {
+            self.set_list(kind, Slots::default());
         }
     }
 }
@@ -98,9 +116,13 @@ impl FromCanonical for Page {
         if text.first() != Some(&b'{') {
             return Ok(Self { id: None, body: PageBody::Opaque(text.into()) });
         }
-        let members = ObjectMembers::read(text, &COLLECTIONS)?;
+        let members = ObjectMembers::read(text)?;
         let id = members.get("id").and_then(|id| usable_id(id.raw()?));
         Ok(Self { id, body: PageBody::Members(members) })
+    }
+
+    fn is_list(key: &str) -> bool {
+        key == "pages"
     }
 }
 

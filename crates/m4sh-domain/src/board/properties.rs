@@ -1,9 +1,6 @@
 //! What holds for every sequence of batches, valid or not. Each property runs the same kind of random life of a
 //! board: client batches, whole-state saves, strange states, items large enough to spread over many borders.
 
-use std::sync::Arc;
-
-use jiff::Timestamp;
 use proptest::{prelude::*, sample::select};
 
 use super::{testing::*, *};
@@ -53,7 +50,7 @@ fn item() -> impl Strategy<Value = Value> {
 fn op() -> impl Strategy<Value = Value> {
     let item_op = (
         select(vec!["add", "add", "add", "update", "remove"]),
-        select(vec!["stroke", "stroke", "asset", "shape", "text"]),
+        item_kind(),
         id(),
         prop::option::weighted(0.4, page_id()),
         item(),
@@ -104,10 +101,12 @@ fn items() -> impl Strategy<Value = Value> {
 }
 
 fn page() -> impl Strategy<Value = Value> {
-    let list = || prop::option::weighted(0.7, items());
-    let whole = (prop::option::weighted(0.9, page_id()), list(), list(), list(), prop::option::of(filler())).prop_map(
-        |(id, strokes, assets, texts, background)| {
-            object([("id", id), ("strokes", strokes), ("assets", assets), ("texts", texts), ("background", background)])
+    let lists = ItemKind::ALL.map(|_| prop::option::weighted(0.7, items()).boxed());
+    let whole = (prop::option::weighted(0.9, page_id()), lists, prop::option::of(filler())).prop_map(
+        |(id, lists, background)| {
+            let lists = ItemKind::ALL.iter().map(|kind| kind.list()).zip(lists);
+            let members = [("id", id), ("background", background)].into_iter().chain(lists);
+            Value::Object(members.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
         },
     );
     prop_oneof![16 => whole, 1 => filler()]

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{BatchKey, Receipt};
+use super::batch::{BatchKey, Receipt};
 use crate::limits;
 
 /// Receipts by key, and their order.

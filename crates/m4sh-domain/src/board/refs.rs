@@ -3,13 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Document, OpKind,
-    item::Item,
-    members::MemberValue,
-    page::Page,
-    slots::{Keyed as _, Slots},
-};
+use super::{document::Document, kind::ItemKind, page::Page, slots::Keyed as _};
 
 /// A page as it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +17,12 @@ pub struct PageRef<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct ItemRef<'a> {
     /// In which list of the page it is.
-    pub kind: OpKind,
+    pub kind: ItemKind,
     /// Its id.
     pub id: &'a str,
     /// Its canonical text.
     pub text: &'a Arc<[u8]>,
 }
-
-/// The kinds that are items of a page.
-pub const ITEM_KINDS: [OpKind; 4] = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
 
 impl Document {
     /// The pages in order.
@@ -64,8 +55,8 @@ fn look_at(page: &Page) -> Option<PageRef<'_>> {
 impl<'a> PageRef<'a> {
     /// The items, list by list, in order.
     pub fn items(self) -> impl Iterator<Item = ItemRef<'a>> {
-        ITEM_KINDS.into_iter().flat_map(move |kind| {
-            let list = self.list(kind);
+        ItemKind::ALL.into_iter().flat_map(move |kind| {
+            let list = self.page.list(kind);
             list.into_iter().flat_map(move |items| {
                 items.iter().filter_map(move |(slot, item)| {
                     let id: &str = item.id()?;
@@ -77,8 +68,8 @@ impl<'a> PageRef<'a> {
 
     /// The item of a kind with that id.
     #[must_use]
-    pub fn item(self, kind: OpKind, id: &str) -> Option<ItemRef<'a>> {
-        let items = self.list(kind)?;
+    pub fn item(self, kind: ItemKind, id: &str) -> Option<ItemRef<'a>> {
+        let items = self.page.list(kind)?;
         let item = items.get(items.find(id)?)?;
         Some(ItemRef { kind, id: item.id()?, text: item.bytes() })
     }
@@ -87,9 +78,5 @@ impl<'a> PageRef<'a> {
     pub fn members(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let members = self.page.members().into_iter();
         members.flat_map(|members| members.iter()).filter_map(|(key, part)| Some((key, part.raw()?.as_ref())))
-    }
-
-    fn list(self, kind: OpKind) -> Option<&'a Slots<Item>> {
-        self.page.members()?.get(kind.collection()?).and_then(MemberValue::list)
     }
 }

@@ -2,8 +2,9 @@
 //! Called by `http` before it restores. Never changes an item beyond its `locked` and `lockedBy`.
 
 use super::{
-    Document, OpKind,
+    document::Document,
     item::{self, ObjectWriter},
+    kind::ItemKind,
 };
 use crate::json;
 
@@ -30,13 +31,12 @@ impl Document {
         self
     }
 
-    fn put_item(&mut self, page: &str, kind: OpKind, id: &str, text: &[u8]) -> Option<()> {
-        let collection = kind.collection()?;
+    fn put_item(&mut self, page: &str, kind: ItemKind, id: &str, text: &[u8]) -> Option<()> {
         self.root
             .edit("pages", |pages| {
                 let slot = pages.find(page)?;
                 pages.edit(slot, |page| {
-                    page.edit(collection, |items| {
+                    page.edit(kind, |items| {
                         let slot = items.find(id)?;
                         items.edit(slot, |item| *item = item.with_bytes(text))
                     })

@@ -7,11 +7,15 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Action, BatchKey, BatchKind, Board, BoardRefusal, JournalEntry, Op, OpKind,
     apply::{ApplyMode, apply},
+    batch::{BatchKey, BatchKind, JournalEntry},
     draft::{Draft, OpsWriter, RawOp, fingerprint_of},
+    engine::Board,
     item::Item,
+    kind::{Action, OpKind},
     layers,
+    op::Op,
+    refusal::BoardRefusal,
     slots::Keyed as _,
     transaction::Transaction,
 };
@@ -54,18 +58,20 @@ impl Board {
     /// Reveals by operations, if they are not much longer than the whole state and can name every item.
     fn as_operations(&mut self, is_revealed: impl Fn(&Item) -> bool) -> Option<Vec<u8>> {
         let mut ops = OpsWriter::new(1024);
-        for (page, collection, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
-            let kinds = [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text];
-            let kind = kinds.into_iter().find(|kind| kind.collection() == Some(collection))?;
+        for (page, kind, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
             // Of items with one id the first is meant, and only that one can be named.
-            let named = layers::find(&self.document, page, collection, item)?;
+            let named = layers::find(&self.document, page, kind, item)?;
             if !Arc::ptr_eq(named.bytes(), item.bytes()) {
                 return None;
             }
             let page = Some(&**page.id()?);
-            let remove = RawOp::new(Action::Remove, kind);
-            ops.push_raw(&RawOp { id: Some(item.id()?), page_id: page, layer: item.layer(), ..remove });
-            ops.push_raw(&RawOp { value: Some(item.bytes()), page_id: page, ..RawOp::new(Action::Add, kind) });
+            let remove = RawOp::new(Action::Remove, OpKind::Item(kind));
+            ops.push(&RawOp { id: Some(item.id()?), page_id: page, layer: item.layer(), ..remove });
+            ops.push(&RawOp {
+                value: Some(item.bytes()),
+                page_id: page,
+                ..RawOp::new(Action::Add, OpKind::Item(kind))
+            });
             if ops.len() > WORTH_OPS && ops.len() > self.document.byte_len() {
                 return None;
             }

@@ -1,13 +1,22 @@
-//! Words for the tests of this folder: boards, batches and keys out of JSON texts. Only compiled for tests.
+//! Helpers for the tests of this folder: boards, batches and keys out of JSON texts. Only compiled for tests.
 
-use jiff::Timestamp;
+pub(super) use std::sync::Arc;
 
-use super::{BatchKey, BatchOutcome, Board, BoardRefusal, Document, Op, OpsError};
+pub(super) use bytes::Bytes;
+pub(super) use jiff::Timestamp;
+use proptest::{prelude::*, sample::select};
+
+use super::{BatchKey, BatchOutcome, Board, BoardRefusal, Document, ItemKind, Op, OpsError};
+pub(super) use crate::{access::Authorship, ids::Rev, limits};
 use crate::{
-    access::Authorship,
-    ids::{ClientId, Rev, UserId},
+    ids::{ClientId, UserId},
     json::{Bounds, Value},
 };
+
+/// The name of any kind of item.
+pub(super) fn item_kind() -> impl Strategy<Value = &'static str> {
+    select(ItemKind::ALL.map(ItemKind::name).to_vec())
+}
 
 pub(super) fn json(text: &str) -> Value {
     Value::parse(text.as_bytes(), Bounds::default()).unwrap_or_else(|fault| panic!("{fault}: {text}"))

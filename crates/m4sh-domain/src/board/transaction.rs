@@ -1,12 +1,12 @@
-//! One batch's changes to a document, each with its way back. Called by `apply` and `Board`.
+//! One batch's changes to a document, each with the step that undoes it. Called by `apply` and `Board`.
 //! Never copies the document: a batch that fails is undone step by step.
 
 use super::{
-    digest::IncrementalDigest, document::Document, item::Item, members::MemberValue, page::Page, slots::Slots,
-    stream::TextPosition,
+    digest::IncrementalDigest, document::Document, item::Item, kind::ItemKind, members::MemberValue, page::Page,
+    slots::Slots, stream::TextPosition,
 };
 
-/// What to do to take one change back.
+/// What undoes one change.
 pub(super) enum Step {
     Whole(Box<Document>),
     Root { key: Box<str>, old: Option<MemberValue<Page>> },
@@ -14,12 +14,12 @@ pub(super) enum Step {
     PageRemoved { slot: u32, page: Box<Page> },
     PageNamed { slot: u32, page: Box<Page> },
     Member { page: u32, key: Box<str>, old: Option<MemberValue<Item>> },
-    ItemAdded { page: u32, collection: &'static str, slot: u32 },
-    ItemRemoved { page: u32, collection: &'static str, slot: u32, item: Item },
-    ItemChanged { page: u32, collection: &'static str, slot: u32, item: Item },
+    ItemAdded { page: u32, kind: ItemKind, slot: u32 },
+    ItemRemoved { page: u32, kind: ItemKind, slot: u32, item: Item },
+    ItemChanged { page: u32, kind: ItemKind, slot: u32, item: Item },
 }
 
-/// A document under change. Dropped without [`Transaction::commit`], it takes every change back.
+/// A document under change. Dropped without [`Transaction::commit`], it undoes every change.
 pub(super) struct Transaction<'a> {
     document: &'a mut Document,
     was_normal: bool,
@@ -101,24 +101,24 @@ impl<'a> Transaction<'a> {
     }
 
     /// Appends an item to a list of the page, which must be there.
-    pub(super) fn add_item(&mut self, page: u32, collection: &'static str, item: Item) {
-        if let Some(slot) = self.items(page, collection, |items| items.push(item)) {
-            self.steps.push(Step::ItemAdded { page, collection, slot });
+    pub(super) fn add_item(&mut self, page: u32, kind: ItemKind, item: Item) {
+        if let Some(slot) = self.items(page, kind, |items| items.push(item)) {
+            self.steps.push(Step::ItemAdded { page, kind, slot });
         }
     }
 
     /// Takes an item out.
-    pub(super) fn remove_item(&mut self, page: u32, collection: &'static str, slot: u32) {
-        if let Some(item) = self.items(page, collection, |items| items.take(slot)).flatten() {
-            self.steps.push(Step::ItemRemoved { page, collection, slot, item });
+    pub(super) fn remove_item(&mut self, page: u32, kind: ItemKind, slot: u32) {
+        if let Some(item) = self.items(page, kind, |items| items.take(slot)).flatten() {
+            self.steps.push(Step::ItemRemoved { page, kind, slot, item });
         }
     }
 
     /// Puts another text of the same item in its place.
-    pub(super) fn change_item(&mut self, page: u32, collection: &'static str, slot: u32, item: Item) {
-        let old = self.items(page, collection, |items| items.edit(slot, |own| std::mem::replace(own, item)));
+    pub(super) fn change_item(&mut self, page: u32, kind: ItemKind, slot: u32, item: Item) {
+        let old = self.items(page, kind, |items| items.edit(slot, |own| std::mem::replace(own, item)));
         if let Some(item) = old.flatten() {
-            self.steps.push(Step::ItemChanged { page, collection, slot, item });
+            self.steps.push(Step::ItemChanged { page, kind, slot, item });
         }
     }
 
@@ -140,10 +140,8 @@ impl<'a> Transaction<'a> {
     /// Renumbers a list that a removal left mostly empty: only now, since undoing needs the old numbers.
     fn compact(&mut self, step: &Step, hashing: &mut IncrementalDigest) {
         match step {
-            Step::ItemRemoved { page, collection, .. }
-                if self.items(*page, collection, Slots::compact) == Some(true) =>
-            {
-                hashing.forget_after(TextPosition::member(*page, collection));
+            Step::ItemRemoved { page, kind, .. } if self.items(*page, *kind, Slots::compact) == Some(true) => {
+                hashing.forget_after(TextPosition::member(*page, kind.list()));
             }
             Step::PageRemoved { .. } if self.pages(Slots::compact) == Some(true) => {
                 hashing.forget_after(TextPosition::root("pages"));
@@ -160,8 +158,8 @@ impl<'a> Transaction<'a> {
         self.pages(|pages| pages.edit(slot, change)).flatten()
     }
 
-    fn items<R>(&mut self, page: u32, collection: &str, change: impl FnOnce(&mut Slots<Item>) -> R) -> Option<R> {
-        self.page(page, |page| page.edit(collection, change)).flatten()
+    fn items<R>(&mut self, page: u32, kind: ItemKind, change: impl FnOnce(&mut Slots<Item>) -> R) -> Option<R> {
+        self.page(page, |page| page.edit(kind, change)).flatten()
     }
 
     fn undo(&mut self, step: Step) {
@@ -185,14 +183,14 @@ impl<'a> Transaction<'a> {
             Step::Member { page, key, old } => {
                 self.page(page, |page| page.set(&key, old));
             }
-            Step::ItemAdded { page, collection, .. } => {
-                self.items(page, collection, Slots::pop);
+            Step::ItemAdded { page, kind, .. } => {
+                self.items(page, kind, Slots::pop);
             }
-            Step::ItemRemoved { page, collection, slot, item } => {
-                self.items(page, collection, |items| items.put(slot, item));
+            Step::ItemRemoved { page, kind, slot, item } => {
+                self.items(page, kind, |items| items.put(slot, item));
             }
-            Step::ItemChanged { page, collection, slot, item } => {
-                self.items(page, collection, |items| items.edit(slot, |own| *own = item));
+            Step::ItemChanged { page, kind, slot, item } => {
+                self.items(page, kind, |items| items.edit(slot, |own| *own = item));
             }
         }
     }
@@ -220,9 +218,9 @@ impl Step {
                 TextPosition::page(*slot)
             }
             Self::Member { page, key, .. } => TextPosition::member(*page, key),
-            Self::ItemAdded { page, collection, slot }
-            | Self::ItemRemoved { page, collection, slot, .. }
-            | Self::ItemChanged { page, collection, slot, .. } => TextPosition::item(*page, collection, *slot),
+            Self::ItemAdded { page, kind, slot }
+            | Self::ItemRemoved { page, kind, slot, .. }
+            | Self::ItemChanged { page, kind, slot, .. } => TextPosition::item(*page, kind.list(), *slot),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{prelude::*, sample::select};
 
 use super::{
-    testing::{at, board, json},
+    testing::*,
     tests::undo::{ANNA, BEN, key_of, turn},
     *,
 };
@@ -21,12 +21,11 @@ enum UndoStep {
 }
 
 fn op() -> impl Strategy<Value = String> {
-    let kind = select(vec!["stroke", "stroke", "shape"]);
     let name = || select(vec!["a", "b", "c", "d"]);
     let page = || select(vec!["p", "p", "q", "r"]);
     let item = (
         select(vec!["add", "add", "update", "remove"]),
-        kind,
+        item_kind(),
         name(),
         page(),
         select(vec!["n", "m"]),
@@ -108,14 +107,14 @@ fn happen(
     Ok(Some(entry))
 }
 
-type Items = BTreeMap<(String, String, String), String>;
+type Items = BTreeMap<(String, ItemKind, String), String>;
 
 fn items(document: &Document) -> Items {
     layers::items_of(document)
         .map(|(page, list, item)| {
             let id = |id: Option<&Arc<str>>| id.unwrap().to_string();
             use super::slots::Keyed as _;
-            ((id(page.id()), list.to_owned(), id(item.id())), String::from_utf8(item.bytes().to_vec()).unwrap())
+            ((id(page.id()), list, id(item.id())), String::from_utf8(item.bytes().to_vec()).unwrap())
         })
         .collect()
 }
@@ -174,7 +173,7 @@ proptest! {
     #[test]
     fn z2_nobodys_undo_changes_what_only_somebody_else_touched(events in prop::collection::vec(event(), 1..40)) {
         let (mut board, mut entries) = (begin(), Vec::new());
-        let mut hands: BTreeMap<(String, String, String), BTreeSet<UserId>> = BTreeMap::new();
+        let mut hands: BTreeMap<(String, ItemKind, String), BTreeSet<UserId>> = BTreeMap::new();
         for event in &events {
             let before = items(board.document());
             let Ok(Some(entry)) = happen(&mut board, &mut entries, event) else { continue };

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::BatchKind;
+use super::batch::BatchKind;
 use crate::ids::{Rev, UserId};
 use crate::limits;
 

@@ -9,7 +9,8 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use super::{
-    BatchKey, BatchKind, Document, JournalEntry,
+    batch::{BatchKey, BatchKind, JournalEntry},
+    document::Document,
     draft::OpsWriter,
     item::{self, ObjectWriter},
     layers,

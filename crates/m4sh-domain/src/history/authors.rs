@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 
 use crate::{
-    board::{Action, JournalEntry, Op, OpKind},
+    board::{Action, ItemKind, JournalEntry, Op, OpKind},
     ids::{Rev, UserId},
     json::Value,
 };
@@ -26,7 +26,7 @@ pub struct Attribution {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ItemHistory {
     /// What it is.
-    pub kind: OpKind,
+    pub kind: ItemKind,
     /// Who made it; `None` when that was before the entries that were seen.
     pub made: Option<Attribution>,
     /// Who last changed it.
@@ -56,6 +56,9 @@ impl AuthorIndex {
         for op in ops {
             let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
             match (op.kind, op.action) {
+                (OpKind::Item(kind), action) => {
+                    self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, deed)
+                }
                 (OpKind::State, Action::Add) => self.whole(op.value.as_ref(), deed),
                 (OpKind::State | OpKind::Meta, _) => {}
                 (OpKind::Page, Action::Remove) => self.page_removed(id.unwrap_or_default(), deed),
@@ -63,7 +66,6 @@ impl AuthorIndex {
                     let value = op.value.as_ref().or(op.patch.as_ref());
                     self.lists(id.unwrap_or_default(), value, deed);
                 }
-                (kind, action) => self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, deed),
             }
         }
     }
@@ -73,7 +75,7 @@ impl AuthorIndex {
         self.known.iter().map(|((page, id), known)| (page.as_str(), id.as_str(), known))
     }
 
-    fn item(&mut self, page: &str, kind: OpKind, id: Option<&str>, action: Action, deed: Attribution) {
+    fn item(&mut self, page: &str, kind: ItemKind, id: Option<&str>, action: Action, deed: Attribution) {
         let Some(id) = id.filter(|id| self.wants(page, id)) else { return };
         let known = self.known.entry((page.to_owned(), id.to_owned())).or_insert(ItemHistory {
             kind,
@@ -103,8 +105,8 @@ impl AuthorIndex {
     }
 
     fn lists(&mut self, page: &str, value: Option<&Value>, deed: Attribution) {
-        for kind in [OpKind::Stroke, OpKind::Asset, OpKind::Shape, OpKind::Text] {
-            let list = kind.collection().and_then(|list| value?.get(list)).and_then(Value::as_array);
+        for kind in ItemKind::ALL {
+            let list = value.and_then(|page| page.get(kind.list())).and_then(Value::as_array);
             for item in list.unwrap_or_default() {
                 let Some(id) = item.get("id").and_then(Value::as_str) else { continue };
                 let is_known =

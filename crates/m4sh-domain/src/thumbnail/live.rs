@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::ThumbnailMark;
 use crate::limits;
 use crate::{
-    board::{Action, Op, OpKind},
+    board::{Action, ItemKind, Op, OpKind},
     json::Value,
 };
 
 /// Which list of a page an item is in, and its id.
-type ItemName = (OpKind, Box<str>);
+type ItemName = (ItemKind, Box<str>);
 
 /// A page's marks.
 #[derive(Default, Debug)]
@@ -67,8 +67,8 @@ impl LiveThumbnail {
         for page in pages {
             let Some(id) = page.get("id").and_then(Value::as_str) else { continue };
             sheet.pages.insert(id.into(), PageMarks::default());
-            for kind in [OpKind::Asset, OpKind::Shape, OpKind::Stroke, OpKind::Text] {
-                let list = kind.collection().and_then(|list| page.get(list)).and_then(Value::as_array);
+            for kind in ItemKind::BY_LIST {
+                let list = page.get(kind.list()).and_then(Value::as_array);
                 for item in list.unwrap_or_default() {
                     if let Some(name) = item.get("id").and_then(Value::as_str) {
                         sheet.put(id, kind, name, ThumbnailMark::of(kind, item));
@@ -96,10 +96,10 @@ impl LiveThumbnail {
             (OpKind::Page, Action::Add) => {
                 // A page that comes with items is read like a state.
                 let value = op.value.as_ref();
-                let lists = ["assets", "shapes", "strokes", "texts"];
-                let holds =
-                    |list| value.and_then(|page| page.get(list)?.as_array()).is_some_and(|list| !list.is_empty());
-                if lists.into_iter().any(holds) {
+                let holds = |kind: ItemKind| {
+                    value.and_then(|page| page.get(kind.list())?.as_array()).is_some_and(|list| !list.is_empty())
+                };
+                if ItemKind::ALL.into_iter().any(holds) {
                     return false;
                 }
                 if let Some(id) = value.and_then(|page| page.get("id")?.as_str()) {
@@ -117,18 +117,18 @@ impl LiveThumbnail {
                 }
             }
             (OpKind::Page, Action::Update) => {}
-            (OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text, action) => {
+            (OpKind::Item(kind), action) => {
                 let Some(page) = op.page_id.as_deref() else { return false };
                 self.show(page);
                 match action {
                     Action::Add => {
                         let Some(item) = &op.value else { return false };
                         let Some(name) = item.get("id").and_then(Value::as_str) else { return true };
-                        self.put(page, op.kind, name, ThumbnailMark::of(op.kind, item));
+                        self.put(page, kind, name, ThumbnailMark::of(kind, item));
                     }
                     Action::Remove => {
                         if let Some(name) = op.id.as_deref() {
-                            self.put(page, op.kind, name, None);
+                            self.put(page, kind, name, None);
                         }
                     }
                     Action::Update => {}
@@ -147,7 +147,7 @@ impl LiveThumbnail {
         }
     }
 
-    fn put(&mut self, page: &str, kind: OpKind, name: &str, mark: Option<ThumbnailMark>) {
+    fn put(&mut self, page: &str, kind: ItemKind, name: &str, mark: Option<ThumbnailMark>) {
         self.version += 1;
         let version = self.version;
         let own = self.pages.entry(page.into()).or_default();

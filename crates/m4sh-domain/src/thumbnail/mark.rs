@@ -1,7 +1,10 @@
 //! One item as a thumbnail shows it. Called by `sheet`. Never fails: what has no place is nothing.
 
 use super::simplify::{GridPoint, place, simplify};
-use crate::{board::OpKind, json::Value};
+use crate::{
+    board::{Drawing, ItemKind},
+    json::Value,
+};
 
 /// Characters of a colour that are passed on: every colour that clients use is shorter.
 const COLOR: usize = 24;
@@ -22,15 +25,17 @@ pub struct ThumbnailMark {
 impl ThumbnailMark {
     /// The mark of an item; `None` for what leaves nothing to see.
     #[must_use]
-    pub fn of(kind: OpKind, item: &Value) -> Option<Self> {
+    pub fn of(kind: ItemKind, item: &Value) -> Option<Self> {
         let number = |key: &str| item.get(key).and_then(Value::as_f64).filter(|number| number.is_finite());
         let tool = item.get("tool").or_else(|| item.get("type")).and_then(Value::as_str).unwrap_or("pen");
         if matches!(tool, "laser" | "select" | "eraser") {
             return None;
         }
         let width = number("size").map_or(1, |size| (size / 12.0).round().clamp(1.0, 20.0) as u8);
-        let (form, points) = match kind {
-            OpKind::Stroke | OpKind::Shape if item.get("points").is_some_and(|points| points.as_array().is_some()) => {
+        let (form, points) = match kind.drawing() {
+            Drawing::Stroke | Drawing::Shape
+                if item.get("points").is_some_and(|points| points.as_array().is_some()) =>
+            {
                 let points = simplify(points_of(item));
                 let ends = |points: &[GridPoint]| Some(vec![*points.first()?, *points.last()?]);
                 match tool {
@@ -39,11 +44,11 @@ impl ThumbnailMark {
                     _ => ("line", points),
                 }
             }
-            OpKind::Shape if number("startX").is_some() => {
+            Drawing::Shape if number("startX").is_some() => {
                 let corner = |x, y| Some(place(number(x)?, number(y)?));
                 ("line", vec![corner("startX", "startY")?, corner("endX", "endY")?])
             }
-            OpKind::Stroke | OpKind::Asset | OpKind::Shape | OpKind::Text => {
+            Drawing::Stroke | Drawing::Asset | Drawing::Shape | Drawing::Text => {
                 let (x, y) = (number("x")?, number("y")?);
                 let side = |long, short| number(long).or_else(|| number(short));
                 match side("width", "w").zip(side("height", "h")) {
@@ -51,7 +56,6 @@ impl ThumbnailMark {
                     None => ("dot", vec![place(x, y)]),
                 }
             }
-            OpKind::Page | OpKind::Meta | OpKind::State => return None,
         };
         if points.is_empty() {
             return None;
@@ -80,22 +84,22 @@ mod tests {
     use super::*;
     use crate::json::Bounds;
 
-    fn mark(kind: OpKind, item: &str) -> Option<ThumbnailMark> {
+    fn mark(kind: ItemKind, item: &str) -> Option<ThumbnailMark> {
         ThumbnailMark::of(kind, &Value::parse(item.as_bytes(), Bounds::default()).unwrap())
     }
 
     #[test]
     fn y20_an_item_is_a_few_points_on_a_grid_of_twelve_units() {
         let pen = mark(
-            OpKind::Stroke,
+            ItemKind::Stroke,
             r##"{"tool":"pen","color":"#f00","size":24,"points":[{"x":0,"y":0},{"x":120,"y":60}]}"##,
         );
         let pen = pen.unwrap();
         assert_eq!((pen.form, &*pen.color, pen.width, &*pen.points), ("line", "#f00", 2, &[(0, 0), (10, 5)][..]));
-        let pairs = mark(OpKind::Stroke, r#"{"points":[[0,0],[12,12]]}"#).unwrap();
-        let flat = mark(OpKind::Stroke, r#"{"points":[0,0,12,12]}"#).unwrap();
+        let pairs = mark(ItemKind::Stroke, r#"{"points":[[0,0],[12,12]]}"#).unwrap();
+        let flat = mark(ItemKind::Stroke, r#"{"points":[0,0,12,12]}"#).unwrap();
         assert_eq!(pairs.points, flat.points);
-        let note = mark(OpKind::Text, r#"{"x":12,"y":24,"width":120,"height":24,"text":"a"}"#).unwrap();
+        let note = mark(ItemKind::Text, r#"{"x":12,"y":24,"width":120,"height":24,"text":"a"}"#).unwrap();
         assert_eq!((note.form, &*note.points), ("box", &[(1, 2), (11, 4)][..]));
     }
 
@@ -109,9 +113,9 @@ mod tests {
             r#"{"points":"x","tool":"pen"}"#,
             r#"{"tool":"laser","points":[[1,1]]}"#,
         ] {
-            assert_eq!(mark(OpKind::Stroke, item), None, "{item}");
+            assert_eq!(mark(ItemKind::Stroke, item), None, "{item}");
         }
         let long = format!(r#"{{"x":1,"y":1,"color":"{}"}}"#, "x".repeat(100));
-        assert_eq!(&*mark(OpKind::Text, &long).unwrap().color, "#000");
+        assert_eq!(&*mark(ItemKind::Text, &long).unwrap().color, "#000");
     }
 }

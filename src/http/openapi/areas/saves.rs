@@ -4,7 +4,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::super::{
     params::{Base, IdempotencyKey, Key},
-    words::{Batch, ItemId, Members, Moment, NonEmptyState},
+    words::{Batch, ItemId, Members, Moment, NonEmptyState, OperationKind},
 };
 use m4sh_domain::limits::{BEACON_BODY, DIFF_BODY, STREAM_BODY};
 use m4sh_domain::rate::Scope;
@@ -44,7 +44,7 @@ pub enum Op {
     "value": {"id": "stroke-1", "tool": "pen", "color": "#111111", "size": 3, "points": [{"x": 10, "y": 20}, {"x": 60, "y": 45}]},
 }))]
 pub struct Add {
-    kind: Kind,
+    kind: OperationKind,
     /// The page of an item; else its value's `page_id`, else the active page.
     #[schema(required = false)]
     page_id: ItemId,
@@ -54,7 +54,7 @@ pub struct Add {
 /// Merges members into an item, a page or `meta`, one level deep.
 #[derive(ToSchema)]
 pub struct Update {
-    kind: Kind,
+    kind: OperationKind,
     id: ItemId,
     #[schema(required = false)]
     page_id: ItemId,
@@ -65,22 +65,10 @@ pub struct Update {
 /// Takes an item, a page or a key of `meta` out.
 #[derive(ToSchema)]
 pub struct Remove {
-    kind: Kind,
+    kind: OperationKind,
     id: ItemId,
     #[schema(required = false)]
     page_id: ItemId,
-}
-
-/// What an operation is about.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-enum Kind {
-    Stroke,
-    Asset,
-    Shape,
-    Text,
-    Page,
-    Meta,
 }
 
 /// A saved batch.

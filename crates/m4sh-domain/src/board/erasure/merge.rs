@@ -3,7 +3,7 @@
 
 use super::AuthorItems;
 use crate::board::{
-    Document,
+    document::Document,
     item::Item,
     members::{MemberValue, ObjectMembers},
     page::Page,

@@ -1,6 +1,6 @@
 //! What happens to items, and that a refused batch happens not at all: rules D4, D8 to D10.
 
-use super::super::{testing::*, *};
+use super::super::testing::*;
 use super::{ONE_PAGE, with_strokes};
 
 #[test]

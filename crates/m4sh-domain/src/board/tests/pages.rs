@@ -1,6 +1,6 @@
 //! Which page an operation goes to, what pages and `meta` take, and what is made normal before: rules D11 to D14.
 
-use super::super::{testing::*, *};
+use super::super::testing::*;
 use super::ONE_PAGE;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::{testing::*, *};
 use super::with_strokes;
-use crate::json::Value;
+use crate::board::draft::{Draft, OpsWriter};
 
 #[test]
 fn d3_faults_of_shape_are_told_with_the_operation_and_the_field() {
@@ -80,8 +80,9 @@ fn an_operation_reads_back_from_its_own_json() {
         r#"[{"op":"add","kind":"stroke","page_id":"p","value":{"id":"a"}},{"op":"update","kind":"page","id":"p","patch":{"a":1}}]"#,
     )
     .unwrap();
-    let list: Vec<Value> = ops.iter().map(Op::to_value).collect();
-    assert_eq!(Op::parse_list(Value::from(list)), Ok(ops));
+    let mut text = OpsWriter::new(256);
+    Draft::new(ops.clone()).ops().for_each(|op| text.push(&op.map(|payload| payload.text)));
+    assert_eq!(parse(std::str::from_utf8(&text.finish()).unwrap()), Ok(ops));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Taking back, clearing and locks, rule by rule (SPEC Z).
 
-use super::super::testing::{at, board, json};
+use super::super::testing::*;
 use super::super::*;
 use crate::{
-    access::{Authorship, Layer, Visibility},
+    access::{Layer, Visibility},
     ids::{ClientId, UserId},
 };
 
@@ -260,9 +260,12 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
     let tutor = Authorship { layer: Some(Layer::Tutor), visibility: Visibility::All, bound_by_locks: None };
     board.submit(key_of(BEN, 2), ops(r#"[{"op":"remove","kind":"page","id":"p"}]"#), tutor, at(), false).unwrap();
     let entry = turn(&mut board, BEN, UndoDirection::Undo, tutor).unwrap();
-    assert!(board.document().visible_to(Visibility::Public).item("p", "strokes", "a").is_some());
-    assert!(board.document().visible_to(Visibility::Own(BEN)).item("p", "strokes", "h").is_none(), "still hers alone");
-    assert!(board.document().visible_to(Visibility::Own(ANNA)).item("p", "strokes", "h").is_some());
+    assert!(board.document().visible_to(Visibility::Public).item("p", ItemKind::Stroke, "a").is_some());
+    assert!(
+        board.document().visible_to(Visibility::Own(BEN)).item("p", ItemKind::Stroke, "h").is_none(),
+        "still hers alone"
+    );
+    assert!(board.document().visible_to(Visibility::Own(ANNA)).item("p", ItemKind::Stroke, "h").is_some());
     assert!(!String::from_utf8(entry.ops_visible_to(Visibility::Public).to_vec()).unwrap().contains(r#""h""#));
     // What was everybody's and is taken back while work is hidden appears before nobody.
     board
@@ -275,5 +278,5 @@ fn z2_what_is_taken_back_lies_where_it_lay() {
         )
         .unwrap();
     turn(&mut board, ANNA, UndoDirection::Undo, hidden).unwrap();
-    assert!(board.document().visible_to(Visibility::Public).item("p", "strokes", "a").is_none());
+    assert!(board.document().visible_to(Visibility::Public).item("p", ItemKind::Stroke, "a").is_none());
 }

@@ -1,0 +1,346 @@
+//! What undoes a batch, recorded while it is applied and stored with its journal row (SPEC Z1 to Z5). Called by `apply` and
+//! `undo`. Never undoes what is no longer as the batch left it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    document::Document,
+    item::Item,
+    kind::{Action, ItemKind, OpKind},
+    layers,
+    members::{MemberValue, ObjectMembers},
+    op::{Op, read_id},
+    page::Page,
+    slots::{Keyed as _, Measured as _, Slots},
+    stream,
+    transaction::Step,
+};
+use crate::limits;
+use crate::{
+    access::Layer,
+    json::{self, Bounds, Object, Value},
+};
+
+/// How the stored form is written.
+const VERSION: u8 = 1;
+
+/// Tells one text from another: half of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct ContentHash(u64, u64);
+
+impl ContentHash {
+    fn of(text: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let half = |at: usize| digest[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Self(half(0), half(8))
+    }
+}
+
+/// A member that a batch changed. Texts are canonical, and so they are ASCII.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct MemberChange {
+    key: String,
+    /// What was there; `None`: no such member.
+    old: Option<String>,
+    /// What the batch left there.
+    new: Option<ContentHash>,
+}
+
+/// One change, and what it takes to take it back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Inverse {
+    Added { page: String, kind: ItemKind, id: String, left: ContentHash },
+    Removed { page: String, kind: ItemKind, text: String, layer: Option<String> },
+    Changed { page: String, kind: ItemKind, id: String, members: Vec<MemberChange> },
+    PageAdded { id: String, left: ContentHash },
+    PageRemoved { text: String, layers: Option<String> },
+    PageChanged { id: String, members: Vec<MemberChange> },
+    Meta { members: Vec<MemberChange> },
+}
+
+/// The way back of a batch that is being applied.
+#[derive(Default)]
+pub(super) struct InverseRecorder {
+    inverses: Vec<Inverse>,
+    bytes: usize,
+}
+
+impl InverseRecorder {
+    /// Notes what one operation changed; the document is as it left it.
+    pub(super) fn record(&mut self, steps: &[Step], document: &Document) {
+        for step in steps {
+            if self.bytes > limits::UNDO_BATCH_BYTES {
+                return;
+            }
+            let Some(back) = inverse_of(step, document) else { continue };
+            self.bytes += back.len();
+            self.inverses.push(back);
+        }
+    }
+
+    /// What is kept of it: nothing of a batch that changed nothing, an empty text of one that was too much.
+    pub(super) fn finish(self) -> Option<Bytes> {
+        if self.inverses.is_empty() {
+            return None;
+        }
+        if self.bytes > limits::UNDO_BATCH_BYTES {
+            return Some(Bytes::new());
+        }
+        // Writing to memory cannot fail; were it to, the batch could not be taken back, and says so.
+        Some(rmp_serde::to_vec(&(VERSION, self.inverses)).unwrap_or_default().into())
+    }
+}
+
+/// Reads what [`InverseRecorder::finish`] wrote; `None` for the empty text of a batch that was too large, and for what
+/// this version does not know.
+pub(super) fn read(stored: &[u8]) -> Option<Vec<Inverse>> {
+    let (version, inverses) = rmp_serde::from_slice::<(u8, Vec<Inverse>)>(stored).ok()?;
+    (version == VERSION).then_some(inverses)
+}
+
+fn text_of(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
+    let page_id = |slot: u32| document.page(slot)?.id().map(|id| id.as_ref().to_owned());
+    let item_in = |page: u32, kind, slot: u32| document.page(page)?.list(kind)?.get(slot).cloned();
+    Some(match step {
+        Step::ItemAdded { page, kind, slot } => {
+            let item = item_in(*page, *kind, *slot)?;
+            let id = item.id()?.as_ref().to_owned();
+            Inverse::Added { page: page_id(*page)?, kind: *kind, id, left: ContentHash::of(item.bytes()) }
+        }
+        Step::ItemRemoved { page, kind, item, .. } => Inverse::Removed {
+            page: page_id(*page)?,
+            kind: *kind,
+            text: text_of(item.bytes())?,
+            layer: item.layer().map(|layer| layer.name().into_owned()),
+        },
+        Step::ItemChanged { page, kind, slot, item: old } => {
+            let new = item_in(*page, *kind, *slot)?;
+            let members = differences(old.bytes(), new.bytes())?;
+            let id = new.id()?.as_ref().to_owned();
+            (!members.is_empty()).then_some(())?;
+            Inverse::Changed { page: page_id(*page)?, kind: *kind, id, members }
+        }
+        Step::PageAdded { slot } => {
+            let page = document.page(*slot)?;
+            Inverse::PageAdded { id: page_id(*slot)?, left: ContentHash::of(&stream::page_text(page)) }
+        }
+        Step::PageRemoved { page, .. } => Inverse::PageRemoved {
+            text: text_of(&stream::page_text(page))?,
+            layers: (page.layered() > 0)
+                .then(|| layers::text_of(&alone((**page).clone())))
+                .flatten()
+                .and_then(|text| text_of(&text)),
+        },
+        Step::Member { page, key, old } if ItemKind::from_list(key).is_none() => {
+            let new = document.page(*page)?.members()?.get(key).and_then(MemberValue::raw);
+            let old = old.as_ref().and_then(MemberValue::raw);
+            (new != old).then_some(())?;
+            let member = MemberChange {
+                key: key.as_ref().to_owned(),
+                old: old.and_then(|text| text_of(text)),
+                new: new.map(|text| ContentHash::of(text)),
+            };
+            Inverse::PageChanged { id: page_id(*page)?, members: vec![member] }
+        }
+        Step::Root { key, old } if &**key == "meta" => {
+            let text = |part: Option<&MemberValue<Page>>| {
+                part.and_then(MemberValue::raw).cloned().unwrap_or_else(|| Arc::from(b"{}".as_slice()))
+            };
+            let old = text(old.as_ref()).to_vec();
+            let old = if old == b"null" { b"{}".to_vec() } else { old };
+            let members = differences(&old, &text(document.root.get("meta")))?;
+            (!members.is_empty()).then_some(())?;
+            Inverse::Meta { members }
+        }
+        // Which page is open follows from the others, and a list that was missing is no loss.
+        Step::Root { .. } | Step::Member { .. } | Step::Whole(_) | Step::PageNamed { .. } => return None,
+    })
+}
+
+/// A document of one page.
+fn alone(page: Page) -> Document {
+    let mut document = Document::default();
+    document.root.set("pages", Some(MemberValue::List(std::iter::once(page).collect::<Slots<Page>>())));
+    document
+}
+
+/// The members in which two canonical objects differ.
+fn differences(old: &[u8], new: &[u8]) -> Option<Vec<MemberChange>> {
+    let read = |text| json::members(text).ok()?.collect::<Result<Vec<_>, _>>().ok();
+    let (old, new) = (read(old)?, read(new)?);
+    let mut out = Vec::new();
+    let member = |key: &str, old: Option<&[u8]>, new: Option<&[u8]>| {
+        Some(MemberChange {
+            key: key.to_owned(),
+            old: match old {
+                Some(text) => Some(text_of(text)?),
+                None => None,
+            },
+            new: new.map(ContentHash::of),
+        })
+    };
+    let (mut ours, mut theirs) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        match (ours.peek(), theirs.peek()) {
+            (Some((key, old)), Some((other, new))) if key == other => {
+                if old != new {
+                    out.push(member(key, Some(old), Some(new))?);
+                }
+                ours.next();
+                theirs.next();
+            }
+            (Some((key, old)), other) if other.is_none_or(|(other, _)| key < other) => {
+                out.push(member(key, Some(old), None)?);
+                ours.next();
+            }
+            (_, Some((key, new))) => {
+                out.push(member(key, None, Some(new))?);
+                theirs.next();
+            }
+            (_, None) => return Some(out),
+        }
+    }
+}
+
+impl Inverse {
+    /// Bytes that it takes to keep, roughly.
+    fn len(&self) -> usize {
+        let members = |members: &Vec<MemberChange>| {
+            members.iter().map(|one| one.key.len() + one.old.as_ref().map_or(0, String::len) + 24).sum::<usize>()
+        };
+        16 + match self {
+            Self::Added { page, id, .. } => page.len() + id.len() + 24,
+            Self::Removed { page, text, .. } => page.len() + text.len() + 48,
+            Self::Changed { page, id, members: list, .. } => page.len() + id.len() + members(list),
+            Self::PageAdded { id, .. } => id.len() + 24,
+            Self::PageRemoved { text, layers } => text.len() + layers.as_ref().map_or(0, String::len),
+            Self::PageChanged { id, members: list } => id.len() + members(list),
+            Self::Meta { members: list } => members(list),
+        }
+    }
+
+    /// The operations that take it back, as far as it is as its author left it.
+    pub(super) fn ops(&self, document: &Document) -> Vec<Op> {
+        self.try_ops(document).unwrap_or_default()
+    }
+
+    fn try_ops(&self, document: &Document) -> Option<Vec<Op>> {
+        let find_page = |id: &str| document.pages().and_then(|pages| pages.get(pages.find(id)?));
+        Some(match self {
+            Self::Added { page, kind, id, left } => {
+                let text = document.item(page, *kind, id)?;
+                (ContentHash::of(&text) == *left).then_some(())?;
+                vec![Op {
+                    id: Some(id.clone()),
+                    page_id: Some(page.clone()),
+                    ..Op::new(Action::Remove, OpKind::Item(*kind))
+                }]
+            }
+            Self::Removed { page, kind, text, layer } => {
+                let layer = match layer {
+                    Some(name) => Some(Layer::from_name(name)?),
+                    None => None,
+                };
+                vec![added(*kind, page, text, layer)?]
+            }
+            Self::Changed { page, kind, id, members } => {
+                let text = document.item(page, *kind, id)?;
+                let (patch, unset) = restored(members, |key| member_of(&text, key))?;
+                let op = Op {
+                    id: Some(id.clone()),
+                    page_id: Some(page.clone()),
+                    ..Op::new(Action::Update, OpKind::Item(*kind))
+                };
+                vec![Op { patch, unset, ..op }]
+            }
+            Self::PageAdded { id, left } => {
+                (ContentHash::of(&stream::page_text(find_page(id)?)) == *left).then_some(())?;
+                vec![Op { id: Some(id.clone()), ..Op::new(Action::Remove, OpKind::Page) }]
+            }
+            Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
+            Self::PageChanged { id, members } => {
+                let page: &ObjectMembers<Item> = find_page(id)?.members()?;
+                let (patch, unset) =
+                    restored(members, |key| page.get(key).and_then(MemberValue::raw).map(|text| text.to_vec()))?;
+                vec![Op { id: Some(id.clone()), patch, unset, ..Op::new(Action::Update, OpKind::Page) }]
+            }
+            Self::Meta { members } => {
+                let meta = document.root.get("meta").and_then(MemberValue::raw).cloned();
+                let (value, unset) = restored(members, |key| member_of(meta.as_ref()?, key))?;
+                let mut ops = Vec::new();
+                if value.is_some() {
+                    ops.push(Op { value, ..Op::new(Action::Add, OpKind::Meta) });
+                }
+                ops.extend(unset.into_iter().map(|key| Op { id: Some(key), ..Op::new(Action::Remove, OpKind::Meta) }));
+                ops
+            }
+        })
+    }
+}
+
+fn member_of(object: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    let mut members = json::members(object).ok()?.filter_map(Result::ok);
+    members.find(|(key, _)| key == wanted).map(|(_, value)| value.to_vec())
+}
+
+/// Those members that are as the batch left them, as they were before it: what to set, and what to take out.
+#[allow(clippy::type_complexity, reason = "two halves of one operation")]
+fn restored(members: &[MemberChange], now: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(Option<Value>, Vec<String>)> {
+    let (mut patch, mut unset) = (Object::default(), Vec::new());
+    for member in members {
+        if now(&member.key).map(|text| ContentHash::of(&text)) != member.new {
+            continue;
+        }
+        match &member.old {
+            Some(text) => drop(patch.insert(member.key.clone(), parsed(text)?)),
+            None => unset.push(member.key.clone()),
+        }
+    }
+    let patch = (!patch.is_empty()).then_some(Value::Object(patch));
+    (patch.is_some() || !unset.is_empty()).then_some((patch, unset))
+}
+
+/// Our own canonical text; its bounds were kept when it came in.
+fn parsed(text: &str) -> Option<Value> {
+    Value::parse(text.as_bytes(), Bounds { depth: usize::MAX, nodes: usize::MAX }).ok()
+}
+
+/// What is added again is addressed as operations do, by a text.
+fn with_text_id(mut value: Value) -> Option<Value> {
+    if let Value::Object(members) = &mut value
+        && let Some(id) = members.get_mut("id")
+    {
+        *id = read_id(id)?.into();
+    }
+    Some(value)
+}
+
+fn added(kind: ItemKind, page: &str, text: &str, layer: Option<Layer>) -> Option<Op> {
+    let value = Some(with_text_id(parsed(text)?)?);
+    Some(Op { page_id: Some(page.to_owned()), value, layer, ..Op::new(Action::Add, OpKind::Item(kind)) })
+}
+
+/// A removed page with its items, each on its layer.
+fn page_again(text: &str, on_layers: Option<&str>) -> Option<Vec<Op>> {
+    let Some(on_layers) = on_layers else {
+        return Some(vec![Op { value: Some(with_text_id(parsed(text)?)?), ..Op::new(Action::Add, OpKind::Page) }]);
+    };
+    let mut document = Document::from_canonical(format!(r#"{{"pages":[{text}]}}"#).as_bytes()).ok()?;
+    layers::read(&mut document, on_layers.as_bytes()).ok()?;
+    let bare = layers::without_items(text.as_bytes()).ok()?;
+    let bare = parsed(std::str::from_utf8(&bare).ok()?)?;
+    let mut ops = vec![Op { value: Some(with_text_id(bare)?), ..Op::new(Action::Add, OpKind::Page) }];
+    for (page, kind, item) in layers::items_of(&document) {
+        let text = std::str::from_utf8(item.bytes()).ok()?;
+        ops.extend(added(kind, page.id()?, text, item.layer()));
+    }
+    Some(ops)
+}
