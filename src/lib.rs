@@ -33,4 +33,5 @@ pub mod identity;
 pub mod jobs;
 pub mod objects;
 pub mod telemetry;
+pub mod tls;
 pub mod ws;

@@ -23,6 +23,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         return Ok(m4sh_render::child::run());
     }
     let (command, settings) = cli.resolve(std::env::vars())?;
+    m4sh::tls::install_provider();
     let telemetry = Telemetry::start(&settings)?;
     let metrics = telemetry.metrics();
     let outcome = actix_rt::System::new().block_on(async {

@@ -11,7 +11,7 @@ use std::{
 /// Folders and files of the server's `src`, lowest first. A file may name modules of its own layer's folder and of every
 /// lower layer; parts of one layer do not know each other. Borders between crates are the compiler's.
 const LAYERS: &[&[&str]] = &[
-    &["config"],
+    &["config", "tls"],
     &["blobs", "cluster"],
     &["vault", "objects", "past", "board_history", "identity"],
     &["actors", "jobs"],

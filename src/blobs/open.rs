@@ -85,6 +85,7 @@ fn s3(bucket: &BucketSettings, endpoint: Option<&str>) -> Result<AmazonS3, BlobE
         max_retries: 3,
         retry_timeout: OBJECT_CALL,
     };
+    crate::tls::install_provider();
     let client = ClientOptions::new()
         .with_connect_timeout(CONNECT_WITHIN)
         .with_timeout(OBJECT_PART_CALL)

@@ -208,6 +208,7 @@ async fn h10_an_upload_that_is_refused_still_hears_its_413_over_a_real_connectio
     let handle = server.handle();
     actix_web::rt::spawn(server);
     let url = format!("http://{address}/api/v1/solo/sessions/{ANY_ID}/diff/");
+    crate::tls::install_provider();
     let client = reqwest::Client::new();
     for bytes in [m4sh_domain::limits::DIFF_BODY + 1, 8 * 1024 * 1024] {
         for _ in 0..3 {

@@ -3,6 +3,7 @@
 //! Called by `http` and `ws` for every request and handshake, and by the actors for names on a roster.
 //! Never decides what a person may do; that is `domain::access` and the actors.
 
+mod hs256;
 mod limiter;
 mod links;
 mod passwords;

@@ -123,6 +123,7 @@ impl Authenticator {
     /// kept as if they ended now, which is longer than needed and never too short.
     #[must_use]
     pub fn new(secret: &[u8], ended: impl IntoIterator<Item = LoginId>) -> Self {
+        super::hs256::install();
         let now = Timestamp::now();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_SECONDS;
@@ -255,7 +256,9 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
     use serde_json::json;
+    use sha2::Sha512;
 
     const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
@@ -264,7 +267,15 @@ mod tests {
     }
 
     fn sign(header: &Header, claims: &serde_json::Value, secret: &[u8]) -> String {
-        jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(secret)).unwrap()
+        let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        let text = format!("{}.{}", part(&serde_json::to_string(header).unwrap()), part(&claims.to_string()));
+        let tag = match header.alg {
+            Algorithm::HS512 => {
+                Hmac::<Sha512>::new_from_slice(secret).unwrap().chain_update(&text).finalize().into_bytes().to_vec()
+            }
+            _ => Hmac::<Sha256>::new_from_slice(secret).unwrap().chain_update(&text).finalize().into_bytes().to_vec(),
+        };
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
     fn in_a_minute() -> i64 {

@@ -320,7 +320,7 @@ async fn e43_a_shared_board_is_downloaded_as_a_picture() {
         let link = ann.post(&board.rest("share/")).json(&json!({ "allow_download": allow })).send().await.expect(201);
         format!("/api/v1/solo/public/{}/download/", link.json().text("token"))
     };
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let http = http_client().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let download = async |path: &str, format: &str| {
         let answer = within("a download", http.get(app.url(&format!("{path}?format={format}"))).send()).await.unwrap();
         let location = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());

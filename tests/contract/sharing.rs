@@ -534,7 +534,7 @@ async fn l18_the_pictures_of_a_shared_board_have_signed_addresses_and_those_of_o
     let signed = shown["assets"].text(&format!("asset:{mine}"));
     assert!(signed.starts_with(&app.url("/")) && signed.contains(&mine) && signed.contains("signature="), "{signed}");
 
-    let patient = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let patient = http_client().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let ticket = shown["live"].text("ticket");
     let ask =
         |sha256: &str, query: &str| patient.get(app.url(&format!("{}assets/{sha256}/{query}", page(&link)))).send();

@@ -52,7 +52,7 @@ async fn e41_a_thumbnail_is_made_when_asked_for_and_shown_everywhere() {
     assert!(picture.header("content-type").starts_with("image/"));
     let picture = pixels(&picture.body);
     assert!(has_ink(&picture, 0.2, 0.2) && !has_ink(&picture, 0.8, 0.8));
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let http = http_client().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let path = app.url(&board.rest("thumbnail/"));
     let found = http.get(path).bearer_auth(&ann.token).send().await.unwrap();
     assert_eq!(found.status(), 302);

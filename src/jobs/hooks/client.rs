@@ -72,6 +72,7 @@ impl WebhookClient {
     /// # Errors
     /// When the machine has no TLS to offer.
     pub fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+        crate::tls::install_provider();
         let mut client = Client::builder()
             .timeout(limits::HOOK_ANSWER)
             .redirect(redirect::Policy::none())

@@ -132,7 +132,7 @@ impl Drop for Bucket {
 
 /// An HTTP client that knows nothing of S3.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    super::http_client().build().unwrap()
 }
 
 /// A program of the tests' own Python.

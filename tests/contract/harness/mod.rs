@@ -29,6 +29,13 @@ use std::time::Duration;
 /// How long anything that must happen may take before the test fails: generous, since machines are shared.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// A builder of HTTP clients that use no proxy.
+pub fn http_client() -> reqwest::ClientBuilder {
+    // An error says that another test installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy()
+}
+
 /// Asks again and again until `question` answers, for facts that no frame announces.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut question: impl FnMut() -> F) -> T {
     let asked = tokio::time::timeout(DEADLINE, async {

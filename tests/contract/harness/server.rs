@@ -146,7 +146,7 @@ impl Server {
         let data = TempDir::with_prefix("m4sh-").unwrap();
         // A server started as root gives its own cluster to another account, which must be able to enter.
         std::fs::set_permissions(data.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = super::http_client().build().unwrap();
         Self { database, data: Arc::new(data), settings: all, place: Place::default(), process: None, http }
     }
 
