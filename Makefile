@@ -22,9 +22,10 @@ run: ## Build and start m4sh with a demo school, data in ./data (Ctrl-C stops it
 test: ## Everything CI runs: format, lints, tests, Python client, browsers, k6
 	@scripts/test.sh
 
-check: ## Format, lints and circles of imports only
+check: ## Format, lints, circles of imports and dependencies only
 	@cargo fmt --all --check
 	@scripts/import_cycles.py
+	@scripts/deny.sh
 	@cargo clippy --workspace --all-targets -- -D warnings
 
 load: ## A short load run against a server of its own, with a table at the end (ARGS="--only s2", more: loadtest/README.md)

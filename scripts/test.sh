@@ -51,6 +51,7 @@ scripts/setup.sh test
 
 step "formatting" cargo fmt --all --check
 step "no circle of imports" scripts/import_cycles.py
+step "dependencies" scripts/deny.sh
 step "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
 # One build for the tests and the server: `cargo build` would unite features differently and build everything again.
 cargo nextest run --workspace --no-run || die "the build failed"
