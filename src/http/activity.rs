@@ -11,6 +11,7 @@ use super::{
     times,
 };
 use crate::identity::display_name;
+use m4sh_domain::access::Permission;
 use m4sh_domain::{
     ids::{BoardId, LinkId, UserId},
     rate::Scope,
@@ -74,7 +75,7 @@ pub async fn of_board(
     paging: Paging,
 ) -> Result<HttpResponse, Problem> {
     services.limiter.check(Scope::SoloUser, who.user)?;
-    if !services.rights(path.0, who.user).await?.can_manage {
+    if !services.rights(path.0, who.user).await?.has(Permission::Manage) {
         return Err(Problem::Forbidden("Only those who manage this board see its activity."));
     }
     let page = paging.page();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Services, problem::Problem};
 use m4sh_domain::{
-    access::{EffectiveRights, Permissions},
+    access::{EffectiveRights, Permission, Permissions},
     ids::{BoardId, UserId},
 };
 use m4sh_store::BoardAccess;
@@ -38,7 +38,7 @@ impl Services {
     /// # Errors
     /// As [`Services::rights`]; 403 for those who may only look.
     pub(super) async fn may_share(&self, board: BoardId, who: UserId) -> Result<(), Problem> {
-        let may = self.rights(board, who).await?.can_share;
+        let may = self.rights(board, who).await?.has(Permission::Share);
         may.then_some(())
             .ok_or(Problem::Forbidden("Only the owner of this board or a tutor of its class may share it."))
     }

@@ -126,7 +126,7 @@ pub(super) fn entry_fields(one: &RosterEntry<'_>) -> Object {
 
 /// What somebody may do, whether their pen was taken, and until when all that holds.
 pub(super) fn put_standing(fields: &mut Object, standing: EffectiveRights) {
-    let can = standing.can.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+    let can = standing.can.named().map(|(name, value)| (name.to_owned(), Value::from(value)));
     put(fields, "can", Some(Value::Object(can.collect())));
     put(fields, "locked", standing.locked.then(|| true.into()));
     put(fields, "until", standing.until.map(|until| times::utc_field(until).into()));

@@ -11,7 +11,7 @@ use super::state::AwakeBoard;
 use crate::actors::clock;
 use crate::actors::messages::BoardCommand;
 use crate::actors::metrics::metrics;
-use m4sh_domain::access::Permissions;
+use m4sh_domain::access::{Permission, Permissions};
 use m4sh_domain::board::{
     BatchKey, BatchKind, BoardRefusal, JournalEntry, Receipt, clear_content, cleared_items, unclear_content,
 };
@@ -151,7 +151,7 @@ impl AwakeBoard {
     }
 
     fn check_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
-        if !self.access.can(user).unwrap_or(Permissions::WATCH).can_clear {
+        if !self.access.can(user).unwrap_or(Permissions::NONE).has(Permission::Clear) {
             return Err(FORBIDDEN.into());
         }
         Ok(self.check_submit(user, bytes, &[])?)
@@ -190,7 +190,7 @@ impl AwakeBoard {
             let done = match read {
                 Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_content(of), |awake| {
                     // It may have been taken while the database was asked.
-                    if !awake.access.can(key.author).unwrap_or(Permissions::WATCH).can_clear {
+                    if !awake.access.can(key.author).unwrap_or(Permissions::NONE).has(Permission::Clear) {
                         return Err(FORBIDDEN.into());
                     }
                     Ok(awake.board.unclear(key.clone(), of, taken, clock::timestamp(), false)?)

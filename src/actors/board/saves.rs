@@ -75,7 +75,7 @@ impl AwakeBoard {
         bytes: usize,
         ops: &[m4sh_domain::board::Op],
     ) -> Result<(), BatchRefusal> {
-        let can = self.access.can(user).unwrap_or(Permissions::WATCH);
+        let can = self.access.can(user).unwrap_or(Permissions::NONE);
         if let Some(index) = first_forbidden(can, ops) {
             return Err(BatchRefusal { index: Some(index), ..FORBIDDEN });
         }

@@ -10,7 +10,7 @@ use super::live_strokes::LiveStroke;
 use super::saves::{BatchRefusal, FORBIDDEN};
 use super::state::AwakeBoard;
 use crate::actors::clock;
-use m4sh_domain::access::{Permissions, Visibility};
+use m4sh_domain::access::{Permission, Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, BatchOutcome, BoardRefusal, ItemKind, Op};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -88,8 +88,8 @@ impl AwakeBoard {
     ) -> Result<usize, BatchRefusal> {
         let refuse = |code, detail| BatchRefusal { code, detail, index: None, wait: None };
         let standing = self.access.standing(user);
-        let can = standing.map_or(Permissions::WATCH, |standing| standing.can);
-        if !can.can_draw {
+        let can = standing.map_or(Permissions::NONE, |standing| standing.can);
+        if !can.has(Permission::Draw) {
             return Err(FORBIDDEN);
         }
         self.allow_draw(user, bytes).map_err(BatchRefusal::rate_limited)?;
@@ -169,7 +169,7 @@ impl AwakeBoard {
     pub(super) fn seal_forbidden(&mut self, ctx: &mut Context<BoardActor>) {
         for at in (0..self.strokes.active.len()).rev() {
             let user = self.strokes.active[at].user;
-            if !self.access.can(user).is_some_and(|can| can.can_draw) {
+            if !self.access.can(user).is_some_and(|can| can.has(Permission::Draw)) {
                 self.seal(at, ctx);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::access::first_forbidden;
-use m4sh_domain::access::{Authorship, Permissions};
+use m4sh_domain::access::{Authorship, Permission, Permissions};
 use m4sh_domain::board::{
     BatchKey, BatchOutcome, Board, BoardRefusal, Document, JournalEntry, Op, UndoDirection, clear_content,
     unclear_content,
@@ -61,7 +61,7 @@ pub struct ReplaceState(pub Document);
 
 impl BoardWrite for ReplaceState {
     fn is_allowed(&self, can: Permissions) -> bool {
-        can.can_clear
+        can.has(Permission::Clear)
     }
 
     fn apply(
@@ -99,7 +99,7 @@ pub struct ClearPages(pub Option<Box<str>>);
 
 impl BoardWrite for ClearPages {
     fn is_allowed(&self, can: Permissions) -> bool {
-        can.can_clear
+        can.has(Permission::Clear)
     }
 
     fn apply(
@@ -122,7 +122,7 @@ pub struct RestoreCleared {
 
 impl BoardWrite for RestoreCleared {
     fn is_allowed(&self, can: Permissions) -> bool {
-        can.can_clear
+        can.has(Permission::Clear)
     }
 
     fn apply(self, board: &mut Board, WriteAuthor { key, at, .. }: WriteAuthor) -> Result<BatchOutcome, BoardRefusal> {
@@ -135,7 +135,7 @@ pub struct RevealLayers(pub PupilSelection);
 
 impl BoardWrite for RevealLayers {
     fn is_allowed(&self, can: Permissions) -> bool {
-        can.can_lock
+        can.has(Permission::Lock)
     }
 
     fn apply(self, board: &mut Board, WriteAuthor { key, at, .. }: WriteAuthor) -> Result<BatchOutcome, BoardRefusal> {

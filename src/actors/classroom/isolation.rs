@@ -8,6 +8,7 @@ use super::ClassroomActor;
 use crate::actors::board::{PupilSelection, RevealLayers};
 use crate::actors::clock;
 use crate::actors::messages::{BoardError, Precondition, Save};
+use m4sh_domain::access::Permission;
 use m4sh_domain::classroom::{ClassChange, fields};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -48,7 +49,7 @@ impl ClassroomActor {
 
     fn may_isolate(&self, user: UserId) -> bool {
         let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
-        standing.is_some_and(|standing| standing.can.can_lock)
+        standing.is_some_and(|standing| standing.can.has(Permission::Lock))
     }
 
     fn isolate(&self, conn: ConnId, on: bool, ctx: &mut Context<Self>) {

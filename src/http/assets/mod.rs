@@ -30,7 +30,7 @@ use super::{
 use crate::{blobs::BlobContent, objects::ObjectUpload};
 use m4sh_domain::limits;
 use m4sh_domain::{
-    access::{EffectiveRights, Permissions, Role, Visibility},
+    access::{EffectiveRights, Permission, Permissions, Role, Visibility},
     ids::{BoardId, UserId},
     rate::Scope,
 };
@@ -64,7 +64,7 @@ pub async fn upload(
     services.limiter.check(Scope::Upload, who.user)?;
     let board = path.0;
     let place = Place::of(&services, board, who.user).await?;
-    if !place.can.can_upload {
+    if !place.can.has(Permission::Upload) {
         return Err(Problem::Forbidden("You may not upload to this board, or its lesson is over."));
     }
     let upload = form::read(&request, payload.into_inner()).await?;
@@ -127,7 +127,7 @@ pub async fn delete(
     let (board, asset) = path.into_inner();
     let place = Place::of(&services, board, who.user).await?;
     let row = found(&services, board, &asset, &place, who.user).await?;
-    let own = row.author == Some(who.user) && place.can.can_upload;
+    let own = row.author == Some(who.user) && place.can.has(Permission::Upload);
     if !own && !place.role.leads() {
         return Err(Problem::Forbidden("Only its uploader, the owner or a tutor may delete this asset."));
     }

@@ -9,6 +9,7 @@ use crate::{
     actors::board::PupilSelection,
     http::{fields::Fields, problem::Problem},
 };
+use m4sh_domain::access::Permission;
 use m4sh_domain::{
     ids::{BoardId, ClassroomId, LessonId},
     json::Value,
@@ -50,7 +51,7 @@ impl Call {
     async fn kept_in_order(&self, id: ClassroomId, session: LessonId) -> Result<BoardId, Problem> {
         self.require_member(id).await?;
         let row = self.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
-        let may = self.services.rights(row.board, self.user).await?.can_lock;
+        let may = self.services.rights(row.board, self.user).await?.has(Permission::Lock);
         may.then_some(row.board).ok_or(Problem::Forbidden("Only who may lock pens in this lesson may do this."))
     }
 }

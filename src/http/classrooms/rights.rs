@@ -116,7 +116,7 @@ fn effective(access: &LessonAccess, member: UserId) -> Result<HttpResponse, Prob
     let role = *access.rights.members.get(&member).ok_or(Problem::NotFound)?;
     let now = Timestamp::now();
     let found = access.rights.effective(member, now);
-    let out = EffectiveRights { role, can: Permissions::WATCH, locked: false, until: None };
+    let out = EffectiveRights { role, can: Permissions::NONE, locked: false, until: None };
     let EffectiveRights { can, locked, until, .. } = found.unwrap_or(out);
     let about = |who: Option<UserId>| who.map_or(!role.sees_all(), |who| who == member);
     let rules: Vec<Shown> = access.rights.rules.iter().filter(|rule| about(rule.who)).map(Shown::of).collect();

@@ -26,7 +26,7 @@ use crate::{
 };
 use m4sh_domain::limits::{COMPARED_BYTES, PAGE_MAX};
 use m4sh_domain::{
-    access::Visibility,
+    access::{Permission, Visibility},
     ids::{LessonId, Rev},
     rate::Scope,
 };
@@ -102,7 +102,7 @@ async fn file(
     let format = ExportFormat::from_name(&name).filter(|format| *format != ExportFormat::Pdf);
     let format = format.ok_or_else(|| Problem::Invalid(Faults::one("format", "Choose json, png or svg.")))?;
     let reader = call.services.reader(card.board, call.user).await?;
-    if !reader.standing.can.can_export {
+    if !reader.standing.can.has(Permission::Export) {
         return Err(Problem::Forbidden("You may not export this board."));
     }
     if format == ExportFormat::Json {

@@ -19,6 +19,7 @@ use crate::{
         times,
     },
 };
+use m4sh_domain::access::Permission;
 use m4sh_domain::limits;
 use m4sh_domain::{
     board::{BatchKind, BoardRefusal, UndoDirection, cleared_items},
@@ -187,7 +188,7 @@ fn answer(saved: &Saved, more: impl IntoIterator<Item = (&'static str, Value)>) 
 impl Services {
     /// Passes for those who may clear a board.
     async fn may_clear(&self, board: BoardId, who: UserId) -> Result<(), Problem> {
-        let may = self.rights(board, who).await?.can_clear;
+        let may = self.rights(board, who).await?.has(Permission::Clear);
         may.then_some(()).ok_or(Problem::Forbidden("Only who may clear this board may do this."))
     }
 }

@@ -1,211 +1,163 @@
-//! The twelve flags (SPEC P4), and what a role brings before any rule. Called by `rights` and by `http`.
-//! Never knows a person.
+//! The permissions on a board, declared once: name, which roles have them, and what rules may grant (SPEC P1, P6, P13).
+//! Called by `rights`, `http` and the board actor. Never knows a person.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use super::Role;
 
-/// One of the twelve flags.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[allow(missing_docs, reason = "the flags are explained at `Can`")]
-pub enum Permission {
-    Draw,
-    Erase,
-    AddPage,
-    DeletePage,
-    Clear,
-    Export,
-    Share,
-    Lock,
-    Kick,
-    End,
-    Upload,
-    Manage,
+/// A row of the table of permissions.
+struct Spec {
+    /// On the wire and in the database.
+    name: &'static str,
+    /// The lowest role that has it while the lesson is on.
+    held_from: Role,
+    /// The lowest role to which a rule may grant it. What shares a board or changes others' rights follows from the role
+    /// alone: a rule that granted it could be turned against its author.
+    grantable_from: Role,
+    /// Whether it changes the board: a locked pupil has none of these.
+    is_pen: bool,
+}
+
+const fn pen(name: &'static str, held_from: Role) -> Spec {
+    Spec { name, held_from, grantable_from: Role::Student, is_pen: true }
+}
+
+const fn lead(name: &'static str, held_from: Role, grantable_from: Role) -> Spec {
+    Spec { name, held_from, grantable_from, is_pen: false }
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $permission:ident = $spec:expr;)+) => {
+        /// One permission. Its number is its bit in [`Permissions`].
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Permission { $($(#[$doc])* $permission),+ }
+
+        impl Permission {
+            /// Every permission, in the order of the table.
+            pub const ALL: [Self; [$(Self::$permission),+].len()] = [$(Self::$permission),+];
+
+            const fn spec(self) -> Spec {
+                match self { $(Self::$permission => $spec),+ }
+            }
+        }
+    };
+}
+
+permissions! {
+    /// Add and update items.
+    Draw = pen("can_draw", Role::Student);
+    /// Remove items.
+    Erase = pen("can_erase", Role::Student);
+    /// Add pages.
+    AddPage = pen("can_add_page", Role::Assistant);
+    /// Remove pages.
+    DeletePage = pen("can_delete_page", Role::Assistant);
+    /// Replace the whole state, or clear a page.
+    Clear = pen("can_clear", Role::Assistant);
+    /// Export.
+    Export = lead("can_export", Role::Student, Role::Viewer);
+    /// Make share links.
+    Share = lead("can_share", Role::Tutor, Role::Tutor);
+    /// Lock pupils' pens.
+    Lock = lead("can_lock", Role::Assistant, Role::Assistant);
+    /// Remove somebody from the class.
+    Kick = lead("can_kick", Role::Tutor, Role::Assistant);
+    /// End the lesson.
+    End = lead("can_end", Role::Tutor, Role::Assistant);
+    /// Upload assets.
+    Upload = pen("can_upload", Role::Student);
+    /// Change roles and settings.
+    Manage = lead("can_manage", Role::Tutor, Role::Tutor);
 }
 
 impl Permission {
-    /// Every flag, in the order of [`Permissions::flags`].
-    pub const ALL: [Self; 12] = [
-        Self::Draw,
-        Self::Erase,
-        Self::AddPage,
-        Self::DeletePage,
-        Self::Clear,
-        Self::Export,
-        Self::Share,
-        Self::Lock,
-        Self::Kick,
-        Self::End,
-        Self::Upload,
-        Self::Manage,
-    ];
-
-    /// What a locked pupil cannot do: everything that changes a board.
-    pub const PEN: [Self; 6] = [Self::Draw, Self::Erase, Self::AddPage, Self::DeletePage, Self::Clear, Self::Upload];
-
-    /// The flag's name on the wire and in the database.
+    /// The name on the wire and in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Draw => "can_draw",
-            Self::Erase => "can_erase",
-            Self::AddPage => "can_add_page",
-            Self::DeletePage => "can_delete_page",
-            Self::Clear => "can_clear",
-            Self::Export => "can_export",
-            Self::Share => "can_share",
-            Self::Lock => "can_lock",
-            Self::Kick => "can_kick",
-            Self::End => "can_end",
-            Self::Upload => "can_upload",
-            Self::Manage => "can_manage",
-        }
+        self.spec().name
     }
 
-    /// The flag with that name.
+    /// The permission with that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flag| flag.name() == name)
+        Self::ALL.into_iter().find(|permission| permission.name() == name)
+    }
+
+    /// Whether it changes the board, so that a lock takes it.
+    #[must_use]
+    pub const fn is_pen(self) -> bool {
+        self.spec().is_pen
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
     }
 }
 
-/// What one person may do on one board, as told to clients under `permissions`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[allow(clippy::struct_excessive_bools, reason = "the contract's flags, one by one")]
-pub struct Permissions {
-    /// Add and update items.
-    pub can_draw: bool,
-    /// Remove items.
-    pub can_erase: bool,
-    /// Add pages.
-    pub can_add_page: bool,
-    /// Remove pages.
-    pub can_delete_page: bool,
-    /// Replace the whole state, or clear a page.
-    pub can_clear: bool,
-    /// Export.
-    pub can_export: bool,
-    /// Make share links.
-    pub can_share: bool,
-    /// Lock pupils' pens.
-    pub can_lock: bool,
-    /// Remove somebody from the class.
-    pub can_kick: bool,
-    /// End the session.
-    pub can_end: bool,
-    /// Upload assets.
-    pub can_upload: bool,
-    /// Change roles and settings.
-    pub can_manage: bool,
-}
+/// What one person may do on one board: a set of permissions, told to clients under `can`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Permissions(u16);
 
 impl Permissions {
     /// Nothing but watching.
-    pub const WATCH: Self = Self {
-        can_draw: false,
-        can_erase: false,
-        can_add_page: false,
-        can_delete_page: false,
-        can_clear: false,
-        can_export: false,
-        can_share: false,
-        can_lock: false,
-        can_kick: false,
-        can_end: false,
-        can_upload: false,
-        can_manage: false,
-    };
+    pub const NONE: Self = Self(0);
 
     /// Everything.
-    pub const ALL: Self = Self {
-        can_draw: true,
-        can_erase: true,
-        can_add_page: true,
-        can_delete_page: true,
-        can_clear: true,
-        can_export: true,
-        can_share: true,
-        can_lock: true,
-        can_kick: true,
-        can_end: true,
-        can_upload: true,
-        can_manage: true,
-    };
+    pub const ALL: Self = Self((1 << Permission::ALL.len()) - 1);
 
-    /// Every flag by its name on the wire.
+    /// Whether it has a permission.
     #[must_use]
-    pub fn flags(self) -> [(&'static str, bool); 12] {
-        Permission::ALL.map(|flag| (flag.name(), self.has(flag)))
+    pub const fn has(self, permission: Permission) -> bool {
+        self.0 & permission.bit() != 0
     }
 
-    /// Whether a flag is set.
+    /// The same with one permission added or removed.
     #[must_use]
-    pub fn has(mut self, flag: Permission) -> bool {
-        *self.flag(flag)
+    pub const fn with(self, permission: Permission, allowed: bool) -> Self {
+        Self(if allowed { self.0 | permission.bit() } else { self.0 & !permission.bit() })
     }
 
-    /// The same with one flag set or taken.
+    /// The same without what changes the board.
     #[must_use]
-    pub fn with(mut self, flag: Permission, allowed: bool) -> Self {
-        *self.flag(flag) = allowed;
-        self
+    pub fn without_pen(self) -> Self {
+        Permission::ALL.into_iter().filter(|permission| self.has(*permission) && !permission.is_pen()).collect()
     }
 
-    fn flag(&mut self, flag: Permission) -> &mut bool {
-        match flag {
-            Permission::Draw => &mut self.can_draw,
-            Permission::Erase => &mut self.can_erase,
-            Permission::AddPage => &mut self.can_add_page,
-            Permission::DeletePage => &mut self.can_delete_page,
-            Permission::Clear => &mut self.can_clear,
-            Permission::Export => &mut self.can_export,
-            Permission::Share => &mut self.can_share,
-            Permission::Lock => &mut self.can_lock,
-            Permission::Kick => &mut self.can_kick,
-            Permission::End => &mut self.can_end,
-            Permission::Upload => &mut self.can_upload,
-            Permission::Manage => &mut self.can_manage,
+    /// Each permission's name on the wire, and whether it is in the set.
+    pub fn named(self) -> impl Iterator<Item = (&'static str, bool)> {
+        Permission::ALL.into_iter().map(move |permission| (permission.name(), self.has(permission)))
+    }
+
+    /// What a role has while the lesson is on (`live`) or over: those who do not lead may export an ended lesson, not
+    /// change it.
+    #[must_use]
+    pub fn of(role: Role, live: bool) -> Self {
+        let has = |permission: &Permission| {
+            role.is_at_least(permission.spec().held_from) && (live || role.leads() || *permission == Permission::Export)
+        };
+        Permission::ALL.into_iter().filter(has).collect()
+    }
+
+    /// The most that rules may grant to somebody of a role.
+    #[must_use]
+    pub fn grantable(role: Role) -> Self {
+        Permission::ALL.into_iter().filter(|permission| role.is_at_least(permission.spec().grantable_from)).collect()
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        permissions.into_iter().fold(Self::NONE, |set, permission| set.with(permission, true))
+    }
+}
+
+impl Serialize for Permissions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Permissions", Permission::ALL.len())?;
+        for (name, has) in self.named() {
+            fields.serialize_field(name, &has)?;
         }
-    }
-
-    /// The flags of a role while the session is on (`live`) or over: an ended session is read by its pupils, not written.
-    #[must_use]
-    pub const fn of(role: Role, live: bool) -> Self {
-        match role {
-            Role::Owner | Role::Tutor => Self::ALL,
-            Role::Assistant => Self {
-                can_share: false,
-                can_kick: false,
-                can_end: false,
-                can_manage: false,
-                ..if live { Self::ALL } else { Self { can_export: true, ..Self::WATCH } }
-            },
-            Role::Student if live => {
-                Self { can_draw: true, can_erase: true, can_export: true, can_upload: true, ..Self::WATCH }
-            }
-            Role::Student => Self { can_export: true, ..Self::WATCH },
-            Role::Viewer | Role::Guest => Self::WATCH,
-        }
-    }
-
-    /// The most that rules may give to somebody of a role. What shares a board and what changes others' rights follow
-    /// from a role alone: a rule that gave them could be turned against its maker. Viewers are made pupils instead.
-    #[must_use]
-    pub const fn ceiling(role: Role) -> Self {
-        match role {
-            Role::Owner | Role::Tutor => Self::ALL,
-            Role::Assistant => Self { can_share: false, can_manage: false, ..Self::ALL },
-            Role::Student => Self {
-                can_share: false,
-                can_lock: false,
-                can_kick: false,
-                can_end: false,
-                can_manage: false,
-                ..Self::ALL
-            },
-            Role::Viewer => Self { can_export: true, ..Self::WATCH },
-            Role::Guest => Self::WATCH,
-        }
+        fields.end()
     }
 }
 
@@ -215,22 +167,52 @@ mod tests {
 
     #[test]
     fn p1_a_pupil_draws_while_the_session_is_on_and_only_watches_afterwards() {
-        assert!(Permissions::of(Role::Student, true).can_draw && !Permissions::of(Role::Student, true).can_clear);
-        assert!(!Permissions::of(Role::Student, false).can_draw);
-        assert!(Permissions::of(Role::Tutor, false).can_draw);
-        assert_eq!(Permissions::of(Role::Viewer, true), Permissions::WATCH);
-        assert!(Permissions::of(Role::Assistant, true).can_lock && !Permissions::of(Role::Assistant, true).can_end);
+        use Permission::{Clear, Draw, End, Export, Lock};
+        let pupil = Permissions::of(Role::Student, true);
+        assert!(pupil.has(Draw) && !pupil.has(Clear));
+        assert_eq!(Permissions::of(Role::Student, false), Permissions::from_iter([Export]));
+        assert_eq!(Permissions::of(Role::Assistant, false), Permissions::from_iter([Export]));
+        assert_eq!(Permissions::of(Role::Tutor, false), Permissions::ALL);
+        assert_eq!(Permissions::of(Role::Viewer, true), Permissions::NONE);
+        let assistant = Permissions::of(Role::Assistant, true);
+        assert!(assistant.has(Lock) && !assistant.has(End));
+    }
+
+    /// The matrix as it stood before it was a table.
+    #[test]
+    fn p1_p13_each_role_has_and_may_be_granted_what_the_matrix_says() {
+        let names =
+            |set: Permissions| set.named().filter(|(_, has)| *has).map(|(name, _)| &name[4..]).collect::<Vec<_>>();
+        let held = |role| names(Permissions::of(role, true)).join(" ");
+        let grantable = |role| names(Permissions::grantable(role)).join(" ");
+        assert_eq!(held(Role::Student), "draw erase export upload");
+        assert_eq!(held(Role::Assistant), "draw erase add_page delete_page clear export lock upload");
+        assert_eq!(grantable(Role::Guest), "");
+        assert_eq!(grantable(Role::Viewer), "export");
+        assert_eq!(grantable(Role::Student), "draw erase add_page delete_page clear export upload");
+        assert_eq!(grantable(Role::Assistant), "draw erase add_page delete_page clear export lock kick end upload");
+        for role in [Role::Owner, Role::Tutor] {
+            assert_eq!(
+                (Permissions::of(role, true), Permissions::grantable(role)),
+                (Permissions::ALL, Permissions::ALL)
+            );
+        }
+        for role in [Role::Viewer, Role::Guest] {
+            assert_eq!(Permissions::of(role, true), Permissions::NONE);
+            assert_eq!(Permissions::of(role, false), Permissions::NONE);
+        }
     }
 
     #[test]
-    fn a_flag_has_one_name_and_one_place() {
-        for flag in Permission::ALL {
-            assert_eq!(Permission::from_name(flag.name()), Some(flag));
-            let only = Permissions::WATCH.with(flag, true);
+    fn a_permission_has_one_name_and_one_bit() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::from_name(permission.name()), Some(permission));
+            let only = Permissions::NONE.with(permission, true);
             assert_eq!(
-                only.flags().into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect::<Vec<_>>(),
-                [flag.name()]
+                only.named().filter(|(_, has)| *has).map(|(name, _)| name).collect::<Vec<_>>(),
+                [permission.name()]
             );
+            assert_eq!(only.with(permission, false), Permissions::NONE);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::ids::UserId;
 pub enum RuleSubject {
     /// One flag.
     Flag(Permission),
-    /// The pen: all of [`Permission::PEN`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
+    /// The pen: every permission that [`Permission::is_pen`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
     /// gives nothing that the role and other rules do not.
     Pen,
     /// Being here at all. `allowed: false` is a pupil who was sent out.
@@ -110,7 +110,7 @@ impl EffectiveRights {
     /// On a board of one's own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Permissions::ALL, locked: false, until: None };
     /// With a share link.
-    pub const GUEST: Self = Self { role: Role::Guest, can: Permissions::WATCH, locked: false, until: None };
+    pub const GUEST: Self = Self { role: Role::Guest, can: Permissions::NONE, locked: false, until: None };
 }
 
 impl EffectiveRights {
@@ -145,22 +145,22 @@ impl Rights {
         for flag in Permission::ALL {
             // A lesson that is over is read, whatever was given while it was on.
             if let Some(allowed) = rule(RuleSubject::Flag(flag)).filter(|allowed| self.live || !allowed) {
-                can = can.with(flag, allowed && (can.has(flag) || Permissions::ceiling(role).has(flag)));
+                can = can.with(flag, allowed && (can.has(flag) || Permissions::grantable(role).has(flag)));
             }
         }
         let locked = !role.leads() && rule(RuleSubject::Pen) == Some(false);
         if locked {
-            can = Permission::PEN.into_iter().fold(can, |can, flag| can.with(flag, false));
+            can = can.without_pen();
         }
         Some(EffectiveRights { role, can, locked, until })
     }
 
-    /// What a role brings here: on a board of their own a pupil also turns and clears pages.
+    /// What a role has here: on a board of their own a pupil also adds, removes and clears pages.
     fn base(&self, role: Role, user: UserId) -> Permissions {
         let can = Permissions::of(role, self.live);
         match (&self.board, role) {
             (BoardAssignment::Pupil(pupil), Role::Student) if self.live && *pupil == user => {
-                Permissions { can_add_page: true, can_delete_page: true, can_clear: true, ..can }
+                Permission::ALL.into_iter().filter(|permission| can.has(*permission) || permission.is_pen()).collect()
             }
             _ => can,
         }
@@ -219,12 +219,12 @@ mod tests {
         let one = rule(Some(PUPIL), RuleSubject::Pen, true);
         let rights = rights(vec![all, one, Rule { session: false, ..rule(Some(OTHER), RuleSubject::Pen, true) }]);
         let can = |user| rights.effective(user, at(0)).unwrap();
-        assert!(can(PUPIL).can.can_draw && !can(PUPIL).locked);
+        assert!(can(PUPIL).can.has(Permission::Draw) && !can(PUPIL).locked);
         assert!(
-            !can(OTHER).can.can_draw && can(OTHER).locked,
+            !can(OTHER).can.has(Permission::Draw) && can(OTHER).locked,
             "the session's rule for all goes before the class's for one"
         );
-        assert!(can(TUTOR).can.can_draw, "a tutor is not locked");
+        assert!(can(TUTOR).can.has(Permission::Draw), "a tutor is not locked");
     }
 
     #[test]
@@ -232,9 +232,9 @@ mod tests {
         let timed = Rule { until: Some(at(120)), ..rule(Some(PUPIL), RuleSubject::Pen, true) };
         let rights = rights(vec![rule(None, RuleSubject::Pen, false), timed]);
         let before = rights.effective(PUPIL, at(119)).unwrap();
-        assert_eq!((before.can.can_draw, before.until), (true, Some(at(120))));
+        assert_eq!((before.can.has(Permission::Draw), before.until), (true, Some(at(120))));
         let after = rights.effective(PUPIL, at(120)).unwrap();
-        assert_eq!((after.can.can_draw, after.until), (false, None));
+        assert_eq!((after.can.has(Permission::Draw), after.until), (false, None));
     }
 
     #[test]
@@ -250,9 +250,9 @@ mod tests {
             rule(None, RuleSubject::Flag(Permission::Export), false),
         ]);
         let can = rights.effective(PUPIL, at(0)).unwrap().can;
-        assert!(can.can_clear && !can.can_export);
+        assert!(can.has(Permission::Clear) && !can.has(Permission::Export));
         rights.live = false;
-        assert!(!rights.effective(PUPIL, at(0)).unwrap().can.can_clear);
+        assert!(!rights.effective(PUPIL, at(0)).unwrap().can.has(Permission::Clear));
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         let mut rights = rights(vec![rule(Some(PUPIL), RuleSubject::Enter, false)]);
         assert_eq!(rights.effective(PUPIL, at(0)), None);
         rights.board = BoardAssignment::Pupil(OTHER);
-        assert!(rights.effective(OTHER, at(0)).unwrap().can.can_clear);
+        assert!(rights.effective(OTHER, at(0)).unwrap().can.has(Permission::Clear));
         rights.rules = Arc::default();
         assert_eq!(rights.effective(PUPIL, at(0)), None);
         assert!(rights.effective(TUTOR, at(0)).is_some());

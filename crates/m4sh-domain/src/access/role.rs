@@ -44,6 +44,22 @@ impl Role {
         Self::MEMBERS.into_iter().find(|role| role.name() == name)
     }
 
+    /// Whether this role is `other` or above it: owners and tutors, then assistants, students, viewers, guests.
+    #[must_use]
+    pub const fn is_at_least(self, other: Self) -> bool {
+        self.rank() >= other.rank()
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Owner | Self::Tutor => 4,
+            Self::Assistant => 3,
+            Self::Student => 2,
+            Self::Viewer => 1,
+            Self::Guest => 0,
+        }
+    }
+
     /// Whether this role leads: it may change others' rights and end a session.
     #[must_use]
     pub const fn leads(self) -> bool {

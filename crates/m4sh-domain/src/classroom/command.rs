@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{ChatMessage, ChatMode, ClassChange, Question, Viewport};
 use crate::{
-    access::{EffectiveRights, Role},
+    access::{EffectiveRights, Permission, Role},
     ids::{BoardId, LessonId, UserId},
     json::Object,
 };
@@ -83,7 +83,7 @@ impl Requester {
     /// Somebody with a standing in the lesson: an assistant leads while they may lock.
     #[must_use]
     pub fn new(user: UserId, name: Arc<str>, standing: EffectiveRights) -> Self {
-        let leads = standing.role.leads() || (standing.role.sees_all() && standing.can.can_lock);
+        let leads = standing.role.leads() || (standing.role.sees_all() && standing.can.has(Permission::Lock));
         Self { user, name, role: standing.role, leads }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     },
     jobs::{Enqueued, ExportParams, JobHandler, NewJob, export::ExportJob},
 };
+use m4sh_domain::access::Permission;
 use m4sh_domain::limits;
 use m4sh_domain::{
     board::BoardRefusal,
@@ -126,7 +127,11 @@ impl Services {
     /// The owner of a board that `who` may export.
     async fn exportable(&self, board: BoardId, who: UserId) -> Result<UserId, Problem> {
         let (access, standing) = self.standing(board, who).await?;
-        standing.can.can_export.then_some(access.owner).ok_or(Problem::Forbidden("You may not export this board."))
+        standing
+            .can
+            .has(Permission::Export)
+            .then_some(access.owner)
+            .ok_or(Problem::Forbidden("You may not export this board."))
     }
 
     /// The export that was asked for under this key before. One that failed or expired gives its key back.
