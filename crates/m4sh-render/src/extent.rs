@@ -5,7 +5,6 @@ use super::{
     geometry::Rect,
     images::Images,
     scene::{AssetContent, Drawable, PageScene, PlacedAsset, Primitive},
-    svg::asset_size,
     text::{self, fonts::FontMetrics},
 };
 
@@ -16,6 +15,10 @@ const MARGIN: f32 = 40.0;
 /// How far such content is followed.
 const FARTHEST: Rect = Rect { left: -8_192.0, top: -8_192.0, right: 16_384.0, bottom: 16_384.0 };
 
+/// Size of an asset without a size, of which nothing is known.
+const UNKNOWN: (f32, f32) = (320.0, 180.0);
+/// Longer side of an image without a size.
+const NATURAL: f32 = 1_000.0;
 /// A page's own size, or the default one extended to what lies outside.
 #[must_use]
 pub fn frame<'a>(page: &PageScene<'a>, images: &Images<'a>, measure: &FontMetrics) -> Rect {
@@ -61,4 +64,22 @@ fn asset_extent<'a>(asset: &PlacedAsset<'a>, images: &Images<'a>, measure: &Font
         AssetContent::Frame => asset_size(asset, || None),
     };
     Rect::at(asset.at.x, asset.at.y, width, height).turned(asset.rotation)
+}
+
+/// The size of an asset: its own, else that of its image, with the proportions of the image.
+pub fn asset_size(asset: &PlacedAsset<'_>, own: impl FnOnce() -> Option<(f32, f32)>) -> (f32, f32) {
+    match (asset.width, asset.height) {
+        (Some(width), Some(height)) => (width, height),
+        (width, height) => {
+            let (w, h) = own().filter(|(w, h)| *w > 0.0 && *h > 0.0).unwrap_or(UNKNOWN);
+            match (width, height) {
+                (Some(width), None) => (width, width * h / w),
+                (None, Some(height)) => (height * w / h, height),
+                _ => {
+                    let scale = (NATURAL / w.max(h)).min(1.0);
+                    (w * scale, h * scale)
+                }
+            }
+        }
+    }
 }

@@ -11,35 +11,14 @@ use super::{
     xml::{Escaped, Num, Opacity, Paint},
 };
 use crate::{
+    extent::asset_size,
     geometry::Rect,
     images,
     scene::{AssetContent, Color, ImageSource, PlacedAsset},
 };
 
-/// Of an asset that does not say how large it is, and of which nothing is known.
-const UNKNOWN: (f32, f32) = (320.0, 180.0);
-/// The longer side of a picture that does not say how large it is drawn.
-const NATURAL: f32 = 1_000.0;
 /// Letters of a frame's label.
 const LABEL: usize = 60;
-
-/// How large an asset is drawn: as it says, else as its picture is, in its proportions.
-pub fn size(asset: &PlacedAsset<'_>, own: impl FnOnce() -> Option<(f32, f32)>) -> (f32, f32) {
-    match (asset.width, asset.height) {
-        (Some(width), Some(height)) => (width, height),
-        (width, height) => {
-            let (w, h) = own().filter(|(w, h)| *w > 0.0 && *h > 0.0).unwrap_or(UNKNOWN);
-            match (width, height) {
-                (Some(width), None) => (width, width * h / w),
-                (None, Some(height)) => (height * w / h, height),
-                _ => {
-                    let scale = (NATURAL / w.max(h)).min(1.0);
-                    (w * scale, h * scale)
-                }
-            }
-        }
-    }
-}
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     pub(super) fn asset(&mut self, asset: &PlacedAsset<'a>) -> io::Result<()> {
@@ -52,12 +31,12 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         match &asset.content {
             AssetContent::Note(writing, color) => self.writing(writing, *color)?,
             AssetContent::Frame => {
-                let (width, height) = size(asset, || None);
+                let (width, height) = asset_size(asset, || None);
                 self.frame_of(asset.label, Rect::at(0.0, 0.0, width, height))?;
             }
             AssetContent::Image(source) => {
                 let images = &self.options.images;
-                let (width, height) = size(asset, || images.size(*source));
+                let (width, height) = asset_size(asset, || images.size(*source));
                 self.picture(*source, Rect::at(0.0, 0.0, width, height), "none", asset.label)?;
             }
         }

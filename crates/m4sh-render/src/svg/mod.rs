@@ -9,8 +9,6 @@ mod xml;
 
 use std::io::{self, Write};
 
-pub use assets::size as asset_size;
-
 use super::{
     extent,
     geometry::{Rect, path::Path},
