@@ -1,4 +1,4 @@
-//! Webhooks: which events there are, how long a failed delivery waits, and the id that a delivery keeps.
+//! Webhook events, retry delays, and delivery ids.
 //! Used by `store`, `jobs::hooks` and `http`. Never knows an address or a secret.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::limits;
 
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)+) => {
-        /// What a webhook can be told.
+        /// An event of a webhook.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum HookEvent {
             $($(#[$doc])* $variant,)+
@@ -41,7 +41,7 @@ events! {
     HandRaised = "hand.raised";
     /// An export of a lesson's board can be downloaded.
     ExportCompleted = "export.completed";
-    /// An export of a lesson's board was given up.
+    /// An export of a lesson's board failed.
     ExportFailed = "export.failed";
 }
 
@@ -53,10 +53,10 @@ impl HookEvent {
     }
 }
 
-/// The type of a delivery that somebody asked for to try a webhook; it is no event and has no cursor.
+/// The type of a delivery that tests a webhook; it is no event and has no cursor.
 pub const TEST_EVENT: &str = "hook.test";
 
-/// How long to wait after so many failures in a row: doubling, up to a bound, so that a receiver that is back is found.
+/// The delay after so many failures in a row: doubles up to a bound.
 #[must_use]
 pub fn backoff(failures: u32) -> Duration {
     let times = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);

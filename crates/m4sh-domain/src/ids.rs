@@ -1,4 +1,4 @@
-//! The identifiers of the product, each its own type so that none is taken for another.
+//! The identifiers of the product, each its own type so that none is confused with another.
 //! Used by every layer. Never generates a number or reads a clock: new ids are made at the edges (`app`, `http`, `ws`).
 
 use std::fmt;
@@ -74,7 +74,7 @@ impl fmt::Display for Rev {
     }
 }
 
-/// Which ownership of a board this is: raised by every actor that takes the board over (SPEC R2).
+/// A period of ownership of a board: increased by every actor that takes the board over (SPEC R2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Epoch(pub u64);
 

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// So many events in a period, such as `20/s`, `120/min` or `1000/h`.
+/// A number of events per period, such as `20/s`, `120/min` or `1000/h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rate {
     /// Events allowed in one period; at least 1.
@@ -69,7 +69,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// What a bucket says of one event.
+/// The decision of a bucket about one event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RateDecision {
     /// Within the rate; `left` more would pass right now.
@@ -101,7 +101,7 @@ impl Bucket {
         RateDecision::Pass { left: u32::try_from((depth - nanos) / interval).unwrap_or(u32::MAX) }
     }
 
-    /// What would be owed after an event of this cost; takes nothing.
+    /// What would be owed after an event of this cost; spends nothing.
     #[must_use]
     pub fn debt(&self, rate: Rate, burst: u32, cost: u32, now: Duration) -> Debt {
         let now = nanos_of(now);
@@ -112,7 +112,7 @@ impl Bucket {
         Debt { nanos, depth: interval.saturating_mul(burst), interval }
     }
 
-    /// Takes the cost whether it is there or not; what is not there is not owed beyond an empty bucket.
+    /// Spends the cost whether it is available or not; the bucket never gets more than empty.
     pub fn charge(&mut self, rate: Rate, burst: u32, cost: u32, now: Duration) {
         let debt = self.debt(rate, burst, cost, now);
         self.full_at = nanos_of(now).saturating_add(debt.nanos.min(debt.depth));

@@ -1,9 +1,9 @@
-//! The two ways in which the contract writes a moment. Called by everything that answers or exports.
-//! Never local time, never without microseconds: clients compare the texts.
+//! The two formats of a timestamp on the wire. Called by everything that answers or exports.
+//! Always UTC with microseconds: clients compare the texts.
 
 use jiff::Timestamp;
 
-/// As a field of an object: `2026-01-31T12:00:00.000000Z`.
+/// A field of an object: `2026-01-31T12:00:00.000000Z`.
 #[must_use]
 pub fn utc_field(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()

@@ -196,7 +196,7 @@ pub struct AcceptedCommand<'a> {
     /// The revision that it made.
     pub rev: Rev,
     /// What it is to those who take things back.
-    pub course: BatchKind,
+    pub kind: BatchKind,
     /// The effective operations; `None` when history has let go of them, and whoever came back since has them.
     pub ops: Option<Bytes>,
 }
@@ -204,7 +204,7 @@ pub struct AcceptedCommand<'a> {
 impl AcceptedCommand<'_> {
     /// The frame's own field, if any: what was done, and what it was about.
     pub(super) const fn about(&self) -> Option<(&'static str, u64)> {
-        match self.course {
+        match self.kind {
             BatchKind::Edit => None,
             BatchKind::Undo(of) => Some(("undoes", of.0)),
             BatchKind::Redo(of) => Some(("redoes", of.0)),

@@ -192,7 +192,7 @@ fn receipt(row: &Row) -> Result<(BatchKey, Receipt), StoreError> {
         at: get(row, "at")?,
         digest: rows::digest(row)?,
         fingerprint: get::<i64>(row, "fingerprint")?.cast_unsigned(),
-        course: undo::course(row)?,
+        kind: undo::course(row)?,
     };
     Ok((key(row)?, receipt))
 }

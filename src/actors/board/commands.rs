@@ -136,7 +136,7 @@ impl AwakeBoard {
         let ops = self.board.entry(receipt.rev).map(|entry| entry.ops_visible_to(eyes));
         self.send_to(
             conn,
-            &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, course: receipt.course, ops }),
+            &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: receipt.rev, kind: receipt.kind, ops }),
         );
     }
 
@@ -146,7 +146,7 @@ impl AwakeBoard {
         let ops = Some(entry.ops_visible_to(eyes));
         self.send_to(
             conn,
-            &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, course: entry.kind, ops }),
+            &ServerFrame::AcceptedCommand(AcceptedCommand { id, rev: entry.rev, kind: entry.kind, ops }),
         );
     }
 
@@ -210,7 +210,7 @@ impl AwakeBoard {
 /// What was cleared, for its author, who can bring it back.
 fn cleared(id: &str, clear: &Receipt, page: Option<&str>) -> Object {
     let until = clear.at.checked_add(limits::CLEAR_KEPT).unwrap_or(clear.at);
-    let items = match clear.course {
+    let items = match clear.kind {
         BatchKind::Clear(items) => items,
         BatchKind::Edit | BatchKind::Undo(_) | BatchKind::Redo(_) | BatchKind::Unclear(_) => 0,
     };

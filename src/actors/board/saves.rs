@@ -157,7 +157,7 @@ impl AwakeBoard {
             }
             BatchOutcome::Duplicate(receipt) => {
                 metrics().repeats.increment(1);
-                (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.course)
+                (receipt.rev, receipt.at, receipt.digest, SaveEffect::Accepted, receipt.kind)
             }
             BatchOutcome::Unchanged => {
                 (self.board.rev(), clock::timestamp(), None, SaveEffect::Unchanged, BatchKind::Edit)

@@ -1,5 +1,5 @@
-//! What may be changed about others' rights, by whom, and which rules that comes to. Called by the classroom actor and by
-//! `http`, so that both judge alike. Never writes anything: edits come out, and somebody else keeps them.
+//! Changes of others' rights: who may make them, and which rules they become. Called by the classroom actor and by
+//! `http`. Never writes anything: it returns edits, and the caller stores them.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::ids::UserId;
 /// Whom a change is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChangeTarget {
-    /// Everybody who neither leads nor assists, also who comes later.
+    /// Everybody who neither leads nor assists, including those who join later.
     Everybody,
     /// One member.
     One(UserId),
@@ -26,66 +26,66 @@ impl ChangeTarget {
     }
 }
 
-/// A change that somebody asks for.
+/// A requested change of rights.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RightsChange {
-    /// Takes the pen or gives it back.
+    /// Locks a pen or unlocks it.
     Lock {
-        /// Whose.
+        /// Whose pen.
         whom: ChangeTarget,
-        /// Taken or given back.
+        /// Locked or unlocked.
         locked: bool,
-        /// In this lesson, or in every lesson of the class.
+        /// For this lesson, or for every lesson of the class.
         session: bool,
-        /// For so many seconds; afterwards holds what held before.
+        /// Duration; afterwards the earlier rule applies again.
         seconds: Option<u32>,
     },
-    /// Gives or takes single flags.
+    /// Grants or denies single permissions.
     Flags {
-        /// Whose.
+        /// Whose permissions.
         whom: ChangeTarget,
-        /// Each flag once; `None` takes its rules away, so that the role's word holds again.
+        /// Each permission once; `None` removes its rules, so that the role decides again.
         flags: Vec<(Permission, Option<bool>)>,
-        /// In this lesson, or in every lesson of the class.
+        /// For this lesson, or for every lesson of the class.
         session: bool,
-        /// For so many seconds.
+        /// Duration.
         seconds: Option<u32>,
     },
-    /// Makes a member something else, in the whole class.
+    /// Changes a member's role in the class.
     Role {
-        /// Whom.
+        /// Whose role.
         user: UserId,
-        /// What they become.
+        /// The new role.
         role: Role,
     },
-    /// Sends somebody out of a lesson, or lets them in again.
+    /// Removes somebody from a lesson, or admits them again.
     Kick {
-        /// Whom.
+        /// Who.
         user: UserId,
-        /// Out or in again.
+        /// Removed or admitted.
         on: bool,
     },
 }
 
-/// Why a change is not made.
+/// Why a change is denied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChangeDenied {
-    /// Whoever asks does not have this flag.
+    /// The requester lacks this permission.
     Needs(Permission),
-    /// About those who lead nobody decides by rules, and about those who assist only those who lead.
+    /// No rule applies to those who lead, and only those who lead make rules about assistants.
     Above,
-    /// Nobody changes their own rights: they could not take it back.
+    /// Nobody changes their own rights: they could not undo it.
     Yourself,
     /// Nobody of that id is in the class.
     NotAMember,
-    /// No rule gives this flag to somebody of that role.
+    /// No rule grants this permission to somebody of that role.
     Ceiling(Permission),
-    /// The tutor who made the class stays its tutor.
+    /// The tutor who created the class stays its tutor.
     OwnerStays,
 }
 
 impl ChangeDenied {
-    /// Its code on the wire.
+    /// The code on the wire.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl ChangeDenied {
         }
     }
 
-    /// The same in words.
+    /// The same as a sentence.
     #[must_use]
     pub const fn detail(self) -> &'static str {
         match self {
@@ -111,31 +111,31 @@ impl ChangeDenied {
     }
 }
 
-/// One step at the kept rules.
+/// One edit of the stored rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RuleEdit {
-    /// This rule holds from now on, in place of one about the same with or without an end.
+    /// This rule replaces one about the same subject with or without an end.
     Set(Rule),
-    /// Rules about this hold no longer, with or without an end.
+    /// Removes rules about this subject, with or without an end.
     Clear {
-        /// The lesson's own, or its class's.
+        /// The lesson's own rules, or its class's.
         session: bool,
-        /// Whose; `None` is the rule for everybody, and not everybody's own.
+        /// Whose rules; `None` is the rule for everybody, not each person's own.
         who: Option<UserId>,
-        /// What about.
+        /// The subject.
         what: RuleSubject,
     },
-    /// Rules about this hold no longer, whoever they are about.
+    /// Removes all rules about this subject.
     ClearAll {
-        /// The lesson's own, or its class's.
+        /// The lesson's own rules, or its class's.
         session: bool,
-        /// What about.
+        /// The subject.
         what: RuleSubject,
     },
 }
 
 impl RightsChange {
-    /// The flag that it needs.
+    /// The permission that it needs.
     #[must_use]
     pub const fn needs(&self) -> Permission {
         match self {
@@ -145,7 +145,7 @@ impl RightsChange {
         }
     }
 
-    /// What those whom it concerns are told.
+    /// The reason that is sent to those whom it concerns.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -156,13 +156,13 @@ impl RightsChange {
         }
     }
 
-    /// Whether every lesson of the class has to hear of it.
+    /// Whether every lesson of the class must be told.
     #[must_use]
     pub const fn is_class_wide(&self) -> bool {
         matches!(self, Self::Role { .. } | Self::Flags { session: false, .. } | Self::Lock { session: false, .. })
     }
 
-    /// Whether `by` may make it.
+    /// Whether `by` may make this change.
     ///
     /// # Errors
     /// [`ChangeDenied`].
@@ -180,7 +180,7 @@ impl RightsChange {
             Some(user) => *rights.members.get(&user).ok_or(ChangeDenied::NotAMember)?,
         };
         let reaches = match self {
-            // A tutor may be made something else; the store knows which of them made the class.
+            // A tutor may get another role; the store knows which of them created the class.
             Self::Role { .. } => true,
             _ => !role.leads() && (!role.sees_all() || standing.role.leads()),
         };
@@ -193,7 +193,7 @@ impl RightsChange {
         beyond.map_or(Ok(()), |(flag, _)| Err(ChangeDenied::Ceiling(*flag)))
     }
 
-    /// The steps that it comes to at `now`; none for a change of role, which is no rule.
+    /// The edits that it becomes at `now`; none for a change of role, which is not a rule.
     #[must_use]
     pub fn rule_edits(&self, now: Timestamp) -> Vec<RuleEdit> {
         match self {
@@ -205,7 +205,7 @@ impl RightsChange {
                     let clear = RuleEdit::Clear { session, who, what };
                     let set =
                         allowed.map(|allowed| RuleEdit::Set(Rule { session, who, subject: what, allowed, until }));
-                    // A word without an end is the last one: what was said for a while does not outlive it.
+                    // A rule without an end is final: earlier timed rules do not outlive it.
                     (set.is_none() || until.is_none()).then_some(clear).into_iter().chain(set)
                 };
                 flags.iter().flat_map(edit).collect()
@@ -226,8 +226,8 @@ fn ends(seconds: Option<u32>, now: Timestamp) -> Option<Timestamp> {
     seconds.map(ends)
 }
 
-/// What is said to everybody without an end is the last word about each single pen; with an end it stands beside what
-/// was said, which holds again afterwards.
+/// A lock for everybody without an end replaces each single lock; one with an end stands beside the earlier rules,
+/// which apply again afterwards.
 fn lock(whom: ChangeTarget, locked: bool, session: bool, until: Option<Timestamp>) -> Vec<RuleEdit> {
     let (who, what) = (whom.user(), RuleSubject::Pen);
     let set = RuleEdit::Set(Rule { session, who, subject: what, allowed: !locked, until });

@@ -1,6 +1,6 @@
-//! Who may do what, as one table: a role gives flags, rules of the class and the session change them, a lock takes the
-//! pen. Called by the board and classroom actors and by `http`. Never looks anything up and never reads a clock: rows and
-//! the time go in, a [`EffectiveRights`] comes out.
+//! Who may do what: a role has permissions, rules of the class and the lesson change them, a lock removes the
+//! pen. Called by the board and classroom actors and by `http`. Never does a lookup or reads a clock: rows and
+//! the time go in, [`EffectiveRights`] come out.
 
 mod change;
 mod pen_locks;

@@ -1,5 +1,4 @@
-//! Who is locked, as a whole class is told. Called by the classroom actor and by `http`.
-//! Never says what else somebody may do.
+//! Locked pens of a whole class. Called by the classroom actor and by `http`.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +7,19 @@ use jiff::Timestamp;
 use super::{Rights, Role, RuleSubject};
 use crate::ids::UserId;
 
-/// The pens of a lesson.
+/// The locked pens of a lesson.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PenLocks {
-    /// Whether pens are taken from everybody of whom `users` says nothing else …
+    /// Whether the pens of all who are not in `users` are locked …
     pub all: bool,
     /// … and when that ends by itself.
     pub until: Option<Timestamp>,
-    /// Whom a rule is about by name: whether their pen is taken, and when that rule ends.
+    /// Users with a rule of their own: whether their pen is locked, and when that rule ends.
     pub users: BTreeMap<UserId, (bool, Option<Timestamp>)>,
 }
 
 impl PenLocks {
-    /// When the next of the rules ends.
+    /// When the next of these rules ends.
     #[must_use]
     pub fn next_end(&self) -> Option<Timestamp> {
         self.users.values().filter_map(|(_, until)| *until).chain(self.until).min()
@@ -28,16 +27,16 @@ impl PenLocks {
 }
 
 impl Rights {
-    /// Whose pens are taken at `now`.
+    /// Whose pens are locked at `now`.
     #[must_use]
     pub fn locks(&self, now: Timestamp) -> PenLocks {
-        // Nobody has this id, so only what is said of everybody holds for it.
+        // Nobody has this id, so only rules for everybody match.
         let all = self.rule(Role::Student, UserId(uuid::Uuid::nil()), RuleSubject::Pen, now);
         let named = self.rules.iter().filter(|rule| rule.subject == RuleSubject::Pen).filter_map(|rule| rule.who);
         let one = |user| {
             let role = *self.members.get(&user)?;
             let rule = self.rule(role, user, RuleSubject::Pen, now)?;
-            // Another one's may be the more particular: the lesson's for all goes before the class's for one.
+            // Another rule may win: the lesson's rule for all goes before the class's for one.
             rule.who.map(|_| (user, (!rule.allowed, rule.until)))
         };
         PenLocks {

@@ -1,5 +1,5 @@
 //! The rights in force on one board of a class, as a value: members, rules, and whose board it is. Kept by the board
-//! actor, pushed down to it by its classroom. Never awake to the time by itself: a [`EffectiveRights`] says until when it holds.
+//! actor; its classroom pushes changes. Reads no clock: [`EffectiveRights`] state until when they hold.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,17 +11,18 @@ use crate::ids::UserId;
 /// What a rule is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RuleSubject {
-    /// One flag.
+    /// One permission.
     Flag(Permission),
-    /// The pen: every permission that [`Permission::is_pen`]. `allowed: false` takes it from pupils; `allowed: true` undoes only a lock, and
-    /// gives nothing that the role and other rules do not.
+    /// The pen: every permission that [`Permission::is_pen`]. `allowed: false` locks it; `allowed: true` only undoes
+    /// a lock, and
+    /// grants nothing beyond the role and other rules.
     Pen,
-    /// Being here at all. `allowed: false` is a pupil who was sent out.
+    /// Access at all. `allowed: false` is a pupil who was removed.
     Enter,
 }
 
 impl RuleSubject {
-    /// The name on the wire and in the database: a flag's, `pen` or `enter`.
+    /// The name on the wire and in the database: a permission's, `pen` or `enter`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -31,7 +32,7 @@ impl RuleSubject {
         }
     }
 
-    /// What has that name.
+    /// The subject with that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -42,29 +43,29 @@ impl RuleSubject {
     }
 }
 
-/// One exception from what a role brings. Of several that say something about one person and one thing the most
-/// particular holds: a session's before its class's, a person's before everybody's, one with an end before one without.
+/// One exception from a role's permissions. Of several about one person and subject the most specific applies:
+/// a lesson's before its class's, a person's before everybody's, one with an end before one without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rule {
-    /// Whether it is the session's own, or its class's for every session.
+    /// Whether it is the lesson's own, or its class's for every lesson.
     pub session: bool,
     /// Whom it is about; `None` is everybody who neither leads nor assists.
     pub who: Option<UserId>,
     /// What it is about.
     pub subject: RuleSubject,
-    /// Given or taken.
+    /// Granted or denied.
     pub allowed: bool,
     /// When it ends by itself.
     pub until: Option<Timestamp>,
 }
 
-/// For whom a board of a class is.
+/// Who works on a board of a class.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum BoardAssignment {
     /// The lesson's shared board.
     #[default]
     Everybody,
-    /// One pupil's own board: the tutor sees it, other pupils do not know it.
+    /// One pupil's own board: tutors see it, other pupils do not.
     Pupil(UserId),
     /// A break-out group's board.
     Group(Vec<UserId>),
@@ -80,41 +81,41 @@ impl BoardAssignment {
     }
 }
 
-/// What the rights on one board of a class follow from.
+/// What the rights on one board of a class are computed from.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rights {
     /// Whether the lesson has not ended.
     pub live: bool,
     /// The classroom's members, its owner (`Role::Tutor`) among them.
     pub members: Arc<HashMap<UserId, Role>>,
-    /// The exceptions, in no order.
+    /// The rules, in no order.
     pub rules: Arc<Vec<Rule>>,
-    /// Whose board it is.
+    /// Who works on it.
     pub board: BoardAssignment,
 }
 
-/// What one person is and may do, until something changes or `until` has come.
+/// One person's role and permissions on a board, until something changes or `until` is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EffectiveRights {
-    /// What they are.
+    /// Their role.
     pub role: Role,
-    /// What they may do.
+    /// Their permissions.
     pub can: Permissions,
-    /// Whether their pen was taken.
+    /// Whether their pen is locked.
     pub locked: bool,
-    /// When a rule that counts here ends.
+    /// When a rule that applies here ends.
     pub until: Option<Timestamp>,
 }
 
 impl EffectiveRights {
-    /// On a board of one's own.
+    /// The owner, on a board of their own.
     pub const OWNER: Self = Self { role: Role::Owner, can: Permissions::ALL, locked: false, until: None };
-    /// With a share link.
+    /// A guest with a share link.
     pub const GUEST: Self = Self { role: Role::Guest, can: Permissions::NONE, locked: false, until: None };
 }
 
 impl EffectiveRights {
-    /// What `user`, whose standing this is, sees.
+    /// What `user`, who has these rights, sees.
     #[must_use]
     pub const fn visibility(self, user: UserId) -> Visibility {
         Visibility::of(self.role, user)
@@ -122,7 +123,7 @@ impl EffectiveRights {
 }
 
 impl Rights {
-    /// What somebody is and may do here; `None` for a stranger, for whoever was sent out, and for a pupil before
+    /// A user's rights here; `None` for a stranger, for somebody who was removed, and for a pupil on
     /// another pupil's board.
     #[must_use]
     pub fn effective(&self, user: UserId, now: Timestamp) -> Option<EffectiveRights> {
@@ -143,7 +144,7 @@ impl Rights {
         }
         let mut can = self.base(role, user);
         for flag in Permission::ALL {
-            // A lesson that is over is read, whatever was given while it was on.
+            // An ended lesson is read-only, whatever was granted while it was on.
             if let Some(allowed) = rule(RuleSubject::Flag(flag)).filter(|allowed| self.live || !allowed) {
                 can = can.with(flag, allowed && (can.has(flag) || Permissions::grantable(role).has(flag)));
             }
@@ -166,8 +167,7 @@ impl Rights {
         }
     }
 
-    /// The rule that holds for somebody and something. Leaders obey no rule that is not about themselves by name, and
-    /// none that would lock them out.
+    /// The rule that applies to a user and subject. No rule applies to those who lead.
     pub(super) fn rule(&self, role: Role, user: UserId, what: RuleSubject, now: Timestamp) -> Option<&Rule> {
         if role.leads() {
             return None;
@@ -181,7 +181,7 @@ impl Rights {
     }
 }
 
-/// A kept rule, as lists show it.
+/// A stored rule with its author.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredRule {
     /// The rule.

@@ -1,19 +1,19 @@
-//! What somebody is to a board or a classroom. Called wherever rights are asked for.
-//! Never says what a role may do: that is `can`.
+//! Roles on a board or in a classroom. Called wherever rights are checked.
+//! Never says what a role may do: see `permissions`.
 
 use serde::{Deserialize, Serialize};
 
-/// What somebody is to one board or classroom.
+/// A role on one board or in one classroom.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Owns the board; the tutor who made a classroom owns its boards.
+    /// Owns the board; the tutor who created a classroom owns its boards.
     Owner,
     /// Teaches the class.
     Tutor,
     /// Helps the tutor: sees everything and keeps order, but neither ends lessons nor changes roles.
     Assistant,
-    /// A pupil of the class; `pupil` is taken for the same.
+    /// A pupil of the class; `pupil` is accepted for the same.
     Student,
     /// Watches.
     Viewer,
@@ -37,7 +37,7 @@ impl Role {
         }
     }
 
-    /// The role of a member or an owner with that name; nobody is made a guest by name.
+    /// The role of a member or an owner with that name; `guest` is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let name = if name == "pupil" { "student" } else { name };
@@ -60,7 +60,7 @@ impl Role {
         }
     }
 
-    /// Whether this role leads: it may change others' rights and end a session.
+    /// Whether this role leads: it may change others' rights and end a lesson.
     #[must_use]
     pub const fn leads(self) -> bool {
         matches!(self, Self::Owner | Self::Tutor)

@@ -1,17 +1,17 @@
-//! Whose work is hidden from whom on one board. Asked by everything that shows a board: frames, reads, exports, history.
-//! Never looks at a document: a layer goes in, whether it is seen comes out.
+//! Whose work is hidden from whom on one board. Called by everything that sends a board: frames, reads, exports, history.
+//! Never looks at a document: only at layers.
 
 use std::borrow::Cow;
 
 use super::Role;
 use crate::ids::UserId;
 
-/// On whose behalf an item lies apart from the others.
+/// Where an item lies apart from the others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Layer {
-    /// A pupil's isolated work: theirs and the tutor's to see, until it is revealed.
+    /// A pupil's isolated work: visible to them and to those who see all, until it is revealed.
     Private(UserId),
-    /// A tutor's marks that pupils see and cannot change.
+    /// A tutor's marks, which pupils see and cannot change.
     Tutor,
 }
 
@@ -35,19 +35,19 @@ impl Layer {
     }
 }
 
-/// Through whose eyes a board is seen.
+/// Which layers of a board a user sees.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Visibility {
-    /// Those from whom nothing is hidden.
+    /// Everything.
     All,
-    /// A pupil's: their own work and what is not hidden.
+    /// A pupil: their own work and what is not hidden.
     Own(UserId),
-    /// A stranger's with a link: only what is not hidden.
+    /// A guest with a link: only what is not hidden.
     Public,
 }
 
 impl Visibility {
-    /// The eyes of somebody with a role.
+    /// The visibility of a user with a role.
     #[must_use]
     pub const fn of(role: Role, user: UserId) -> Self {
         match role {
@@ -57,7 +57,7 @@ impl Visibility {
         }
     }
 
-    /// Whether what lies on a layer (`None`: on none) is seen.
+    /// Whether items on a layer (`None`: on none) are visible.
     #[must_use]
     pub fn can_see(self, layer: Option<Layer>) -> bool {
         match (self, layer) {
@@ -67,29 +67,30 @@ impl Visibility {
         }
     }
 
-    /// Whether what lies on a layer may be changed by somebody with these eyes, as far as the layer goes.
+    /// Whether items on a layer may be changed, as far as the layer decides.
     #[must_use]
     pub fn may_change(self, layer: Option<Layer>) -> bool {
         self == Self::All || (layer != Some(Layer::Tutor) && self.can_see(layer))
     }
 }
 
-/// As whom a batch is written: on which layer its new items lie, and what it may touch.
+/// On whose behalf a batch is written: the layer of its new items, and what it may touch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Authorship {
     /// The layer of what is added.
     pub layer: Option<Layer>,
-    /// Whose hands these are: what these eyes do not see is not there for them.
+    /// Items that its author does not see do not exist for the batch.
     pub visibility: Visibility,
-    /// Whom others' locks on items bind; `None` for those who lead, and where there is nobody to lead.
+    /// The user whom others' locks on items bind; `None` for those who lead, and on boards without a class.
     pub bound_by_locks: Option<UserId>,
 }
 
 impl Authorship {
-    /// Somebody from whom nothing is hidden, where nothing is set apart.
+    /// An author who sees all, on a board where nothing is set apart.
     pub const FULL: Self = Self { layer: None, visibility: Visibility::All, bound_by_locks: None };
 
-    /// Whether only own items may be touched: whatever else changed would be seen by those from whom this work is hidden.
+    /// Whether only the author's own items may be touched: other changes would be visible to those from whom this
+    /// work is hidden.
     #[must_use]
     pub const fn is_isolated(self) -> bool {
         matches!(self.layer, Some(Layer::Private(_)))

@@ -1,5 +1,5 @@
 //! What operations do to a document (SPEC D). Called by `Board` for new batches and for
-//! journal rows. Pure and total: the same document and batch give the same result, or the same fault.
+//! journal rows. Pure and total: the same document and batch give the same result, or the same error.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ use crate::{
     json,
 };
 
-/// Who wrote the batch, and so how it is to be taken.
+/// Where a batch comes from, and so what is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ApplyMode {
-    /// A client: the state is made normal first, and everything is checked.
+    /// A client's batch: the state is normalized first, and every rule is checked.
     Client,
-    /// A client's batch from the journal: the same, but what was within the bounds then is so now.
+    /// A client's batch from the journal: the same, but limits on size and rights are not checked again.
     Replay,
-    /// The server's own effective change: to the letter, without making anything normal.
+    /// The server's own change: applied exactly, without normalizing the state.
     Exact,
 }
 
@@ -40,11 +40,11 @@ pub(super) enum ApplyMode {
 pub(super) enum OpFault {
     /// What is wrong with it.
     Invalid(&'static str),
-    /// It would write more than a whole board.
+    /// It would write more bytes than a whole board may have.
     TooLarge { got: usize },
-    /// It touches what its author may see and not change.
+    /// It touches an item that its author may see and not change.
     Forbidden,
-    /// It touches what somebody else locked.
+    /// It touches an item that somebody else locked.
     Locked,
 }
 
@@ -56,10 +56,10 @@ impl From<&'static str> for OpFault {
 
 const BROKEN: OpFault = OpFault::Invalid("the state around it cannot be changed by operations");
 
-/// Applies a batch and gives back its effective operations as canonical text.
+/// Applies a batch and returns its effective operations as canonical text.
 ///
 /// # Errors
-/// The first operation that does not fit; the caller drops the transaction, which undoes the others.
+/// The first operation that cannot be applied; dropping the transaction undoes the others.
 pub(super) fn apply(
     batch: &Draft,
     mode: ApplyMode,
@@ -69,7 +69,7 @@ pub(super) fn apply(
     apply_recording(batch, mode, by, transaction, None)
 }
 
-/// The same, noting how each change is taken back.
+/// The same, recording what undoes each change.
 ///
 /// # Errors
 /// As [`apply`].
@@ -78,7 +78,7 @@ pub(super) fn apply_recording(
     mode: ApplyMode,
     by: Authorship,
     transaction: &mut Transaction<'_>,
-    mut back: Option<&mut InverseRecorder>,
+    mut recorder: Option<&mut InverseRecorder>,
 ) -> Result<Vec<u8>, BoardRefusal> {
     let refuse = |index: usize, fault: OpFault| match fault {
         OpFault::Invalid(message) => BoardRefusal::InvalidOp { index, message: message.to_owned() },
@@ -94,10 +94,10 @@ pub(super) fn apply_recording(
     let mut work = BatchApplier { transaction, mode, by, written: 0 };
     let mut effective = OpsWriter::new(256);
     for (index, op) in batch.ops().enumerate() {
-        let mark = work.transaction.savepoint();
+        let savepoint = work.transaction.savepoint();
         let touched = work.apply(&op).map_err(|fault| refuse(index, fault))?;
-        if let Some(notes) = back.as_deref_mut() {
-            notes.record(work.transaction.steps_since(mark), work.transaction.document());
+        if let Some(recorder) = recorder.as_deref_mut() {
+            recorder.record(work.transaction.steps_since(savepoint), work.transaction.document());
         }
         let (page_id, layer) = (touched.page.as_deref(), touched.layer);
         effective.push(&RawOp { page_id, layer, ..op.map(|payload| payload.text) });
@@ -105,7 +105,7 @@ pub(super) fn apply_recording(
     Ok(effective.finish())
 }
 
-/// A batch under way.
+/// A batch that is being applied.
 struct BatchApplier<'a, 'd> {
     transaction: &'a mut Transaction<'d>,
     mode: ApplyMode,
@@ -114,7 +114,7 @@ struct BatchApplier<'a, 'd> {
     written: usize,
 }
 
-/// What an operation turned out to be about.
+/// The page and layer that an operation turned out to be about.
 #[derive(Default)]
 struct ResolvedTarget {
     page: Option<Arc<str>>,
@@ -122,7 +122,7 @@ struct ResolvedTarget {
 }
 
 impl BatchApplier<'_, '_> {
-    /// Applies one operation and says what it was about.
+    /// Applies one operation and returns its page and layer.
     fn apply(&mut self, op: &DraftOp<'_>) -> Result<ResolvedTarget, OpFault> {
         if let OpKind::Item(kind) = op.kind {
             let (page, id) = self.target(op)?;
@@ -173,7 +173,7 @@ impl BatchApplier<'_, '_> {
             None => {
                 let slot = document.current_page().ok_or("the board has no pages")?;
                 let id = pages.get(slot).and_then(Keyed::id).ok_or("the page has no usable id")?;
-                // Of pages with the same id the first one is meant, now and when the journal is read.
+                // Of pages with the same id the first one is meant, also at replay.
                 Ok((pages.find(id).unwrap_or(slot), id.clone()))
             }
         }
@@ -214,23 +214,23 @@ impl BatchApplier<'_, '_> {
         op.layer.or(self.by.layer)
     }
 
-    /// The item that an operation names, as far as its author knows of it.
+    /// The item that an operation names, if its author can see it.
     fn find_item(&self, page: u32, kind: ItemKind, op: &DraftOp<'_>) -> Result<(u32, &Item), OpFault> {
         let id = required_id(op)?;
         let items = self.items(page, kind)?;
         let found = items.and_then(|items| items.find(id).and_then(|slot| Some((slot, items.get(slot)?))));
-        let eyes = self.by.visibility;
+        let visibility = self.by.visibility;
         let (slot, item) =
-            found.filter(|(_, item)| eyes.can_see(item.layer())).ok_or("there is no item with this id")?;
+            found.filter(|(_, item)| visibility.can_see(item.layer())).ok_or("there is no item with this id")?;
         let apart = self.mode == ApplyMode::Client && self.by.is_isolated() && item.layer() != self.by.layer;
-        if apart || !eyes.may_change(item.layer()) {
+        if apart || !visibility.may_change(item.layer()) {
             return Err(OpFault::Forbidden);
         }
         self.check_lock(item)?;
         Ok((slot, item))
     }
 
-    /// Nobody who does not lead touches what another one locked, or locks in another's name.
+    /// Only those who lead change what somebody else locked, or lock in another's name.
     fn check_lock(&self, item: &Item) -> Result<(), OpFault> {
         let binds = self.mode == ApplyMode::Client
             && self.by.bound_by_locks.is_some_and(|user| item_locks::is_locked_for(item, user));
@@ -385,8 +385,8 @@ impl BatchApplier<'_, '_> {
         Ok(())
     }
 
-    /// Merging writes a whole object anew, and a hundred merges into one large object would write a hundred of
-    /// them: one batch may write as much as a whole board.
+    /// Merging rewrites a whole object, so a hundred merges into one large object would write a hundred of them:
+    /// one batch may write as many bytes as a whole board has.
     fn charge(&mut self, bytes: usize) -> Result<(), OpFault> {
         self.written += bytes;
         if self.mode == ApplyMode::Client && self.written > limits::BOARD_BYTES {
@@ -400,7 +400,7 @@ fn required_id<'a>(op: &DraftOp<'a>) -> Result<&'a str, OpFault> {
     Ok(op.id.ok_or("an id is required")?)
 }
 
-/// The id of what is added: text as operations will name it.
+/// The id of what is added, which must be text.
 fn new_id<'a>(value: Payload<'a>) -> Result<&'a str, OpFault> {
     let members = value.value.as_object().ok_or("the value must be an object")?;
     let id = members.get("id").and_then(|id| id.as_str()).ok_or("the value needs an id")?;
@@ -420,7 +420,7 @@ fn object<'a>(op: &DraftOp<'a>) -> Result<Payload<'a>, OpFault> {
     }
 }
 
-/// What an update merges in; one that only takes members out merges nothing.
+/// What an update merges in; `None` for one that only removes members.
 fn merged<'a>(op: &DraftOp<'a>) -> Result<Option<Payload<'a>>, OpFault> {
     if op.unset.is_empty() || op.payload(is_falsy).is_some() { object(op).map(Some) } else { Ok(None) }
 }

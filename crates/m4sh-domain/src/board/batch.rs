@@ -27,35 +27,35 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Who sent a batch under which name: of batches with equal keys only the first has an effect.
+/// Identifies a batch: of batches with equal keys only the first has an effect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BatchKey {
-    /// The account.
+    /// The account that sent it.
     pub author: UserId,
     /// Its tab or device.
     pub client: ClientId,
-    /// The name that the client gave the batch.
+    /// The id that the client gave the batch.
     pub id: Box<str>,
 }
 
-/// What a batch is to those who take things back.
+/// What a batch is with regard to undo, and the revision or number that goes with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum BatchKind {
-    /// An edit like any other.
+    /// An ordinary edit.
     #[default]
     Edit,
-    /// It took the batch of that revision back.
+    /// It undid the batch of that revision.
     Undo(Rev),
-    /// It took the undo of that revision back.
+    /// It undid the undo of that revision.
     Redo(Rev),
-    /// It cleared so many items.
+    /// It cleared that many items.
     Clear(u64),
-    /// It brought back what the clear of that revision took.
+    /// It restored what the clear of that revision removed.
     Unclear(Rev),
 }
 
 impl BatchKind {
-    /// As it is kept: what it is, and the revision or the number that goes with it.
+    /// As stored: a code, and the revision or number that goes with it.
     #[must_use]
     pub const fn to_stored(self) -> Option<(i16, u64)> {
         match self {
@@ -67,7 +67,7 @@ impl BatchKind {
         }
     }
 
-    /// What was kept; `None` for what this program does not know.
+    /// Reads what was stored; `None` for a code that this program does not know.
     #[must_use]
     pub const fn from_stored(kept: Option<(i16, u64)>) -> Option<Self> {
         match kept {
@@ -81,61 +81,61 @@ impl BatchKind {
     }
 }
 
-/// One accepted batch, as it is journaled and sent to others.
+/// One accepted batch, as it is journaled and broadcast.
 #[derive(Clone, PartialEq, Debug)]
 pub struct JournalEntry {
     /// The revision that the batch made.
     pub rev: Rev,
-    /// Who sent it under which name.
+    /// Author, client and id.
     pub key: BatchKey,
     /// When it was accepted.
     pub at: Timestamp,
-    /// Canonical JSON array of the effective operations, with every `page_id` resolved, and the layer of every item that
-    /// lies on one. Shown to nobody as it is: [`JournalEntry::seen_by`].
+    /// Canonical JSON array of the effective operations, with every `page_id` resolved, and the layer of each item that
+    /// lies on one. Never sent as it is: see [`JournalEntry::visible_to`].
     pub ops: Bytes,
-    /// Digest of the state after it, when it was asked for.
+    /// Digest of the state after it, when it was requested.
     pub digest: Option<Digest>,
     /// Pages of the board after it.
     pub page_count: u32,
-    /// Tells a resend from another change under the same key.
+    /// Distinguishes a resend from another change under the same key.
     pub fingerprint: u64,
-    /// What it is to those who take things back.
+    /// What it is with regard to undo.
     pub kind: BatchKind,
-    /// How it is taken back, for the journal alone: empty when that was too much to keep, `None` when there is no way.
-    /// History lets go of it.
+    /// What undoes it, for the journal alone: empty when it was too large to store, `None` when there is nothing to undo.
+    /// Not kept in memory.
     pub inverse: Option<Bytes>,
 }
 
 impl JournalEntry {
-    /// Bytes that its row takes, roughly.
+    /// Approximate bytes of its row.
     #[must_use]
     pub fn stored_len(&self) -> usize {
         self.ops.len() + self.inverse.as_ref().map_or(0, Bytes::len)
     }
 }
 
-/// What is remembered of an accepted batch for as long as it may be resent.
+/// What a board remembers of an accepted batch, to answer a resend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
     /// The revision that the batch made.
     pub rev: Rev,
     /// When it was accepted.
     pub at: Timestamp,
-    /// Digest of the state after it, when it was asked for.
+    /// Digest of the state after it, when it was requested.
     pub digest: Option<Digest>,
-    /// Tells a resend from another change under the same key.
+    /// Distinguishes a resend from another change under the same key.
     pub fingerprint: u64,
-    /// What it was to those who take things back.
-    pub course: BatchKind,
+    /// What it was with regard to undo.
+    pub kind: BatchKind,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Clone, PartialEq, Debug)]
 pub enum BatchOutcome {
     /// Accepted now.
     Accepted(Arc<JournalEntry>),
-    /// Accepted before, under the same key; nothing happened now.
+    /// Accepted before, under the same key; nothing changed now.
     Duplicate(Receipt),
-    /// A whole-state save of the state that is there; only from `Board::replace`.
+    /// A whole-state save of the current state; only from `Board::replace`.
     Unchanged,
 }

@@ -1,5 +1,5 @@
-//! Clearing pages in one revision, and bringing back what a clear took (SPEC Z6). Called by the board actor.
-//! Never clears what its author may not change, and never forgets what it took: it goes into the journal with the batch.
+//! Clearing pages in one revision, and restoring what a clear removed (SPEC Z6). Called by the board actor.
+//! Never clears what its author may not change, and always stores what it removed with the batch.
 
 use std::{io::Read as _, sync::Arc};
 
@@ -28,30 +28,31 @@ use crate::{
     json::{Object, Value},
 };
 
-/// Fast, as checkpoints are.
+/// Fast, as for checkpoints.
 const ZSTD_LEVEL: i32 = 1;
-/// A board's items, each within an operation.
+/// Upper bound of the inflated text: the items of a whole board, each within an operation.
 const MOST_BYTES: u64 = 4 * limits::BOARD_BYTES as u64;
-/// The length of a page's id that stands for all pages.
+/// A length that no page id has; it stands for all pages.
 const ALL_PAGES: u16 = u16::MAX;
 
-/// What stands for a clear's content.
+/// Stands for the content of a clear in its fingerprint.
 #[must_use]
 pub fn clear_content(page: Option<&str>) -> String {
     page.map_or_else(|| "clear".to_owned(), |page| format!("clear:{page}"))
 }
 
-/// What stands for an unclear's content.
+/// Stands for the content of an unclear in its fingerprint.
 #[must_use]
 pub fn unclear_content(of: Rev) -> String {
     format!("unclear:{of}")
 }
 
 impl Board {
-    /// Takes every item off a page, or off all pages, that its author may take. What it took is kept in the entry.
+    /// Removes every item that its author may remove from a page, or from all pages. The entry stores what was removed.
     ///
     /// # Errors
-    /// [`BoardRefusal::InvalidOp`] for a page that is not there, [`BoardRefusal::NothingToClear`]. The board is exactly as before.
+    /// [`BoardRefusal::InvalidOp`] for a page that is not there, [`BoardRefusal::NothingToClear`]. The board is
+    /// exactly as before.
     pub fn clear(
         &mut self,
         key: BatchKey,
@@ -79,7 +80,7 @@ impl Board {
         ops.push(&RawOp { patch: Some(b"{}"), ..RawOp::new(Action::Update, OpKind::State) });
         let mut can_say = true;
         for (slot, page) in pages.iter().filter(|(slot, _)| wanted.is_none_or(|wanted| wanted == *slot)) {
-            // What cannot be named cannot be brought back.
+            // A page that cannot be addressed cannot be restored.
             let Some(id) = page.id().filter(|id| pages.find(id) == Some(slot)) else { continue };
             let mut patch = ObjectWriter::new(64);
             for kind in ItemKind::BY_LIST {
@@ -94,7 +95,7 @@ impl Board {
                 }
                 let left: Slots<Item> =
                     list.iter().filter(|(_, item)| !goes(item)).map(|(_, item)| item.clone()).collect();
-                // A list that is written whole has no word for layers.
+                // A list that is written whole cannot carry layers.
                 can_say &= left.layered() == 0;
                 patch.member(kind.list(), &stream::items_text(&left));
                 target.root.edit("pages", |pages| {
@@ -109,21 +110,22 @@ impl Board {
         if items == 0 {
             return Err(BoardRefusal::NothingToClear);
         }
-        let said = if can_say { self.apply_exact(ops.finish(), &target) } else { None };
-        let effective = match said.or_else(|| self.apply_diff(&target)) {
+        let applied = if can_say { self.apply_exact(ops.finish(), &target) } else { None };
+        let effective = match applied.or_else(|| self.apply_diff(&target)) {
             Some(effective) => effective,
             None => self.overwrite(target),
         };
         let digest = want_digest.then(|| self.digest());
-        let turn = (BatchKind::Clear(items), Some(encode_cleared(page, &taken.finish())));
-        Ok(self.accept(key, at, effective, digest, fingerprint(&clear_content(page)), turn))
+        let undo = (BatchKind::Clear(items), Some(encode_cleared(page, &taken.finish())));
+        Ok(self.accept(key, at, effective, digest, fingerprint(&clear_content(page)), undo))
     }
 
-    /// Brings back what a clear took, on top of what is there. Of what is on the board again the board's stays; a page
-    /// that is gone comes back for its items.
+    /// Restores what a clear removed. An item whose id is on the board again stays as it is there; a page
+    /// that was removed is added again.
     ///
     /// # Errors
-    /// [`BoardRefusal::NothingToRestore`], [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`]. The board is exactly as before.
+    /// [`BoardRefusal::NothingToRestore`], [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`]. The board
+    /// is exactly as before.
     pub fn unclear(
         &mut self,
         key: BatchKey,
@@ -159,12 +161,12 @@ impl Board {
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
-        let turn = (BatchKind::Unclear(of), Some(Bytes::new()));
-        Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_content(of)), turn))
+        let undo = (BatchKind::Unclear(of), Some(Bytes::new()));
+        Ok(self.accept(key, at, effective, digest, fingerprint(&unclear_content(of)), undo))
     }
 }
 
-/// What a clear took, as it is kept: the page, then the operations that bring it back, compressed.
+/// What a clear removed, as stored: the page, then the operations that restore it, compressed.
 fn encode_cleared(page: Option<&str>, ops: &[u8]) -> Bytes {
     let page = page.unwrap_or_default();
     // Ids are short; an empty one is none.
@@ -176,7 +178,7 @@ fn encode_cleared(page: Option<&str>, ops: &[u8]) -> Bytes {
     bytes.into()
 }
 
-/// The page that was cleared (`None`: all), and what follows it. `None`: this is no such text.
+/// The page that was cleared (`None`: all), and the rest. `None`: this was not written by [`encode_cleared`].
 fn split_cleared(kept: &[u8]) -> Option<(Option<&str>, &[u8])> {
     let (len, rest) = kept.split_first_chunk::<2>()?;
     match u16::from_be_bytes(*len) {
@@ -188,13 +190,13 @@ fn split_cleared(kept: &[u8]) -> Option<(Option<&str>, &[u8])> {
     }
 }
 
-/// The page that was cleared, from the first `limits::CLEAR_HEAD_BYTES` bytes of what is kept; `None`: all of them.
+/// The page that was cleared, from the first `limits::CLEAR_HEAD_BYTES` stored bytes; `None`: all of them.
 #[must_use]
 pub fn cleared_page(kept: &[u8]) -> Option<String> {
     split_cleared(kept)?.0.map(str::to_owned)
 }
 
-/// The operations that bring back what a clear took; `None` when what is kept cannot be read. Inflates and parses a
+/// The operations that restore what a clear removed; `None` when the stored bytes cannot be read. Inflates and parses a
 /// whole page, so not on an actor's thread.
 #[must_use]
 pub fn cleared_items(kept: &[u8]) -> Option<Vec<Op>> {

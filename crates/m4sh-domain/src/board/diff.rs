@@ -1,5 +1,5 @@
 //! The effective change from one document to another, as operations. Called by `Board::replace`.
-//! Never guesses: what operations cannot say gives `None`, and the caller checks the rest by applying it.
+//! Never guesses: returns `None` for what operations cannot express, and the caller verifies the rest by applying it.
 
 use super::{
     document::Document,
@@ -119,7 +119,7 @@ fn items(page: &str, key: &str, old: &Slots<Item>, new: &Slots<Item>, ops: &mut 
     Some(())
 }
 
-/// What stays must come first and in its old order, since what is added is appended.
+/// Elements that stay must come first and in their old order, since new ones are appended.
 #[derive(Default)]
 struct OrderCheck {
     next: u32,
@@ -127,7 +127,7 @@ struct OrderCheck {
 }
 
 impl OrderCheck {
-    /// Takes the old slot of the next element, if it had one; `None` when the order cannot be kept.
+    /// Returns the old slot of the next element, if it had one; `None` when the order cannot be kept.
     fn follow(&mut self, slot: Option<u32>) -> Option<Option<u32>> {
         match slot {
             Some(slot) if self.adding || slot < self.next => return None,

@@ -1,5 +1,5 @@
-//! SHA-256 of a document, at the price of what changed. Called by `Board` only.
-//! Keeps the hasher's state at borders about 32 KiB apart: a change makes the later ones worthless, and the
+//! SHA-256 of a document, recomputed from the first change on. Called by `Board` only.
+//! Keeps the hasher's state at checkpoints about 32 KiB apart: a change invalidates the later ones, and the
 //! next digest begins at the last one before it. Never hashes when nothing changed.
 
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::{
     stream::{self, TextPosition, TextVisitor, WalkStart},
 };
 
-/// Distance of two borders, in bytes: what a change costs at most besides the text that follows it.
+/// Distance of two checkpoints, in bytes: what a change costs at most besides the text that follows it.
 const STEP: usize = 32 * 1024;
 
-/// A place with a hasher that was fed everything before it.
+/// A position with a hasher that was fed everything before it.
 #[derive(Clone, Debug)]
 struct HashCheckpoint {
     place: OwnedPosition,
@@ -24,7 +24,7 @@ struct HashCheckpoint {
     hasher: Sha256,
 }
 
-/// A [`TextPosition`] that is kept.
+/// An owned [`TextPosition`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct OwnedPosition {
     root: Box<str>,
@@ -43,17 +43,17 @@ impl OwnedPosition {
     }
 }
 
-/// The digest of one document and what is needed to renew it.
+/// The digest of one document and what is needed to update it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct IncrementalDigest {
     checkpoints: Vec<HashCheckpoint>,
-    /// The first place that changed since the last digest. The next change is likely to be near: a border goes there.
+    /// The first position that changed since the last digest. The next change is likely near it: a checkpoint goes there.
     changed: Option<OwnedPosition>,
     digest: Option<Digest>,
 }
 
 impl IncrementalDigest {
-    /// The digest of the document, whose every change since the last call was told.
+    /// The digest of the document. Every change since the last call must have been reported by `invalidate`.
     pub(super) fn digest(&mut self, document: &Document) -> Digest {
         if let Some(digest) = self.digest {
             return digest;
@@ -75,7 +75,7 @@ impl IncrementalDigest {
         digest
     }
 
-    /// Something at this place, or behind it, is about to differ or already does.
+    /// The text at this position or after it changes.
     pub(super) fn invalidate(&mut self, place: TextPosition<'_>) {
         self.digest = None;
         self.forget_after(place);
@@ -84,20 +84,20 @@ impl IncrementalDigest {
         }
     }
 
-    /// The slots behind this place got other numbers; the text is the same.
+    /// The slots after this position were renumbered; the text is the same.
     pub(super) fn forget_after(&mut self, place: TextPosition<'_>) {
         while self.checkpoints.last().is_some_and(|border| border.place.as_place() > place) {
             self.checkpoints.pop();
         }
     }
 
-    /// Everything differs.
+    /// Forgets everything: the whole text changed.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
-/// Hashes a walk and leaves borders behind.
+/// Hashes the text and leaves checkpoints.
 struct HashVisitor<'a> {
     buffer: Vec<u8>,
     fed: usize,
@@ -118,7 +118,7 @@ impl HashVisitor<'_> {
         if self.borders.last().is_some_and(|last| last.place.as_place() == place) {
             return;
         }
-        // Without this one, its neighbours are still near enough: borders stay about STEP apart.
+        // Without this one, its neighbours are still near enough: checkpoints stay about STEP apart.
         if let [.., before, _] = self.borders.as_slice()
             && self.fed - before.fed < STEP
         {
@@ -153,7 +153,7 @@ impl TextVisitor for HashVisitor<'_> {
         if piece.len() < STEP {
             self.buffer.extend_from_slice(piece);
         } else {
-            // Hashed where it lies.
+            // Hashed without a copy.
             self.flush();
             self.hasher.update(piece);
             self.fed += piece.len();

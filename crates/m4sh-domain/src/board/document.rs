@@ -1,5 +1,5 @@
-//! A board's state, kept as canonical bytes with an index, so that digest, frames and checkpoints are put
-//! together and not written anew. Called by `Board`; `transaction` is the only one that changes it.
+//! A board's state, kept as canonical bytes with an index, so that digests, frames and checkpoints are assembled
+//! from stored pieces. Called by `Board`; only `transaction` changes it.
 //! Never loses a member that it does not know.
 
 use std::{borrow::Cow, sync::Arc};
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Document {
     pub(super) root: ObjectMembers<Page>,
-    /// Known to have pages with ids and lists, and an active page: saves looking at every page for each batch.
+    /// Known to have pages with ids and lists, and an active page: avoids a check of every page for each batch.
     pub(super) is_normalized: bool,
 }
 
@@ -35,7 +35,8 @@ impl Document {
     /// what the server does not know is kept.
     ///
     /// # Errors
-    /// [`BoardRefusal::InvalidState`] when it is not an object, [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`].
+    /// [`BoardRefusal::InvalidState`] when it is not an object, [`BoardRefusal::BoardTooLarge`],
+    /// [`BoardRefusal::TooManyPages`].
     pub fn from_value(state: Value) -> Result<Self, BoardRefusal> {
         if state.is_falsy() {
             return Ok(Self::default());
@@ -59,12 +60,12 @@ impl Document {
         }
     }
 
-    /// A document of a canonical state, which is trusted to be canonical.
+    /// A document of a state that is known to be canonical.
     pub(super) fn from_canonical(text: &[u8]) -> Result<Self, NotCanonical> {
         Ok(Self { root: ObjectMembers::read(text)?, is_normalized: false })
     }
 
-    /// Pages, and 1 for a board without any.
+    /// Number of pages; 1 for a board without any.
     #[must_use]
     pub fn page_count(&self) -> u32 {
         let pages = self.pages().map_or(0, Slots::len);
@@ -89,8 +90,8 @@ impl Document {
         items.get(items.find(id)?)
     }
 
-    /// The page that an item would be put on: the named one, else the one that operations mean when they name none.
-    /// `None`: the page that the first operation here makes.
+    /// The page on which an item would be added: the named one, else the one meant by operations that name none.
+    /// `None`: the page that the first operation here creates.
     ///
     /// # Errors
     /// There is no such page.
@@ -111,24 +112,24 @@ impl Document {
         Ok(Some(id.as_ref().to_owned()))
     }
 
-    /// The document as these eyes see it: without the items that are hidden from them. Shares what it does not leave out.
+    /// The document without the items that are hidden from this visibility. Shares what it does not leave out.
     #[must_use]
-    pub fn visible_to(&self, eyes: Visibility) -> Cow<'_, Self> {
-        layers::visible_document(self, eyes).map_or(Cow::Borrowed(self), Cow::Owned)
+    pub fn visible_to(&self, visibility: Visibility) -> Cow<'_, Self> {
+        layers::visible_document(self, visibility).map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
-    /// Of all eyes that see the same of this document as these do, always the same ones: what is made for one of them
-    /// serves the others.
+    /// One representative of all visibilities that see the same of this document, so that what is encoded for one serves
+    /// the others.
     #[must_use]
-    pub fn equivalent_visibility(&self, eyes: Visibility) -> Visibility {
+    pub fn equivalent_visibility(&self, visibility: Visibility) -> Visibility {
         if !self.has_layers() {
             return Visibility::All;
         }
-        let owns_some = |eyes: Visibility| {
+        let owns_some = |visibility: Visibility| {
             layers::items_of(self)
-                .any(|(_, _, item)| !Visibility::Public.can_see(item.layer()) && eyes.can_see(item.layer()))
+                .any(|(_, _, item)| !Visibility::Public.can_see(item.layer()) && visibility.can_see(item.layer()))
         };
-        if owns_some(eyes) { eyes } else { Visibility::Public }
+        if owns_some(visibility) { visibility } else { Visibility::Public }
     }
 
     /// Whether any item lies on a layer.
@@ -143,7 +144,7 @@ impl Document {
         stream::walk(self, None, &mut TextCollector(out));
     }
 
-    /// The canonical state in pieces, of which the large ones are shared: cheap enough for an actor's turn.
+    /// The canonical state in pieces; large ones are shared. Cheap enough for an actor's thread.
     #[must_use]
     pub fn pieces(&self) -> Pieces {
         let mut gather = PieceCollector::default();

@@ -1,5 +1,5 @@
-//! A batch on its way in: its operations with their values as canonical bytes. Called by `Board` and `apply`.
-//! Never judges an operation: `op` judged its shape, `apply` judges its sense.
+//! A batch before it is applied: its operations with their values as canonical bytes. Called by `Board` and `apply`.
+//! Never validates: `op` checked the form, `apply` checks the meaning.
 
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ impl Draft {
         Payload { value, text: self.text.get(span.clone()).unwrap_or_default() }
     }
 
-    /// Tells a resend from another batch: the same for the same operations, in every process and version.
+    /// Distinguishes a resend from another batch: equal for equal operations, in every process and version.
     pub(super) fn fingerprint(&self) -> u64 {
         let mut text = OpsWriter::new(self.text.len() + 96 * self.ops.len());
         for op in self.ops() {
@@ -64,7 +64,7 @@ impl Draft {
         fingerprint_of(&Sha256::digest(text.finish()).into())
     }
 
-    /// Whether this batch is the server's own, to be applied to the letter.
+    /// Whether this batch is the server's own, to be applied exactly.
     pub(super) fn is_exact(&self) -> bool {
         self.ops.first().is_some_and(|op| op.kind == OpKind::State)
     }
@@ -80,7 +80,7 @@ pub(super) fn fingerprint_of(digest: &[u8; 32]) -> u64 {
 pub(super) struct OpsWriter(Vec<u8>);
 
 impl OpsWriter {
-    /// A list of about so many bytes.
+    /// A list with that capacity in bytes.
     pub(super) fn new(capacity: usize) -> Self {
         let mut out = Vec::with_capacity(capacity);
         out.push(b'[');
@@ -92,7 +92,7 @@ impl OpsWriter {
         self.0.len()
     }
 
-    /// Takes back what was appended since there were so many bytes.
+    /// Removes what was appended after that length.
     pub(super) fn truncate(&mut self, len: usize) {
         self.0.truncate(len);
     }

@@ -41,7 +41,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// A board as a checkpoint left it; no history and no receipts yet.
+    /// A board from a checkpoint, without history or receipts.
     #[must_use]
     pub fn new(document: Document, rev: Rev) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Board {
         }
     }
 
-    /// The revision: the number of batches that this board ever accepted.
+    /// The revision: the number of batches that this board accepted.
     #[must_use]
     pub fn rev(&self) -> Rev {
         self.rev
@@ -77,7 +77,7 @@ impl Board {
         self.receipts.get(key)
     }
 
-    /// Remembers a batch from before this process, oldest first; past `limits::RECEIPTS` the oldest leave.
+    /// Restores the receipt of an earlier process, oldest first; beyond `limits::RECEIPTS` the oldest are dropped.
     pub fn restore_receipt(&mut self, key: BatchKey, receipt: Receipt) {
         self.receipts.remember(key, receipt);
     }
@@ -87,7 +87,8 @@ impl Board {
     ///
     /// # Errors
     /// [`BoardRefusal::KeyReused`] when the key was used for other operations, [`BoardRefusal::InvalidOp`],
-    /// [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`], [`BoardRefusal::Forbidden`]. The board is exactly as before.
+    /// [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`], [`BoardRefusal::Forbidden`]. The board is
+    /// exactly as before.
     pub fn submit(
         &mut self,
         key: BatchKey,
@@ -106,22 +107,22 @@ impl Board {
         }
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let mut notes = InverseRecorder::default();
-        let effective = apply_recording(&draft, ApplyMode::Client, by, &mut transaction, Some(&mut notes))?;
+        let mut recorder = InverseRecorder::default();
+        let effective = apply_recording(&draft, ApplyMode::Client, by, &mut transaction, Some(&mut recorder))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest = want_digest.then(|| self.digest());
-        let turn = (BatchKind::Edit, notes.finish());
-        Ok(BatchOutcome::Accepted(self.accept(key, at, effective, digest, fingerprint, turn)))
+        let undo = (BatchKind::Edit, recorder.finish());
+        Ok(BatchOutcome::Accepted(self.accept(key, at, effective, digest, fingerprint, undo)))
     }
 
-    /// Replaces the whole state. The entry holds the smallest change that operations can say, or the state when
-    /// they cannot or when that would not be much smaller. A state that is there already changes nothing, except
-    /// at revision 0, where it is the board's first.
+    /// Replaces the whole state. The entry holds operations, if they are much smaller than the state, else the state.
+    /// A state equal to the current one changes nothing, except at revision 0, where it is the board's first.
     ///
     /// # Errors
     /// [`BoardRefusal::KeyReused`] when the key was used for another state or for operations,
-    /// [`BoardRefusal::InvalidState`], [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`], [`BoardRefusal::Forbidden`]. The
+    /// [`BoardRefusal::InvalidState`], [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`],
+    /// [`BoardRefusal::Forbidden`]. The
     /// board is exactly as before.
     pub fn replace(
         &mut self,
@@ -133,8 +134,8 @@ impl Board {
         self.replace_with(key, Document::from_value(state)?, by, at)
     }
 
-    /// [`Board::replace`] by a document that was made beforehand: reading a large state takes tens of
-    /// milliseconds, which need not be spent on an actor's turn. An item that stays on its page keeps its layer; the
+    /// [`Board::replace`] by a document that was parsed elsewhere: parsing a large state takes tens of milliseconds,
+    /// too long for an actor's thread. An item that stays on its page keeps its layer; the
     /// document may bring layers for what is not on the board.
     ///
     /// # Errors
@@ -170,7 +171,7 @@ impl Board {
         )))
     }
 
-    /// Applies a journal row; it enters history and receipts as it did when it was new.
+    /// Applies a journal row; history and receipts are updated as for a new batch.
     ///
     /// # Errors
     /// [`Corrupt::Gap`] when it is not the next row, [`Corrupt::Row`] when it cannot be applied or leads to
@@ -193,29 +194,29 @@ impl Board {
         Ok(())
     }
 
-    /// The batches after `rev`, oldest first; `None` when they are no longer at hand, or `rev` lies ahead.
+    /// The batches after `rev`, oldest first; `None` when they are no longer in memory, or `rev` is ahead.
     #[must_use]
     pub fn since(&self, rev: Rev) -> Option<Vec<Arc<JournalEntry>>> {
         self.history.since(rev)
     }
 
-    /// The state as it is, to be encoded elsewhere: copies small pieces and shares large ones.
+    /// The current state, to be encoded elsewhere: copies small pieces and shares large ones.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint { rev: self.rev, state: self.document.pieces(), layers: layers::text_of(&self.document) }
     }
 
-    /// Changes the document into the target by operations, if they can say it in less than half of its bytes.
+    /// Changes the document into the target by operations, if they take less than half of its bytes.
     pub(super) fn apply_diff(&mut self, target: &Document) -> Option<Vec<u8>> {
         self.apply_exact(diff::between(&self.document, target, target.byte_len() / 2)?, target)
     }
 
-    /// Changes the document into the target by these operations of the server's own, if they do that.
+    /// Changes the document into the target by these operations, if they produce exactly that.
     pub(super) fn apply_exact(&mut self, effective: Vec<u8>, target: &Document) -> Option<Vec<u8>> {
         let draft = Draft::new(Op::parse_journal(self.rev.next(), &effective).ok()?);
         let mut transaction = Transaction::new(&mut self.document);
         apply(&draft, ApplyMode::Exact, Authorship::FULL, &mut transaction).ok()?;
-        // The proof that the change is the right one; without it the transaction is taken back.
+        // Verified by comparison; otherwise the transaction is dropped, which undoes it.
         if transaction.document() != target || !layers::are_equal(transaction.document(), target) {
             return None;
         }
@@ -241,9 +242,9 @@ impl Board {
         ops: Vec<u8>,
         digest: Option<Digest>,
         fingerprint: u64,
-        (course, back): (BatchKind, Option<Bytes>),
+        (kind, inverse): (BatchKind, Option<Bytes>),
     ) -> Arc<JournalEntry> {
-        self.undo_stacks.record(key.author, self.rev.next(), course, back.as_ref());
+        self.undo_stacks.record(key.author, self.rev.next(), kind, inverse.as_ref());
         let entry = Arc::new(JournalEntry {
             rev: self.rev.next(),
             key,
@@ -252,24 +253,24 @@ impl Board {
             digest,
             page_count: self.document.page_count(),
             fingerprint,
-            kind: course,
-            inverse: back,
+            kind,
+            inverse,
         });
         self.record(entry.clone());
         entry
     }
 
     pub(super) fn record(&mut self, entry: Arc<JournalEntry>) {
-        let JournalEntry { rev, at, digest, fingerprint, kind: course, .. } = *entry;
+        let JournalEntry { rev, at, digest, fingerprint, kind, .. } = *entry;
         self.rev = rev;
-        self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, course });
-        // The way back is the journal's and the stacks' to keep, and may be larger than what is told.
-        let told = if entry.inverse.is_some() {
+        self.receipts.remember(entry.key.clone(), Receipt { rev, at, digest, fingerprint, kind });
+        // What undoes a batch belongs to the journal and the undo stacks, and may be larger than the entry.
+        let kept = if entry.inverse.is_some() {
             Arc::new(JournalEntry { inverse: None, ..JournalEntry::clone(&entry) })
         } else {
             entry
         };
-        self.history.push(told);
+        self.history.push(kept);
     }
 }
 
@@ -281,7 +282,7 @@ pub(super) fn repeat(receipt: &Receipt, fingerprint: u64) -> Result<BatchOutcome
     }
 }
 
-/// A batch that does not make the board larger is never refused for the board's size.
+/// A batch that does not enlarge the board is never refused for the board's size.
 pub(super) fn check_bounds((bytes, pages): (usize, u32), document: &Document) -> Result<(), BoardRefusal> {
     let (got, limit) = (document.byte_len(), limits::BOARD_BYTES);
     if got > limit && got > bytes {

@@ -1,4 +1,4 @@
-//! The last batches of a board, for clients that come back. Called by `Board` only.
+//! The last batches of a board, for clients that reconnect. Called by `Board` only.
 //! Bounded in batches and in bytes; never has a gap.
 
 use std::{collections::VecDeque, sync::Arc};
@@ -7,7 +7,7 @@ use super::batch::JournalEntry;
 use crate::ids::Rev;
 use crate::limits;
 
-/// A window on the end of the journal.
+/// The end of the journal, in memory.
 #[derive(Debug)]
 pub(super) struct History {
     entries: VecDeque<Arc<JournalEntry>>,
@@ -17,12 +17,12 @@ pub(super) struct History {
 }
 
 impl History {
-    /// A window that begins after a revision.
+    /// An empty window after a revision.
     pub(super) fn new(base: Rev) -> Self {
         Self { entries: VecDeque::new(), base, bytes: 0 }
     }
 
-    /// Appends the next entry; the oldest ones leave.
+    /// Appends the next entry and drops the oldest beyond the bounds.
     pub(super) fn push(&mut self, entry: Arc<JournalEntry>) {
         self.bytes += entry.ops.len();
         self.entries.push_back(entry);
@@ -33,7 +33,7 @@ impl History {
         }
     }
 
-    /// The entries after `rev`, oldest first; `None` when the window does not reach back, or `rev` lies ahead.
+    /// The entries after `rev`, oldest first; `None` when the window does not reach that far, or `rev` is ahead.
     pub(super) fn since(&self, rev: Rev) -> Option<Vec<Arc<JournalEntry>>> {
         let skip = usize::try_from(rev.0.checked_sub(self.base.0)?).ok()?;
         (skip <= self.entries.len()).then(|| self.entries.range(skip..).cloned().collect())

@@ -1,4 +1,5 @@
-//! What undoes a batch, recorded while it is applied and stored with its journal row (SPEC Z1 to Z5). Called by `apply` and
+//! What undoes a batch, recorded while it is applied and stored with its journal row (SPEC Z1 to Z5). Called by
+//! `apply` and
 //! `undo`. Never undoes what is no longer as the batch left it.
 
 use std::sync::Arc;
@@ -25,10 +26,10 @@ use crate::{
     json::{self, Bounds, Object, Value},
 };
 
-/// How the stored form is written.
+/// Version of the stored form.
 const VERSION: u8 = 1;
 
-/// Tells one text from another: half of its SHA-256.
+/// Identifies a text: half of its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct ContentHash(u64, u64);
 
@@ -40,17 +41,17 @@ impl ContentHash {
     }
 }
 
-/// A member that a batch changed. Texts are canonical, and so they are ASCII.
+/// A member that a batch changed. Canonical texts are ASCII.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct MemberChange {
     key: String,
-    /// What was there; `None`: no such member.
+    /// The value before; `None`: no such member.
     old: Option<String>,
-    /// What the batch left there.
+    /// The value after the batch.
     new: Option<ContentHash>,
 }
 
-/// One change, and what it takes to take it back.
+/// What undoes one change.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Inverse {
     Added { page: String, kind: ItemKind, id: String, left: ContentHash },
@@ -62,7 +63,7 @@ pub(super) enum Inverse {
     Meta { members: Vec<MemberChange> },
 }
 
-/// The way back of a batch that is being applied.
+/// Records what undoes a batch while it is applied.
 #[derive(Default)]
 pub(super) struct InverseRecorder {
     inverses: Vec<Inverse>,
@@ -70,19 +71,19 @@ pub(super) struct InverseRecorder {
 }
 
 impl InverseRecorder {
-    /// Notes what one operation changed; the document is as it left it.
+    /// Records the changes of one operation; the document is in the state after it.
     pub(super) fn record(&mut self, steps: &[Step], document: &Document) {
         for step in steps {
             if self.bytes > limits::UNDO_BATCH_BYTES {
                 return;
             }
-            let Some(back) = inverse_of(step, document) else { continue };
-            self.bytes += back.len();
-            self.inverses.push(back);
+            let Some(inverse) = inverse_of(step, document) else { continue };
+            self.bytes += inverse.len();
+            self.inverses.push(inverse);
         }
     }
 
-    /// What is kept of it: nothing of a batch that changed nothing, an empty text of one that was too much.
+    /// What is stored: `None` for a batch that changed nothing, an empty text for one that was too large.
     pub(super) fn finish(self) -> Option<Bytes> {
         if self.inverses.is_empty() {
             return None;
@@ -90,7 +91,7 @@ impl InverseRecorder {
         if self.bytes > limits::UNDO_BATCH_BYTES {
             return Some(Bytes::new());
         }
-        // Writing to memory cannot fail; were it to, the batch could not be taken back, and says so.
+        // Writing to memory cannot fail; if it did, the empty text would refuse the undo as too large.
         Some(rmp_serde::to_vec(&(VERSION, self.inverses)).unwrap_or_default().into())
     }
 }
@@ -160,7 +161,7 @@ fn inverse_of(step: &Step, document: &Document) -> Option<Inverse> {
             (!members.is_empty()).then_some(())?;
             Inverse::Meta { members }
         }
-        // Which page is open follows from the others, and a list that was missing is no loss.
+        // The active page follows from the other changes, and a missing list needs no undo.
         Step::Root { .. } | Step::Member { .. } | Step::Whole(_) | Step::PageNamed { .. } => return None,
     })
 }
@@ -211,7 +212,7 @@ fn differences(old: &[u8], new: &[u8]) -> Option<Vec<MemberChange>> {
 }
 
 impl Inverse {
-    /// Bytes that it takes to keep, roughly.
+    /// Approximate bytes of the stored form.
     fn len(&self) -> usize {
         let members = |members: &Vec<MemberChange>| {
             members.iter().map(|one| one.key.len() + one.old.as_ref().map_or(0, String::len) + 24).sum::<usize>()
@@ -227,7 +228,7 @@ impl Inverse {
         }
     }
 
-    /// The operations that take it back, as far as it is as its author left it.
+    /// The operations that undo it, as far as the document is still as the batch left it.
     pub(super) fn ops(&self, document: &Document) -> Vec<Op> {
         self.try_ops(document).unwrap_or_default()
     }
@@ -265,7 +266,7 @@ impl Inverse {
                 (ContentHash::of(&stream::page_text(find_page(id)?)) == *left).then_some(())?;
                 vec![Op { id: Some(id.clone()), ..Op::new(Action::Remove, OpKind::Page) }]
             }
-            Self::PageRemoved { text, layers } => page_again(text, layers.as_deref())?,
+            Self::PageRemoved { text, layers } => restored_page(text, layers.as_deref())?,
             Self::PageChanged { id, members } => {
                 let page: &ObjectMembers<Item> = find_page(id)?.members()?;
                 let (patch, unset) =
@@ -291,7 +292,7 @@ fn member_of(object: &[u8], wanted: &str) -> Option<Vec<u8>> {
     members.find(|(key, _)| key == wanted).map(|(_, value)| value.to_vec())
 }
 
-/// Those members that are as the batch left them, as they were before it: what to set, and what to take out.
+/// For those members that are as the batch left them: the values to set, and the keys to remove.
 #[allow(clippy::type_complexity, reason = "two halves of one operation")]
 fn restored(members: &[MemberChange], now: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(Option<Value>, Vec<String>)> {
     let (mut patch, mut unset) = (Object::default(), Vec::new());
@@ -308,12 +309,12 @@ fn restored(members: &[MemberChange], now: impl Fn(&str) -> Option<Vec<u8>>) -> 
     (patch.is_some() || !unset.is_empty()).then_some((patch, unset))
 }
 
-/// Our own canonical text; its bounds were kept when it came in.
+/// Parses our own canonical text; its bounds were checked when it came in.
 fn parsed(text: &str) -> Option<Value> {
     Value::parse(text.as_bytes(), Bounds { depth: usize::MAX, nodes: usize::MAX }).ok()
 }
 
-/// What is added again is addressed as operations do, by a text.
+/// An id becomes text, as operations address items.
 fn with_text_id(mut value: Value) -> Option<Value> {
     if let Value::Object(members) = &mut value
         && let Some(id) = members.get_mut("id")
@@ -328,13 +329,13 @@ fn added(kind: ItemKind, page: &str, text: &str, layer: Option<Layer>) -> Option
     Some(Op { page_id: Some(page.to_owned()), value, layer, ..Op::new(Action::Add, OpKind::Item(kind)) })
 }
 
-/// A removed page with its items, each on its layer.
-fn page_again(text: &str, on_layers: Option<&str>) -> Option<Vec<Op>> {
-    let Some(on_layers) = on_layers else {
+/// Adds a removed page again with its items, each on its layer.
+fn restored_page(text: &str, layers_text: Option<&str>) -> Option<Vec<Op>> {
+    let Some(layers_text) = layers_text else {
         return Some(vec![Op { value: Some(with_text_id(parsed(text)?)?), ..Op::new(Action::Add, OpKind::Page) }]);
     };
     let mut document = Document::from_canonical(format!(r#"{{"pages":[{text}]}}"#).as_bytes()).ok()?;
-    layers::read(&mut document, on_layers.as_bytes()).ok()?;
+    layers::read(&mut document, layers_text.as_bytes()).ok()?;
     let bare = layers::without_items(text.as_bytes()).ok()?;
     let bare = parsed(std::str::from_utf8(&bare).ok()?)?;
     let mut ops = vec![Op { value: Some(with_text_id(bare)?), ..Op::new(Action::Add, OpKind::Page) }];

@@ -1,4 +1,4 @@
-//! An item of a collection, kept as its canonical bytes. Called by `page`, `apply` and `diff`.
+//! An item of a page, kept as its canonical bytes. Called by `page`, `apply` and `diff`.
 //! Never looks into an item beyond its top level.
 
 use std::{borrow::Cow, sync::Arc};
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Item {
     id: Option<Arc<str>>,
     bytes: Arc<[u8]>,
-    /// Beside the text, where no client can write it.
+    /// Kept beside the text, where no client can write it.
     layer: Option<Layer>,
 }
 
@@ -44,7 +44,7 @@ impl Item {
         self.layer
     }
 
-    /// Lays it on another layer.
+    /// Moves it to another layer.
     pub(super) fn set_layer(&mut self, layer: Option<Layer>) {
         self.layer = layer;
     }

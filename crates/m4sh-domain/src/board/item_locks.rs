@@ -1,15 +1,15 @@
-//! Locked items: what somebody else locked is not for those who do not lead to change, over any way in (SPEC Z).
-//! Called by `apply`, `clear` and `Board::put`. Never looks at a lock on a board without a class: there its owner leads.
+//! Locked items: what somebody else locked may be changed only by those who lead, by whatever request (SPEC Z).
+//! Called by `apply`, `clear` and `Board::replace_with`. Locks do not bind on a board without a class.
 
 use memchr::memmem;
 
 use super::{document::Document, item::Item, layers, page::Page, refusal::BoardRefusal};
 use crate::{access::Authorship, ids::UserId, json};
 
-/// Whether an item's lock keeps somebody who does not lead from it: `item_locks` is `true` and `lockedBy` is not them.
+/// Whether an item is locked for somebody who does not lead: `locked` is `true` and `lockedBy` is somebody else.
 pub(super) fn is_locked_for(item: &Item, user: UserId) -> bool {
     let text = item.bytes();
-    // Few items are locked, and what is not is found out by one pass over the bytes.
+    // Few items are locked: one pass over the bytes rules out the others.
     if text.first() != Some(&b'{') || memmem::find(text, br#""locked":true"#).is_none() {
         return false;
     }
@@ -28,12 +28,12 @@ pub(super) fn is_locked_for(item: &Item, user: UserId) -> bool {
     locked && !own
 }
 
-/// Whether any item of a page does.
+/// Whether any item of a page is locked for them.
 pub(super) fn has_locked_for(page: &Page, user: UserId) -> bool {
     page.items().any(|(_, item)| is_locked_for(item, user))
 }
 
-/// Whether a whole state leaves others' locked items as they are, and locks nothing in another's name.
+/// Checks that a whole state keeps others' locked items, and locks nothing in another's name.
 ///
 /// # Errors
 /// [`BoardRefusal::Locked`] when it does not.

@@ -1,5 +1,5 @@
-//! Layers of a document's items: read and written as text, given to what is new, kept by what stays, left out for eyes.
-//! Called by `Board`, `apply`, `checkpoint` and `visible_document`. Never changes a byte of a document's text.
+//! Layers of a document's items: stored form, assignment to new items, and visibility.
+//! Called by `Board`, `apply`, `checkpoint` and `visible`. Never changes a byte of a document's text.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,7 +21,7 @@ use crate::{
     json::{self, NotCanonical},
 };
 
-/// The layers as canonical text: under each layer's name the places of its items, counted through the whole document
+/// The layers as canonical text: for each layer's name the positions of its items, counted through the whole document
 /// in the order of its text. `None` when no item lies on one.
 pub(super) fn text_of(document: &Document) -> Option<Vec<u8>> {
     if document.root.layered() == 0 {
@@ -42,10 +42,10 @@ pub(super) fn text_of(document: &Document) -> Option<Vec<u8>> {
     Some(out.finish())
 }
 
-/// Lays the items of a document as [`text_of`] wrote it down.
+/// Assigns the layers that [`text_of`] wrote.
 ///
 /// # Errors
-/// The text is not such a text, or not of this document.
+/// The text is not such a text, or not one of this document.
 pub(super) fn read(document: &mut Document, text: &[u8]) -> Result<(), NotCanonical> {
     let mut layers: HashMap<usize, Layer> = HashMap::new();
     for member in json::members(text)? {
@@ -70,23 +70,23 @@ pub(super) fn are_equal(one: &Document, other: &Document) -> bool {
     one.root.layered() == other.root.layered() && text_of(one) == text_of(other)
 }
 
-/// Lays every item of a page on a layer.
+/// Moves every item of a page to a layer.
 pub(super) fn lay_page(page: &mut Page, layer: Option<Layer>) {
     for kind in ItemKind::BY_LIST {
         page.edit(kind, |items| items.edit_each(|item| item.set_layer(layer)));
     }
 }
 
-/// Whether a page has items that somebody with these eyes may not change because of where they lie.
-pub(super) fn has_foreign(page: &Page, eyes: Visibility) -> bool {
-    page.layered() > 0 && page.items().any(|(_, item)| !eyes.may_change(item.layer()))
+/// Whether a page has items that this visibility may not change.
+pub(super) fn has_foreign(page: &Page, visibility: Visibility) -> bool {
+    page.layered() > 0 && page.items().any(|(_, item)| !visibility.may_change(item.layer()))
 }
 
-/// Lays the items of a state that is to replace another one: what is on the board keeps its layer, what is not keeps the
-/// one that it brings, and what is new gets its author's.
+/// Assigns layers to a state that replaces another one: an item on the board keeps its layer, a new one keeps the
+/// layer that it brings, else gets its author's.
 ///
 /// # Errors
-/// [`BoardRefusal::Forbidden`] when the author may not replace a state here, or it lacks what is not theirs to take away.
+/// [`BoardRefusal::Forbidden`] when the author may not replace a state here, or it lacks an item they may not remove.
 pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> Result<(), BoardRefusal> {
     let forbidden = || BoardRefusal::Forbidden { index: None };
     if by.is_isolated() {
@@ -103,7 +103,7 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
         if !by.visibility.may_change(item.layer()) && find(target, page, kind, item) != Some(item) {
             return Err(forbidden());
         }
-        // What is moved keeps its layer, but nobody puts anything onto a layer that is not theirs to change.
+        // A moved item keeps its layer, but nobody adds to a layer that they may not change.
         if let Some(id) = item.id().filter(|_| by.visibility.may_change(item.layer())) {
             moved.insert((kind, id.clone()), item.layer());
         }
@@ -111,7 +111,7 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
     let mut taken = HashSet::new();
     lay(target, |page, kind, item| {
         if let Some((page, own)) = page.and_then(|page| Some((page, old.find_item(page, kind, item.id()?)?))) {
-            // Of several with one id the first is the one that was there. Those who see all may have had several.
+            // Of several with one id the first is the one on the board; only those who see all may have had several.
             if by.visibility == Visibility::All || taken.insert((Arc::<str>::from(page), kind, own.id().cloned())) {
                 return own.layer();
             }
@@ -122,22 +122,22 @@ pub(super) fn inherit(target: &mut Document, old: &Document, by: Authorship) -> 
     Ok(())
 }
 
-/// The document as these eyes see it; `None` when it is all of it.
-pub(super) fn visible_document(document: &Document, eyes: Visibility) -> Option<Document> {
-    if eyes == Visibility::All || document.root.layered() == 0 {
+/// The document as this visibility sees it; `None` when nothing is hidden.
+pub(super) fn visible_document(document: &Document, visibility: Visibility) -> Option<Document> {
+    if visibility == Visibility::All || document.root.layered() == 0 {
         return None;
     }
-    if items_of(document).all(|(_, _, item)| eyes.can_see(item.layer())) {
+    if items_of(document).all(|(_, _, item)| visibility.can_see(item.layer())) {
         return None;
     }
-    let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| visible_page(page, eyes)).collect();
+    let pages: Slots<Page> = document.pages()?.iter().map(|(_, page)| visible_page(page, visibility)).collect();
     let mut seen = document.clone();
     seen.root.set("pages", Some(MemberValue::List(pages)));
     Some(seen)
 }
 
-/// A page as these eyes see it.
-fn visible_page(page: &Page, eyes: Visibility) -> Page {
+/// A page as this visibility sees it.
+fn visible_page(page: &Page, visibility: Visibility) -> Page {
     let mut seen = page.clone();
     if page.layered() == 0 {
         return seen;
@@ -145,7 +145,7 @@ fn visible_page(page: &Page, eyes: Visibility) -> Page {
     for kind in ItemKind::BY_LIST {
         let Some(items) = page.list(kind) else { continue };
         if items.layered() > 0 {
-            let left = items.iter().filter(|(_, item)| eyes.can_see(item.layer())).map(|(_, item)| item.clone());
+            let left = items.iter().filter(|(_, item)| visibility.can_see(item.layer())).map(|(_, item)| item.clone());
             seen.set_list(kind, left.collect());
         }
     }
@@ -158,12 +158,12 @@ pub(super) fn items_of(document: &Document) -> impl Iterator<Item = (&Page, Item
     pages.flat_map(|(_, page)| page.items().map(move |(kind, item)| (page, kind, item)))
 }
 
-/// The item of a document that an item of another one is, by page, list and id.
+/// The item of a document with the page, kind and id of another one.
 pub(super) fn find<'a>(document: &'a Document, page: &Page, kind: ItemKind, item: &Item) -> Option<&'a Item> {
     document.find_item(page.id()?, kind, item.id()?)
 }
 
-/// Asks for the layer of each item, in the order of the text.
+/// Sets the layer of each item, in the order of the text.
 fn lay(document: &mut Document, mut layer: impl FnMut(Option<&str>, ItemKind, &Item) -> Option<Layer>) {
     document.root.edit("pages", |pages| {
         pages.edit_each(|page| {
@@ -191,7 +191,7 @@ pub(super) fn without_items(page: &[u8]) -> Result<Vec<u8>, NotCanonical> {
     Ok(stream::page_text(&page))
 }
 
-/// Takes those items off their layers of which `which` is true.
+/// Removes the selected items from their layers.
 pub(super) fn take_off(document: &mut Document, which: impl Fn(&Item) -> bool) {
     lay(document, |_, _, item| if which(item) { None } else { item.layer() });
 }

@@ -1,5 +1,5 @@
-//! Makes a state one that operations can work on, before a client's batch (SPEC D12). Called by `apply`.
-//! Never touches what is there: it only adds what is missing.
+//! Completes a state so that operations can work on it, before a client's batch (SPEC D12). Called by `apply`.
+//! Never changes what is there: it only adds what is missing.
 
 use super::{
     document::Document,
@@ -9,11 +9,11 @@ use super::{
     transaction::Transaction,
 };
 
-/// Makes a state one that operations can work on: a list of pages with at least one page, each page with an id
-/// and the lists of strokes and assets, and an active page.
+/// Adds what is missing: a list of pages with at least one page, an id and the required lists for each page,
+/// and an active page.
 ///
 /// # Errors
-/// The state has `pages` that are no list.
+/// The state has `pages` that are not a list.
 pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<(), &'static str> {
     if transaction.document().is_normalized {
         return Ok(());
@@ -55,7 +55,7 @@ pub(super) fn normalize_document(transaction: &mut Transaction<'_>) -> Result<()
     Ok(())
 }
 
-/// `page-1`, `page-2` … whichever is the next that no page has. Counts on, so that naming all pages stays linear.
+/// The next of `page-1`, `page-2` … that no page has. Counts on, so that naming all pages is linear.
 fn free_id(document: &Document, number: &mut u32) -> String {
     loop {
         *number += 1;

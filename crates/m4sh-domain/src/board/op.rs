@@ -1,5 +1,5 @@
-//! Operations: their grammar and the faults of form (SPEC D3, D7). Called by `http`, `ws` and the
-//! journal's reader. Never looks at a board: whether an operation makes sense there is for `apply` to say.
+//! Operations: their grammar and the errors of form (SPEC D3, D7). Called by `http`, `ws` and the
+//! journal's reader. Never looks at a board: `apply` decides whether an operation makes sense there.
 
 use super::{
     item::usable_id,
@@ -13,7 +13,8 @@ use crate::{
     json::{Bounds, Object, Value},
 };
 
-/// One operation. Texts are `S` and values `V`: owned as they came in, borrowed with their canonical text while a batch is
+/// One operation. Texts are `S` and values `V`: owned as they came in, borrowed with their canonical text while a
+/// batch is
 /// applied, or canonical text alone when they are written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Op<S = String, V = Value> {
@@ -38,7 +39,7 @@ pub struct Op<S = String, V = Value> {
 }
 
 impl<S, V> Op<S, V> {
-    /// An operation with no field but what it does to what.
+    /// An operation without optional fields.
     #[must_use]
     pub const fn new(action: Action, kind: OpKind) -> Self {
         Self {
@@ -85,17 +86,17 @@ impl<S: AsRef<str>, V> Op<S, V> {
 }
 
 impl Op {
-    /// The addition of a stroke that the server itself puts together.
+    /// The addition of a stroke that the server assembled.
     #[must_use]
     pub fn stroke(page_id: Option<String>, value: Value) -> Self {
         Self { page_id, value: Some(value), ..Self::new(Action::Add, OpKind::Item(ItemKind::Stroke)) }
     }
 
-    /// Reads what a client sent as its operations: 1 to `limits::OPS_PER_BATCH` of them. Unknown fields are
-    /// dropped, numbers as ids become text, and ids lose their outer white space.
+    /// Parses a client's operations: 1 to `limits::OPS_PER_BATCH` of them. Unknown fields are
+    /// dropped, numbers as ids become text, and ids are trimmed.
     ///
     /// # Errors
-    /// The first fault of shape; a list that is too long only when each operation has its shape.
+    /// The first error of form; a list that is too long only when each operation has the right form.
     pub fn parse_list(ops: Value) -> Result<Vec<Self>, OpsError> {
         let Value::Array(ops) = ops else { return Err(OpsError::NotAList) };
         if ops.is_empty() {
@@ -120,13 +121,13 @@ impl Op {
         Ok(parsed)
     }
 
-    /// Reads the operations of a journal row, which this program wrote.
+    /// Parses the operations of a journal row.
     ///
     /// # Errors
-    /// [`Corrupt::Row`] when it did not.
+    /// [`Corrupt::Row`] when this program did not write it.
     pub fn parse_journal(rev: Rev, ops: &[u8]) -> Result<Vec<Self>, Corrupt> {
         let corrupt = |reason: &str| Corrupt::Row { rev, reason: reason.to_owned() };
-        // The list and the operation's own object lie around what a client may nest, and a state around items.
+        // The list and the operation's object enclose what a client may nest, and a state encloses items.
         let bounds = Bounds { depth: limits::JSON_DEPTH + 16, nodes: usize::MAX };
         let list = Value::parse(ops, bounds).map_err(|fault| corrupt(&fault.to_string()))?;
         let Value::Array(list) = list else { return Err(corrupt("operations are a list")) };
@@ -206,7 +207,7 @@ impl Op {
         Ok(())
     }
 
-    /// What is added is addressed by its own id later on, so that id is settled the same way.
+    /// Later operations address what is added by its id, so that id is normalized like theirs.
     fn settle_value_id(&mut self) {
         if let (Action::Add, Some(Value::Object(value))) = (self.action, &mut self.value)
             && let Some(id) = value.get_mut("id")
@@ -228,7 +229,7 @@ fn take(op: &mut Object, field: &'static str) -> Result<Option<Value>, FieldFaul
     }
 }
 
-/// An id from a client's value; `None` when it makes none.
+/// An id from a client's value; `None` when it cannot be one.
 pub(super) fn read_id(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => {

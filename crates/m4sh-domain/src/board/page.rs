@@ -21,7 +21,7 @@ pub(super) struct Page {
 /// What a page holds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum PageBody {
-    /// Not an object: kept, and nothing can be done on it.
+    /// Not an object: kept as it is, and no operation can change it.
     Opaque(Arc<[u8]>),
     /// An object.
     Members(ObjectMembers<Item>),
@@ -36,7 +36,7 @@ impl Page {
         page
     }
 
-    /// A page of these members, with an id that they name.
+    /// A page of these members, whose `id` is this one.
     pub(super) fn of(id: &str, members: ObjectMembers<Item>) -> Self {
         Self { id: Some(id.into()), body: PageBody::Members(members) }
     }
@@ -97,13 +97,13 @@ impl Page {
         self.id = Some(id.into());
     }
 
-    /// The lists that every page has, and this one has not.
+    /// The required lists that this page lacks.
     pub(super) fn missing_lists(&self) -> impl Iterator<Item = ItemKind> + use<'_> {
         let is_missing = |kind: &ItemKind| self.members().is_some_and(|members| members.get(kind.list()).is_none());
         ItemKind::required().filter(is_missing)
     }
 
-    /// Adds the lists that every page has.
+    /// Adds the required lists that are missing.
     pub(super) fn add_missing_lists(&mut self) {
         for kind in self.missing_lists().collect::<Vec<_>>() {
             self.set_list(kind, Slots::default());

@@ -1,5 +1,5 @@
-//! What a board remembers of its batches, so that a resend gets the first one's answer. Called by `Board` only.
-//! Bounded by `limits::RECEIPTS`: the oldest leave. Never forgets one for any other reason.
+//! The receipts of a board's batches, so that a resend gets the first answer. Called by `Board` only.
+//! Bounded by `limits::RECEIPTS`: the oldest are dropped.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,7 +9,7 @@ use std::{
 use super::batch::{BatchKey, Receipt};
 use crate::limits;
 
-/// Receipts by key, and their order.
+/// Receipts by key, with their order.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     by_key: HashMap<Arc<BatchKey>, Receipt>,
@@ -22,7 +22,7 @@ impl Receipts {
         self.by_key.get(key)
     }
 
-    /// Remembers a batch. Of a key that is remembered already, the first receipt stays.
+    /// Adds a receipt. Of a key that is there already, the first receipt stays.
     pub(super) fn remember(&mut self, key: BatchKey, receipt: Receipt) {
         if self.by_key.contains_key(&key) {
             return;

@@ -1,11 +1,11 @@
-//! A document looked at page by page and item by item, without copying it. Called by `history`, which compares two of
-//! them. Never shows what no operation can name: pages and items without a usable id of their own.
+//! Borrowed access to a document, page by page and item by item. Called by `history`, which compares two of
+//! them. Leaves out what no operation can address: pages and items without a usable id of their own.
 
 use std::sync::Arc;
 
 use super::{document::Document, kind::ItemKind, page::Page, slots::Keyed as _};
 
-/// A page as it is looked at.
+/// A page.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRef<'a> {
     /// Its id.
@@ -13,10 +13,10 @@ pub struct PageRef<'a> {
     page: &'a Page,
 }
 
-/// An item as it is looked at.
+/// An item.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemRef<'a> {
-    /// In which list of the page it is.
+    /// Its kind.
     pub kind: ItemKind,
     /// Its id.
     pub id: &'a str,

@@ -1,25 +1,25 @@
-//! Why a batch or a state is not taken: the caller's matter ([`BoardRefusal`], [`OpsError`]) or ours ([`Corrupt`]).
+//! Why a batch or a state is refused ([`BoardRefusal`], [`OpsError`]), and why stored bytes are ([`Corrupt`]).
 //! Called by `board` and turned into answers by `http` and `ws`. Never holds a status or a close code.
 
 use crate::ids::Rev;
 
-/// A batch or a state that is well formed and still not possible. The board is exactly as before.
+/// A well-formed batch or state that cannot be applied. The board is exactly as before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BoardRefusal {
-    /// An operation does not fit the board.
+    /// An operation does not fit the board's state.
     #[error("operation {index}: {message}")]
     InvalidOp {
-        /// Which operation of the batch, from 0.
+        /// The operation's index in the batch, from 0.
         index: usize,
         /// What is wrong with it.
         message: String,
     },
-    /// The board would pass its size.
+    /// The board would exceed its size.
     #[error("the board would take {got} bytes, more than {limit}")]
     BoardTooLarge {
-        /// Bytes that it would take.
+        /// Bytes that it would have.
         got: usize,
-        /// Bytes that it may take.
+        /// Bytes that it may have.
         limit: usize,
     },
     /// The board would have too many pages.
@@ -28,43 +28,43 @@ pub enum BoardRefusal {
         /// Pages that it may have.
         limit: usize,
     },
-    /// A whole state that no board can be.
+    /// A whole state that is not valid.
     #[error("{message}")]
     InvalidState {
         /// What is wrong with it.
         message: String,
     },
-    /// It touches what its author may see and not change.
+    /// It touches an item that its author may see and not change.
     #[error("this is not yours to change here")]
     Forbidden {
-        /// Which operation of the batch, from 0; `None` for a whole state.
+        /// The operation's index in the batch, from 0; `None` for a whole state.
         index: Option<usize>,
     },
     /// It touches an item that somebody else locked.
     #[error("this item is locked")]
     Locked {
-        /// Which operation of the batch, from 0; `None` for a whole state.
+        /// The operation's index in the batch, from 0; `None` for a whole state.
         index: Option<usize>,
     },
-    /// There is no batch of one's own left to take back.
+    /// The user has no batch left to undo or redo.
     #[error("there is nothing of yours to take back")]
     NothingToUndo,
     /// Nothing of the batch is as its author left it.
     #[error("what this changed was changed since, so there is nothing of it to take back")]
     UndoConflict,
-    /// The batch was too large for its way back to be kept.
+    /// The batch was too large for its inverse to be stored.
     #[error("this change was too large to be taken back by undo; what was cleared is brought back by `unclear`")]
     UndoTooLarge,
-    /// There is nothing here that its author may clear.
+    /// There is nothing that the author may clear.
     #[error("there is nothing to clear")]
     NothingToClear,
-    /// No clear of that revision is kept.
+    /// No clear of that revision is stored.
     #[error("there is no such clear, or not any more")]
     UnknownClear,
-    /// All of what a clear took is on the board.
+    /// Everything that the clear removed is on the board.
     #[error("everything of this clear is on the board already")]
     NothingToRestore,
-    /// The key was used before, for another change.
+    /// The key was used for another change.
     #[error("this key was already used for a different change")]
     KeyReused,
 }
@@ -110,13 +110,13 @@ impl BoardRefusal {
     }
 }
 
-/// Why a list of operations cannot be read.
+/// Why a list of operations cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpsError {
     /// Not a list.
     #[error("operations must be a list")]
     NotAList,
-    /// A list of nothing.
+    /// An empty list.
     #[error("At least one operation is required")]
     Empty,
     /// More operations than a batch may have.
@@ -124,13 +124,13 @@ pub enum OpsError {
     TooMany {
         /// Operations that a batch may have.
         max: usize,
-        /// Operations that came.
+        /// Operations received.
         got: usize,
     },
-    /// An operation without the shape of one.
+    /// An operation of the wrong form.
     #[error("operation {index}: {field}: {message}")]
     Malformed {
-        /// Which operation, from 0.
+        /// The operation's index, from 0.
         index: usize,
         /// The field at fault.
         field: &'static str,
@@ -139,7 +139,7 @@ pub enum OpsError {
     },
 }
 
-/// Stored bytes that are not what was stored, or do not fit each other.
+/// Stored bytes that were damaged, or do not fit each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
     /// A checkpoint that cannot be read.
@@ -153,7 +153,7 @@ pub enum Corrupt {
     Gap {
         /// The revision that must follow.
         expected: Rev,
-        /// The revision that came.
+        /// The revision found.
         got: Rev,
     },
     /// A journal row that cannot be applied.

@@ -1,4 +1,4 @@
-//! Locks of items across a restore: what is locked now stays locked, what is free stays free (SPEC Q6).
+//! Locks of items across a restore: what is locked now stays locked, what is not stays unlocked (SPEC Q6).
 //! Called by `http` before it restores. Never changes an item beyond its `locked` and `lockedBy`.
 
 use super::{
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::json;
 
-/// The members of an item that say whether it is locked, in the order of keys.
+/// The members of an item that hold its lock, in the order of keys.
 const LOCKS: [&str; 2] = ["locked", "lockedBy"];
 
 impl Document {
-    /// The same document with every item's lock as it is in `now`, for the items that are in both.
+    /// The same document with each item's lock as in `now`, for the items that are in both.
     #[must_use]
     pub fn with_locks_of(mut self, now: &Self) -> Self {
         let mut changes = Vec::new();

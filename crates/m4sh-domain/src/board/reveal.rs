@@ -1,5 +1,5 @@
-//! Revealing: what pupils drew apart becomes everybody's, as one batch. Called by the board actor.
-//! Never reorders anything for those who saw it: what is revealed lies on top, for everybody in the same order.
+//! Revealing: pupils' hidden work becomes visible to everybody, as one batch. Called by the board actor.
+//! Keeps one order of items for everybody: what is revealed lies on top.
 
 use std::sync::Arc;
 
@@ -24,12 +24,12 @@ use crate::{
     ids::UserId,
 };
 
-/// Up to this size operations are told, even when they are longer than the whole state.
+/// Up to this size operations are written, even when they are longer than the whole state.
 const WORTH_OPS: usize = 64 * 1024;
 
 impl Board {
-    /// Takes the work of those of whom `whose` is true off their layers: each item is removed and added again, so that
-    /// those from whom it was hidden see it added. `None`: they have no hidden work, and nothing happened.
+    /// Removes the items of those selected by `whose` from their layers: each is removed and added again, so that
+    /// those from whom it was hidden see it added. `None`: they have no hidden items, and nothing changed.
     ///
     /// # Errors
     /// [`BoardRefusal`] when the board cannot take it; it is exactly as before.
@@ -59,7 +59,7 @@ impl Board {
     fn as_operations(&mut self, is_revealed: impl Fn(&Item) -> bool) -> Option<Vec<u8>> {
         let mut ops = OpsWriter::new(1024);
         for (page, kind, item) in layers::items_of(&self.document).filter(|(_, _, item)| is_revealed(item)) {
-            // Of items with one id the first is meant, and only that one can be named.
+            // Of items with one id only the first can be addressed.
             let named = layers::find(&self.document, page, kind, item)?;
             if !Arc::ptr_eq(named.bytes(), item.bytes()) {
                 return None;
@@ -78,7 +78,7 @@ impl Board {
         }
         let draft = Draft::new(Op::parse_journal(self.rev.next(), &ops.finish()).ok()?);
         let mut transaction = Transaction::new(&mut self.document);
-        // As the journal will be read: the state is made normal, and nothing is refused for its size.
+        // As at replay: the state is normalized, and nothing is refused for its size.
         let effective = apply(&draft, ApplyMode::Replay, Authorship::FULL, &mut transaction).ok()?;
         transaction.commit(&mut self.hashing);
         Some(effective)

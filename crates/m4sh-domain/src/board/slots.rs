@@ -1,6 +1,6 @@
-//! An ordered list whose elements are found by id in O(1): pages of a board, items of a collection.
-//! Called by `document`, `page` and `transaction`. Removing leaves an empty slot, so that slot numbers hold
-//! still for undo and for the digest's borders until [`Slots::compact`].
+//! An ordered list whose elements are found by id in O(1): pages of a board, items of a page.
+//! Called by `document`, `page` and `transaction`. Removing leaves an empty slot, so that slot numbers stay
+//! valid for undo and for the digest's checkpoints until [`Slots::compact`].
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,13 +16,13 @@ pub(super) trait Measured {
     fn layered(&self) -> usize;
 }
 
-/// Something that operations may address.
+/// Something that operations address by id.
 pub(super) trait Keyed: Measured {
-    /// The id by which it is addressed; `None` when its state gives it no usable one.
+    /// Its id; `None` when the state has no usable one.
     fn id(&self) -> Option<&Arc<str>>;
 }
 
-/// Empty slots that a list may always have: compacting short lists again and again gains nothing.
+/// Empty slots that a list may always have: compacting short lists repeatedly gains nothing.
 const SPARE_SLOTS: usize = 32;
 
 /// An ordered list with an index. Of elements with equal ids the first one is found.
@@ -30,7 +30,7 @@ const SPARE_SLOTS: usize = 32;
 pub(super) struct Slots<T> {
     slots: Vec<Option<T>>,
     index: HashMap<Arc<str>, u32>,
-    /// Slots of elements whose id an earlier one has: only states made elsewhere have them.
+    /// Slots of elements with the id of an earlier one; only imported states have them.
     shadowed: HashMap<Arc<str>, BTreeSet<u32>>,
     live: usize,
     content: usize,
@@ -81,7 +81,7 @@ impl<T: Keyed> Slots<T> {
         self.index.len() == self.live
     }
 
-    /// Appends, and says in which slot.
+    /// Appends and returns the slot.
     pub(super) fn push(&mut self, element: T) -> u32 {
         // A board's bytes are bounded far below 2^32, and so are its slots.
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
@@ -90,7 +90,7 @@ impl<T: Keyed> Slots<T> {
         slot
     }
 
-    /// Takes back the last [`Slots::push`].
+    /// Undoes the last [`Slots::push`].
     pub(super) fn pop(&mut self) {
         if let Some(last) = self.slots.len().checked_sub(1) {
             self.take(last as u32);
@@ -98,7 +98,7 @@ impl<T: Keyed> Slots<T> {
         }
     }
 
-    /// Takes an element out and leaves its slot empty.
+    /// Removes an element and leaves its slot empty.
     pub(super) fn take(&mut self, slot: u32) -> Option<T> {
         let element = self.slots.get_mut(slot as usize)?.take()?;
         self.live -= 1;
@@ -139,8 +139,8 @@ impl<T: Keyed> Slots<T> {
         }
     }
 
-    /// Renumbers the slots when most are empty, and says whether it did. Costs O(elements), which is paid for
-    /// by as many removals.
+    /// Renumbers the slots when most are empty, and returns whether it did. Costs O(elements), amortized
+    /// over as many removals.
     pub(super) fn compact(&mut self) -> bool {
         let dead = self.slots.len() - self.live;
         if dead <= SPARE_SLOTS || dead <= self.live {

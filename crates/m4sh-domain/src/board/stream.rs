@@ -14,7 +14,7 @@ use super::{
 };
 use crate::json;
 
-/// A place between two pieces of the text, ordered as they come. A number that counts slots is one more than
+/// A position between two pieces of the text, ordered as they come. A number that counts slots is one more than
 /// the next slot, and 0 before the list is opened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct TextPosition<'a> {
@@ -50,7 +50,7 @@ impl<'a> TextPosition<'a> {
     }
 }
 
-/// Where a walk begins: everything before the place was visited before.
+/// Where a walk begins: everything before the position was visited before.
 #[derive(Clone, Copy)]
 pub(super) struct WalkStart<'a> {
     pub(super) place: TextPosition<'a>,

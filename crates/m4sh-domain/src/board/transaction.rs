@@ -19,7 +19,7 @@ pub(super) enum Step {
     ItemChanged { page: u32, kind: ItemKind, slot: u32, item: Item },
 }
 
-/// A document under change. Dropped without [`Transaction::commit`], it undoes every change.
+/// A document that is being changed. Dropped without [`Transaction::commit`], it undoes every change.
 pub(super) struct Transaction<'a> {
     document: &'a mut Document,
     was_normal: bool,
@@ -28,32 +28,32 @@ pub(super) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Begins.
+    /// Begins a transaction.
     pub(super) fn new(document: &'a mut Document) -> Self {
         Self { was_normal: document.is_normalized, document, steps: Vec::new(), kept: false }
     }
 
-    /// The document as it is by now.
+    /// The document with the changes so far.
     pub(super) fn document(&self) -> &Document {
         self.document
     }
 
-    /// How many changes there were so far.
+    /// The number of changes so far.
     pub(super) fn savepoint(&self) -> usize {
         self.steps.len()
     }
 
-    /// The changes since there were so many.
+    /// The changes since a savepoint.
     pub(super) fn steps_since(&self, mark: usize) -> &[Step] {
         self.steps.get(mark..).unwrap_or_default()
     }
 
-    /// Notes whether the document is known to be normal.
+    /// Sets whether the document is known to be normalized.
     pub(super) fn set_normalized(&mut self, normal: bool) {
         self.document.is_normalized = normal;
     }
 
-    /// Replaces everything.
+    /// Replaces the whole document.
     pub(super) fn replace(&mut self, document: Document) {
         let old = std::mem::replace(self.document, document);
         self.steps.push(Step::Whole(Box::new(old)));
@@ -72,7 +72,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Takes a page out.
+    /// Removes a page.
     pub(super) fn remove_page(&mut self, slot: u32) {
         if let Some(page) = self.pages(|pages| pages.take(slot)).flatten() {
             self.steps.push(Step::PageRemoved { slot, page: Box::new(page) });
@@ -107,14 +107,14 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Takes an item out.
+    /// Removes an item.
     pub(super) fn remove_item(&mut self, page: u32, kind: ItemKind, slot: u32) {
         if let Some(item) = self.items(page, kind, |items| items.take(slot)).flatten() {
             self.steps.push(Step::ItemRemoved { page, kind, slot, item });
         }
     }
 
-    /// Puts another text of the same item in its place.
+    /// Replaces the text of an item.
     pub(super) fn change_item(&mut self, page: u32, kind: ItemKind, slot: u32, item: Item) {
         let old = self.items(page, kind, |items| items.edit(slot, |own| std::mem::replace(own, item)));
         if let Some(item) = old.flatten() {
@@ -122,7 +122,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Keeps the changes and tells the digest where they are.
+    /// Keeps the changes and reports their positions to the digest.
     pub(super) fn commit(mut self, hashing: &mut IncrementalDigest) {
         self.kept = true;
         let steps = std::mem::take(&mut self.steps);
@@ -137,7 +137,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Renumbers a list that a removal left mostly empty: only now, since undoing needs the old numbers.
+    /// Renumbers a list that a removal left mostly empty; only at commit, since undoing needs the old slot numbers.
     fn compact(&mut self, step: &Step, hashing: &mut IncrementalDigest) {
         match step {
             Step::ItemRemoved { page, kind, .. } if self.items(*page, *kind, Slots::compact) == Some(true) => {

@@ -24,20 +24,20 @@ use crate::{
     ids::{Rev, UserId},
 };
 
-/// What a batch is to be taken back by, before anybody said yes.
+/// What an undo or redo would do; nothing of it is applied yet.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UndoPlan {
     direction: UndoDirection,
-    /// The batch that it takes back.
+    /// The batch that it undoes.
     pub of: Rev,
-    /// What it would do.
+    /// The operations.
     pub ops: Vec<Op>,
-    /// Bytes of the way back that it goes.
+    /// Bytes of the stored inverse.
     pub bytes: usize,
 }
 
 impl Board {
-    /// The receipt of a batch that is known under this key; `what` stands for its content.
+    /// The receipt of a batch with this key; `what` stands for its content.
     ///
     /// # Errors
     /// [`BoardRefusal::KeyReused`] when it was something else.
@@ -48,39 +48,46 @@ impl Board {
         }
     }
 
-    /// What would take somebody's last batch, or their last undo, back as things are now. Nothing of it has happened.
+    /// What would undo the user's last batch, or their last undo, on the current document. Changes nothing.
     ///
     /// # Errors
-    /// [`BoardRefusal::NothingToUndo`]; [`BoardRefusal::UndoTooLarge`] and [`BoardRefusal::UndoConflict`], after which the batch is not
-    /// tried again; [`BoardRefusal::Forbidden`] and [`BoardRefusal::Locked`] when it touches what is not theirs to change by now.
-    pub fn plan_undo(&mut self, user: UserId, way: UndoDirection, by: Authorship) -> Result<UndoPlan, BoardRefusal> {
-        let UndoEntry { rev, inverse: back } =
-            self.undo_stacks.top(user, way).ok_or(BoardRefusal::NothingToUndo)?.clone();
-        let Some(backs) = inverse::read(&back) else {
-            self.undo_stacks.drop_top(user, way);
+    /// [`BoardRefusal::NothingToUndo`]; [`BoardRefusal::UndoTooLarge`] and [`BoardRefusal::UndoConflict`], after
+    /// which the batch is not
+    /// tried again; [`BoardRefusal::Forbidden`] and [`BoardRefusal::Locked`] when it touches what is not theirs to
+    /// change by now.
+    pub fn plan_undo(
+        &mut self,
+        user: UserId,
+        direction: UndoDirection,
+        by: Authorship,
+    ) -> Result<UndoPlan, BoardRefusal> {
+        let UndoEntry { rev, inverse } =
+            self.undo_stacks.top(user, direction).ok_or(BoardRefusal::NothingToUndo)?.clone();
+        let Some(inverses) = inverse::read(&inverse) else {
+            self.undo_stacks.drop_top(user, direction);
             return Err(BoardRefusal::UndoTooLarge);
         };
-        let ops = self.applicable_ops(&backs, by)?;
+        let ops = self.applicable_ops(&inverses, by)?;
         if ops.is_empty() {
-            self.undo_stacks.drop_top(user, way);
+            self.undo_stacks.drop_top(user, direction);
             return Err(BoardRefusal::UndoConflict);
         }
-        Ok(UndoPlan { direction: way, of: rev, ops, bytes: back.len() })
+        Ok(UndoPlan { direction, of: rev, ops, bytes: inverse.len() })
     }
 
-    /// Tries each step on the document, the last one first, and takes all of it back again.
-    fn applicable_ops(&mut self, backs: &[Inverse], by: Authorship) -> Result<Vec<Op>, BoardRefusal> {
+    /// Tries each inverse on the document, the last one first, and rolls all of it back.
+    fn applicable_ops(&mut self, inverses: &[Inverse], by: Authorship) -> Result<Vec<Op>, BoardRefusal> {
         let mut transaction = Transaction::new(&mut self.document);
         let mut ops = Vec::new();
-        for back in backs.iter().rev() {
-            for mut op in back.ops(transaction.document()) {
+        for inverse in inverses.iter().rev() {
+            for mut op in inverse.ops(transaction.document()) {
                 if by.is_isolated() && op.action == Action::Add {
-                    // While work is hidden, nothing of it appears before everybody.
+                    // While work is isolated, nothing of it becomes visible to everybody.
                     op.layer = by.layer;
                 }
                 match apply(&Draft::new(vec![op.clone()]), ApplyMode::Client, undo_authorship(by), &mut transaction) {
                     Ok(_) => ops.push(op),
-                    // A page that is there again is another one, with items of its own.
+                    // A page of that id that was added since is another one, with items of its own.
                     Err(BoardRefusal::InvalidOp { .. }) if op.kind == OpKind::Page && op.action == Action::Add => break,
                     Err(BoardRefusal::InvalidOp { .. }) => {}
                     Err(BoardRefusal::Forbidden { .. }) => return Err(BoardRefusal::Forbidden { index: None }),
@@ -92,7 +99,7 @@ impl Board {
         Ok(ops)
     }
 
-    /// Does what was planned, as a batch of its own. The board must be as it was when it was planned.
+    /// Applies a plan as a batch of its own. The board must be as it was when it was planned.
     ///
     /// # Errors
     /// [`BoardRefusal::BoardTooLarge`], [`BoardRefusal::TooManyPages`]. The board is exactly as before.
@@ -106,29 +113,30 @@ impl Board {
     ) -> Result<Arc<JournalEntry>, BoardRefusal> {
         let before = (self.document.byte_len(), self.document.page_count());
         let mut transaction = Transaction::new(&mut self.document);
-        let mut notes = InverseRecorder::default();
+        let mut recorder = InverseRecorder::default();
         let draft = Draft::new(plan.ops);
-        let ops = apply_recording(&draft, ApplyMode::Client, undo_authorship(by), &mut transaction, Some(&mut notes))?;
+        let ops =
+            apply_recording(&draft, ApplyMode::Client, undo_authorship(by), &mut transaction, Some(&mut recorder))?;
         check_bounds(before, transaction.document())?;
         transaction.commit(&mut self.hashing);
         let digest: Option<Digest> = want_digest.then(|| self.digest());
-        let course = match plan.direction {
+        let kind = match plan.direction {
             UndoDirection::Undo => BatchKind::Undo(plan.of),
             UndoDirection::Redo => BatchKind::Redo(plan.of),
         };
-        // An undo that changed nothing is still there to be done again.
-        let back = notes.finish().unwrap_or_default();
-        Ok(self.accept(key, at, ops, digest, fingerprint(plan.direction.name()), (course, Some(back))))
+        // An undo that changed nothing can still be redone.
+        let inverse = recorder.finish().unwrap_or_default();
+        Ok(self.accept(key, at, ops, digest, fingerprint(plan.direction.name()), (kind, Some(inverse))))
     }
 
-    /// Takes over what is to be taken back from before this process, oldest first.
+    /// Restores the undo stacks from journal rows, oldest first.
     pub fn restore_undo(&mut self, rows: impl IntoIterator<Item = (UserId, Rev, BatchKind, Option<Bytes>)>) {
-        for (user, rev, course, back) in rows {
-            self.undo_stacks.record(user, rev, course, back.as_ref());
+        for (user, rev, kind, inverse) in rows {
+            self.undo_stacks.record(user, rev, kind, inverse.as_ref());
         }
     }
 
-    /// The batch that made a revision, while history has it.
+    /// The batch that made a revision, while it is in memory.
     #[must_use]
     pub fn entry(&self, rev: Rev) -> Option<Arc<JournalEntry>> {
         self.history.since(Rev(rev.0.checked_sub(1)?))?.into_iter().next()
@@ -140,7 +148,7 @@ pub(super) fn fingerprint(what: &str) -> u64 {
     fingerprint_of(&Sha256::digest(what.as_bytes()).into())
 }
 
-/// Whose hands take something back: each item goes onto the layer on which it lay.
+/// The authorship of an undo: each item returns to the layer on which it lay.
 fn undo_authorship(by: Authorship) -> Authorship {
     if by.is_isolated() { by } else { Authorship { layer: None, ..by } }
 }

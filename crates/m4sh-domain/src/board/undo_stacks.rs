@@ -1,5 +1,5 @@
-//! What each person may take back and do again: the ways back of their own last batches. Called by `Board`.
-//! Bounded for a person in batches and for the board in bytes: the oldest leave. Never holds another's batch.
+//! What each user can undo and redo: the inverses of their own last batches. Called by `Board`.
+//! Bounded in batches per user and in bytes per board: the oldest are dropped.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,12 +9,12 @@ use super::batch::BatchKind;
 use crate::ids::{Rev, UserId};
 use crate::limits;
 
-/// Which way to go.
+/// Undo or redo.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum UndoDirection {
-    /// Take the last batch back.
+    /// Undo the last batch.
     Undo,
-    /// Take the last undo back.
+    /// Undo the last undo.
     Redo,
 }
 
@@ -29,11 +29,11 @@ impl UndoDirection {
     }
 }
 
-/// A batch that may be taken back.
+/// A batch that can be undone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct UndoEntry {
     pub(super) rev: Rev,
-    /// Empty: it was too much to keep.
+    /// Empty: it was too large to store.
     pub(super) inverse: Bytes,
 }
 
@@ -44,15 +44,15 @@ struct UserStacks {
 }
 
 impl UserStacks {
-    fn of(&mut self, way: UndoDirection) -> &mut VecDeque<UndoEntry> {
-        match way {
+    fn of(&mut self, direction: UndoDirection) -> &mut VecDeque<UndoEntry> {
+        match direction {
             UndoDirection::Undo => &mut self.undo,
             UndoDirection::Redo => &mut self.redo,
         }
     }
 
     fn oldest(&self) -> Option<(Rev, UndoDirection)> {
-        let of = |list: &VecDeque<UndoEntry>, way| list.front().map(|kept| (kept.rev, way));
+        let of = |list: &VecDeque<UndoEntry>, direction| list.front().map(|entry| (entry.rev, direction));
         [of(&self.undo, UndoDirection::Undo), of(&self.redo, UndoDirection::Redo)]
             .into_iter()
             .flatten()
@@ -60,60 +60,60 @@ impl UserStacks {
     }
 }
 
-/// Everybody's on one board.
+/// The stacks of all users of one board.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct UndoStacks {
-    people: HashMap<UserId, UserStacks>,
+    users: HashMap<UserId, UserStacks>,
     bytes: usize,
 }
 
 impl UndoStacks {
-    /// The batch that somebody would take back next.
-    pub(super) fn top(&self, user: UserId, way: UndoDirection) -> Option<&UndoEntry> {
-        let pair = self.people.get(&user)?;
-        match way {
-            UndoDirection::Undo => pair.undo.back(),
-            UndoDirection::Redo => pair.redo.back(),
+    /// The batch that the user would undo next.
+    pub(super) fn top(&self, user: UserId, direction: UndoDirection) -> Option<&UndoEntry> {
+        let stacks = self.users.get(&user)?;
+        match direction {
+            UndoDirection::Undo => stacks.undo.back(),
+            UndoDirection::Redo => stacks.redo.back(),
         }
     }
 
-    /// Forgets the batch that somebody would take back next.
-    pub(super) fn drop_top(&mut self, user: UserId, way: UndoDirection) {
-        if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_back()) {
-            self.bytes -= kept.inverse.len();
+    /// Drops the batch that the user would undo next.
+    pub(super) fn drop_top(&mut self, user: UserId, direction: UndoDirection) {
+        if let Some(entry) = self.users.get_mut(&user).and_then(|stacks| stacks.of(direction).pop_back()) {
+            self.bytes -= entry.inverse.len();
         }
     }
 
-    /// Takes note of a batch, new or from the journal.
-    pub(super) fn record(&mut self, user: UserId, rev: Rev, course: BatchKind, back: Option<&Bytes>) {
-        // What a clear took is brought back by its revision, and it is large.
-        let back = match course {
+    /// Records a batch, new or from the journal.
+    pub(super) fn record(&mut self, user: UserId, rev: Rev, kind: BatchKind, inverse: Option<&Bytes>) {
+        // A clear is restored by its revision, and its stored items are large.
+        let inverse = match kind {
             BatchKind::Clear(_) | BatchKind::Unclear(_) => Some(Bytes::new()),
-            BatchKind::Edit | BatchKind::Undo(_) | BatchKind::Redo(_) => back.cloned(),
+            BatchKind::Edit | BatchKind::Undo(_) | BatchKind::Redo(_) => inverse.cloned(),
         };
-        let (way, from) = match course {
+        let (direction, from) = match kind {
             BatchKind::Edit | BatchKind::Clear(_) | BatchKind::Unclear(_) => (UndoDirection::Undo, None),
             BatchKind::Undo(of) => (UndoDirection::Redo, Some((UndoDirection::Undo, of))),
             BatchKind::Redo(of) => (UndoDirection::Undo, Some((UndoDirection::Redo, of))),
         };
-        let pair = self.people.entry(user).or_default();
+        let stacks = self.users.entry(user).or_default();
         let mut freed = 0;
         let mut drop_from = |list: &mut VecDeque<UndoEntry>, first: Rev| {
-            while list.back().is_some_and(|kept| kept.rev >= first)
-                && let Some(kept) = list.pop_back()
+            while list.back().is_some_and(|entry| entry.rev >= first)
+                && let Some(entry) = list.pop_back()
             {
-                freed += kept.inverse.len();
+                freed += entry.inverse.len();
             }
         };
         match from {
-            Some((way, of)) => drop_from(pair.of(way), of),
-            // What was taken back is not done again over something newer.
-            None => drop_from(&mut pair.redo, Rev(0)),
+            Some((direction, of)) => drop_from(stacks.of(direction), of),
+            // A new edit empties the redo stack.
+            None => drop_from(&mut stacks.redo, Rev(0)),
         }
-        if let Some(back) = back {
-            let list = pair.of(way);
-            self.bytes += back.len();
-            list.push_back(UndoEntry { rev, inverse: back });
+        if let Some(inverse) = inverse {
+            let list = stacks.of(direction);
+            self.bytes += inverse.len();
+            list.push_back(UndoEntry { rev, inverse });
             if list.len() > limits::UNDO_BATCHES
                 && let Some(oldest) = list.pop_front()
             {
@@ -124,13 +124,13 @@ impl UndoStacks {
         self.make_room();
     }
 
-    /// The oldest leave, whose ever they are.
+    /// Drops the oldest, of any user, until the bytes fit.
     fn make_room(&mut self) {
         while self.bytes > limits::UNDO_BOARD_BYTES {
-            let oldest = self.people.iter().filter_map(|(user, pair)| Some((pair.oldest()?, *user)));
-            let Some(((_, way), user)) = oldest.min_by_key(|((rev, _), _)| *rev) else { return };
-            if let Some(kept) = self.people.get_mut(&user).and_then(|pair| pair.of(way).pop_front()) {
-                self.bytes -= kept.inverse.len();
+            let oldest = self.users.iter().filter_map(|(user, stacks)| Some((stacks.oldest()?, *user)));
+            let Some(((_, direction), user)) = oldest.min_by_key(|((rev, _), _)| *rev) else { return };
+            if let Some(entry) = self.users.get_mut(&user).and_then(|stacks| stacks.of(direction).pop_front()) {
+                self.bytes -= entry.inverse.len();
             }
         }
     }
@@ -147,8 +147,8 @@ mod tests {
         stacks.record(user, Rev(rev), BatchKind::Edit, Some(&vec![1; bytes].into()));
     }
 
-    fn top(stacks: &UndoStacks, user: UserId, way: UndoDirection) -> Option<u64> {
-        stacks.top(user, way).map(|kept| kept.rev.0)
+    fn top(stacks: &UndoStacks, user: UserId, direction: UndoDirection) -> Option<u64> {
+        stacks.top(user, direction).map(|entry| entry.rev.0)
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
     fn z5_a_person_keeps_so_many_batches_and_a_board_so_many_bytes() {
         let mut stacks = UndoStacks::default();
         (1..=limits::UNDO_BATCHES as u64 + 5).for_each(|rev| edit(&mut stacks, ANNA, rev, 1));
-        assert_eq!(stacks.people[&ANNA].undo.len(), limits::UNDO_BATCHES);
+        assert_eq!(stacks.users[&ANNA].undo.len(), limits::UNDO_BATCHES);
         assert_eq!(stacks.bytes, limits::UNDO_BATCHES);
         for rev in 200..300 {
             edit(&mut stacks, BEN, rev, limits::UNDO_BATCH_BYTES);

@@ -1,6 +1,6 @@
-//! What somebody sees of a batch: the operations on items that are not hidden from them, without a word on layers.
-//! Called for every batch that is shown: frames, tails, history. Never trusts that a text was read before: a text that
-//! cannot be read shows nothing.
+//! The part of a batch that somebody may see: operations on items that are not hidden from them, without layers.
+//! Called for every batch that is sent: frames, tails, history. A text that cannot be parsed shows
+//! nothing.
 
 use std::sync::Arc;
 
@@ -22,35 +22,35 @@ use crate::{
 };
 
 impl JournalEntry {
-    /// The operations as these eyes see them: without those on items that are hidden from them. May be an empty list.
+    /// The operations on items that are not hidden from this visibility. May be an empty list.
     #[must_use]
-    pub fn ops_visible_to(&self, eyes: Visibility) -> Bytes {
-        if eyes == Visibility::All || !may_mention(&self.ops) {
+    pub fn ops_visible_to(&self, visibility: Visibility) -> Bytes {
+        if visibility == Visibility::All || !may_mention(&self.ops) {
             return self.ops.clone();
         }
-        match seen(&self.ops, eyes) {
+        match seen(&self.ops, visibility) {
             Ok(Some(ops)) => ops.into(),
             Ok(None) => self.ops.clone(),
             Err(NotCanonical) => Bytes::from_static(b"[]"),
         }
     }
 
-    /// Whose eyes besides those that see all are to be told from a stranger's before this batch: those on whose layers it
-    /// touches something. `None`: it touches no layer, and everybody sees it as it is.
+    /// The users who must be sent another view of this batch than a stranger: the owners of the layers that it
+    /// touches. `None`: it touches no layer, and everybody sees it as it is.
     #[must_use]
     pub fn layer_owners(&self) -> Option<Vec<UserId>> {
         if !may_mention(&self.ops) {
             return None;
         }
-        // A text that cannot be read has no owners, and shows a stranger's view to all.
+        // A text that cannot be parsed has no owners, and everybody gets a stranger's view.
         owners(&self.ops).unwrap_or_else(|NotCanonical| Some(Vec::new()))
     }
 
-    /// The batch as these eyes see it. Of one that is all hidden only the revision is left: not even whose it was.
+    /// The batch as this visibility sees it. Of one that is wholly hidden only the revision is left, without its author.
     #[must_use]
-    pub fn visible_to(self: &Arc<Self>, eyes: Visibility) -> Arc<Self> {
-        let ops = self.ops_visible_to(eyes);
-        // Shared bytes are the whole batch.
+    pub fn visible_to(self: &Arc<Self>, visibility: Visibility) -> Arc<Self> {
+        let ops = self.ops_visible_to(visibility);
+        // Shared bytes mean that nothing was hidden.
         if ops.as_ptr() == self.ops.as_ptr() {
             return self.clone();
         }
@@ -70,7 +70,7 @@ impl JournalEntry {
     }
 }
 
-/// Whether a text has the word at all; most batches have not, and need no closer look.
+/// Whether the text mentions layers at all; most batches do not.
 fn may_mention(ops: &[u8]) -> bool {
     memmem::find(ops, b"\"layer").is_some()
 }
@@ -92,8 +92,8 @@ fn owners(ops: &[u8]) -> Result<Option<Vec<UserId>>, NotCanonical> {
     Ok(any.then_some(owners))
 }
 
-/// The operations that these eyes see; `None` when all of them are as they are.
-fn seen(ops: &[u8], eyes: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
+/// The operations that this visibility sees; `None` when nothing is hidden.
+fn seen(ops: &[u8], visibility: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
     let mut out = OpsWriter::new(ops.len());
     let mut changed = false;
     for op in json::elements(ops)? {
@@ -102,8 +102,8 @@ fn seen(ops: &[u8], eyes: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
         changed |= layer.is_some() || layers.is_some();
         match (layer, layers) {
             (None, None) => out.push_text(op),
-            (_, Some(layers)) => out.push_text(&visible_state(op, layers, eyes)?),
-            (Some(layer), None) if eyes.can_see(Some(layer)) => {
+            (_, Some(layers)) => out.push_text(&visible_state(op, layers, visibility)?),
+            (Some(layer), None) if visibility.can_see(Some(layer)) => {
                 out.push_text(&item::without(op, "layer")?.ok_or(NotCanonical)?);
             }
             (Some(_), None) if is_page => out.push_text(&page_without_items(op)?),
@@ -113,10 +113,10 @@ fn seen(ops: &[u8], eyes: Visibility) -> Result<Option<Vec<u8>>, NotCanonical> {
     Ok(changed.then(|| out.finish()))
 }
 
-/// A layer, the layers of a whole state, and whether it is about a page.
+/// A layer, the layers of a whole state, and whether the operation is about a page.
 type Head<'a> = (Option<Layer>, Option<&'a [u8]>, bool);
 
-/// What an operation says of layers, and whether it is about a page.
+/// Reads the layers of an operation, and whether it is about a page.
 fn head(op: &[u8]) -> Result<Head<'_>, NotCanonical> {
     let (mut layer, mut layers, mut is_page) = (None, None, false);
     for member in json::members(op)? {
@@ -133,17 +133,17 @@ fn head(op: &[u8]) -> Result<Head<'_>, NotCanonical> {
     Ok((layer, layers, is_page))
 }
 
-/// An operation with another value, and without a word on layers.
+/// An operation with another value and without layers.
 fn with_value(op: &[u8], value: impl FnOnce(&[u8]) -> Result<Vec<u8>, NotCanonical>) -> Result<Vec<u8>, NotCanonical> {
     let mut out = ObjectWriter::new(op.len());
     let mut value = Some(value);
     for member in json::members(op)? {
         let (key, own) = member?;
         match (&*key, value.take()) {
-            ("layer" | "layers", back) => value = back,
+            ("layer" | "layers", unused) => value = unused,
             ("value", Some(make)) => out.member(&key, &make(own)?),
-            (_, back) => {
-                value = back;
+            (_, unused) => {
+                value = unused;
                 out.member(&key, own);
             }
         }
@@ -151,12 +151,12 @@ fn with_value(op: &[u8], value: impl FnOnce(&[u8]) -> Result<Vec<u8>, NotCanonic
     Ok(out.finish())
 }
 
-fn visible_state(op: &[u8], layers: &[u8], eyes: Visibility) -> Result<Vec<u8>, NotCanonical> {
+fn visible_state(op: &[u8], layers: &[u8], visibility: Visibility) -> Result<Vec<u8>, NotCanonical> {
     with_value(op, |state| {
         let mut document = Document::from_canonical(state)?;
         layers::read(&mut document, layers)?;
         let mut text = Vec::with_capacity(state.len());
-        document.visible_to(eyes).write_state(&mut text);
+        document.visible_to(visibility).write_state(&mut text);
         Ok(text)
     })
 }

@@ -1,5 +1,5 @@
-//! A budget that many spend together. While there is room anybody may take it; when there is none, each has an equal share,
-//! so those who spent most are slowed and nobody else. Called by the board actor. Never keeps those who left.
+//! A budget that many users share. While there is room anybody may spend it; when there is none, each has an equal share,
+//! so that only those who spent most are slowed. Called by the board actor. Drops users who left.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::throttle::{ProjectedUsage, WARN};
 use crate::ids::UserId;
 use crate::rate::{Bucket, Rate};
 
-/// Who spent nothing for this long takes no share any more.
+/// A user who spent nothing for this long has no share any more.
 const ACTIVE: Duration = Duration::from_secs(10);
-/// How often it is looked who that is.
+/// How often idle users are dropped.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// One budget of many.
+/// One shared budget.
 #[derive(Default, Debug)]
 pub struct FairShareBucket {
     whole: Bucket,
@@ -29,8 +29,8 @@ struct UserShare {
 }
 
 impl FairShareBucket {
-    /// The budget with somebody's expense added. An expense fits when the whole has room for it, or its user's share has:
-    /// all shares together are the whole once more, so no more than twice the rate ever passes.
+    /// The projected usage with a user's cost. A cost fits when the whole has room for it, or its user's share has:
+    /// all shares together are the whole once more, so at most twice the rate passes.
     #[must_use]
     pub fn project(&self, user: UserId, size: BucketSize, cost: u32, now: Duration) -> ProjectedUsage {
         let whole = ProjectedUsage::of(&self.whole, size, cost, now);
@@ -53,7 +53,7 @@ impl FairShareBucket {
         }
     }
 
-    /// Takes the cost.
+    /// Spends the cost.
     pub fn charge(&mut self, user: UserId, size: BucketSize, cost: u32, now: Duration) {
         if now.saturating_sub(self.swept) >= SWEEP {
             self.swept = now;

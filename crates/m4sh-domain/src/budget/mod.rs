@@ -1,5 +1,6 @@
-//! Budgets of sockets: one table of what is bounded for whom, and one ladder for all of it: told at 80 %, presence is
-//! dropped, operations are refused, then the socket is closed. Called by the board actor, the sockets' door and the
+//! Budgets of sockets: one table of what is bounded for whom, and one throttle for all of it: a warning at 80 %, then
+//! presence is
+//! dropped, then operations are refused, then the socket is closed. Called by the board actor, the handshake and the
 //! `budgets` command. Never reads a clock: `now` is an argument, as in `rate`.
 
 mod fair_share;

@@ -1,5 +1,5 @@
-//! The table of the sockets' budgets: what is counted, for whom, how much of it at once, and what happens beyond.
-//! Read by everything that spends, told in `welcome`, printed for clients. The rates themselves are settings (`rate`).
+//! The table of the sockets' budgets: what is counted, for whom, the burst, and what happens beyond it.
+//! Read by everything that spends, sent in `welcome`, printed for clients. The rates are settings (`rate`).
 
 use crate::json::{Object, Value};
 use crate::rate::{Rate, Rates, Scope};
@@ -11,11 +11,11 @@ pub enum BudgetUnit {
     Presence,
     /// Batches of operations.
     Operations,
-    /// Bytes of such batches.
+    /// Bytes of batches of operations.
     Bytes,
-    /// Frames times the seats that get them.
+    /// Frames times the sockets that receive them.
     Deliveries,
-    /// Views, statuses and what else is said.
+    /// Views, statuses and all other frames.
     Talk,
     /// Frames of any kind.
     Frames,
@@ -30,22 +30,22 @@ pub enum BudgetUnit {
 pub enum BudgetHolder {
     /// One socket.
     Connection,
-    /// One person on one board, on all their sockets; at the door, one person.
+    /// One user on one board, on all their sockets; for opens, one user.
     User,
-    /// All people of one board.
+    /// All users of one board.
     Board,
-    /// All people of one lesson, on all its boards.
+    /// All users of one lesson, on all its boards.
     Class,
-    /// All who come from one address.
+    /// All sockets from one address.
     Address,
 }
 
 /// What happens beyond it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OverBudget {
-    /// What is too much is left out.
+    /// What is too much is dropped.
     Drop,
-    /// It is refused with a time to wait.
+    /// It is refused with a retry time.
     Refuse,
     /// The socket is closed with 4429.
     Close,
@@ -60,7 +60,7 @@ pub struct BudgetSpec {
     pub holder: BudgetHolder,
     /// What is counted.
     pub unit: BudgetUnit,
-    /// How many seconds', minutes' or hours' worth may be spent at once.
+    /// The burst, in multiples of the rate's count.
     pub times: u32,
     /// What happens beyond it.
     pub over: OverBudget,
@@ -70,8 +70,8 @@ const fn line(scope: Scope, holder: BudgetHolder, spending: BudgetUnit, times: u
     BudgetSpec { scope, holder, unit: spending, times, over }
 }
 
-/// Every budget of a socket. A hand draws in spells and a returning client resends what it kept, so what is refused has
-/// four times its rate at once.
+/// Every budget of a socket. Drawing is bursty and a reconnecting client resends what it kept, so refused units have
+/// a burst of four times their rate.
 pub const BUDGETS: &[BudgetSpec] = &[
     line(Scope::WsFlood, BudgetHolder::Connection, BudgetUnit::Frames, 2, OverBudget::Close),
     line(Scope::WsCursor, BudgetHolder::User, BudgetUnit::Presence, 1, OverBudget::Drop),
@@ -103,12 +103,12 @@ pub struct BucketSize {
     pub burst: u32,
 }
 
-/// The sizes in force, one for each scope.
+/// The bucket sizes in force, one for each scope.
 #[derive(Clone, Debug)]
 pub struct BucketSizes(Vec<BucketSize>);
 
 impl BucketSizes {
-    /// At these rates. A scope that no line names holds its count.
+    /// The sizes at these rates. A scope without a row has a burst of its count.
     #[must_use]
     pub fn new(rates: &Rates) -> Self {
         let size = |scope: &Scope| {
@@ -126,7 +126,7 @@ impl BucketSizes {
     }
 }
 
-/// The table with its rates in force, as clients are told it.
+/// The table with the rates in force, as it is sent to clients.
 #[must_use]
 pub fn json(sizes: &BucketSizes) -> Object {
     let budget = |line: &BudgetSpec| {

@@ -1,33 +1,33 @@
-//! The rungs: how far an expense has climbed, from "passes" to "close". Called by the board actor with a look at each
-//! budget that the expense is a part of. Never takes from a budget: who asked does, once the whole expense passes.
+//! Throttling of one user by level: pass, warn, drop presence, refuse, close. Called by the board actor with the
+//! projected usage of each budget that a cost counts against. Never spends: the caller does, once the whole cost passes.
 
 use std::time::Duration;
 
 use super::table::BucketSize;
 use crate::rate::{Bucket, Debt, RateDecision as Taken, Scope};
 
-/// The part of a budget from which on its user is told, once a spell …
+/// The part of a budget from which on its user is warned, once per episode …
 pub const WARN: f64 = 0.8;
-/// … from which on what may be lost is dropped, so that operations have the rest …
+/// … from which on presence is dropped, so that operations have the rest …
 pub(super) const SHED: f64 = 0.9;
-/// … and below which the spell is over.
+/// … and below which the episode ends.
 const EPISODE_END: f64 = 0.5;
 
-/// One budget, seen with an expense added to it.
+/// The usage of one budget with a cost added.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ProjectedUsage {
     /// How much would be left, in units of cost.
     pub left: u32,
     /// The part that would be used, 0 to 1 (above 1 when it does not fit).
     pub used: f64,
-    /// How long until the expense fits; `None` when it does now.
+    /// How long until the cost fits; `None` when it does now.
     pub wait: Option<Duration>,
-    /// How long until so little is used that presence passes again; zero when it does now.
+    /// How long until presence passes again; zero when it does now.
     pub shed_for: Duration,
 }
 
 impl ProjectedUsage {
-    /// At a bucket with a cost.
+    /// The usage of a bucket with a cost added.
     #[must_use]
     pub fn of(bucket: &Bucket, size: BucketSize, cost: u32, now: Duration) -> Self {
         let Debt { nanos, depth, interval } = bucket.debt(size.rate, size.burst, cost, now);
@@ -49,7 +49,7 @@ impl ProjectedUsage {
     }
 }
 
-/// What an expense is told.
+/// The decision about a cost.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ThrottleDecision {
     /// It passes.
@@ -57,7 +57,7 @@ pub enum ThrottleDecision {
         /// What is left of the scarcest budget.
         left: u32,
     },
-    /// It passes, and its user should know how much is used: the first such of a spell.
+    /// It passes, and its user must be warned: the first such of an episode.
     Warn {
         /// The scarcest budget.
         scope: Scope,
@@ -66,34 +66,34 @@ pub enum ThrottleDecision {
         /// The part of it that is used.
         used: f64,
     },
-    /// It may be lost, and is.
+    /// Presence is dropped.
     DropPresence {
         /// The budget that has no room for it.
         scope: Scope,
         /// When it would pass; never zero.
         retry_after: Duration,
     },
-    /// It is refused; nothing was taken.
+    /// It is refused; nothing was spent.
     Refuse {
         /// The budget that it does not fit.
         scope: Scope,
         /// When it would pass; never zero.
         retry_after: Duration,
     },
-    /// It was refused too often.
+    /// It was refused too often: the socket is closed.
     Close,
 }
 
-/// How far one user has climbed.
+/// The throttling state of one user.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Throttle {
-    /// Scopes whose spell was told, one bit each.
+    /// Scopes of whose episode the user was warned, one bit each.
     warned: u64,
     refusals: Bucket,
 }
 
 impl Throttle {
-    /// Judges an operation by every budget that it is a part of. It passes only when it fits all of them.
+    /// Checks an operation against every budget that it counts against. It passes only when it fits all of them.
     pub fn check_operation(&mut self, looks: &[(Scope, ProjectedUsage)]) -> ThrottleDecision {
         let longest = looks.iter().filter_map(|(scope, look)| Some((*scope, look.wait?))).max_by_key(|(_, wait)| *wait);
         if let Some((scope, wait)) = longest {
@@ -115,7 +115,7 @@ impl Throttle {
         }
     }
 
-    /// Judges what may be lost by the same budgets, looked at without a cost: it goes before any operation is refused.
+    /// Checks presence against the same budgets, projected without a cost: it is dropped before operations are refused.
     #[must_use]
     pub fn check_presence(looks: &[(Scope, ProjectedUsage)]) -> ThrottleDecision {
         let worst = looks.iter().max_by_key(|(_, look)| look.shed_for).filter(|(_, look)| !look.shed_for.is_zero());
@@ -125,7 +125,7 @@ impl Throttle {
         }
     }
 
-    /// Counts a refusal. [`ThrottleDecision::Close`] when there were so many that nobody seems to listen.
+    /// Counts a refusal. [`ThrottleDecision::Close`] when there were too many.
     pub fn count_refusal(
         &mut self,
         patience: BucketSize,
@@ -139,7 +139,7 @@ impl Throttle {
         }
     }
 
-    /// Whether forgetting it changes nothing.
+    /// Whether dropping this state changes nothing.
     #[must_use]
     pub fn is_idle(&self, now: Duration) -> bool {
         self.refusals.is_full(now)

@@ -1,5 +1,5 @@
 //! Who made which item and when, and who last changed it: a fold over the journal. Called by `http`.
-//! Never remembers more items than it was asked for, or than there are in the entries that it saw.
+//! Remembers at most the items that were requested.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::{
     json::Value,
 };
 
-/// Something that was done to an item.
+/// Who changed an item, when, and in which revision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Attribution {
     /// In which revision.
@@ -22,20 +22,20 @@ pub struct Attribution {
     pub by: UserId,
 }
 
-/// What is known of an item.
+/// The history of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ItemHistory {
-    /// What it is.
+    /// Its kind.
     pub kind: ItemKind,
-    /// Who made it; `None` when that was before the entries that were seen.
+    /// Who added it; `None` when that was before the entries that were read.
     pub made: Option<Attribution>,
     /// Who last changed it.
     pub changed: Option<Attribution>,
-    /// Who took it away.
+    /// Who removed it.
     pub removed: Option<Attribution>,
 }
 
-/// The fold.
+/// Collects the authors of items from journal entries.
 #[derive(Debug, Default)]
 pub struct AuthorIndex {
     page: Option<String>,
@@ -44,13 +44,13 @@ pub struct AuthorIndex {
 }
 
 impl AuthorIndex {
-    /// Of one page, or of these items, or of all.
+    /// An index of one page, of these items, or of all.
     #[must_use]
     pub fn of(page: Option<String>, ids: Option<HashSet<String>>) -> Self {
         Self { page, ids, known: BTreeMap::new() }
     }
 
-    /// The next entry, with its operations as whoever asks may see them.
+    /// Adds the next entry, with its operations as the requester may see them.
     pub fn take(&mut self, entry: &JournalEntry, ops: &[Op]) {
         let deed = Attribution { rev: entry.rev, at: entry.at, by: entry.key.author };
         for op in ops {
@@ -70,7 +70,7 @@ impl AuthorIndex {
         }
     }
 
-    /// What is known, by page and id.
+    /// The histories by page and id.
     pub fn known(&self) -> impl Iterator<Item = (&str, &str, &ItemHistory)> {
         self.known.iter().map(|((page, id), known)| (page.as_str(), id.as_str(), known))
     }
@@ -84,7 +84,7 @@ impl AuthorIndex {
             removed: None,
         });
         match action {
-            // Put back after it was taken away, it is still whose it was.
+            // An item that is added again after a removal keeps its first author.
             Action::Add if known.made.is_some() || known.removed.is_some() => {
                 (known.changed, known.removed) = (Some(deed), None);
             }
@@ -94,7 +94,7 @@ impl AuthorIndex {
         }
     }
 
-    /// A save of a whole state: what was not known before is new.
+    /// A save of a whole state: items that were unknown are new.
     fn whole(&mut self, state: Option<&Value>, deed: Attribution) {
         let pages = state.and_then(|state| state.get("pages")).and_then(Value::as_array).unwrap_or_default();
         for page in pages {

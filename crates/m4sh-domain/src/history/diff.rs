@@ -1,5 +1,5 @@
-//! What differs between two states of a board: pages, items, and members of either. Called by `http`.
-//! Never compares the order of items, and never sees what has no id.
+//! The difference of two states of a board: pages, items, and members of either. Called by `http`.
+//! Ignores the order of items, and what has no id.
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use crate::{
     json,
 };
 
-/// What became of something.
+/// The kind of a difference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DiffKind {
-    /// It is new.
+    /// Only in the newer state.
     Added,
-    /// It is gone.
+    /// Only in the older state.
     Removed,
-    /// It is another.
+    /// In both, with different content.
     Changed,
 }
 
@@ -31,24 +31,25 @@ impl DiffKind {
     }
 }
 
-/// One thing that differs. Texts are canonical JSON.
+/// One difference. Texts are canonical JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DiffEntry<'a> {
-    /// What became of it.
+    /// Added, removed or changed.
     pub change: DiffKind,
-    /// `stroke`, `asset`, `shape`, `text`, `page`, or `state` for a member of the state.
+    /// An item kind, `page`, or `state` for a member of the state.
     pub kind: &'static str,
     /// The page of an item.
     pub page: Option<&'a str>,
     /// The item's or page's id, or the member's key.
     pub id: &'a str,
-    /// What it was; a page's own members without its items.
+    /// The old content; of a page its own members without its items.
     pub before: Option<Cow<'a, [u8]>>,
-    /// What it is.
+    /// The new content.
     pub after: Option<Cow<'a, [u8]>>,
 }
 
-/// Everything that differs, in the order of the newer state; what is gone comes behind the page or list it was in.
+/// All differences, in the order of the newer state; removed items come after the others of their page, removed pages
+/// last.
 #[must_use]
 pub fn diff_documents<'a>(old: &'a Document, new: &'a Document) -> Vec<DiffEntry<'a>> {
     let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! What a board's past tells: what differs between two of its states, and who made which item when.
-//! Called by `http`. Pure: entries and documents go in, as whoever asks may see them.
+//! Questions about a board's history: the difference of two states, and the authors of items.
+//! Called by `http`. Pure: takes entries and documents as the requester may see them.
 
 mod authors;
 mod diff;

@@ -1,5 +1,5 @@
-//! One board's thumbnail: marks by page, with what changed since when. Called by the classroom actor.
-//! Never holds more than so many marks, and never tells a change twice to one who asks with the version that they have.
+//! One board's live thumbnail: marks by page, with the version of their last change. Called by the classroom actor.
+//! Bounded in marks; a client that states its version gets each change once.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -10,18 +10,18 @@ use crate::{
     json::Value,
 };
 
-/// Which list of a page an item is in, and its id.
+/// The kind and id of an item.
 type ItemName = (ItemKind, Box<str>);
 
 /// A page's marks.
 #[derive(Default, Debug)]
 struct PageMarks {
     marks: HashMap<ItemName, StoredMark>,
-    /// Keys by the version of their last change, for telling what is new.
+    /// Items by the version of their last change.
     changed: BTreeMap<u64, ItemName>,
-    /// Keys that went, with the version; bounded, since whoever is too far behind starts anew.
+    /// Removed keys with the version of their removal; bounded, since a client with an older version gets the whole page.
     gone: VecDeque<(u64, u32)>,
-    /// Whoever has an older version than this starts anew.
+    /// A client with an older version gets the whole page.
     starts: u64,
     touched: u64,
 }
@@ -33,7 +33,7 @@ struct StoredMark {
     mark: ThumbnailMark,
 }
 
-/// See the module's words.
+/// The marks of a board's pages and the version of each change.
 #[derive(Default, Debug)]
 pub struct LiveThumbnail {
     pages: HashMap<Box<str>, PageMarks>,
@@ -43,23 +43,23 @@ pub struct LiveThumbnail {
     marks: usize,
 }
 
-/// What somebody who has a version must be told to have the newest.
+/// What brings a client from its version to the newest.
 #[derive(Debug, PartialEq)]
 pub struct ThumbnailDelta<'a> {
-    /// The page that is shown: the one where something was done last.
+    /// The shown page: the one that changed last.
     pub page: &'a str,
-    /// Whether everything that they have is to be forgotten first.
+    /// Whether the client must drop all marks first.
     pub full: bool,
     /// New and changed marks by their key, oldest change first.
     pub marks: Vec<(u32, &'a ThumbnailMark)>,
-    /// Keys that went.
+    /// Keys of removed marks.
     pub gone: Vec<u32>,
-    /// What they have then.
+    /// The version of the client afterwards.
     pub version: u64,
 }
 
 impl LiveThumbnail {
-    /// The thumbnail of a whole state. Costs a look at each item: not for an actor's turn.
+    /// The thumbnail of a whole state. Reads each item: not on an actor's thread.
     #[must_use]
     pub fn of(state: &Value) -> Self {
         let mut sheet = Self::default();
@@ -82,9 +82,9 @@ impl LiveThumbnail {
         sheet
     }
 
-    /// Applies the effective operations of one batch. An item that is added again takes the place of the old one; updates
-    /// are passed over, since they do not say what an item has become: whoever feeds the sheet adds it again. `false`: the
-    /// operations cannot be followed (a whole state, a page with items), and the sheet must be made anew.
+    /// Applies the effective operations of one batch. An item that is added again replaces the old one; updates
+    /// are ignored, since they do not hold the whole item: the caller adds the item again. `false`: the
+    /// operations cannot be followed (a whole state, a page with items), and the thumbnail must be rebuilt.
     pub fn apply(&mut self, ops: &[Op]) -> bool {
         ops.iter().all(|op| self.apply_one(op))
     }
@@ -94,7 +94,7 @@ impl LiveThumbnail {
             (OpKind::State, _) => return false,
             (OpKind::Meta, _) => {}
             (OpKind::Page, Action::Add) => {
-                // A page that comes with items is read like a state.
+                // A page with items is read like a state.
                 let value = op.value.as_ref();
                 let holds = |kind: ItemKind| {
                     value.and_then(|page| page.get(kind.list())?.as_array()).is_some_and(|list| !list.is_empty())
@@ -138,7 +138,7 @@ impl LiveThumbnail {
         true
     }
 
-    /// Shows the page where something happens.
+    /// Makes the changed page the shown one.
     fn show(&mut self, page: &str) {
         self.pages.entry(page.into()).or_default();
         if *self.open != *page {
@@ -182,7 +182,7 @@ impl LiveThumbnail {
         self.make_room(page);
     }
 
-    /// Past its bound a page loses its oldest mark, and a board the page that rested longest.
+    /// Beyond its bound a page drops its oldest mark, and a board the page that was idle longest.
     fn make_room(&mut self, page: &str) {
         let own = self.pages.entry(page.into()).or_default();
         if own.marks.len() > limits::THUMB_MARKS
@@ -202,20 +202,21 @@ impl LiveThumbnail {
         }
     }
 
-    /// The page that is shown.
+    /// The shown page.
     #[must_use]
     pub fn page(&self) -> &str {
         &self.open
     }
 
-    /// The newest version; rises with every change.
+    /// The newest version; increases with every change.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// What leads from what somebody `has` (page and version) to the newest, with at most `most` marks; `None` when they
-    /// have it. With fewer marks than there are, the delta's version is that of the last one told.
+    /// The delta from what a client `has` (page and version) to the newest, with at most `most` marks; `None` when
+    /// there is
+    /// none. When marks were left out, the delta's version is that of the last one included.
     #[must_use]
     pub fn since(&self, has: Option<(&str, u64)>, most: usize) -> Option<ThumbnailDelta<'_>> {
         let page = self.pages.get(&self.open)?;
@@ -271,7 +272,7 @@ mod tests {
         ops(&format!(r#"[{{"id":"s{id}","kind":"stroke","op":"remove","page_id":"{page}"}}]"#))
     }
 
-    /// A watcher who keeps what it is told.
+    /// A client that applies each delta.
     #[derive(Default)]
     struct Subscriber {
         has: Option<(String, u64)>,

@@ -1,4 +1,4 @@
-//! One item as a thumbnail shows it. Called by `sheet`. Never fails: what has no place is nothing.
+//! One item as a thumbnail shows it. Called by `live`. An item without a place has no mark.
 
 use super::simplify::{GridPoint, place, simplify};
 use crate::{
@@ -6,24 +6,24 @@ use crate::{
     json::Value,
 };
 
-/// Characters of a colour that are passed on: every colour that clients use is shorter.
+/// Longest colour, in characters: every colour that clients use is shorter.
 const COLOR: usize = 24;
 
 /// What is drawn of an item.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ThumbnailMark {
-    /// `line` (through its points), `box` (between two corners), `dot` for what is only a place.
+    /// `line` (through its points), `box` (between two corners) or `dot` (a place).
     pub form: &'static str,
-    /// As the item says; black when it says nothing short.
+    /// The item's colour; black when it has none or a longer one.
     pub color: Box<str>,
-    /// In steps of the grid, 1 to 20.
+    /// In grid steps, 1 to 20.
     pub width: u8,
-    /// Places on the grid.
+    /// Points on the grid.
     pub points: Vec<GridPoint>,
 }
 
 impl ThumbnailMark {
-    /// The mark of an item; `None` for what leaves nothing to see.
+    /// The mark of an item; `None` when there is nothing to draw.
     #[must_use]
     pub fn of(kind: ItemKind, item: &Value) -> Option<Self> {
         let number = |key: &str| item.get(key).and_then(Value::as_f64).filter(|number| number.is_finite());

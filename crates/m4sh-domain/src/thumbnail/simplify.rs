@@ -1,23 +1,23 @@
-//! A line of many points as one of few. Called by `mark`. Never moves the first or the last point.
+//! Reduces a line of many points to few. Called by `mark`. Never moves the first or the last point.
 
 use crate::limits;
 
 /// Board units of one step of the grid: a page of 1920 by 1080 is 160 by 90.
 const UNIT: f64 = 12.0;
-/// How far, in steps, a left-out point may lie from the line that is drawn without it.
+/// How far, in grid steps, a dropped point may lie from the line that is drawn without it.
 const TOLERANCE: f64 = 0.75;
 
-/// A place on the grid.
+/// A point on the grid.
 pub(super) type GridPoint = (i32, i32);
 
-/// The place of board coordinates on the grid.
+/// The grid point of board coordinates.
 pub(super) fn place(x: f64, y: f64) -> GridPoint {
-    // Far outside nobody sees a thumbnail's mark; the bound keeps the sums below from overflowing.
+    // Marks far outside the page are not visible; the bound keeps the sums below from overflowing.
     let step = |value: f64| (value / UNIT).round().clamp(-4_096.0, 8_192.0) as i32;
     (step(x), step(y))
 }
 
-/// The line on the grid, without points that repeat the one before or that nobody would miss, at most
+/// The line on the grid, without repeated points and without points that make no visible difference, at most
 /// [`limits::THUMB_POINTS`].
 pub(super) fn simplify(points: impl Iterator<Item = (f64, f64)>) -> Vec<GridPoint> {
     let mut line: Vec<GridPoint> = points.map(|(x, y)| place(x, y)).collect();
@@ -31,7 +31,7 @@ pub(super) fn simplify(points: impl Iterator<Item = (f64, f64)>) -> Vec<GridPoin
     kept
 }
 
-/// Douglas and Peucker's way, with a stack of its own: a stroke of ten thousand points must not recurse.
+/// The Douglas-Peucker algorithm with an explicit stack: a stroke of ten thousand points must not recurse.
 fn douglas_peucker(line: &[GridPoint], tolerance: f64) -> Vec<GridPoint> {
     let Some(last) = line.len().checked_sub(1).filter(|last| *last > 1) else { return line.to_vec() };
     let mut keep = vec![false; line.len()];
@@ -50,7 +50,7 @@ fn douglas_peucker(line: &[GridPoint], tolerance: f64) -> Vec<GridPoint> {
     line.iter().zip(keep).filter(|(_, keep)| *keep).map(|(point, _)| *point).collect()
 }
 
-/// From a point to the line between two others.
+/// The distance of a point from the line between two others.
 fn distance((x, y): GridPoint, (ax, ay): GridPoint, (bx, by): GridPoint) -> f64 {
     let (dx, dy) = (f64::from(bx - ax), f64::from(by - ay));
     let (px, py) = (f64::from(x - ax), f64::from(y - ay));

@@ -1,5 +1,5 @@
-//! What somebody changed by a save of a whole state or page, done again on a board that lacks a third person's work.
-//! Called by `erasure`. Never takes over what the save only carried along: that comes from the board without that person.
+//! The change of a whole-state or whole-page save, applied to a board that lacks the erased person's work.
+//! Called by `erasure`. What the save left unchanged comes from the board without that person.
 
 use super::AuthorItems;
 use crate::board::{
@@ -23,7 +23,7 @@ pub(super) fn without(before: &Document, after: &Document, new: &Document, their
     Document { root, is_normalized: false }
 }
 
-/// Members: what the save changed as it says, everything else as it is without that person.
+/// Members that the save changed, as it says; all others as they are without that person.
 fn merged<T: Keyed + Clone + PartialEq>(
     before: &ObjectMembers<T>,
     after: &ObjectMembers<T>,
@@ -62,7 +62,7 @@ fn kept_page(before: &Document, page: &Page, new: &Document, theirs: &AuthorItem
         is_empty &= kept.len() == 0;
         out.set(key, Some(MemberValue::List(kept)));
     }
-    // A page of that person which the save only carried along.
+    // A page of that person which the save left unchanged.
     if is_carried && is.is_none() && is_empty {
         return None;
     }
@@ -85,6 +85,6 @@ fn kept_item(
         let items = items?;
         items.get(items.find(id)?).cloned()
     };
-    // Where it lies is the save's to say, even where its text was only carried along.
+    // The save decides the layer, even of an item whose text it left unchanged.
     if find(was).as_ref() == Some(item) { find(now).map(|now| now.on(item.layer())) } else { Some(item.clone()) }
 }

@@ -1,6 +1,6 @@
-//! One person's work taken out of a board's journal, row by row, so that what is left replays to a board without it
-//! (ADR 0023). Called by the job that erases. Never changes a revision's number, and never keeps a word of that person:
-//! of what they did, only that something of others was removed, and a page on which others worked, stay.
+//! Removes one person's work from a board's journal, row by row, so that the rest replays to a board without it
+//! (ADR 0023). Called by the erasure job. Never changes a revision's number, and never keeps content of that person:
+//! of what they did, only removals of others' items and pages on which others worked stay.
 
 mod merge;
 #[cfg(test)]
@@ -28,10 +28,10 @@ use crate::{
     json::{Object, Value},
 };
 
-/// Whose an author is who was erased.
+/// The author of a batch whose author was erased.
 pub const ERASED: UserId = UserId(Uuid::nil());
 
-/// Pages on which people other than the one to be erased worked: they stay, without what that person gave them.
+/// Pages on which others than the person to be erased worked: they stay, without what that person gave them.
 #[derive(Clone, Debug)]
 pub struct SharedPages {
     author: UserId,
@@ -39,13 +39,13 @@ pub struct SharedPages {
 }
 
 impl SharedPages {
-    /// None yet.
+    /// No pages yet.
     #[must_use]
     pub fn new(author: UserId) -> Self {
         Self { author, pages: HashSet::new() }
     }
 
-    /// Looks at a row of the journal.
+    /// Reads a row of the journal.
     ///
     /// # Errors
     /// [`Corrupt::Row`].
@@ -64,7 +64,7 @@ impl SharedPages {
     }
 }
 
-/// A walk through a journal that says what is to be written instead.
+/// Rewrites a journal row by row.
 #[derive(Debug)]
 pub struct AuthorErasure {
     shared: SharedPages,
@@ -76,7 +76,7 @@ pub struct AuthorErasure {
     theirs: AuthorItems,
 }
 
-/// Which items are that person's.
+/// Which items belong to that person.
 #[derive(Debug, Default)]
 struct AuthorItems {
     placed: HashSet<(String, String)>,
@@ -91,14 +91,14 @@ impl AuthorItems {
         self.ids.insert(id.to_owned());
     }
 
-    /// An item stays theirs when somebody else puts it back, or on another page.
+    /// An item stays theirs when somebody else adds it again, or on another page.
     fn has(&self, page: &str, id: &str) -> bool {
         self.placed.contains(&(page.to_owned(), id.to_owned())) || (self.ids.contains(id) && !self.others.contains(id))
     }
 }
 
 impl AuthorErasure {
-    /// A walk that begins after a checkpoint, which has nothing of that person.
+    /// Starts after a checkpoint that has nothing of that person.
     #[must_use]
     pub fn new(document: Document, rev: Rev, shared: SharedPages) -> Self {
         let others = document.page_refs().flat_map(|page| page.items().map(|item| item.id.to_owned())).collect();
@@ -106,7 +106,7 @@ impl AuthorErasure {
         Self { shared, old: Board::new(document, rev), new: None, first: None, theirs }
     }
 
-    /// The next row of the journal: what to write in its stead, or `None` when it stays as it is.
+    /// Takes the next row and returns what to write in its place; `None` when it stays as it is.
     ///
     /// # Errors
     /// [`Corrupt`] when it is not the next row or does not apply.
@@ -149,7 +149,7 @@ impl AuthorErasure {
             key: if is_theirs { nobodys(entry.rev) } else { entry.key.clone() },
             at: entry.at,
             ops: written.into(),
-            // Of another state than the one that was answered then.
+            // The digest that was answered then is of another state.
             digest: None,
             page_count: new.document().page_count(),
             fingerprint: if is_theirs { 0 } else { entry.fingerprint },
@@ -166,7 +166,7 @@ impl AuthorErasure {
         self.first
     }
 
-    /// The board without that person, as far as the walk has come.
+    /// The board without that person, up to the current row.
     #[must_use]
     pub fn board(&self) -> &Board {
         self.new.as_ref().unwrap_or(&self.old)
@@ -180,7 +180,7 @@ impl AuthorErasure {
 }
 
 impl AuthorItems {
-    /// Notes ids that others give.
+    /// Records ids that others give.
     fn learn(&mut self, op: &Op) {
         if op.action == Action::Add
             && op.kind.item().is_some()
@@ -195,7 +195,7 @@ impl AuthorItems {
         op.kind.item().is_some() && id_of(op).is_some_and(|id| self.has(op.page_id.as_deref().unwrap_or(""), id))
     }
 
-    /// What stays of their own operations.
+    /// What is kept of their own operations.
     fn of_ops(&mut self, ops: Vec<Op>, shared: &SharedPages) -> Vec<Op> {
         let mut kept = Vec::new();
         for op in ops {
@@ -219,7 +219,7 @@ impl AuthorItems {
         kept
     }
 
-    /// The same of a save of a whole state or page.
+    /// The same for a save of a whole state or page.
     fn of_whole(&mut self, before: &Document, after: &Document, shared: &SharedPages) -> Vec<Op> {
         let mut kept = Vec::new();
         for page in before.page_refs() {
@@ -248,7 +248,7 @@ impl AuthorItems {
     }
 }
 
-/// Whether an operation says more than one item's or member's worth, so that it can carry what others drew.
+/// Whether an operation covers more than one item or member, so that it can carry others' work.
 fn is_whole(op: &Op) -> bool {
     let has_lists = |value: &Option<Value>| {
         value.as_ref().is_some_and(|value| ItemKind::ALL.iter().any(|kind| value.get(kind.list()).is_some()))
@@ -281,7 +281,7 @@ fn nobodys(rev: Rev) -> BatchKey {
     BatchKey { author: ERASED, client: ClientId(Uuid::nil()), id: format!("erased-{rev}").into() }
 }
 
-/// Applies those of the operations that still make sense, and gives back what took effect.
+/// Applies those operations that still make sense, and returns what took effect.
 fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
     loop {
         let draft = Draft::new(ops.clone());
@@ -296,7 +296,7 @@ fn fit(board: &mut Board, mut ops: Vec<Op>) -> Vec<u8> {
                 drop(transaction);
                 ops.remove(index);
             }
-            // The state itself cannot be changed by operations: to the letter, nothing is done.
+            // The state itself cannot be changed by operations: an exact change of nothing is written.
             Err(_) => {
                 drop(transaction);
                 let nothing = Some(Object::default().into());

@@ -35,7 +35,7 @@ fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
         at: at(),
         digest: entry.digest,
         fingerprint: entry.fingerprint,
-        course: BatchKind::Edit,
+        kind: BatchKind::Edit,
     };
     assert_eq!((receipt, board.state(), board.rev()), (first, before, Rev(2)));
 
