@@ -1,6 +1,6 @@
-//! The rendering process: one order from standard input, one picture on standard output, progress on standard error.
-//! Called by `main` for `m4sh render`, before anything of the server is set up. It bounds itself first. Never talks to
-//! anybody else, and never survives its bounds.
+//! The rendering process: one request from standard input, one picture on standard output, progress on standard error.
+//! Called by `main` for `m4sh render`, before anything of the server is set up. Sets its own resource limits first. Talks to
+//! nobody else.
 
 use std::{
     io::{self, BufWriter, Write as _},
@@ -13,16 +13,16 @@ use rlimit::Resource;
 use super::{draw, request::ReceivedRequest};
 use m4sh_domain::limits;
 
-/// The exit code of who says on standard error, after [`BROKEN`], why there is no picture.
+/// The exit code when a line after [`BROKEN`] on standard error gives the reason.
 pub(super) const EXIT_BROKEN: u8 = 3;
-/// What that line begins with.
+/// Prefix of that line.
 pub(super) const BROKEN: &str = "broken ";
-/// What a line of progress begins with: `page 3/10`.
+/// Prefix of a line of progress: `page 3/10`.
 pub(super) const PAGE: &str = "page ";
-/// Nested groups are drawn by recursion: room for the deepest that are accepted.
+/// Nested groups are drawn by recursion: enough stack for the deepest that are accepted, in bytes.
 const STACK: usize = 64 * 1024 * 1024;
 
-/// Draws one order and exits.
+/// Draws one request and exits.
 #[must_use]
 pub fn run() -> ExitCode {
     let outcome = bound().and_then(|()| {
@@ -38,12 +38,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Takes from this process what a picture does not need, for good.
+/// Sets the limits of this process for good.
 fn bound() -> io::Result<()> {
     let cpu = limits::RENDER_CPU.as_secs();
     for (resource, soft, hard) in [
         (Resource::AS, limits::RENDER_MEMORY, limits::RENDER_MEMORY),
-        // One second apart: the first ends the process with a signal of its own, the second is the kernel's last word.
+        // One second apart: the first ends the process with a signal of its own, the second kills it.
         (Resource::CPU, cpu, cpu + 1),
         (Resource::FSIZE, limits::RENDER_OUTPUT, limits::RENDER_OUTPUT),
         (Resource::CORE, 0, 0),

@@ -1,5 +1,5 @@
-//! One order, drawn: reads the state, chooses the pages and writes the format. Called by the rendering process.
-//! Never knows where the order came from or where the picture goes.
+//! Draws one request: reads the state, chooses the pages and writes the format. Called by the rendering process.
+//! Never knows where the request came from or where the picture goes.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use super::{
     text::fonts::FontMetrics,
 };
 
-/// An order without its envelope.
+/// A request without its transport.
 #[derive(Debug)]
 pub struct RenderTask<'a> {
     pub format: PictureFormat,
@@ -24,13 +24,13 @@ pub struct RenderTask<'a> {
     pub images: Vec<(&'a str, &'a [u8])>,
 }
 
-/// What can be seen of a curve at one pixel a unit: its points may be so far off.
+/// The visible error of a curve at one pixel per unit, in board units.
 pub(super) const DETAIL: f32 = 0.35;
 
-/// Draws. `done` hears how many pages of how many are finished.
+/// Draws. `done` receives the number of finished pages and of all pages.
 ///
 /// # Errors
-/// In words, when the state cannot be read, the page is not there, or the picture cannot be written.
+/// A message, when the state cannot be read, the page does not exist, or the picture cannot be written.
 pub fn draw(task: &RenderTask<'_>, out: impl Write, done: impl FnMut(usize, usize)) -> Result<(), String> {
     let board = BoardScene::read(task.state).map_err(|error| error.to_string())?;
     if let Some(page) = task.page.filter(|page| *page >= board.pages()) {
@@ -43,7 +43,7 @@ pub fn draw(task: &RenderTask<'_>, out: impl Write, done: impl FnMut(usize, usiz
     }
 }
 
-/// The page that is meant where only one can be drawn.
+/// The page to draw where only one can be drawn.
 pub(super) fn one_page(task: &RenderTask<'_>, board: &BoardScene) -> usize {
     task.page.unwrap_or_else(|| board.open_page())
 }
@@ -53,7 +53,7 @@ fn svg_file(task: &RenderTask<'_>, board: &BoardScene, out: impl Write) -> Resul
     let measure = FontMetrics::default();
     let mut images = Images::new(task.images.iter().copied(), ImagePurpose::Vectors);
     let frame = extent::frame(&page, &images, &measure);
-    // People zoom into an SVG: it keeps more than a screen shows.
-    let hand = SvgOptions { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };
-    svg::write(out, &page, frame, task.title, hand).map_err(|error| error.to_string())
+    // People zoom into an SVG, so it keeps more detail.
+    let options = SvgOptions { images: &mut images, measure: &measure, hrefs: Hrefs::Whole, detail: DETAIL / 2.0 };
+    svg::write(out, &page, frame, task.title, options).map_err(|error| error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Which part of the plane a page's picture shows (docs/SPEC.md, E3). Called by `svg` and by the writers of pixels and
+//! The part of the plane that a page's picture shows (SPEC E3). Called by `svg` and by the writers of pixels and
 //! PDF, which need its size. Never larger than [`FARTHEST`] allows, however far an item lies.
 
 use super::{
@@ -8,11 +8,11 @@ use super::{
     text::{self, fonts::FontMetrics},
 };
 
-/// The page of who does not say how large it is.
+/// The size of a page that states none.
 const DEFAULT: Rect = Rect { left: 0.0, top: 0.0, right: 1920.0, bottom: 1080.0 };
-/// Around content that lies outside of it.
+/// Margin around content that lies outside of it.
 const MARGIN: f32 = 40.0;
-/// How far such content is followed.
+/// The farthest that such content extends the picture.
 const FARTHEST: Rect = Rect { left: -8_192.0, top: -8_192.0, right: 16_384.0, bottom: 16_384.0 };
 
 /// Size of an asset without a size, of which nothing is known.
@@ -38,11 +38,11 @@ pub fn frame<'a>(page: &PageScene<'a>, images: &Images<'a>, measure: &FontMetric
     }
 }
 
-/// The box that a mark lies in.
+/// The bounding box of a drawable.
 #[must_use]
 pub fn extent(mark: &Drawable<'_>, measure: &FontMetrics) -> Rect {
     let around = match &mark.form {
-        // A pen that presses hard is 1.7 times as wide.
+        // A hard-pressed pen is 1.7 times as wide.
         Primitive::Pen { samples, .. } => Rect::around(samples.iter().map(|sample| sample.at)),
         Primitive::Line { from, to, start, end, head } => {
             let reach = if *start || *end { *head } else { 0.0 };

@@ -1,6 +1,6 @@
-//! Pictures of boards: a state, which clients wrote, becomes SVG, PNG, PDF or a thumbnail.
+//! Pictures of boards: renders a client-written state as SVG, PNG, PDF or a thumbnail.
 //! Called by jobs and exports through [`Renderer`], and by `main` as the rendering process ([`child::run`]).
-//! Never fetches anything, never reads a font of the machine, and never runs in the server's own process (ADR 0016).
+//! Never fetches anything, never reads a system font, and never runs in the server's own process (ADR 0016).
 
 pub mod child;
 mod draw;
@@ -22,14 +22,14 @@ pub use process::Renderer;
 
 use m4sh_domain::limits;
 
-/// What a picture is written as.
+/// The format of a picture.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum PictureFormat {
     /// One page in pixels.
     Png,
-    /// Every page, or one, with text that can be searched.
+    /// Every page, or one, with searchable text.
     Pdf,
-    /// One page as it was drawn.
+    /// One page as vectors.
     Svg,
     /// One page, small: WebP of at most [`limits::THUMBNAIL_SIDE`] pixels unless asked otherwise.
     Thumbnail,
@@ -47,7 +47,7 @@ impl PictureFormat {
         }
     }
 
-    /// The ending of its files' names.
+    /// The file name extension.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl PictureFormat {
 /// What to draw.
 #[derive(Clone, Debug)]
 pub struct PictureRequest {
-    /// What to write.
+    /// The format to write.
     pub format: PictureFormat,
     /// The page, counted from 0. `None`: every page of a PDF, else the page that is open on the board.
     pub page: Option<u32>,
@@ -72,7 +72,7 @@ pub struct PictureRequest {
     pub title: String,
     /// The board's state as canonical JSON, at most [`limits::BOARD_BYTES`].
     pub state: Bytes,
-    /// The bytes of what the state refers to as `asset:<sha256>`, by that hash in lower-case hex. What is missing
+    /// The bytes of what the state refers to as `asset:<sha256>`, by that hash in lower-case hex. A missing one
     /// is drawn as an empty frame. At most [`limits::RENDER_IMAGE_BYTES`] together.
     pub images: Vec<(String, Bytes)>,
 }
@@ -80,20 +80,20 @@ pub struct PictureRequest {
 /// A finished picture, in a file that is deleted with this value.
 #[derive(Debug)]
 pub struct RenderedFile {
-    /// Where it is.
+    /// The file.
     pub file: tempfile::TempPath,
     /// Its length in bytes; never 0.
     pub size: u64,
     /// Its media type.
     pub media_type: &'static str,
-    /// The ending of a name for it.
+    /// The file name extension.
     pub extension: &'static str,
 }
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// The order, or what would come of it, is larger than a picture may be.
+    /// The request, or its picture, is larger than allowed.
     #[error("too large to draw")]
     TooLarge,
     /// It took longer than [`limits::RENDER_DEADLINE`], or more processor time than [`limits::RENDER_CPU`].
@@ -102,10 +102,10 @@ pub enum RenderError {
     /// It needed more memory than [`limits::RENDER_MEMORY`].
     #[error("drawing needed too much memory")]
     Memory,
-    /// The rendering process ended without a word, or could not be started.
+    /// The rendering process ended without a reason, or could not be started.
     #[error("the rendering process failed: {0}")]
     Crashed(String),
-    /// The state or the page cannot be drawn: trying again does not help.
+    /// The state or the page cannot be drawn: a retry does not help.
     #[error("cannot be drawn: {0}")]
     Broken(String),
 }

@@ -1,5 +1,5 @@
-//! Boards as PDF: a page of it for each of theirs, text as text with the letters that are used of each font. Called by
-//! `draw`. Never holds more than one page's drawing at a time.
+//! Boards as PDF: one PDF page per board page, with text as text and subsets of the fonts. Called by
+//! `draw`. Holds at most one page's drawing at a time.
 
 use std::io::Write;
 
@@ -23,15 +23,15 @@ use super::{
     usvg_tree,
 };
 
-/// Points a board unit: a unit is a pixel of CSS, 96 to the inch.
+/// Points per board unit: a unit is a CSS pixel, 96 to the inch.
 const POINTS: f32 = 0.75;
 /// A PDF's longest side, in points.
 const LONGEST: f32 = 14_400.0;
 
-/// Draws every page, or the one that was asked for.
+/// Draws every page, or the requested one.
 ///
 /// # Errors
-/// In words, when a page cannot be drawn or the file not be written.
+/// A message, when a page cannot be drawn or the file cannot be written.
 pub fn write(
     task: &RenderTask<'_>,
     board: &BoardScene,
@@ -39,7 +39,7 @@ pub fn write(
     mut done: impl FnMut(usize, usize),
 ) -> Result<(), String> {
     let bytes = match document(task, board, ImagePurpose::Vectors, &mut done)? {
-        // A picture that we could read and the PDF's writer could not: written anew, it can.
+        // The PDF writer cannot read some images that we can: encoded again, it can.
         Err(KrillaError::Image(..)) => document(task, board, ImagePurpose::Anew, &mut done)?,
         other => other,
     };

@@ -1,5 +1,5 @@
 //! A page in pixels: PNG, or a thumbnail as WebP. Called by `draw`.
-//! Never makes more pixels than `limits` allow: what is larger is drawn smaller.
+//! Never makes more pixels than `limits` allow: larger pages are drawn smaller.
 
 use std::io::Write;
 
@@ -21,7 +21,7 @@ use m4sh_domain::limits;
 /// Draws one page and writes it.
 ///
 /// # Errors
-/// In words, when it cannot be drawn or written.
+/// A message, when it cannot be drawn or written.
 pub fn write(task: &RenderTask<'_>, board: &BoardScene, mut out: impl Write) -> Result<(), String> {
     let side = match task.format {
         PictureFormat::Thumbnail => Some(task.longest_side.unwrap_or(limits::THUMBNAIL_SIDE)),
@@ -41,7 +41,7 @@ pub fn write(task: &RenderTask<'_>, board: &BoardScene, mut out: impl Write) -> 
     out.write_all(&bytes).map_err(|error| error.to_string())
 }
 
-/// A small picture that fits its bytes: colours are given up first, then size.
+/// A small picture within its byte limit: colours are reduced first, then the size.
 fn thumbnail(task: &RenderTask<'_>, board: &BoardScene, page: usize, side: Option<u32>) -> Result<Vec<u8>, String> {
     let (mut pixels, (width, height)) = draw(task, board, page, side)?;
     let mut best = webp(&pixels, (width, height))?;
@@ -66,7 +66,7 @@ fn webp(pixels: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Rounds each part of each colour to so many bits; white stays white and black black.
+/// Rounds each channel to so many bits; white stays white and black black.
 fn fewer_colors(pixels: &mut [u8], kept: u32) {
     let most = (1u32 << kept) - 1;
     for part in pixels {
@@ -103,7 +103,7 @@ fn draw(
     Ok((opaque, (width, height)))
 }
 
-/// Pixels a board unit: as asked, else one, and never more than a picture may have.
+/// Pixels per board unit: as requested, else one, and within the limit of pixels.
 fn scale(frame: Rect, side: Option<u32>) -> f32 {
     let longer = frame.width().max(frame.height());
     let asked = side.map_or(1.0, |side| side.max(1) as f32 / longer);

@@ -1,5 +1,5 @@
-//! Starts the rendering process, feeds it, watches it and ends it. Called by whoever needs a picture.
-//! Never draws anything itself, and never lets more of them run than it was told.
+//! Starts the rendering process, sends it a request, watches it and ends it. Called by whatever needs a picture.
+//! Never draws anything itself; bounds the number of processes.
 
 use std::{
     fs::File,
@@ -26,16 +26,16 @@ use super::{
 };
 use m4sh_domain::limits;
 
-/// Of what the process writes on standard error, at most: the rest of a flood is not read.
+/// Most bytes read from standard error; the rest is ignored.
 const TALK_BYTES: u64 = 256 * 1024;
-/// Signals that tell a bound was met (Linux and every other Unix of today).
+/// Signals that report a limit (Linux and every other Unix of today).
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
 const SIGXFSZ: i32 = 25;
 
-/// The way to a picture.
+/// Runs rendering processes.
 #[derive(Clone, Debug)]
 pub struct Renderer {
     program: Arc<PathBuf>,
@@ -57,17 +57,17 @@ impl Renderer {
         Self { deadline, ..self }
     }
 
-    /// Draws, after those who came before. `progress` hears percents, rising. Dropping the future ends the process.
+    /// Draws, after earlier requests. `progress` receives rising percentages. Dropping the future ends the process.
     ///
     /// # Errors
-    /// [`RenderError`]; there is no file left over then.
+    /// [`RenderError`]; no file is left behind.
     pub async fn render(
         &self,
         order: PictureRequest,
         progress: impl Fn(u8) + Send,
     ) -> Result<RenderedFile, RenderError> {
         let parts = request::parts(&order).ok_or(RenderError::TooLarge)?;
-        let (format, _turn) = (order.format, self.at_once.acquire().await);
+        let (format, _permit) = (order.format, self.at_once.acquire().await);
         drop(order);
         let (file, place) = tempfile::NamedTempFile::new().map_err(crashed)?.into_parts();
         let drawn = timeout(self.deadline, self.draw(parts, file, progress));
@@ -91,13 +91,13 @@ impl Renderer {
         let (Some(stdin), Some(stderr)) = (process.stdin.take(), process.stderr.take()) else {
             return Err(RenderError::Crashed("it has no pipes".to_owned()));
         };
-        // A process that ends early does not read on: its exit says why, not the broken pipe.
+        // A process that ends early stops reading: its exit status gives the reason, not the broken pipe.
         let (_, reason) = tokio::join!(feed(stdin, parts), listen(stderr, progress));
         judge(process.wait().await.map_err(crashed)?, reason)
     }
 }
 
-/// The program with a clean environment, behind the server's own threads where the machine has `nice`.
+/// The program with a clean environment, at a lower priority where the machine has `nice`.
 fn command(program: &Path) -> Command {
     let nice = Path::new("/usr/bin/nice");
     let mut command = if nice.exists() {
@@ -118,7 +118,7 @@ async fn feed(mut stdin: ChildStdin, parts: Vec<Bytes>) -> io::Result<()> {
     stdin.shutdown().await
 }
 
-/// Follows what the process says; its last words, if it had a reason to end.
+/// Reads standard error; returns the reason of a failure, if one is given.
 async fn listen(stderr: impl AsyncRead + Unpin, progress: impl Fn(u8)) -> Option<String> {
     let mut lines = BufReader::new(stderr.take(TALK_BYTES)).lines();
     let (mut reason, mut told) = (None, 0);
@@ -135,7 +135,7 @@ async fn listen(stderr: impl AsyncRead + Unpin, progress: impl Fn(u8)) -> Option
     reason
 }
 
-/// `3/10` as 30; 100 is for the finished picture and never told earlier.
+/// `3/10` as 30; 100 is reserved for the finished picture.
 fn percent(pages: &str) -> Option<u8> {
     let (page, pages) = pages.split_once('/')?;
     let (page, pages): (u64, u64) = (page.parse().ok()?, pages.parse().ok()?);
@@ -150,7 +150,7 @@ fn judge(status: ExitStatus, reason: Option<String>) -> Result<(), RenderError> 
         }
         (_, Some(SIGXCPU)) => Err(RenderError::TimedOut),
         (_, Some(SIGXFSZ)) => Err(RenderError::TooLarge),
-        // What Rust does when memory cannot be had, a stack that cannot grow, and the kernel when the machine has none.
+        // Rust's abort on a failed allocation, a stack that cannot grow, and the kernel's out-of-memory kill.
         (_, Some(SIGABRT | SIGSEGV | SIGKILL)) => Err(RenderError::Memory),
         _ => Err(RenderError::Crashed(reason.unwrap_or_else(|| status.to_string()))),
     }

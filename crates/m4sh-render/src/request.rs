@@ -1,5 +1,5 @@
-//! An order on its way to the rendering process: a length, a MessagePack head of at most [`HEAD_BYTES`], and behind it the
-//! state and the pictures, as long as the head says. Called on both sides. Never copies what it sends.
+//! The transport of a request to the rendering process: a length, a MessagePack header of at most [`HEAD_BYTES`], and then the
+//! state and the images, with the lengths of the header. Called on both sides. Never copies what it sends.
 
 use std::io::{self, Read};
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{PictureFormat, PictureRequest, draw::RenderTask};
 use m4sh_domain::limits;
 
-/// The head at most: a title and [`limits::RENDER_IMAGES`] hashes are a tenth of it.
+/// Most bytes of the header: a title and [`limits::RENDER_IMAGES`] hashes take a tenth of it.
 const HEAD_BYTES: usize = 1024 * 1024;
 
-/// What an order is, without its long parts.
+/// A request without its long parts.
 #[derive(Serialize, Deserialize)]
 struct RequestHeader {
     format: PictureFormat,
@@ -23,7 +23,7 @@ struct RequestHeader {
     images: Vec<(String, usize)>,
 }
 
-/// The parts of an order, to be written one after the other; `None` when it is larger than an order may be.
+/// The parts of a request, to be written one after the other; `None` when it exceeds a limit.
 pub fn parts(order: &PictureRequest) -> Option<Vec<Bytes>> {
     let images: Vec<_> = order.images.iter().map(|(hash, bytes)| (hash.clone(), bytes.len())).collect();
     let head = RequestHeader {
@@ -44,7 +44,7 @@ pub fn parts(order: &PictureRequest) -> Option<Vec<Bytes>> {
     Some(parts)
 }
 
-/// An order as it was received.
+/// A received request.
 pub struct ReceivedRequest {
     head: RequestHeader,
     state: Vec<u8>,
@@ -52,10 +52,10 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// Reads an order whole.
+    /// Reads a whole request.
     ///
     /// # Errors
-    /// When it ends early, or is no order within bounds.
+    /// When it ends early, or exceeds a limit.
     pub fn read(mut from: impl Read) -> io::Result<Self> {
         let mut length = [0; 4];
         from.read_exact(&mut length)?;
@@ -70,7 +70,7 @@ impl ReceivedRequest {
         Ok(Self { head, state, images })
     }
 
-    /// What is to be drawn.
+    /// What to draw.
     pub fn task(&self) -> RenderTask<'_> {
         let hashes = self.head.images.iter().map(|(hash, _)| hash.as_str());
         RenderTask {

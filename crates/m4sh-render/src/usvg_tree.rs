@@ -1,5 +1,5 @@
 //! A page as usvg's tree, from which pixels and PDF are drawn. Called by `pixels` and `pdf`.
-//! Never resolves anything but the numbers of pictures that it was given.
+//! Resolves only the numbers of prepared images.
 
 use resvg::usvg::{ImageHrefResolver, Options, Tree};
 
@@ -11,10 +11,10 @@ use super::{
     text::fonts::{self, FontMetrics},
 };
 
-/// Writes a page and reads it again.
+/// Writes a page as SVG and parses it.
 ///
 /// # Errors
-/// In words; only a fault of ours can cause one.
+/// A message; only a bug can cause one.
 pub fn of_page<'a>(
     page: &PageScene<'a>,
     frame: Rect,
@@ -23,8 +23,8 @@ pub fn of_page<'a>(
     detail: f32,
 ) -> Result<Tree, String> {
     let mut text = Vec::new();
-    let hand = SvgOptions { images, measure, hrefs: Hrefs::Numbered, detail };
-    svg::write(&mut text, page, frame, "", hand).map_err(|error| error.to_string())?;
+    let options = SvgOptions { images, measure, hrefs: Hrefs::Numbered, detail };
+    svg::write(&mut text, page, frame, "", options).map_err(|error| error.to_string())?;
     let text = String::from_utf8(text).map_err(|error| error.to_string())?;
     let images = &*images;
     let options = Options {

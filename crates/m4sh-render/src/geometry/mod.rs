@@ -12,11 +12,11 @@ pub struct Point {
     pub y: f32,
 }
 
-/// A point of a pen, with the width that it has there.
+/// A point of a pen, with its pressure.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Sample {
     pub at: Point,
-    /// 0 to 1; 0.5 is the pen's own width.
+    /// 0 to 1; 0.5 is the pen's nominal width.
     pub pressure: f32,
 }
 
@@ -36,7 +36,7 @@ impl Point {
         (other.x - self.x).hypot(other.y - self.y)
     }
 
-    /// The point `along` units towards `other` and `left` units to the left of that way; `None` when they coincide.
+    /// The point `along` units towards `other` and `left` units to the left; `None` when they coincide.
     #[must_use]
     pub fn towards(self, other: Self, along: f32, left: f32) -> Option<Self> {
         let length = self.distance(other);
@@ -91,7 +91,7 @@ impl Rect {
         }
     }
 
-    /// What both have in common, or `None`.
+    /// The intersection, or `None`.
     #[must_use]
     pub fn intersection(self, other: Self) -> Option<Self> {
         let common = Self {
@@ -123,7 +123,7 @@ impl Rect {
         Point::new(self.left, self.top).middle(Point::new(self.right, self.bottom))
     }
 
-    /// The box around this one after a turn around its upper left corner, in degrees.
+    /// The bounding box after a rotation around its upper left corner, in degrees.
     #[must_use]
     pub fn turned(self, degrees: f32) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();

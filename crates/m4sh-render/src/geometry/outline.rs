@@ -1,5 +1,5 @@
-//! The outline of a pen that presses harder and softer: a filled shape whose width follows the pressure.
-//! Called by `svg`. Never leaves a hole where the pen turns back: at a sharp turn one piece ends and another begins.
+//! The outline of a pen with varying pressure: a filled shape whose width follows the pressure.
+//! Called by `svg`. At a sharp turn one piece ends and another begins, so that no hole is left.
 
 use super::{
     Point, Sample,
@@ -13,7 +13,7 @@ pub fn factor(pressure: f32) -> f32 {
     0.3 + 1.4 * pressure.clamp(0.0, 1.0)
 }
 
-/// One point of a pen's way with a half of its width there.
+/// One point of a pen's path with half of its width there.
 #[derive(Clone, Copy)]
 struct Knot {
     at: Point,
@@ -27,7 +27,7 @@ pub fn trace(path: &mut Path, samples: &[Sample], width: f32) {
     let mut start = 0;
     for at in 1..knots.len() {
         let last = at + 1 == knots.len();
-        // There an offset line would cross itself.
+        // An offset line would cross itself there.
         if last || turns_back(knots[at - 1].at, knots[at].at, knots[at + 1].at) {
             piece(path, &knots[start..=at]);
             start = at;
@@ -58,7 +58,7 @@ fn piece(path: &mut Path, knots: &[Knot]) {
     for (index, knot) in knots.iter().enumerate() {
         let before = knots[index.saturating_sub(1)].at;
         let after = knots.get(index + 1).unwrap_or(knot).at;
-        // Square to the way between the neighbours; between two equal ones there is no way.
+        // Perpendicular to the line between the neighbours; between two equal ones there is none.
         let ahead = Point::new(knot.at.x + after.x - before.x, knot.at.y + after.y - before.y);
         let (Some(l), Some(r)) = (knot.at.towards(ahead, 0.0, knot.half), knot.at.towards(ahead, 0.0, -knot.half))
         else {

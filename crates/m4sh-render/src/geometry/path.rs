@@ -1,9 +1,9 @@
 //! A path as SVG's path data, written with as few digits as its precision needs. Called by `smooth`, `outline` and `svg`.
-//! Never lets rounding add up: every step is the difference of two rounded points.
+//! Rounding does not accumulate: every step is the difference of two rounded points.
 
 use super::Point;
 
-/// Path data. Coordinates are kept in hundredths of a unit, a hair's width at any size that people look at.
+/// Path data. Coordinates are kept in hundredths of a unit.
 #[derive(Default, Debug)]
 pub struct Path {
     data: Vec<u8>,
@@ -18,7 +18,7 @@ impl Path {
         &self.data
     }
 
-    /// Forgets everything but the room.
+    /// Clears the path and keeps its buffer.
     pub fn clear(&mut self) {
         self.data.clear();
         self.at = (0, 0);
@@ -69,7 +69,7 @@ impl Path {
         self.last = b'z';
     }
 
-    /// Writes a command's letter unless it goes on; tells whether it was written.
+    /// Writes a command's letter unless it repeats; returns whether it was written.
     fn command(&mut self, letter: u8) -> bool {
         let fresh = self.last != letter;
         if fresh {
@@ -79,7 +79,7 @@ impl Path {
         fresh
     }
 
-    /// Writes where `to` is, seen from the current point, which moves there if `moves`.
+    /// Writes `to` relative to the current point, which moves there if `moves`.
     fn step(&mut self, to: Point, fresh: bool, moves: bool) {
         let to = (hundredths(to.x), hundredths(to.y));
         let (dx, dy) = (to.0 - self.at.0, to.1 - self.at.1);
@@ -99,7 +99,7 @@ impl Path {
     }
 }
 
-/// Rounds to hundredths; what is far outside any page is brought to its edge.
+/// Rounds to hundredths; what is far outside any page is clamped.
 #[must_use]
 pub fn hundredths(value: f32) -> i64 {
     // Bounded first, so that the cast is exact.

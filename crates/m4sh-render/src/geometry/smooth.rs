@@ -1,9 +1,9 @@
-//! Lines as people meant them: points that say nothing left out, the rest joined by curves.
+//! Smoothing of freehand lines: redundant points are dropped, the rest joined by curves.
 //! Called by `scene` (thinning) and `svg`. Never moves the two ends of a line.
 
 use super::{Point, Sample, path::Path};
 
-/// Leaves out points that are closer than `least` to the one before; the last one stays.
+/// Drops points that are closer than `least` to the one before; the last one stays.
 #[must_use]
 pub fn thin(samples: &[Sample], least: f32) -> Vec<Sample> {
     let mut kept: Vec<Sample> = Vec::with_capacity(samples.len());
@@ -12,7 +12,7 @@ pub fn thin(samples: &[Sample], least: f32) -> Vec<Sample> {
         if far {
             kept.push(*sample);
         } else if index + 1 == samples.len() && kept.len() > 1 {
-            // The end of a line is where the pen was lifted: it takes the place of the point it crowds.
+            // The end of a line is where the pen was lifted: it replaces a point that is too close.
             kept.pop();
             kept.push(*sample);
         }
@@ -20,8 +20,8 @@ pub fn thin(samples: &[Sample], least: f32) -> Vec<Sample> {
     kept
 }
 
-/// Goes on from the first of `points`, where the path is, to the last, in curves through the middles between them. A
-/// sharp turn is a corner: it was meant, and a curve would cut it off.
+/// Appends curves from the first of `points`, where the path is, to the last, through the middles between them. A
+/// sharp turn is a corner, which a curve would cut off.
 pub fn curve_through(path: &mut Path, points: impl IntoIterator<Item = Point>) {
     let mut points = points.into_iter();
     let Some(first) = points.next() else { return };
@@ -38,7 +38,7 @@ pub fn curve_through(path: &mut Path, points: impl IntoIterator<Item = Point>) {
     path.line_to(control);
 }
 
-/// Whether the way turns by more than a right angle.
+/// Whether the direction changes by more than a right angle.
 #[must_use]
 pub fn turns_back(before: Point, at: Point, after: Point) -> bool {
     let (ax, ay) = (at.x - before.x, at.y - before.y);

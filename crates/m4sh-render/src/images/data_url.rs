@@ -1,11 +1,11 @@
-//! Data URLs. Called by `images`. Never trusts the media type that they claim.
+//! Data URLs. Called by `images`. Ignores the media type that they claim.
 
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// With or without `=` at the end, as browsers take it.
+/// With or without `=` at the end, as browsers accept it.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -13,7 +13,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The bytes of a `data:` URL; `None` when it is none.
+/// The bytes of a `data:` URL; `None` when it is not one.
 pub fn decode(url: &str) -> Option<Vec<u8>> {
     let (kind, content) = url.get(5..)?.split_once(',')?;
     if kind.len() >= 7 && kind.as_bytes()[kind.len() - 7..].eq_ignore_ascii_case(b";base64") {
@@ -35,7 +35,7 @@ pub fn decode(url: &str) -> Option<Vec<u8>> {
     Some(unescaped(content))
 }
 
-/// Each `%xx` as its byte; what is no such escape stays.
+/// Decodes each `%xx`; anything else stays.
 fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,5 +1,5 @@
-//! Pictures on a page: found, checked, decoded within bounds and made ready for the writer. Called by `sheet` and `svg`.
-//! Never fetches, and never hands on bytes that it has not decoded itself.
+//! Images on a page: found, checked, decoded within limits and prepared for the writer. Called by `extent` and `svg`.
+//! Never fetches, and never passes on bytes that it has not decoded itself.
 
 mod data_url;
 mod nested;
@@ -14,23 +14,23 @@ use resvg::usvg::ImageKind;
 use super::scene::ImageSource;
 pub use nested::written;
 
-/// The most pixels of one picture: a large camera's. Decoded it takes 200 MB.
+/// Most pixels of one image: a large camera's. Decoded it takes 200 MB.
 const MOST_PIXELS: u64 = 50_000_000;
-/// The longest side of one picture.
+/// Longest side of one image, in pixels.
 const LONGEST_SIDE: u32 = 32_768;
 
-/// What pictures are made ready for.
+/// What images are prepared for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ImagePurpose {
-    /// To be seen with so many pixels a board unit: larger pictures are made smaller, which looks better and costs less.
+    /// For display at that many pixels per board unit: larger images are scaled down, which looks better and costs less.
     Pixels(f32),
-    /// To be kept as they are.
+    /// Kept as they are.
     Vectors,
-    /// To be kept, but written anew, because what was kept could not be read.
+    /// Encoded again, because the writer could not read the original.
     Anew,
 }
 
-/// A picture that any writer can use.
+/// An image that any writer can use.
 #[derive(Clone, Debug)]
 pub struct DecodedImage {
     pub kind: ImageKind,
@@ -38,7 +38,7 @@ pub struct DecodedImage {
     pub size: (f32, f32),
 }
 
-/// All pictures of one order.
+/// All images of one request.
 pub struct Images<'a> {
     stored: HashMap<&'a str, &'a [u8]>,
     purpose: ImagePurpose,
@@ -47,12 +47,12 @@ pub struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    /// With the stored pictures of an order, by hash.
+    /// Starts with the stored images of a request, by hash.
     pub fn new(stored: impl IntoIterator<Item = (&'a str, &'a [u8])>, purpose: ImagePurpose) -> Self {
         Self { stored: stored.into_iter().collect(), purpose, known: HashMap::new(), ready: Vec::new() }
     }
 
-    /// A picture's own size, or `None` when it cannot be drawn.
+    /// An image's own size, or `None` when it cannot be drawn.
     pub fn size(&self, source: ImageSource<'a>) -> Option<(f32, f32)> {
         let bytes = self.bytes(source)?;
         match format(&bytes) {
@@ -66,8 +66,8 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// Makes a picture ready that is to be drawn in this size (in board units), and tells its number. `None` when it
-    /// is not there, is no picture, or is too large.
+    /// Prepares an image to be drawn in this size (in board units), and returns its number. `None` when it
+    /// is missing, is no image, or is too large.
     pub fn prepare(&mut self, source: ImageSource<'a>, drawn: (f32, f32)) -> Option<usize> {
         let pixels = match self.purpose {
             ImagePurpose::Pixels(scale) => ((drawn.0 * scale).ceil() as u32, (drawn.1 * scale).ceil() as u32),
@@ -85,7 +85,7 @@ impl<'a> Images<'a> {
         number
     }
 
-    /// A picture by its number.
+    /// An image by its number.
     #[must_use]
     pub fn ready(&self, number: usize) -> Option<&DecodedImage> {
         self.ready.get(number)
@@ -121,7 +121,7 @@ impl<'a> Images<'a> {
     }
 }
 
-/// Whether a picture has many more pixels than will be seen.
+/// Whether an image has many more pixels than are visible.
 fn is_larger(picture: &DynamicImage, pixels: (u32, u32)) -> bool {
     let larger = |own: u32, seen: u32| u64::from(own) * 2 > u64::from(seen.max(1)) * 3;
     larger(picture.width(), pixels.0) && larger(picture.height(), pixels.1)
@@ -142,7 +142,7 @@ fn reader(bytes: &[u8], format: ImageFormat) -> ImageReader<Cursor<&[u8]>> {
     reader
 }
 
-/// The picture as it is meant to be seen, and whether a camera had noted a turn.
+/// The upright image, and whether the camera had recorded a rotation.
 fn decode(bytes: &[u8], format: ImageFormat) -> Option<(DynamicImage, bool)> {
     let mut decoder = reader(bytes, format).into_decoder().ok()?;
     let (width, height) = decoder.dimensions();
@@ -155,7 +155,7 @@ fn decode(bytes: &[u8], format: ImageFormat) -> Option<(DynamicImage, bool)> {
     Some((picture, turn != Orientation::NoTransforms))
 }
 
-/// How the camera was held.
+/// The recorded rotation.
 fn turn(decoder: &mut impl image::ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }

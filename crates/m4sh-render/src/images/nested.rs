@@ -1,5 +1,5 @@
-//! An SVG as a picture on a page. Called by `images`. Never follows a reference out of it, runs nothing, and refuses
-//! what can be blown up: document types with entities, and trees of references.
+//! An SVG as an image on a page. Called by `images`. Never follows a reference out of it, runs nothing, and refuses
+//! what can expand: document types with entities, and trees of references.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use resvg::usvg::{self, ImageHrefResolver, ImageKind, Options, Tree, roxmltree};
 use super::DecodedImage;
 use crate::text::fonts;
 
-/// Longer ones are no drawing for a board.
+/// Most bytes.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
-/// Elements and texts.
+/// Most elements and texts.
 const MOST_NODES: u32 = 50_000;
-/// References to other elements: each may copy what it refers to, and that may refer again.
+/// Most references to other elements: each may copy what it refers to, and that may refer again.
 const MOST_USES: usize = 64;
 
-/// The size that it has of its own.
+/// Its own size.
 pub fn size(bytes: &[u8]) -> Option<(f32, f32)> {
     read(bytes).map(|ready| ready.size)
 }
 
-/// Reads it.
+/// Parses it.
 pub fn read(bytes: &[u8]) -> Option<DecodedImage> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MOST_BYTES)?;
     let parsing =
@@ -44,12 +44,12 @@ pub fn read(bytes: &[u8]) -> Option<DecodedImage> {
     Some(DecodedImage { kind: ImageKind::SVG(tree), size })
 }
 
-/// References that multiply, and filters and patterns that could be asked to work on any area.
+/// Nested references, and filters and patterns that could work on any area.
 fn is_blown_up(document: &roxmltree::Document<'_>) -> bool {
     let count = |name: &str| document.descendants().filter(|node| node.tag_name().name() == name).count();
     let uses = count("use");
     let depth = document.descendants().filter(|node| node.tag_name().name() == "use").filter(|node| {
-        // A reference inside of what can be referred to: the step from a sum to a product.
+        // A reference inside of what can be referred to multiplies the work.
         node.ancestors().any(|above| above.attribute("id").is_some() && above != *node)
     });
     uses > MOST_USES || depth.count() > 4 || count("filter") > 0 || count("pattern") > 16 || count("mask") > 16
@@ -62,7 +62,7 @@ fn raster(bytes: &Arc<Vec<u8>>) -> Option<ImageKind> {
     Some(ImageKind::PNG(Arc::new(png)))
 }
 
-/// The SVG that it was understood as: nothing in it but shapes and pixels.
+/// The parsed SVG: only shapes and pixels.
 pub fn written(tree: &usvg::Tree) -> String {
     tree.to_string(&usvg::WriteOptions::default())
 }

@@ -1,5 +1,5 @@
-//! Assets: pictures, notes, and what can only be hinted at. Called by `page`, and by `background` for its picture.
-//! Never fetches: what is not in the state or in the order is a frame with a name.
+//! Assets: pictures, notes, and frames for what cannot be drawn. Called by `page`, and by `background` for its picture.
+//! Never fetches: what is neither in the state nor in the request is a frame with a name.
 
 use super::{AssetContent, ImageSource, PlacedAsset, field, text_block};
 use crate::geometry::Point;
@@ -14,7 +14,7 @@ pub fn read(item: &Value) -> Option<PlacedAsset<'_>> {
     let kind = field::text(item, &["type"]).unwrap_or("image");
     let content = match kind {
         "sticky" | "note" | "text" => {
-            // Placed by the asset's own corner and turned with it.
+            // Relative to the asset's corner, and rotated with it.
             let (writing, color) = text_block::read(item, kind, Point::default())?;
             AssetContent::Note(writing, color)
         }
@@ -46,7 +46,7 @@ pub fn source(src: &str) -> ImageSource<'_> {
     }
 }
 
-/// A name that people gave, else the kind of thing.
+/// The name that people gave, else the kind.
 fn label<'a>(item: &'a Value, kind: &'a str) -> &'a str {
     let kind = match kind {
         "audio_player" => "audio",

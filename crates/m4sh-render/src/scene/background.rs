@@ -5,7 +5,7 @@ use m4sh_domain::json::Value;
 
 /// The distance of a pattern's lines, in board units.
 const STEP: std::ops::RangeInclusive<f32> = 4.0..=1_000.0;
-/// Between the lines of a page that only says `lined`: a hand's writing fits.
+/// The distance for a page that only says `lined`: fits handwriting.
 const LINED: f32 = 32.0;
 
 /// Reads the background of a page.

@@ -1,5 +1,5 @@
 //! A whole board: which pages it has and which one is open. Called by the renderer for each order.
-//! Never keeps more than the state; a page is read when it is drawn.
+//! Holds only the state; a page is read when it is drawn.
 
 use super::{PageScene, field, page};
 use m4sh_domain::json::{Bounds, JsonError, Value};
@@ -15,20 +15,20 @@ impl BoardScene {
     /// Reads a state.
     ///
     /// # Errors
-    /// When it is no JSON, or nested deeper or longer than a board may be.
+    /// When it is not JSON, or nested deeper or longer than a board may be.
     pub fn read(state: &[u8]) -> Result<Self, JsonError> {
-        // A state grew by ops, so only its bytes are bounded: no text of so many bytes has more values.
+        // Operations built the state, so only its bytes are bounded: so many bytes cannot hold more values.
         let bounds = Bounds { nodes: limits::BOARD_BYTES, ..Bounds::default() };
         Value::parse(state, bounds).map(|state| Self { state })
     }
 
-    /// Pages, at least 1 and at most [`limits::BOARD_PAGES`]: a board without any is one blank page.
+    /// Number of pages, at least 1 and at most [`limits::BOARD_PAGES`]: a board without any is one blank page.
     #[must_use]
     pub fn pages(&self) -> usize {
         self.list().map_or(1, |pages| pages.len().clamp(1, limits::BOARD_PAGES))
     }
 
-    /// The page that is open: `activePageId`'s, else the one that `currentPageIndex` counts to, else the first.
+    /// The open page: `activePageId`'s, else the one of `currentPageIndex`, else the first.
     #[must_use]
     pub fn open_page(&self) -> usize {
         let pages = self.list().unwrap_or_default();
@@ -41,12 +41,12 @@ impl BoardScene {
         by_id.or_else(by_index).unwrap_or(0).min(self.pages() - 1)
     }
 
-    /// One page; blank when there is none of that number.
+    /// One page; blank when it does not exist.
     #[must_use]
     pub fn page(&self, index: usize) -> PageScene<'_> {
         match self.list() {
             Some(pages) => pages.get(index).map_or_else(PageScene::default, page::read),
-            // The oldest boards have no pages: their items are the root's.
+            // The oldest boards have no pages: their items are members of the state.
             None => page::read(&self.state),
         }
     }

@@ -1,5 +1,5 @@
-//! What is to be drawn, read from a state as clients write it (docs/SPEC.md, E). Called by the writers.
-//! Never fails on a part that it cannot read: it is left out, and the rest is drawn.
+//! What is to be drawn, read from a state as clients write it (SPEC E). Called by the writers.
+//! Leaves out what it cannot read, and draws the rest.
 
 mod asset;
 mod background;
@@ -18,22 +18,22 @@ pub use color::Color;
 
 use super::geometry::{Point, Rect, Sample};
 
-/// One page of a board. What is in it borrows from the board's state.
+/// One page of a board. Borrows from the board's state.
 #[derive(Debug, Default)]
 pub struct PageScene<'a> {
     pub name: &'a str,
-    /// As the page says, in board units; `None`: as large as its content needs.
+    /// The page's stated size, in board units; `None`: as large as its content needs.
     pub size: Option<(f32, f32)>,
     pub background: Background<'a>,
     /// Pictures and notes below the ink, the lowest first.
     pub assets: Vec<PlacedAsset<'a>>,
-    /// Shapes, then strokes, in their order: what an eraser can take away.
+    /// Shapes, then strokes, in their order: what an eraser can remove.
     pub ink: Vec<Drawable<'a>>,
     /// Texts above the ink.
     pub texts: Vec<Drawable<'a>>,
 }
 
-/// What a page is drawn on.
+/// The background of a page.
 #[derive(Debug)]
 pub struct Background<'a> {
     pub color: Color,
@@ -62,7 +62,7 @@ pub enum Pattern {
 pub struct Drawable<'a> {
     pub form: Primitive<'a>,
     pub color: Color,
-    /// Of the tool, in board units.
+    /// The tool's width, in board units.
     pub width: f32,
     /// 0 to 1.
     pub opacity: f32,
@@ -71,7 +71,7 @@ pub struct Drawable<'a> {
 
 #[derive(Debug)]
 pub enum Primitive<'a> {
-    /// A line by hand; one point is a dot.
+    /// A freehand line; one point is a dot.
     Pen {
         samples: Vec<Sample>,
         /// Whether the width follows the pressure.
@@ -96,13 +96,13 @@ pub enum Primitive<'a> {
     Writing(TextBlock<'a>),
 }
 
-/// How a mark meets what is below it.
+/// How a drawable combines with what is below it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blend {
     Over,
-    /// Takes away the ink drawn before it.
+    /// Removes the ink drawn before it.
     Erase,
-    /// Mixes, by CSS's `mix-blend-mode`.
+    /// Blends, by CSS's `mix-blend-mode`.
     Mix(&'static str),
 }
 
@@ -110,9 +110,9 @@ pub enum Blend {
 #[derive(Debug, Clone)]
 pub struct TextBlock<'a> {
     pub text: &'a str,
-    /// Of the first line's upper left corner, or the note's.
+    /// The upper left corner of the first line, or of the note.
     pub at: Point,
-    /// Where lines are wrapped and to which they are aligned.
+    /// The width to which lines are wrapped and aligned.
     pub width: Option<f32>,
     /// Of a note, at least.
     pub height: Option<f32>,

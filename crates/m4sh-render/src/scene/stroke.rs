@@ -99,13 +99,13 @@ fn sample(point: &Value) -> Option<Sample> {
     Some(Sample { at, pressure: field::share(point, "pressure").or_else(|| field::share(point, "p")).unwrap_or(0.5) })
 }
 
-/// Where an item without points of its own says it is, or its first point.
+/// An item's own position, or its first point.
 fn place(item: &Value) -> Option<Point> {
     let own = field::number(item, "x").zip(field::number(item, "y"));
     own.map(|(x, y)| Point::new(x, y)).or_else(|| Some(samples(item).first()?.at))
 }
 
-/// The two ends of a straight line: those that the item names, or its first and last point.
+/// The two ends of a straight line: the named ones, or the first and last point.
 fn ends(item: &Value) -> Option<(Point, Point)> {
     shape::named_ends(item).or_else(|| {
         let samples = samples(item);
@@ -113,7 +113,7 @@ fn ends(item: &Value) -> Option<(Point, Point)> {
     })
 }
 
-/// The box that a rectangle or circle was drawn into: by its size, or between its first and last point.
+/// The box of a rectangle or circle: by its size, or between its first and last point.
 fn frame(item: &Value) -> Option<Rect> {
     let size = field::number(item, "width").zip(field::number(item, "height"));
     if let Some(((w, h), at)) = size.zip(place(item)) {

@@ -1,16 +1,16 @@
-//! Texts and notes. Called by `page`, `stroke` and `asset`. Never names a font that is not shipped.
+//! Texts and notes. Called by `page`, `stroke` and `asset`. Uses only bundled fonts.
 
 use super::{Align, Blend, Color, Drawable, Family, Font, Primitive, TextBlock, color, field};
 use crate::geometry::Point;
 use m4sh_domain::json::Value;
 
-/// The size of letters, in board units.
+/// The font size, in board units.
 const SIZE: std::ops::RangeInclusive<f32> = 2.0..=1_000.0;
-/// Where a text is wrapped, and how large a note is.
+/// The width to wrap at, and the size of a note.
 const BOX: std::ops::RangeInclusive<f32> = 8.0..=16_384.0;
-/// Sizes below this are a pen's and not a letter's: such a text has the default.
+/// Smaller sizes belong to a pen, not to letters: such a text has the default size.
 const LETTER: f32 = 8.0;
-/// Of a note that says nothing about itself.
+/// The size of a note that states none.
 const NOTE: (f32, f32) = (200.0, 120.0);
 const YELLOW: Color = Color { red: 0xff, green: 0xf3, blue: 0xb0, alpha: 255 };
 const INK: Color = Color { red: 0x1f, green: 0x29, blue: 0x37, alpha: 255 };
@@ -83,7 +83,7 @@ fn font(item: &Value) -> Font {
         size: size.or_else(own).unwrap_or(16.0),
         bold: heavy.is_some_and(|weight| weight >= 600.0)
             || weight.and_then(Value::as_str).is_some_and(|word| word.starts_with("bold"))
-            // Canvas libraries write both in one word.
+            // Canvas libraries write weight and style in one word.
             || style.contains("bold"),
         italic: style.contains("italic") || style.contains("oblique"),
         underline: decoration.contains("underline"),
@@ -91,7 +91,7 @@ fn font(item: &Value) -> Font {
     }
 }
 
-/// The shipped family nearest to a list of CSS families: that of the first one that is known, else sans serif.
+/// The bundled family nearest to a list of CSS families: that of the first known one, else sans serif.
 fn family(list: &str) -> Family {
     let nearest = |name: &str| {
         let name = name.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'').to_ascii_lowercase();

@@ -17,7 +17,7 @@ use crate::{
     scene::{AssetContent, Color, ImageSource, PlacedAsset},
 };
 
-/// Letters of a frame's label.
+/// Most characters of a frame's label.
 const LABEL: usize = 60;
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
@@ -43,7 +43,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         write!(self.out, "</g>")
     }
 
-    /// A page's own picture, whole and in its proportions.
+    /// A page's background image, whole and in its proportions.
     pub(super) fn page_picture(&mut self, source: ImageSource<'a>) -> io::Result<()> {
         self.picture(source, self.frame, "xMidYMid", "background")
     }

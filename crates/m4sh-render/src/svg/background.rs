@@ -1,5 +1,5 @@
-//! What a page is drawn on: its colour, its lines, its picture. Called by the page writer.
-//! Never writes more lines than can be told apart.
+//! A page's background: colour, pattern, image. Called by the page writer.
+//! Bounds the number of lines.
 
 use std::io::{self, Write};
 
@@ -12,11 +12,11 @@ use crate::{
     scene::{Background, Color, Pattern},
 };
 
-/// Lines in one direction, at most: on a larger page the pattern gets wider.
+/// Most lines in one direction: on a larger page the pattern gets wider.
 const MOST_LINES: f32 = 400.0;
-/// Each fifth line of a graph is so much darker.
+/// How much darker each fifth line of a graph is.
 const STRONGER: f32 = 0.82;
-/// A dot is smaller than a line and so much darker.
+/// A dot is smaller than a line, and that much darker.
 const DOT: f32 = 0.7;
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
@@ -60,7 +60,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         )
     }
 
-    /// Level lines, and upright ones if `both`.
+    /// Horizontal lines, and vertical ones if `both`.
     fn lines(&mut self, step: f32, color: Color, width: f32, both: bool) -> io::Result<()> {
         let Rect { left, top, right, bottom } = self.frame;
         self.path.clear();
@@ -98,7 +98,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     }
 }
 
-/// The multiples of `step` strictly between two numbers: a line on a page's edge is not one to write on.
+/// The multiples of `step` strictly between two numbers: no line lies on the page's edge.
 fn multiples(from: f32, to: f32, step: f32) -> impl Iterator<Item = f32> {
     let first = (from / step).floor() as i64 + 1;
     (first..).map(move |times| times as f32 * step).take_while(move |at| *at < to)

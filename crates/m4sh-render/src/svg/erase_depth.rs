@@ -1,8 +1,8 @@
 //! Which ink lies under which eraser. Called by the SVG writer for pages on which something was erased.
 //!
-//! Depth 0 is what no eraser took anything from; each eraser has a depth of at least 1 and takes from all ink of its depth
-//! or deeper. So a page needs one mask a depth, not one an eraser or a stroke. One pass over the marks, the last one
-//! first, finds the least depths, on a coarse grid of the page: the cost is that of the marks, however they cross.
+//! Depth 0 is ink that no eraser touched; each eraser has a depth of at least 1 and erases all ink of its depth
+//! or deeper. So a page needs one mask per depth, not one per eraser or stroke. One pass over the drawables, the last one
+//! first, finds the least depths, on a coarse grid of the page: the cost is linear, however they cross.
 
 use crate::{
     geometry::{Point, Rect},
@@ -11,25 +11,25 @@ use crate::{
 
 /// Cells of the grid in each direction; a row is one `u64`.
 const CELLS: usize = 64;
-/// The most depths: each costs a layer of the page. Who drew and erased on one spot more often than that loses, of the
-/// oldest of it, ink that an older eraser had not met.
+/// Most depths: each costs a layer of the page. Beyond them the oldest ink on a spot may be erased by an
+/// eraser that had not met it.
 pub const DEEPEST: u16 = 48;
 
-/// The depths of marks.
+/// The depths of drawables.
 #[derive(Debug)]
 pub struct EraseDepths {
-    /// One for each mark, in their order.
+    /// One for each drawable, in their order.
     pub of: Vec<u16>,
     /// The largest of them: 0 when nothing was erased.
     pub deepest: u16,
 }
 
-/// Finds the depth of each mark. `extents` are their boxes, in the same order.
+/// Finds the depth of each drawable. `extents` are their boxes, in the same order.
 #[must_use]
 pub fn depths(marks: &[&Drawable<'_>], extents: &[Rect], frame: Rect) -> EraseDepths {
     let mut of = vec![0; marks.len()];
     if marks.iter().any(|mark| mark.blend == Blend::Erase) {
-        // What later ink and later erasers ask of a mark in each cell.
+        // The least depth that later ink and later erasers require in each cell.
         let (mut ink, mut erasers) = (vec![0u16; CELLS * CELLS], vec![0u16; CELLS * CELLS]);
         for (index, mark) in marks.iter().enumerate().rev() {
             let cells = GridCells::of(mark, extents[index], frame);
@@ -50,7 +50,7 @@ pub fn depths(marks: &[&Drawable<'_>], extents: &[Rect], frame: Rect) -> EraseDe
     EraseDepths { of, deepest }
 }
 
-/// The cells that a mark may touch.
+/// The cells that a drawable may touch.
 struct GridCells([u64; CELLS]);
 
 impl GridCells {
@@ -63,7 +63,7 @@ impl GridCells {
                 let mut before = samples.first().map(|sample| sample.at);
                 for at in samples.iter().map(|sample| sample.at) {
                     let from = before.replace(at).unwrap_or(at);
-                    // A long step crosses cells that its box does not tell apart.
+                    // A long step crosses cells that its bounding box does not separate.
                     let steps = (from.distance(at) / longest).ceil().clamp(1.0, 4.0 * CELLS as f32);
                     let part = |step: f32| {
                         let share = step / steps;

@@ -1,5 +1,5 @@
-//! Marks as SVG elements: pens, lines with heads, boxes, circles, letters. Called by the page writer.
-//! Never lets a translucent mark darken where it crosses itself: each is one path or one group.
+//! Drawables as SVG elements: pens, lines with heads, boxes, circles, text. Called by the page writer.
+//! A translucent drawable does not darken where it crosses itself: each is one path or one group.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,7 @@ use crate::{
 const CORNER: f32 = 6.0;
 
 impl<W: Write> SvgWriter<'_, '_, W> {
-    /// Writes a mark; one that mixes is at most `mix` opaque.
+    /// Writes a drawable; the opacity of one that blends is at most `mix`.
     pub(super) fn mark(&mut self, mark: &Drawable<'_>, mix: f32) -> io::Result<()> {
         let opacity = if let Blend::Mix(_) = mark.blend { mark.opacity.min(mix) } else { mark.opacity };
         let blend = match mark.blend {
@@ -62,7 +62,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
         }
     }
 
-    /// The way of an eraser, inside of a mask.
+    /// The path of an eraser, inside of a mask.
     pub(super) fn eraser(&mut self, mark: &Drawable<'_>) -> io::Result<()> {
         match &mark.form {
             Primitive::Pen { samples, pressed } => {
@@ -117,7 +117,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
         )
     }
 
-    /// A straight line whose heads' points are its ends.
+    /// A straight line; the tips of its heads are its ends.
     fn line(
         &mut self,
         mark: &Drawable<'_>,
@@ -127,7 +127,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
     ) -> io::Result<()> {
         let paint = Paint("stroke", mark.color, 1.0);
         write!(self.out, "<g{}{blend}>", Opacity(mark.opacity))?;
-        // The line ends inside of the head, so that its blunt end does not show at the point.
+        // The line ends inside of the head, so that its blunt end does not show at the tip.
         let inset = |from: Point, to: Point, head: Option<f32>| {
             let head = head.map_or(0.0, |head| (0.8 * head).min(0.45 * from.distance(to)));
             from.towards(to, head, 0.0).unwrap_or(from)
@@ -151,9 +151,9 @@ impl<W: Write> SvgWriter<'_, '_, W> {
         write!(self.out, "</g>")
     }
 
-    /// Ends an element with its outline and its filling.
+    /// Ends an element with its outline and its fill.
     fn outlined(&mut self, mark: &Drawable<'_>, fill: Option<Color>, blend: &str) -> io::Result<()> {
-        // A translucent filled box is one layer: else its outline would show its filling's edge.
+        // A translucent filled box is one layer: otherwise the outline would show the edge of the fill.
         let (whole, each) = if fill.is_some() { (mark.opacity, 1.0) } else { (1.0, mark.opacity) };
         if let Some(fill) = fill {
             write!(self.out, "{}", Paint("fill", fill, 1.0))?;
@@ -162,7 +162,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
         write!(self.out, "{paint} stroke-width=\"{}\"{}{blend}/>", Num(mark.width), Opacity(whole))
     }
 
-    /// Writes letters, and the note under them.
+    /// Writes text, and the note under it.
     pub(super) fn writing(&mut self, writing: &TextBlock<'_>, color: Color) -> io::Result<()> {
         let laid = text::layout(writing, self.options.measure);
         if let Some(paper) = writing.paper {
@@ -196,7 +196,7 @@ impl<W: Write> SvgWriter<'_, '_, W> {
         write!(self.out, "</text>")
     }
 
-    /// A note's paper, on a shadow that lifts it from the page.
+    /// A note's paper, with a shadow.
     fn paper(&mut self, frame: Rect, paper: Color) -> io::Result<()> {
         for (down, fill) in [(3.0, Paint("fill", Color::black(), 0.12)), (0.0, Paint("fill", paper, 1.0))] {
             write!(

@@ -1,5 +1,5 @@
-//! Writes a page as SVG: the one form from which pixels and PDF are made, too (ADR 0016). Called by those writers, and
-//! by the rendering process for an SVG. The same page gives the same bytes. Never writes a script or an address.
+//! Writes a page as SVG, from which pixels and PDF are made, too (ADR 0016). Called by those writers, and
+//! by the rendering process for an SVG. Deterministic. Never writes a script or an address.
 
 mod assets;
 mod background;
@@ -18,49 +18,49 @@ use super::{
 };
 use xml::{Escaped, Num};
 
-/// Inside of a mask colours mix with ink alone: a mark that mixes may hide no more than that of the paper and the
-/// pictures below.
+/// Inside of a mask a drawable blends only with ink, so its opacity is bounded to keep the paper and the
+/// pictures below visible.
 const MASKED_MIX: f32 = 0.5;
 
-/// How pictures are named in the text.
+/// How images are referred to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hrefs {
     /// Whole, as data URLs: a file of its own.
     Whole,
-    /// By their number, for the writer who has them beside the text.
+    /// By their number, for a writer that has them beside the text.
     Numbered,
 }
 
-/// What stays the same for all pages of an order.
+/// Options that are the same for all pages of a request.
 pub struct SvgOptions<'h, 'a> {
     pub images: &'h mut Images<'a>,
     pub measure: &'h FontMetrics,
     pub hrefs: Hrefs,
-    /// What nobody sees, in board units: points closer than that to each other are one.
+    /// Points closer to each other than this, in board units, are merged.
     pub detail: f32,
 }
 
-/// A page being written.
+/// A page that is being written.
 struct SvgWriter<'h, 'a, W> {
     out: W,
     frame: Rect,
     options: SvgOptions<'h, 'a>,
-    /// Room for one path's data after the other.
+    /// Reused for the data of each path.
     path: Path,
 }
 
-/// Writes a page, of which `frame` is seen.
+/// Writes a page, of which `frame` is visible.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of `out`.
 pub fn write<'a>(
     out: impl Write,
     page: &PageScene<'a>,
     frame: Rect,
     title: &str,
-    hand: SvgOptions<'_, 'a>,
+    options: SvgOptions<'_, 'a>,
 ) -> io::Result<()> {
-    let mut canvas = SvgWriter { out, frame, options: hand, path: Path::default() };
+    let mut canvas = SvgWriter { out, frame, options: options, path: Path::default() };
     let (left, top) = (Num(frame.left), Num(frame.top));
     let (width, height) = (Num(frame.width()), Num(frame.height()));
     write!(
@@ -81,7 +81,7 @@ pub fn write<'a>(
 }
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
-    /// Strokes and shapes, those that were erased inside of the masks of their erasers.
+    /// Strokes and shapes; erased ones are inside of the masks of their erasers.
     fn write_ink(&mut self, page: &PageScene<'a>) -> io::Result<()> {
         let extents: Vec<_> = page.ink.iter().map(|mark| extent::extent(mark, self.options.measure)).collect();
         let seen = |extent: &Rect| extent.intersection(self.frame).is_some();
@@ -106,7 +106,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         Ok(())
     }
 
-    /// What some erasers leave: all but their way.
+    /// A mask that hides the paths of some erasers.
     fn mask<'m>(&mut self, depth: u16, erasers: impl Iterator<Item = &'m Drawable<'a>>) -> io::Result<()>
     where
         'a: 'm,

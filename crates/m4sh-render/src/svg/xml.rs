@@ -1,5 +1,5 @@
-//! Values as SVG's text has them. Called by every part of the SVG writer.
-//! Never writes a letter that XML cannot hold, and never more digits than anybody sees.
+//! Values in SVG's text. Called by every part of the SVG writer.
+//! Writes only characters that XML allows.
 
 use std::fmt::{self, Write as _};
 

@@ -1,5 +1,5 @@
-//! The fonts that are shipped (assets/fonts, ADR 0017) and how wide their letters are. Called by `lay`, `svg` and the
-//! writers of pixels and PDF. Never reads a font of the machine, so that a page looks the same on each.
+//! The bundled fonts (assets/fonts, ADR 0017) and the widths of their letters. Called by `layout`, `svg` and the
+//! writers of pixels and PDF. Never reads a system font, so that a page looks the same everywhere.
 
 use std::sync::{Arc, LazyLock};
 
@@ -26,7 +26,7 @@ macro_rules! shipped {
     };
 }
 
-static SHIPPED: &[BundledFont] = shipped![
+static BUNDLED: &[BundledFont] = shipped![
     Sans false false "LiberationSans-Regular.ttf",
     Sans true false "LiberationSans-Bold.ttf",
     Sans false true "LiberationSans-Italic.ttf",
@@ -41,7 +41,7 @@ static SHIPPED: &[BundledFont] = shipped![
 /// Has the letters and signs that the others lack.
 static LAST_RESORT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
 
-/// The shipped family, then those that stand in for it where an SVG is opened elsewhere.
+/// The bundled family, then fallbacks for where an SVG is opened elsewhere.
 #[must_use]
 pub fn css(family: Family) -> &'static str {
     match family {
@@ -51,12 +51,12 @@ pub fn css(family: Family) -> &'static str {
     }
 }
 
-/// All shipped fonts, for usvg.
+/// All bundled fonts, for usvg.
 #[must_use]
 pub fn database() -> Arc<fontdb::Database> {
     static DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
         let mut database = fontdb::Database::new();
-        for bytes in SHIPPED.iter().map(|font| font.bytes).chain([LAST_RESORT]) {
+        for bytes in BUNDLED.iter().map(|font| font.bytes).chain([LAST_RESORT]) {
             database.load_font_source(fontdb::Source::Binary(Arc::new(bytes)));
         }
         for set in [fontdb::Database::set_sans_serif_family, fontdb::Database::set_cursive_family] {
@@ -71,9 +71,9 @@ pub fn database() -> Arc<fontdb::Database> {
     DATABASE.clone()
 }
 
-/// Measures letters.
+/// Widths of letters.
 pub struct FontMetrics {
-    /// Beside [`SHIPPED`].
+    /// Parallel to [`BUNDLED`].
     faces: Vec<Option<Face<'static>>>,
     last_resort: Option<Face<'static>>,
 }
@@ -81,22 +81,22 @@ pub struct FontMetrics {
 impl Default for FontMetrics {
     fn default() -> Self {
         let face = |bytes| Face::parse(bytes, 0).ok();
-        Self { faces: SHIPPED.iter().map(|font| face(font.bytes)).collect(), last_resort: face(LAST_RESORT) }
+        Self { faces: BUNDLED.iter().map(|font| face(font.bytes)).collect(), last_resort: face(LAST_RESORT) }
     }
 }
 
 impl FontMetrics {
-    /// How far a letter moves the pen, without kerning.
+    /// The advance of a letter, without kerning.
     #[must_use]
     pub fn advance(&self, font: Font, letter: char) -> f32 {
-        let faces = SHIPPED.iter().zip(&self.faces).filter(|(shipped, _)| shipped.family == font.family);
+        let faces = BUNDLED.iter().zip(&self.faces).filter(|(shipped, _)| shipped.family == font.family);
         let misses = |shipped: &BundledFont| (shipped.bold != font.bold, shipped.italic != font.italic);
         let nearest = faces.min_by_key(|(shipped, _)| misses(shipped)).and_then(|(_, face)| face.as_ref());
         let wide = [nearest, self.last_resort.as_ref()].into_iter().flatten().find_map(|face| {
             let advance = face.glyph_hor_advance(face.glyph_index(letter)?)?;
             Some(f32::from(advance) / f32::from(face.units_per_em()))
         });
-        // What no font has is drawn as an empty box.
+        // A letter that no font has is drawn as an empty box.
         font.size * wide.unwrap_or(0.6)
     }
 }
@@ -114,7 +114,7 @@ mod tests {
                 assert!(face.glyph_index(letter).is_some(), "{letter}");
             }
         }
-        assert_eq!(database().len(), SHIPPED.len() + 1);
+        assert_eq!(database().len(), BUNDLED.len() + 1);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Text as it lies on a page: which line has which words, and where. Called by `svg`, and by `sheet` for its extent.
-//! Never draws, and never measures with a font that is not shipped.
+//! The layout of a text: its lines and their positions. Called by `svg`, and by `extent`.
+//! Never draws, and measures only with bundled fonts.
 
 pub mod fonts;
 mod wrap;
@@ -22,11 +22,11 @@ const PADDING: f32 = 12.0;
 pub struct TextLayout {
     /// Each line's text, with its reference point on the baseline.
     pub lines: Vec<(String, Point)>,
-    /// What the text takes, or the note.
+    /// The box of the text, or of the note.
     pub frame: Rect,
 }
 
-/// Lays a text out.
+/// Lays out a text.
 #[must_use]
 pub fn layout(writing: &TextBlock<'_>, measure: &FontMetrics) -> TextLayout {
     let size = writing.font.size;

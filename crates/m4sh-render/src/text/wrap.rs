@@ -1,12 +1,12 @@
-//! Breaks a text into lines. Called by `lay`. Never loses a letter but the spaces at which a line is broken.
+//! Breaks a text into lines. Called by `layout`. Drops nothing but the spaces at which a line is broken.
 
-/// Longer texts are cut: nobody reads them on a board.
+/// Longer texts are cut, in characters.
 const MOST_LETTERS: usize = 100_000;
 /// More lines are cut.
 const MOST_LINES: usize = 2_000;
 
 /// The lines of a text with their widths: at its own line ends and, where a line would be wider than `room`, before the
-/// word that does not fit, or inside a word that no line has room for.
+/// word that does not fit, or inside a word that fits no line.
 pub fn lines(text: &str, room: Option<f32>, advance: impl Fn(char) -> f32) -> Vec<(String, f32)> {
     let text: String = text.chars().take(MOST_LETTERS).filter_map(plain).collect();
     let mut lines = Vec::new();
@@ -23,7 +23,7 @@ pub fn lines(text: &str, room: Option<f32>, advance: impl Fn(char) -> f32) -> Ve
     lines
 }
 
-/// A letter that SVG can hold: every kind of line end is one, a tab is a space.
+/// A character that SVG can hold: every kind of line end is one, a tab is a space.
 fn plain(letter: char) -> Option<char> {
     match letter {
         '\n' | '\u{2028}' | '\u{2029}' => Some('\n'),
@@ -37,7 +37,7 @@ fn wrap(paragraph: &str, room: f32, advance: &impl Fn(char) -> f32, lines: &mut 
     let width_of = |text: &str| text.chars().map(advance).sum::<f32>();
     let (mut line, mut width) = (String::new(), 0.0);
     for word in paragraph.split_inclusive(' ') {
-        // The space behind a word may hang over the edge.
+        // The space after a word may exceed the width.
         if width + width_of(word.trim_end_matches(' ')) > room && !line.is_empty() {
             push(lines, &mut line, &mut width, advance);
         }
