@@ -63,12 +63,12 @@ impl Renderer {
     /// [`RenderError`]; no file is left behind.
     pub async fn render(
         &self,
-        order: PictureRequest,
+        request: PictureRequest,
         progress: impl Fn(u8) + Send,
     ) -> Result<RenderedFile, RenderError> {
-        let parts = request::parts(&order).ok_or(RenderError::TooLarge)?;
-        let (format, _permit) = (order.format, self.at_once.acquire().await);
-        drop(order);
+        let parts = request::parts(&request).ok_or(RenderError::TooLarge)?;
+        let (format, _permit) = (request.format, self.at_once.acquire().await);
+        drop(request);
         let (file, place) = tempfile::NamedTempFile::new().map_err(crashed)?.into_parts();
         let drawn = timeout(self.deadline, self.draw(parts, file, progress));
         drawn.await.map_err(|_| RenderError::TimedOut)??;

@@ -24,14 +24,14 @@ struct RequestHeader {
 }
 
 /// The parts of a request, to be written one after the other; `None` when it exceeds a limit.
-pub fn parts(order: &PictureRequest) -> Option<Vec<Bytes>> {
-    let images: Vec<_> = order.images.iter().map(|(hash, bytes)| (hash.clone(), bytes.len())).collect();
+pub fn parts(request: &PictureRequest) -> Option<Vec<Bytes>> {
+    let images: Vec<_> = request.images.iter().map(|(hash, bytes)| (hash.clone(), bytes.len())).collect();
     let head = RequestHeader {
-        format: order.format,
-        page: order.page,
-        longest_side: order.longest_side,
-        title: order.title.clone(),
-        state: order.state.len(),
+        format: request.format,
+        page: request.page,
+        longest_side: request.longest_side,
+        title: request.title.clone(),
+        state: request.state.len(),
         images,
     };
     if !head.is_within_bounds() {
@@ -39,8 +39,8 @@ pub fn parts(order: &PictureRequest) -> Option<Vec<Bytes>> {
     }
     let head = rmp_serde::to_vec(&head).ok().filter(|head| head.len() <= HEAD_BYTES)?;
     let length = u32::try_from(head.len()).ok()?.to_be_bytes();
-    let mut parts = vec![Bytes::copy_from_slice(&length), head.into(), order.state.clone()];
-    parts.extend(order.images.iter().map(|(_, bytes)| bytes.clone()));
+    let mut parts = vec![Bytes::copy_from_slice(&length), head.into(), request.state.clone()];
+    parts.extend(request.images.iter().map(|(_, bytes)| bytes.clone()));
     Some(parts)
 }
 
@@ -62,7 +62,7 @@ impl ReceivedRequest {
         let head = read_part(&mut from, u32::from_be_bytes(length) as usize, HEAD_BYTES)?;
         let head: RequestHeader = rmp_serde::from_slice(&head).map_err(|error| wrong(&error.to_string()))?;
         if !head.is_within_bounds() {
-            return Err(wrong("an order beyond its bounds"));
+            return Err(wrong("a request beyond its bounds"));
         }
         let state = read_part(&mut from, head.state, limits::BOARD_BYTES)?;
         let part = |(_, length): &(String, usize)| read_part(&mut from, *length, limits::RENDER_IMAGE_BYTES);
@@ -111,7 +111,7 @@ fn wrong(what: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    fn order() -> PictureRequest {
+    fn request() -> PictureRequest {
         PictureRequest {
             format: PictureFormat::Png,
             page: Some(3),
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_order_arrives_as_it_was_sent() {
-        let sent = parts(&order()).unwrap().concat();
+        let sent = parts(&request()).unwrap().concat();
         let received = ReceivedRequest::read(sent.as_slice()).unwrap();
         let task = received.task();
         assert_eq!((task.format, task.page, task.title, task.state), (PictureFormat::Png, Some(3), "Урок", &b"{}"[..]));
@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn e13_an_order_beyond_its_bounds_is_neither_sent_nor_read() {
-        let large = PictureRequest { state: vec![b' '; limits::BOARD_BYTES + 1].into(), ..order() };
+        let large = PictureRequest { state: vec![b' '; limits::BOARD_BYTES + 1].into(), ..request() };
         assert!(parts(&large).is_none());
-        let sent = parts(&order()).unwrap().concat();
+        let sent = parts(&request()).unwrap().concat();
         assert!(ReceivedRequest::read(&sent[..sent.len() - 1]).is_err());
         assert!(ReceivedRequest::read(&[0xff; 64][..]).is_err());
     }

@@ -30,13 +30,8 @@ fn r3_a_repeated_key_changes_nothing_and_gets_the_first_answer() {
     else {
         panic!("a repeat")
     };
-    let first = Receipt {
-        rev: Rev(1),
-        at: at(),
-        digest: entry.digest,
-        fingerprint: entry.fingerprint,
-        kind: BatchKind::Edit,
-    };
+    let first =
+        Receipt { rev: Rev(1), at: at(), digest: entry.digest, fingerprint: entry.fingerprint, kind: BatchKind::Edit };
     assert_eq!((receipt, board.state(), board.rev()), (first, before, Rev(2)));
 
     let other = parse(r#"[{"op":"add","kind":"stroke","value":{"id":"a","x":1}}]"#).unwrap();
