@@ -8,7 +8,6 @@ use actix::prelude::*;
 use dashmap::DashMap;
 use tokio::sync::oneshot;
 
-use crate::actors::board::PupilSelection;
 use crate::actors::boards::Boards;
 use crate::actors::classroom::participants::ListParticipants;
 use crate::actors::classroom::{
@@ -17,9 +16,10 @@ use crate::actors::classroom::{
 };
 use crate::actors::messages::BoardError;
 use crate::actors::rooms::Rooms;
-use m4sh_domain::classroom::{ClassCommand, ClassRefusal};
+use m4sh_domain::classroom::{ClassCommand, PupilSelection};
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_store::{Store, StoreError};
 
 /// How long a REST answer waits for a change of rights to be applied.
@@ -184,7 +184,7 @@ impl Directory {
         tokio::time::timeout(APPLY_DEADLINE, actor.send(GetOverview)).await.ok()?.ok()
     }
 
-    /// Asks for something in a lesson, as its sockets do; returns when it has happened and is committed.
+    /// Sends a command to a lesson, as its sockets do; returns when it has happened and is committed.
     ///
     /// # Errors
     /// Why it did not. `unavailable` may have happened all the same: a repeat finds out.
@@ -192,15 +192,15 @@ impl Directory {
         &self,
         (classroom, session): (ClassroomId, LessonId),
         (user, name): (UserId, Arc<str>),
-        ask: ClassCommand,
-    ) -> Result<CommandReply, ClassRefusal> {
-        let unavailable = ClassRefusal::until("unavailable", "this cannot be kept right now", RETRY);
-        let actor = self.locate_session(classroom, session).ok_or(unavailable)?;
+        command: ClassCommand,
+    ) -> Result<CommandReply, Refusal> {
+        const UNAVAILABLE: Refusal = Refusal::until(RefusalCode::Unavailable, "this cannot be kept right now", RETRY);
+        let actor = self.locate_session(classroom, session).ok_or(UNAVAILABLE)?;
         let (reply, heard) = oneshot::channel();
-        actor.do_send(SubmitCommand { user, name, ask, reply });
+        actor.do_send(SubmitCommand { user, name, command, reply });
         match tokio::time::timeout(limits::SAVE_DEADLINE, heard).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Err(unavailable),
+            Ok(Err(_)) | Err(_) => Err(UNAVAILABLE),
         }
     }
 

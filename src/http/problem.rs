@@ -232,7 +232,7 @@ impl Problem {
             Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::Pinned => "pinned",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(refusal) => refusal.code().name(),
             Self::OpsQuota { .. } => "ops_quota_exceeded",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",

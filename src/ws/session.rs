@@ -16,9 +16,9 @@ use crate::actors::metrics::metrics;
 use crate::actors::outbox::Outbox;
 use crate::ws::guests::GuestSlot;
 use m4sh_domain::board::OpsError;
+use m4sh_domain::classroom::ClassAction;
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::limits;
-use m4sh_protocol::class::ClassFrame;
 use m4sh_protocol::client::{ActivityStatus, ClientFrame, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
@@ -88,7 +88,7 @@ impl JoinedSession {
                 // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(SubmitFrame { conn: self.conn, frame }).await),
                 None => {
-                    let id = if let ClassFrame::Rights(frame) = &frame { frame.id.as_deref() } else { None };
+                    let id = if let ClassAction::Rights(frame) = &frame.action { frame.id.as_deref() } else { None };
                     self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
                 }
             },

@@ -1,9 +1,12 @@
 //! The matrix: every frame that exists, from everybody, in every state of a lesson, has one answer, and this table says
-//! which. The names come from the server's own list, so that a frame without a row here is a failure.
+//! which. The rows of class frames follow from their declarations, which the table of SPEC.md states a second time.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
-use m4sh_protocol::names;
+use m4sh_domain::access::Permission;
+use m4sh_domain::classroom::{AllowedSenders, ClassFrame, FRAMES, FrameSpec};
+use m4sh_protocol::client::ClientFrame;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,8 +19,6 @@ const ROLES: [&str; 5] = ["owner", "assistant", "pupil", "locked", "viewer"];
 /// Taken without a refusal.
 const P: &str = "";
 const F: &str = "forbidden";
-const LEADERS: [&str; 5] = [P, P, F, F, F];
-const OWNER: [&str; 5] = [P, F, F, F, F];
 const ALL: [&str; 5] = [P; 5];
 /// Done, or refused under its id with one of [`NOT_DONE`]: which of them depends on what was drawn and cleared before.
 const WORK: &str = "done or not";
@@ -25,7 +26,28 @@ const NOT_DONE: [&str; 6] =
     ["forbidden", "nothing_to_undo", "undo_conflict", "nothing_to_clear", "unknown_clear", "nothing_to_restore"];
 
 /// The answers in class, role by role.
-const TABLE: &[(&str, [&str; 5])] = &[
+static TABLE: LazyLock<Vec<(&str, [&str; 5])>> =
+    LazyLock::new(|| BOARD_TABLE.iter().copied().chain(FRAMES.iter().map(class_row)).collect());
+
+/// The row of a class frame. Some examples name a message or a poll that is not there.
+fn class_row(spec: &'static FrameSpec) -> (&'static str, [&'static str; 5]) {
+    let answer = match spec.name {
+        "chat_edit" | "chat_delete" => "unknown_message",
+        "vote" | "poll_end" => "unknown_poll",
+        _ => P,
+    };
+    let may = match spec.senders {
+        AllowedSenders::Everybody => [true; 5],
+        AllowedSenders::Participants => [true, true, true, true, false],
+        AllowedSenders::Leaders | AllowedSenders::Supervisors | AllowedSenders::With(Permission::Lock) => {
+            [true, true, false, false, false]
+        }
+        AllowedSenders::Tutors | AllowedSenders::With(_) => [true, false, false, false, false],
+    };
+    (spec.name, may.map(|may| if may { answer } else { F }))
+}
+
+const BOARD_TABLE: &[(&str, [&str; 5])] = &[
     ("hello", ["bad_frame"; 5]),
     ("ops", [P, P, P, F, F]),
     ("undo", [WORK; 5]),
@@ -38,33 +60,6 @@ const TABLE: &[(&str, [&str; 5])] = &[
     ("status", ALL),
     ("select", ALL),
     ("ping", ALL),
-    ("lock", LEADERS),
-    ("can", OWNER),
-    ("role", OWNER),
-    ("kick", OWNER),
-    ("unkick", OWNER),
-    ("isolate", LEADERS),
-    ("reveal", LEADERS),
-    ("follow", LEADERS),
-    ("bring", LEADERS),
-    ("view_lock", LEADERS),
-    ("page", LEADERS),
-    ("present", LEADERS),
-    ("laser", LEADERS),
-    ("hand", ALL),
-    ("hands", LEADERS),
-    ("react", ALL),
-    ("chat", [P, P, P, P, F]),
-    ("chat_edit", ["unknown_message"; 5]),
-    ("chat_delete", ["unknown_message"; 5]),
-    ("chat_mode", LEADERS),
-    ("timer", LEADERS),
-    ("poll", LEADERS),
-    ("vote", ["unknown_poll", "unknown_poll", "unknown_poll", "unknown_poll", F]),
-    ("poll_end", ["unknown_poll", "unknown_poll", F, F, F]),
-    ("pupil_boards", OWNER),
-    ("done", ALL),
-    ("attention", LEADERS),
     ("dance", ["unknown_frame"; 5]),
 ];
 
@@ -91,39 +86,20 @@ fn frame(name: &str, about: &About) -> Value {
         "status" => json!({"state": "active"}),
         "select" => json!({"ids": ["a"], "page": "p1"}),
         "ping" => json!({"n": "matrix"}),
-        "lock" => json!({"user": target, "locked": false}),
-        "can" => json!({"user": target, "flags": {"can_export": true}}),
-        "role" => json!({"user": target, "role": "student"}),
-        "kick" => json!({"user": target, "on": false}),
-        "unkick" => json!({"user": target}),
         "isolate" => json!({"on": isolated}),
-        "reveal" => json!({"users": "all"}),
-        "follow" | "view_lock" | "laser" | "done" => json!({"on": false}),
-        "bring" => json!({"page": "p1", "x": 1, "y": 2, "zoom": 1}),
-        "page" => json!({"page": "p1"}),
-        "present" => json!({"board": board}),
-        "hand" => json!({"up": false}),
-        "hands" => json!({"clear": true}),
-        "react" => json!({"emoji": "👍"}),
-        "chat" => json!({"id": id, "text": "hello"}),
-        "chat_edit" => json!({"seq": 999_999, "text": "hello"}),
-        "chat_delete" => json!({"seq": 999_999}),
-        "chat_mode" => json!({"mode": "on"}),
-        "timer" => json!({"stop": true}),
-        "poll" => json!({"question": "Ready?", "options": ["yes", "no"]}),
-        "vote" => json!({"poll": 999_999, "choices": [0]}),
-        "poll_end" => json!({"poll": 999_999}),
-        "pupil_boards" => json!({"on": false}),
-        "attention" => json!({"stuck_after": 90}),
         "dance" => json!({}),
-        other => panic!("no frame for `{other}`: add one here and a row to the table"),
+        other => {
+            let spec = ClassFrame::spec(other).expect("a frame of the board needs an example here");
+            let example = spec.example.replace("USER", target).replace("BOARD", board).replace("ID", &id);
+            serde_json::from_str(&example).unwrap()
+        }
     };
     frame["t"] = json!(name);
     frame
 }
 
 fn is_class_frame(name: &str) -> bool {
-    names::CLASS.contains(&name)
+    ClassFrame::spec(name).is_some()
 }
 
 /// Says each frame on a socket and holds the answer against what is expected of it.
@@ -222,7 +198,8 @@ impl Stage {
 async fn p17_the_table_has_a_row_for_each_frame_that_exists() {
     let rows: BTreeSet<&str> = TABLE.iter().map(|(name, _)| *name).collect();
     assert_eq!(rows.len(), TABLE.len(), "no name stands twice");
-    let known: BTreeSet<&str> = names::BOARD.iter().chain(names::CLASS).chain(&["dance"]).copied().collect();
+    let class = FRAMES.iter().map(|spec| spec.name);
+    let known: BTreeSet<&str> = ClientFrame::BOARD_NAMES.into_iter().chain(class).chain(["dance"]).collect();
     assert_eq!(rows, known);
 }
 

@@ -4,6 +4,7 @@ pub mod access;
 pub mod board;
 pub mod budget;
 pub mod classroom;
+pub mod fields;
 pub mod history;
 pub mod hooks;
 pub mod ids;

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 
-use crate::client::label;
 use m4sh_domain::board::{BatchKind, UndoDirection};
+use m4sh_domain::fields::label;
 use m4sh_domain::ids::{Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;

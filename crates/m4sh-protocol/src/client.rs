@@ -4,11 +4,12 @@
 use uuid::Uuid;
 
 use crate::board_command::CommandFrame;
-use crate::class::ClassFrame;
 use crate::dialect::Dialect;
 use crate::roster::Selection;
-use crate::{msgpack, names, presence};
+use crate::{msgpack, presence};
 use m4sh_domain::board::{Op, OpsError};
+use m4sh_domain::classroom::ClassFrame;
+use m4sh_domain::fields::{id, label, number, word};
 use m4sh_domain::ids::{ClientId, Epoch, Rev};
 use m4sh_domain::json::{Bounds, Value};
 use m4sh_domain::limits;
@@ -132,6 +133,10 @@ pub enum ClientFrame {
 pub struct Undecodable;
 
 impl ClientFrame {
+    /// The names of the frames to a board, or to the connection itself.
+    pub const BOARD_NAMES: [&str; 12] =
+        ["hello", "ops", "cursor", "view", "status", "select", "ping", "undo", "redo", "clear", "unclear", "draw"];
+
     /// Decodes one message of a dialect.
     ///
     /// # Errors
@@ -146,19 +151,22 @@ impl ClientFrame {
             return if bytes.len() > limits::PRESENCE_FRAME { Err(Undecodable) } else { presence::read(value) };
         }
         let kind = value.get("t").and_then(Value::as_str).ok_or(Undecodable)?;
+        // Board frames are far more frequent, and known by a shorter list.
+        let class = if Self::BOARD_NAMES.contains(&kind) { None } else { ClassFrame::spec(kind) };
         let most = match kind {
             "ops" => usize::MAX,
             "select" => limits::SELECT_FRAME,
-            // What carries people's words.
-            "chat" | "chat_edit" | "poll" => limits::WORDS_FRAME,
             "draw" => limits::DRAW_FRAME,
-            _ => limits::PRESENCE_FRAME,
+            _ => class.map_or(limits::PRESENCE_FRAME, |spec| spec.max_bytes),
         };
         if bytes.len() > most {
             return Err(Undecodable);
         }
-        if !names::is_known(kind) {
-            return Ok(Self::Unknown(kind.chars().take(64).collect::<String>().into()));
+        if let Some(spec) = class {
+            return Ok(match ClassFrame::decode(spec, &value) {
+                Ok(frame) => Self::Class(frame),
+                Err(detail) => Self::Bad { detail: detail.to_owned(), id: word(&value, "id") },
+            });
         }
         Ok(match kind {
             "hello" => hello(&value)?,
@@ -171,20 +179,12 @@ impl ClientFrame {
             "select" => Selection::read(&value)
                 .map_or_else(|| bad("select needs ids, a list of at most 100 items' ids"), Self::Select),
             "ping" => Self::Ping(value.get("n").filter(|n| is_scalar(n)).cloned().unwrap_or(Value::Null)),
-            other => match CommandFrame::read(other, &value, batch_id(&value)) {
+            other => match CommandFrame::read(other, &value, word(&value, "id")) {
                 Some(Ok(frame)) => Self::Command(frame),
-                Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: batch_id(&value) },
-                None => class(other, &value),
+                Some(Err(detail)) => Self::Bad { detail: detail.to_owned(), id: word(&value, "id") },
+                None => Self::Unknown(other.chars().take(64).collect::<String>().into()),
             },
         })
-    }
-}
-
-fn class(name: &str, value: &Value) -> ClientFrame {
-    match ClassFrame::read(name, value) {
-        Some(Ok(frame)) => ClientFrame::Class(frame),
-        Some(Err(detail)) => ClientFrame::Bad { detail: detail.to_owned(), id: batch_id(value) },
-        None => ClientFrame::Unknown(name.chars().take(64).collect::<String>().into()),
     }
 }
 
@@ -193,8 +193,7 @@ fn bad(detail: &str) -> ClientFrame {
 }
 
 fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
-    let client =
-        value.get("client").and_then(Value::as_str).and_then(|text| text.parse::<Uuid>().ok()).ok_or(Undecodable)?;
+    let client = id::<Uuid>(value, "client").ok_or(Undecodable)?;
     let resume = match value.get("resume") {
         None | Some(Value::Null) => None,
         Some(position) => Some(Position {
@@ -207,30 +206,11 @@ fn hello(value: &Value) -> Result<ClientFrame, Undecodable> {
 }
 
 fn ops(value: Value) -> ClientFrame {
-    let Some(id) = batch_id(&value) else { return bad("ops needs id, a text of 1 to 64 bytes") };
+    let Some(id) = word(&value, "id") else { return bad("ops needs id, a text of 1 to 64 bytes") };
     let Value::Object(mut fields) = value else { return bad("ops is a map") };
     match fields.remove("ops") {
         Some(list) => ClientFrame::Ops { id, ops: Op::parse_list(list) },
         None => ClientFrame::Bad { detail: "ops needs ops, a list of operations".to_owned(), id: Some(id) },
-    }
-}
-
-/// The client's own id of what it says.
-fn batch_id(value: &Value) -> Option<Box<str>> {
-    let id = value.get("id").and_then(Value::as_str);
-    id.filter(|id| !id.is_empty() && id.len() <= limits::BATCH_ID_BYTES).map(Box::from)
-}
-
-/// A coordinate or scale: finite, and of a size that prints shortly; no board is a billion units wide.
-pub(super) fn number(value: &Value, key: &str) -> Option<f64> {
-    value.get(key).and_then(Value::as_f64).filter(|number| number.abs() <= 1e9)
-}
-
-/// A short text or number of a frame's field, as a text; page ids of some clients are numbers.
-pub(super) fn label(value: &Value, key: &str) -> Option<Box<str>> {
-    match value.get(key)? {
-        Value::String(text) if text.len() <= limits::ITEM_ID_BYTES => Some(text.as_str().into()),
-        other => other.as_i64().map(|number| number.to_string().into()),
     }
 }
 
@@ -263,7 +243,10 @@ fn is_scalar(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use m4sh_domain::classroom::FRAMES;
 
     fn json(text: &str) -> Result<ClientFrame, Undecodable> {
         ClientFrame::decode(text.as_bytes(), Dialect::Json)
@@ -290,6 +273,23 @@ mod tests {
             assert!(matches!(json(text), Ok(ClientFrame::Bad { .. })), "{text}");
         }
         assert!(matches!(json(r#"{"t":"dance"}"#), Ok(ClientFrame::Unknown(name)) if &*name == "dance"));
+    }
+
+    #[test]
+    fn w5_every_listed_name_is_read_and_no_other() {
+        let read = |name: &str| json(&format!(r#"{{"t":"{name}"}}"#));
+        let names = || ClientFrame::BOARD_NAMES.into_iter().chain(FRAMES.iter().map(|spec| spec.name));
+        for name in names() {
+            let frame = read(name);
+            let greeting = name == "hello" && matches!(frame, Err(Undecodable));
+            assert!(
+                greeting || !matches!(frame, Ok(ClientFrame::Unknown(_)) | Err(_)),
+                "{name} is listed and not read"
+            );
+        }
+        let distinct: HashSet<_> = names().collect();
+        assert_eq!(distinct.len(), names().count(), "no name stands twice");
+        assert!(matches!(read("dance"), Ok(ClientFrame::Unknown(_))));
     }
 
     #[test]

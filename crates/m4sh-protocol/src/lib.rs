@@ -3,12 +3,10 @@
 
 pub mod board_command;
 mod catch_up;
-pub mod class;
 pub mod client;
 pub mod close;
 pub mod dialect;
 pub mod msgpack;
-pub mod names;
 pub mod payload;
 pub mod presence;
 pub mod room;

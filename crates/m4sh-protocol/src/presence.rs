@@ -1,8 +1,9 @@
 //! The v0.31 presence dialect: its inbound messages as frames, its outbound ones as payloads (SPEC J9).
 //! Called by `client` and `server`. Never carries operations.
 
-use crate::client::{ClientFrame, Cursor, Undecodable, View, label, number};
+use crate::client::{ClientFrame, Cursor, Undecodable, View};
 use crate::server::ConnectedUser;
+use m4sh_domain::fields::{label, number};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use crate::client::{View, label};
+use crate::client::View;
 use crate::server::{ConnectedUser, id, put};
 use m4sh_domain::access::EffectiveRights;
+use m4sh_domain::fields::label;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::times;

@@ -126,11 +126,11 @@ impl Store {
             &session.0,
             &column!(|event| signed(event.seq)),
             &column!(|event| event.at),
-            &column!(|event| event.what.kind()),
+            &column!(|event| event.event.kind()),
             &column!(|event| event.author.map(|user| user.0)),
-            &column!(|event| event.what.person()),
-            &column!(|event| event.what.about().map(signed)),
-            &column!(|event| Value::Object(event.what.data()).to_canonical()),
+            &column!(|event| event.event.person()),
+            &column!(|event| event.event.about().map(signed)),
+            &column!(|event| Value::Object(event.event.data()).to_canonical()),
             &amended.iter().map(|(chat, _)| signed(chat.seq)).collect::<Vec<_>>(),
             &amended.iter().map(|(chat, _)| Value::Object(chat.data()).to_canonical()).collect::<Vec<_>>(),
             &amended.iter().map(|row| removal(row).map(|(at, _)| at)).collect::<Vec<Option<Timestamp>>>(),
@@ -169,15 +169,11 @@ impl Store {
         let found = self.pool.get().await?.query(AFTER, &[&session.0, &signed(seq), &most]).await?;
         let last = found.last().map_or(Ok(seq), |row| rows::count(row, "seq"))?;
         let mut events = found.iter().filter_map(|row| recorded(row).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let changes = |event: &RecordedEvent| match event.what {
-            ClassEvent::ChatEdit { chat } | ClassEvent::ChatDelete { chat } => Some(chat),
-            _ => None,
-        };
-        let changed: Vec<u64> = events.iter().filter_map(changes).collect();
+        let changed: Vec<u64> = events.iter().filter_map(|event| event.event.amends()).collect();
         if !changed.is_empty() {
             let chats = self.class_messages(session, &changed).await?;
             for event in &mut events {
-                let about = changes(event);
+                let about = event.event.amends();
                 event.amended =
                     event.amended.take().or_else(|| chats.iter().find(|chat| Some(chat.seq) == about).cloned());
             }
@@ -227,12 +223,12 @@ fn recorded(row: &Row) -> Result<Option<RecordedEvent>, StoreError> {
     let data = Value::parse(bytes, Bounds::default()).map_err(|error| StoreError::query(error.to_string()))?;
     let Value::Object(data) = data else { return Err(StoreError::query("a class event's data is no object")) };
     let about = get::<Option<i64>>(row, "about")?.and_then(|seq| u64::try_from(seq).ok());
-    let Some(what) = ClassEvent::read(get(row, "kind")?, get(row, "person")?, about, &data) else { return Ok(None) };
+    let Some(event) = ClassEvent::read(get(row, "kind")?, get(row, "person")?, about, &data) else { return Ok(None) };
     let mut event = RecordedEvent {
         seq: rows::count(row, "seq")?,
         at: get(row, "at")?,
         author: get::<Option<Uuid>>(row, "author")?.map(UserId),
-        what,
+        event,
         amended: None,
     };
     event.amended = as_it_is(row, &event, &data)?;
@@ -241,10 +237,10 @@ fn recorded(row: &Row) -> Result<Option<RecordedEvent>, StoreError> {
 
 /// A message's row with what became of it.
 fn as_it_is(row: &Row, event: &RecordedEvent, data: &Object) -> Result<Option<ChatMessage>, StoreError> {
-    let (ClassEvent::Chat(said), Some(author)) = (&event.what, event.author) else { return Ok(None) };
+    let (ClassEvent::ChatContent(content), Some(author)) = (&event.event, event.author) else { return Ok(None) };
     let removed = get::<Option<Timestamp>>(row, "removed_at")?.is_some();
     let edited = data.get("edited").and_then(Value::as_bool).unwrap_or_default();
-    Ok(Some(ChatMessage { seq: event.seq, at: event.at, author, said: said.clone(), edited, removed }))
+    Ok(Some(ChatMessage { seq: event.seq, at: event.at, author, content: content.clone(), edited, removed }))
 }
 
 fn message(row: &Row) -> Result<Option<ChatMessage>, StoreError> {

@@ -26,6 +26,4 @@ mod visibility;
 mod writes;
 
 pub use actor::BoardActor;
-pub use writes::{
-    ApplyOps, BoardWrite, ClearPages, PupilSelection, ReplaceState, RestoreCleared, RevealLayers, UndoRedo,
-};
+pub use writes::{ApplyOps, BoardWrite, ClearPages, ReplaceState, RestoreCleared, RevealLayers, UndoRedo};

@@ -63,7 +63,7 @@ impl AwakeBoard {
             Ok(BatchOutcome::Unchanged) => {}
             Err(refusal) => {
                 metrics().refused.increment(1);
-                self.refuse(conn, &id, refusal.code(), &refusal.to_string(), refusal.index(), None);
+                self.refuse(conn, &id, refusal.code().name(), &refusal.to_string(), refusal.index(), None);
             }
         }
     }

@@ -249,7 +249,7 @@ impl AwakeBoard {
 
     pub(super) fn send_board_refusal(&mut self, conn: ConnId, id: &str, refusal: &BoardRefusal) {
         crate::actors::metrics::metrics().refused.increment(1);
-        self.refuse(conn, id, refusal.code(), &refusal.to_string(), refusal.index(), None);
+        self.refuse(conn, id, refusal.code().name(), &refusal.to_string(), refusal.index(), None);
     }
 }
 

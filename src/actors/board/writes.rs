@@ -11,9 +11,8 @@ use m4sh_domain::board::{
     BatchKey, BatchOutcome, Board, BoardRefusal, Document, JournalEntry, Op, UndoDirection, clear_content,
     unclear_content,
 };
-use m4sh_domain::ids::{Rev, UserId};
-use m4sh_domain::json::Value;
-use m4sh_protocol::class::IsolationFrame;
+use m4sh_domain::classroom::PupilSelection;
+use m4sh_domain::ids::Rev;
 
 /// A kind of write.
 pub trait BoardWrite: Send + 'static {
@@ -141,30 +140,6 @@ impl BoardWrite for RevealLayers {
     fn apply(self, board: &mut Board, WriteAuthor { key, at, .. }: WriteAuthor) -> Result<BatchOutcome, BoardRefusal> {
         let revealed = board.reveal(key, |user| self.0.contains(user), at)?;
         Ok(revealed.map_or(BatchOutcome::Unchanged, BatchOutcome::Accepted))
-    }
-}
-
-/// Which pupils are meant.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum PupilSelection {
-    /// All of them.
-    All,
-    /// These.
-    Only(Vec<UserId>),
-}
-
-impl PupilSelection {
-    /// Reads `"all"` or a list of ids.
-    #[must_use]
-    pub fn parse(value: &Value) -> Option<Self> {
-        IsolationFrame::users(value).map(|users| users.map_or(Self::All, Self::Only))
-    }
-
-    fn contains(&self, user: UserId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(users) => users.contains(&user),
-        }
     }
 }
 

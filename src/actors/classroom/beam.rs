@@ -9,11 +9,10 @@ use actix::prelude::*;
 
 use super::ClassroomActor;
 use crate::actors::clock;
-use m4sh_domain::classroom::ClassFrameFields;
+use m4sh_domain::classroom::Laser;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
-use m4sh_protocol::class::Laser;
 use m4sh_protocol::client::View;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
@@ -71,7 +70,7 @@ impl Beam {
         to.insert("lasers", on.map(|(user, laser)| laser_fields(*user, laser).into()).collect::<Vec<Value>>());
     }
 
-    fn everything(&self) -> Vec<ClassFrameFields> {
+    fn everything(&self) -> Vec<Object> {
         let lasers = self.lasers.iter().map(|(user, laser)| laser_frame(*user, laser));
         lasers.chain(self.view.iter().map(|(user, view)| view_frame(*user, view))).collect()
     }
@@ -81,10 +80,10 @@ impl Beam {
     }
 
     /// What moved and may be told now.
-    fn news(&mut self, now: Duration) -> Vec<ClassFrameFields> {
+    fn news(&mut self, now: Duration) -> Vec<Object> {
         let pointed = std::mem::take(&mut self.pointed);
         let moved = pointed.iter().filter_map(|user| Some(laser_frame(*user, self.lasers.get(user)?)));
-        let mut frames: Vec<ClassFrameFields> = moved.collect();
+        let mut frames: Vec<Object> = moved.collect();
         if self.view_is_due(now) {
             (self.looked, self.last_view) = (false, Some(now));
             frames.extend(self.view.iter().map(|(user, view)| view_frame(*user, view)));
@@ -145,12 +144,12 @@ impl ClassroomActor {
 
 /// Frames, encoded for each dialect at most once.
 struct Encodings {
-    frames: Vec<ClassFrameFields>,
+    frames: Vec<Object>,
     encoded: [Option<Arc<[Payload]>>; 3],
 }
 
 impl Encodings {
-    fn new(frames: Vec<ClassFrameFields>) -> Self {
+    fn new(frames: Vec<Object>) -> Self {
         Self { frames, encoded: [None, None, None] }
     }
 
@@ -184,13 +183,13 @@ fn view_fields(user: UserId, view: &View) -> Object {
     fields
 }
 
-fn laser_frame(user: UserId, laser: &Laser) -> ClassFrameFields {
+fn laser_frame(user: UserId, laser: &Laser) -> Object {
     let mut frame = laser_fields(user, laser);
     frame.insert("t", "laser");
     frame
 }
 
-fn view_frame(user: UserId, view: &View) -> ClassFrameFields {
+fn view_frame(user: UserId, view: &View) -> Object {
     let mut frame = view_fields(user, view);
     frame.insert("t", "lead_view");
     frame

@@ -1,4 +1,4 @@
-//! Boards of a lesson: one for each pupil, also for those who come later. Turns of the classroom actor.
+//! Boards of a lesson: one for each pupil, also for those who come later. Handlers of the classroom actor.
 //! Never touches a document: boards do.
 
 use std::mem;
@@ -11,7 +11,7 @@ use crate::actors::messages::BoardError;
 use m4sh_domain::access::{BoardAssignment, Role};
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
-use m4sh_protocol::class::BoardsFrame;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::server::ServerFrame;
 use m4sh_store::LessonAccess;
 
@@ -43,13 +43,13 @@ impl Handler<BroadcastFrame> for ClassroomActor {
 }
 
 impl ClassroomActor {
-    pub(super) fn boards_said(&mut self, conn: ConnId, frame: BoardsFrame, ctx: &mut Context<Self>) {
-        let BoardsFrame::PupilBoards { on, template } = frame;
-        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        let leads = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
-        if !leads.is_some_and(|standing| standing.role.leads()) {
-            return self.refuse_boards(conn, "forbidden", "only those who lead this class give boards");
-        }
+    pub(super) fn provide_all(
+        &mut self,
+        conn: ConnId,
+        user: UserId,
+        (on, template): (bool, Option<BoardId>),
+        ctx: &mut Context<Self>,
+    ) {
         let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
         let giving = async move {
             if let Some(board) = template {
@@ -65,11 +65,15 @@ impl ClassroomActor {
             };
             made.map_err(|_| BoardError::Unavailable { retry_after: super::RETRY })
         };
-        // The mailbox waits: what is said next is said after it.
+        // The mailbox waits: what is sent next is done after it.
         ctx.wait(giving.into_actor(self).map(move |given, act, ctx| match given {
             Ok(()) => act.reload("boards", ctx),
-            Err(BoardError::NotFound) => act.refuse_boards(conn, "not_found", "there is no such board for you"),
-            Err(_) => act.refuse_boards(conn, "unavailable", "boards cannot be made right now"),
+            Err(BoardError::NotFound) => {
+                act.refuse(conn, None, &Refusal::new(RefusalCode::NotFound, "there is no such board for you"));
+            }
+            Err(_) => {
+                act.refuse(conn, None, &Refusal::new(RefusalCode::Unavailable, "boards cannot be made right now"))
+            }
         }));
     }
 
@@ -124,15 +128,12 @@ impl ClassroomActor {
                 BoardAssignment::Everybody => continue,
             };
             let ids: Vec<Value> = users.iter().map(|user| user.to_string().into()).collect();
-            let frame = Object::from_iter(
-                [
-                    ("t", Value::from("board")),
-                    ("board", board.to_string().into()),
-                    ("kind", kind.into()),
-                    ("users", ids.into()),
-                ]
-                .map(|(key, value)| (key.to_owned(), value)),
-            );
+            let frame = Object::from([
+                ("t", "board".into()),
+                ("board", board.to_string().into()),
+                ("kind", kind.into()),
+                ("users", ids.into()),
+            ]);
             self.sockets.broadcast(&ServerFrame::Prepared(&frame), |seat| users.contains(&seat.user));
         }
     }
@@ -153,10 +154,6 @@ impl ClassroomActor {
         }
         boards.insert("for_each", access.makes_boards.is_some());
         boards
-    }
-
-    fn refuse_boards(&mut self, conn: ConnId, code: &str, detail: &str) {
-        self.sockets.send(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
     }
 }
 

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use m4sh_domain::access::{Rule, RuleSubject};
-use m4sh_domain::classroom::{ClassChange, fields};
+use m4sh_domain::classroom::ClassChange;
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::times;
@@ -21,7 +21,7 @@ pub(super) fn changes(old: &LessonAccess, new: &LessonAccess, now: Timestamp) ->
         let role = new.rights.members.get(&user);
         if old.rights.members.get(&user) != role {
             let role = role.map_or(Value::Null, |role| role.name().into());
-            notes.push((ClassChange::Role, fields([("user", whom(Some(user))), ("role", role)])));
+            notes.push((ClassChange::Role, Object::from([("user", whom(Some(user))), ("role", role)])));
         }
     }
     let fresh = new.rights.rules.iter().filter(|rule| !old.rights.rules.contains(rule));
@@ -33,7 +33,7 @@ pub(super) fn changes(old: &LessonAccess, new: &LessonAccess, now: Timestamp) ->
     });
     notes.extend(gone.map(|rule| noted(rule, None)));
     if old.isolated != new.isolated {
-        notes.push((ClassChange::Isolate, fields([("on", new.isolated.into())])));
+        notes.push((ClassChange::Isolate, Object::from([("on", new.isolated.into())])));
     }
     notes
 }
@@ -46,7 +46,7 @@ fn is_about_the_same(one: &Rule, other: &Rule) -> bool {
 /// A rule that was made, or (`None`) taken back.
 fn noted(rule: &Rule, allowed: Option<bool>) -> (ClassChange, Object) {
     let note = if rule.subject == RuleSubject::Enter { ClassChange::Kick } else { ClassChange::Lock };
-    let mut data = fields([
+    let mut data = Object::from([
         ("what", rule.subject.name().into()),
         ("user", whom(rule.who)),
         ("allowed", allowed.map_or(Value::Null, Value::from)),

@@ -1,5 +1,5 @@
 //! The lesson's events: gathered while one transaction is in flight, judged together, numbered, committed, and only then
-//! said. Turns of the classroom actor. Never says what is not committed, and never lets two events have one number.
+//! sent. Handlers of the classroom actor. Never sends what is not committed, and never gives two events one number.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,52 +14,69 @@ use super::{ClassroomActor, LessonAccess};
 use crate::actors::clock;
 use crate::actors::metrics::metrics;
 use m4sh_domain::classroom::{
-    ChatMessage, ClassChange, ClassCommand, ClassDecision, ClassEvent, ClassFrameFields, ClassRefusal, ClassState,
-    DecisionContext, Recipients, RecordedEvent, Requester,
+    AllowedSenders, ChatMessage, ClassChange, ClassCommand, ClassDecision, ClassEvent, ClassState, DecisionContext,
+    Recipients, RecordedChange, RecordedEvent, Requester,
 };
-use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::server::ServerFrame;
 use m4sh_store::{CLASS_EVENT, StoreError};
 
 /// How long nothing is tried after the database was away.
 const RETRY: Duration = Duration::from_secs(1);
-pub(super) const UNAVAILABLE: ClassRefusal =
-    ClassRefusal::until("unavailable", "this cannot be kept right now; nobody was told", RETRY);
-const STRANGER: ClassRefusal = ClassRefusal::new("forbidden", "you are not in this class");
+pub(super) const UNAVAILABLE: Refusal =
+    Refusal::until(RefusalCode::Unavailable, "this cannot be kept right now; nobody was told", RETRY);
 
-/// What an ask came to, for whoever asked over REST.
+/// What a command came to, for whoever sent it over REST.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CommandReply {
     /// Whether it happened now.
     pub fresh: bool,
-    /// What was told.
-    pub frame: ClassFrameFields,
+    /// What was sent.
+    pub frame: Object,
 }
 
-/// Somebody's ask on its way.
+/// What waits to become an event.
 pub(super) struct PendingCommand {
-    pub(super) from: CommandSource,
+    pub(super) source: CommandSource,
     pub(super) user: UserId,
     pub(super) name: Arc<str>,
-    pub(super) ask: ClassCommand,
+    pub(super) proposal: Proposal,
     /// The message it is about, when that is no longer remembered.
     pub(super) older: Option<ChatMessage>,
+}
+
+pub(super) enum Proposal {
+    /// Decided in its turn.
+    Command(ClassCommand),
+    /// Done already, and announced in its own way; with its author, where that is known.
+    Change(RecordedChange, Option<UserId>),
+}
+
+impl Proposal {
+    /// The author's own id of it, named in a refusal.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Command(command) => command.id(),
+            Self::Change(..) => None,
+        }
+    }
 }
 
 /// By which way it came.
 pub(super) enum CommandSource {
     Socket(ConnId),
-    Rest(oneshot::Sender<Result<CommandReply, ClassRefusal>>),
-    /// From the class itself, which tells it in its own way; by whom it was done, where that is known.
-    Class(Option<UserId>),
+    Rest(oneshot::Sender<Result<CommandReply, Refusal>>),
+    /// From the class itself.
+    Class,
 }
 
 enum CommandOutcome {
-    Happened(Box<RecordedEvent>, Vec<(Recipients, ClassFrameFields)>),
-    Already(ClassFrameFields),
-    Refused(ClassRefusal),
+    Happened(Box<RecordedEvent>, Vec<(Recipients, Object)>),
+    Already(Object),
+    Refused(Refusal),
 }
 
 /// The events of one lesson.
@@ -89,24 +106,21 @@ impl ClassEventLog {
 }
 
 impl ClassroomActor {
-    /// Takes an ask; it is answered when it is decided and, if it happens, committed.
-    pub(super) fn enqueue(&mut self, intent: PendingCommand, ctx: &mut Context<Self>) {
+    /// Takes a proposal; it is answered when it is decided and, if it happens, committed.
+    pub(super) fn enqueue(&mut self, pending: PendingCommand, ctx: &mut Context<Self>) {
         if self.events.waiting.len() >= limits::CLASS_EVENTS_WAITING {
-            self.settle(intent, CommandOutcome::Refused(UNAVAILABLE), &HashSet::new());
+            self.settle(pending, CommandOutcome::Refused(UNAVAILABLE), &HashSet::new());
             return;
         }
-        self.events.waiting.push_back(intent);
+        self.events.waiting.push_back(pending);
         self.write(ctx);
     }
 
-    /// Keeps, in the lesson's order, something that was done and told elsewhere in this actor: a lock, a reveal.
-    pub(super) fn record(&mut self, note: ClassChange, author: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
-        let ask = ClassCommand::Note(note, data);
-        let user = author.unwrap_or(UserId(uuid::Uuid::nil()));
-        self.enqueue(
-            PendingCommand { from: CommandSource::Class(author), user, name: "".into(), ask, older: None },
-            ctx,
-        );
+    /// Records, in the lesson's order, something that was done and announced elsewhere in this actor: a lock, a reveal.
+    pub(super) fn record(&mut self, change: ClassChange, by: Option<UserId>, data: Object, ctx: &mut Context<Self>) {
+        let (source, proposal) = (CommandSource::Class, Proposal::Change(RecordedChange { change, data }, by));
+        let user = UserId(uuid::Uuid::nil());
+        self.enqueue(PendingCommand { source, user, name: "".into(), proposal, older: None }, ctx);
     }
 
     fn write(&mut self, ctx: &mut Context<Self>) {
@@ -139,16 +153,16 @@ impl ClassroomActor {
         }
     }
 
-    /// Judges what waits, each ask seeing what those before it will have done.
+    /// Judges what waits, each command seeing what those before it will have done.
     fn judge(&mut self) -> (Vec<(PendingCommand, CommandOutcome)>, ClassState) {
         let mut draft = self.events.state.clone();
         let count = self.events.waiting.len().min(limits::CLASS_FLUSH);
         let taken: Vec<PendingCommand> = self.events.waiting.drain(..count).collect();
         let now = clock::timestamp();
         let boards = self.known.as_ref().map(all_boards).unwrap_or_default();
-        let judged = |intent: PendingCommand| {
-            let outcome = self.outcome(&mut draft, &intent, &boards, now);
-            (intent, outcome.unwrap_or_else(CommandOutcome::Refused))
+        let judged = |pending: PendingCommand| {
+            let outcome = self.outcome(&mut draft, &pending, &boards, now);
+            (pending, outcome.unwrap_or_else(CommandOutcome::Refused))
         };
         let settled = taken.into_iter().map(judged).collect();
         (settled, draft)
@@ -157,39 +171,40 @@ impl ClassroomActor {
     fn outcome(
         &self,
         draft: &mut ClassState,
-        intent: &PendingCommand,
-        boards: &[m4sh_domain::ids::BoardId],
+        pending: &PendingCommand,
+        boards: &[BoardId],
         now: Timestamp,
-    ) -> Result<CommandOutcome, ClassRefusal> {
+    ) -> Result<CommandOutcome, Refusal> {
         let access = self.known.as_ref().map_err(|_| UNAVAILABLE)?;
         let at = draft.next_timestamp(now);
-        let (what, amended) = if let ClassCommand::Note(note, data) = &intent.ask {
-            (ClassEvent::Note(*note, data.clone()), None)
-        } else {
-            let standing = access.rights.effective(intent.user, now).ok_or(STRANGER)?;
-            let who = Requester::new(intent.user, intent.name.clone(), standing);
-            let scene = DecisionContext {
-                now: at,
-                live: access.rights.live,
-                session: self.session,
-                members: &access.rights.members,
-                boards,
-                older: intent.older.as_ref(),
-            };
-            match draft.decide(&intent.ask, &who, &scene)? {
-                ClassDecision::Already(frame) => return Ok(CommandOutcome::Already(frame)),
-                ClassDecision::Happens(what, amended) => (what, amended),
+        let user = pending.user;
+        let (event, author, amended) = match &pending.proposal {
+            Proposal::Change(change, author) => (change.clone().into(), *author, None),
+            Proposal::Command(command) => {
+                let rights = access.rights.effective(user, now);
+                let rights = rights.ok_or(const { Refusal::forbidden("you are not in this class") })?;
+                let by = Requester { user, name: pending.name.clone(), rights };
+                let context = DecisionContext {
+                    now: at,
+                    live: access.rights.live,
+                    lesson: self.session,
+                    members: &access.rights.members,
+                    boards,
+                    older: pending.older.as_ref(),
+                };
+                match draft.decide(command, &by, &context)? {
+                    ClassDecision::Already(frame) => return Ok(CommandOutcome::Already(frame)),
+                    ClassDecision::Happens(event, amended) => {
+                        // Whose anonymous vote it is, nobody is to know.
+                        let hidden = matches!(&event, ClassEvent::Vote(vote) if vote.voter != user.0);
+                        (event, (!hidden).then_some(user), amended)
+                    }
+                }
             }
         };
-        let author = match (&what, &intent.from) {
-            (_, CommandSource::Class(author)) => *author,
-            // Whose vote it is, is nobody's to know.
-            (ClassEvent::Vote(vote), _) if vote.voter != intent.user.0 => None,
-            _ => Some(intent.user),
-        };
-        let event = RecordedEvent { seq: draft.seq() + 1, at, author, what, amended };
+        let event = RecordedEvent { seq: draft.seq() + 1, at, author, event, amended };
         draft.apply(&event);
-        let frames = draft.frames(&event, Some(intent.user));
+        let frames = draft.frames(&event, Some(user));
         Ok(CommandOutcome::Happened(Box::new(event), frames))
     }
 
@@ -211,22 +226,22 @@ impl ClassroomActor {
             Err(StoreError::Conflict(CLASS_EVENT)) => {
                 // Somebody else has written: everything is judged again on what holds now.
                 self.events.stale = true;
-                for (intent, _) in settled.into_iter().rev() {
-                    self.events.waiting.push_front(intent);
+                for (pending, _) in settled.into_iter().rev() {
+                    self.events.waiting.push_front(pending);
                 }
             }
             Err(error) => {
                 tracing::warn!(session = %self.session, %error, "class events could not be written");
                 // It may have been written all the same.
                 self.events.stale = true;
-                let refused = |(intent, _)| (intent, CommandOutcome::Refused(UNAVAILABLE));
+                let refused = |(pending, _)| (pending, CommandOutcome::Refused(UNAVAILABLE));
                 self.settle_all(settled.into_iter().map(refused).collect());
             }
         }
         self.write(ctx);
     }
 
-    /// Reads what was written without this actor's knowledge, and says it.
+    /// Reads what was written without this actor's knowledge, and sends it.
     fn catch_up(&mut self, ctx: &mut Context<Self>) {
         self.events.in_flight = true;
         let (store, session, seq) = (self.directory.store().clone(), self.session, self.events.state.seq());
@@ -242,8 +257,8 @@ impl ClassroomActor {
                     let leaders = act.leaders();
                     for event in events {
                         act.events.state.apply(&event);
-                        for (audience, frame) in act.events.state.frames(&event, None) {
-                            act.send_to_recipients(&audience, &frame, &leaders);
+                        for (recipients, frame) in act.events.state.frames(&event, None) {
+                            act.send_to_recipients(&recipients, &frame, &leaders);
                         }
                     }
                     act.events.state.advance_to(last);
@@ -252,7 +267,7 @@ impl ClassroomActor {
                 }
                 Err(error) => {
                     tracing::warn!(session = %act.session, %error, "class events could not be read");
-                    let refused = |intent| (intent, CommandOutcome::Refused(UNAVAILABLE));
+                    let refused = |pending| (pending, CommandOutcome::Refused(UNAVAILABLE));
                     let waiting = act.events.waiting.drain(..).map(refused).collect();
                     act.settle_all(waiting);
                     act.events.backing_off = true;
@@ -267,76 +282,69 @@ impl ClassroomActor {
 
     fn settle_all(&mut self, settled: Vec<(PendingCommand, CommandOutcome)>) {
         let leaders = self.leaders();
-        for (intent, outcome) in settled {
-            self.settle(intent, outcome, &leaders);
+        for (pending, outcome) in settled {
+            self.settle(pending, outcome, &leaders);
         }
     }
 
-    /// Says an outcome to those it is for.
-    fn settle(&mut self, intent: PendingCommand, outcome: CommandOutcome, leaders: &HashSet<UserId>) {
+    /// Sends an outcome to those it is for.
+    fn settle(&mut self, pending: PendingCommand, outcome: CommandOutcome, leaders: &HashSet<UserId>) {
         let answer = match outcome {
             CommandOutcome::Happened(_, frames) => {
-                for (audience, frame) in &frames {
-                    self.send_to_recipients(audience, frame, leaders);
+                for (recipients, frame) in &frames {
+                    self.send_to_recipients(recipients, frame, leaders);
                 }
                 let frame = frames.into_iter().next().map(|(_, frame)| frame).unwrap_or_default();
                 Ok(CommandReply { fresh: true, frame })
             }
             CommandOutcome::Already(frame) => {
-                if let CommandSource::Socket(conn) = intent.from {
+                if let CommandSource::Socket(conn) = pending.source {
                     self.sockets.send(conn, &ServerFrame::Prepared(&frame));
                 }
                 Ok(CommandReply { fresh: false, frame })
             }
-            CommandOutcome::Refused(refused) => {
-                metrics().refused.increment(1);
-                if let CommandSource::Socket(conn) = intent.from {
-                    self.refuse(conn, &intent.ask, refused);
+            CommandOutcome::Refused(refusal) => {
+                if let CommandSource::Socket(conn) = pending.source {
+                    self.refuse(conn, pending.proposal.id(), &refusal);
                 }
-                Err(refused)
+                Err(refusal)
             }
         };
-        if let CommandSource::Rest(reply) = intent.from {
+        if let CommandSource::Rest(reply) = pending.source {
             // Whoever asked may have hung up.
             let _ = reply.send(answer);
         }
     }
 
-    pub(super) fn refuse(&mut self, conn: ConnId, ask: &ClassCommand, refused: ClassRefusal) {
-        let id = match ask {
-            ClassCommand::Chat { id, .. } => Some(&**id),
-            ClassCommand::Poll(question) => question.id.as_deref(),
-            _ => None,
-        };
-        let wait = refused.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        let frame =
-            ServerFrame::Refused { id, code: refused.code, detail: refused.detail, index: None, retry_after_ms: wait };
+    pub(super) fn refuse(&mut self, conn: ConnId, id: Option<&str>, refusal: &Refusal) {
+        metrics().refused.increment(1);
+        let Refusal { code, detail, index, .. } = refusal;
+        let retry_after_ms = refusal.retry_after_ms();
+        let frame = ServerFrame::Refused { id, code: code.name(), detail, index: *index, retry_after_ms };
         self.sockets.send(conn, &frame);
     }
 
-    fn send_to_recipients(&mut self, audience: &Recipients, frame: &ClassFrameFields, leaders: &HashSet<UserId>) {
-        let hears = |user: UserId| match audience {
+    fn send_to_recipients(&mut self, recipients: &Recipients, frame: &Object, leaders: &HashSet<UserId>) {
+        let is_one = |user: UserId| match recipients {
             Recipients::All => true,
             Recipients::Leaders => leaders.contains(&user),
             Recipients::NonLeaders => !leaders.contains(&user),
             Recipients::Only(users) => users.contains(&user),
             Recipients::WithLeaders(users) => users.contains(&user) || leaders.contains(&user),
         };
-        self.sockets.broadcast(&ServerFrame::Prepared(frame), |seat| hears(seat.user));
+        self.sockets.broadcast(&ServerFrame::Prepared(frame), |socket| is_one(socket.user));
     }
 
     /// Those in class who lead at this moment.
     fn leaders(&self) -> HashSet<UserId> {
         let Ok(access) = &self.known else { return HashSet::new() };
         let now = clock::timestamp();
-        let leads = |user: &UserId| {
-            let standing = access.rights.effective(*user, now);
-            standing.is_some_and(|standing| Requester::new(*user, "".into(), standing).leads)
-        };
-        self.sockets.iter().map(|(_, seat)| seat.user).filter(leads).collect()
+        let rights = |user: &UserId| access.rights.effective(*user, now);
+        let leads = |user: &UserId| rights(user).is_some_and(|rights| AllowedSenders::Leaders.allows(rights));
+        self.sockets.iter().map(|(_, socket)| socket.user).filter(leads).collect()
     }
 }
 
-fn all_boards(access: &LessonAccess) -> Vec<m4sh_domain::ids::BoardId> {
+fn all_boards(access: &LessonAccess) -> Vec<BoardId> {
     std::iter::once(access.board).chain(access.others.iter().map(|(board, _)| *board)).collect()
 }

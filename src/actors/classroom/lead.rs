@@ -1,17 +1,12 @@
-//! Leading: follow me, bring everybody here, lock the view, laser, pages. Turns of the classroom actor.
-//! Never touches a document: boards do.
+//! What is shown and not kept: lasers, and the view of whoever is followed. Handlers of the classroom actor.
 
 use actix::prelude::*;
 
 use super::ClassroomActor;
-use crate::actors::clock;
-use m4sh_domain::classroom::{ClassCommand, ClassRefusal, Requester};
-use m4sh_domain::ids::ConnId;
+use m4sh_domain::classroom::Laser;
+use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::rate::Scope;
-use m4sh_protocol::class::{Laser, LeadFrame};
 use m4sh_protocol::client::View;
-
-const NOT_YOURS: ClassRefusal = ClassRefusal::new("forbidden", "only those who lead this class point with a laser");
 
 /// What somebody looks at, whose view is followed.
 #[derive(Message)]
@@ -24,22 +19,16 @@ pub struct ViewChanged {
 }
 
 impl ClassroomActor {
-    pub(super) fn lead_said(&mut self, conn: ConnId, frame: LeadFrame, ctx: &mut Context<Self>) {
-        match frame {
-            LeadFrame::Ask(ask) => self.submit_from_socket(conn, ask, ctx),
-            LeadFrame::Laser(laser) => self.laser(conn, laser, ctx),
-        }
-    }
-
-    fn laser(&mut self, conn: ConnId, laser: Laser, ctx: &mut Context<Self>) {
-        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
-        if !standing.is_some_and(|standing| Requester::new(user, "".into(), standing).leads) {
-            // Any ask will do: it has no id to name.
-            return self.refuse(conn, &ClassCommand::ClearHands, NOT_YOURS);
-        }
+    pub(super) fn point_laser(
+        &mut self,
+        conn: ConnId,
+        user: UserId,
+        laser: Laser,
+        cost: Option<Scope>,
+        ctx: &mut Context<Self>,
+    ) {
         // Where it points may be lost; that it went out may not.
-        if laser.on && self.budgets.take(user, Scope::WsCursor, &self.directory.boards().node().sizes).is_err() {
+        if laser.on && self.charge(user, cost).is_err() {
             return;
         }
         self.beam.point(user, laser);

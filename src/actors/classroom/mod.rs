@@ -5,6 +5,7 @@
 mod beam;
 mod boards;
 mod class_changes;
+mod commands;
 mod erasure;
 mod events;
 mod isolation;
@@ -14,7 +15,6 @@ pub mod participants;
 mod pupil_boards;
 mod rights;
 mod sockets;
-mod talk;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,6 +26,8 @@ use tokio::sync::oneshot;
 use self::beam::Beam;
 use self::boards::BoardProvisioning;
 pub use self::boards::BroadcastFrame;
+use self::commands::ClassBudgets;
+pub use self::commands::SubmitCommand;
 use self::erasure::ErasureState;
 pub use self::erasure::ReloadErased;
 use self::events::ClassEventLog;
@@ -36,18 +38,16 @@ use self::monitor::ClassMonitor;
 pub use self::monitor::{ClassOverview, GetOverview, OverviewBoard, OverviewPerson};
 use self::rights::RightsQueue;
 use self::sockets::{ClassSocket, ClassSockets};
-use self::talk::ClassBudgets;
-pub use self::talk::SubmitCommand;
 use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, JoinError, SessionEnded};
 use crate::actors::outbox::Outbox;
 use m4sh_domain::access::{EffectiveRights, Rights};
-use m4sh_domain::classroom::{ClassState, Requester};
+use m4sh_domain::classroom::{AllowedSenders, ClassAction, ClassFrame, ClassState};
 use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, LessonId, UserId};
-use m4sh_domain::json::{Object, Value};
+use m4sh_domain::json::Object;
 use m4sh_domain::limits;
-use m4sh_protocol::class::ClassFrame;
+use m4sh_domain::refusal::Refusal;
 use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
@@ -277,15 +277,23 @@ impl ClassroomActor {
 
     /// How the class stands, as a newcomer is told.
     fn snapshot(&self, access: &LessonAccess, user: UserId, standing: EffectiveRights) -> Object {
-        let ids = [("classroom", self.classroom.to_string()), ("session", self.session.to_string())];
-        let mut class: Object = ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))).collect();
-        class.insert("isolated".to_owned(), Value::from(access.isolated));
-        class.insert("locks", self.locks());
-        let leads = Requester::new(user, "".into(), standing).leads;
+        let mut class = Object::from([
+            ("classroom", self.classroom.to_string().into()),
+            ("session", self.session.to_string().into()),
+            ("isolated", access.isolated.into()),
+            ("locks", self.locks().into()),
+        ]);
+        let leads = AllowedSenders::Leaders.allows(standing);
         self.events.state.snapshot(&mut class, self.session, user, leads);
         self.beam.snapshot(&mut class);
-        class.insert("boards".to_owned(), Value::Object(Self::boards_of(access, user)));
+        class.insert("boards", Self::boards_of(access, user));
         class
+    }
+
+    fn may_send(&self, user: UserId, senders: AllowedSenders) -> bool {
+        let now = clock::timestamp();
+        let rights = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, now));
+        senders == AllowedSenders::Everybody || rights.is_some_and(|rights| senders.allows(rights))
     }
 
     fn unregister(&self, ctx: &mut Context<Self>) {
@@ -362,16 +370,24 @@ impl Handler<LeaveClass> for ClassroomActor {
 impl Handler<SubmitFrame> for ClassroomActor {
     type Result = ();
 
-    fn handle(&mut self, said: SubmitFrame, ctx: &mut Context<Self>) {
+    fn handle(&mut self, SubmitFrame { conn, frame }: SubmitFrame, ctx: &mut Context<Self>) {
         self.used = clock::now();
-        let SubmitFrame { conn, frame } = said;
-        match frame {
-            ClassFrame::Rights(frame) => self.rights_said(conn, frame, ctx),
-            ClassFrame::Isolation(frame) => self.isolation_said(conn, frame, ctx),
-            ClassFrame::Lead(frame) => self.lead_said(conn, frame, ctx),
-            ClassFrame::Talk(frame) => self.talk_said(conn, frame, ctx),
-            ClassFrame::Boards(frame) => self.boards_said(conn, frame, ctx),
-            ClassFrame::Eyes(frame) => self.handle_monitor_frame(conn, frame, ctx),
+        let Some(user) = self.sockets.get(conn).map(|socket| socket.user) else { return };
+        let ClassFrame { spec, action } = frame;
+        // Commands and changes of rights are judged in their turn, by what holds then.
+        let judged_in_turn = matches!(action, ClassAction::Command(_) | ClassAction::Rights(_));
+        if !judged_in_turn && !self.may_send(user, spec.senders) {
+            return self.refuse(conn, None, &Refusal::forbidden(spec.denied));
+        }
+        match action {
+            ClassAction::Command(command) => self.submit_from_socket(conn, command, ctx),
+            ClassAction::Rights(frame) => self.enqueue_change(conn, user, frame, ctx),
+            ClassAction::Isolate(on) => self.isolate(conn, on, ctx),
+            ClassAction::Reveal(whose) => self.reveal_for(conn, user, whose, ctx),
+            ClassAction::PupilBoards { on, template } => self.provide_all(conn, user, (on, template), ctx),
+            ClassAction::Laser(laser) => self.point_laser(conn, user, laser, spec.cost, ctx),
+            ClassAction::Done(on) => self.mark_done(user, on),
+            ClassAction::Attention { stuck_after } => self.set_stuck_after(stuck_after),
         }
     }
 }

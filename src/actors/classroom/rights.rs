@@ -1,4 +1,4 @@
-//! Rights: locks, roles, single flags, sending somebody out. Turns of the classroom actor.
+//! Rights: locks, roles, single flags, sending somebody out. Handlers of the classroom actor.
 //! Never touches a document: boards do. One change is written at a time, in the order in which they were asked for, and
 //! the next is judged by what then holds; meanwhile the actor goes on.
 
@@ -12,11 +12,12 @@ use super::ClassroomActor;
 use crate::actors::clock;
 use crate::actors::rights::{RightsError, RightsScope};
 use m4sh_domain::access::{PenLocks, RightsChange};
+use m4sh_domain::classroom::RightsFrame;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_domain::times;
-use m4sh_protocol::class::RightsFrame;
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
 
@@ -41,12 +42,11 @@ struct PendingChange {
 }
 
 impl ClassroomActor {
-    pub(super) fn rights_said(&mut self, conn: ConnId, frame: RightsFrame, ctx: &mut Context<Self>) {
-        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
+    pub(super) fn enqueue_change(&mut self, conn: ConnId, user: UserId, frame: RightsFrame, ctx: &mut Context<Self>) {
         let RightsFrame { id, change } = frame;
         if self.rights_queue.waiting.len() >= limits::RIGHTS_WAITING {
             let detail = "too many changes wait already";
-            return self.refuse_change(conn, id.as_deref(), "rate_limited", detail, Some(AGAIN));
+            return self.refuse(conn, id.as_deref(), &Refusal::until(RefusalCode::RateLimited, detail, AGAIN));
         }
         self.rights_queue.waiting.push_back(PendingChange { conn, user, id, change });
         self.next_change(ctx);
@@ -90,24 +90,21 @@ impl ClassroomActor {
         match made {
             Ok(()) => {
                 if let Some(id) = id {
-                    let kept = Object::from_iter([("t", "kept"), ("id", id)].map(|(key, word)| named(key, word)));
+                    let kept = Object::from([("t", "kept".into()), ("id", id.into())]);
                     self.sockets.send(conn, &ServerFrame::Prepared(&kept));
                 }
             }
-            Err(RightsError::Denied(denied)) => self.refuse_change(conn, id, denied.code(), denied.detail(), None),
+            Err(RightsError::Denied(denied)) => self.refuse(conn, id, &denied.into()),
             Err(RightsError::NotFound) => {
-                self.refuse_change(conn, id, "not_found", "this lesson is not there any more", None)
+                let detail = "this lesson is not there any more";
+                self.refuse(conn, id, &Refusal::new(RefusalCode::NotFound, detail));
             }
             Err(RightsError::Store(error)) => {
                 tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
-                self.refuse_change(conn, id, "unavailable", "this cannot be kept right now", Some(AGAIN));
+                let detail = "this cannot be kept right now";
+                self.refuse(conn, id, &Refusal::until(RefusalCode::Unavailable, detail, AGAIN));
             }
         }
-    }
-
-    fn refuse_change(&mut self, conn: ConnId, id: Option<&str>, code: &str, detail: &str, wait: Option<Duration>) {
-        let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        self.sockets.send(conn, &ServerFrame::Refused { id, code, detail, index: None, retry_after_ms });
     }
 
     /// Rights were read: whoever has none here any more goes, and the class hears whose pens are taken.

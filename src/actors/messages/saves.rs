@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use m4sh_domain::board::{BatchKind, BoardRefusal, Digest};
 use m4sh_domain::ids::{Epoch, Rev, UserId};
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 
 /// What a REST write was based on (SPEC H15).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,6 +148,21 @@ pub enum BoardError {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+impl From<BoardError> for Refusal {
+    fn from(error: BoardError) -> Self {
+        let detail = error.to_string().into();
+        let (code, retry_after) = match error {
+            BoardError::Refused(refusal) => return refusal.into(),
+            BoardError::NotFound => (RefusalCode::NotFound, None),
+            BoardError::Forbidden => (RefusalCode::Forbidden, None),
+            BoardError::PreconditionFailed { .. } => (RefusalCode::PreconditionFailed, None),
+            BoardError::RevMismatch { .. } => (RefusalCode::RevMismatch, None),
+            BoardError::Unavailable { retry_after } => (RefusalCode::Unavailable, Some(retry_after)),
+        };
+        Self { code, detail, index: None, retry_after }
+    }
 }
 
 /// A message that was not carried out.

@@ -5,12 +5,10 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::call::Call;
-use crate::{
-    actors::board::PupilSelection,
-    http::{fields::Fields, problem::Problem},
-};
+use crate::http::{fields::Fields, problem::Problem};
 use m4sh_domain::access::Permission;
 use m4sh_domain::{
+    classroom::PupilSelection,
     ids::{BoardId, ClassroomId, LessonId},
     json::Value,
 };

@@ -28,10 +28,12 @@ use crate::{
 };
 use m4sh_domain::limits::{PAGE_DEFAULT, PAGE_MAX};
 use m4sh_domain::{
-    classroom::{ClassCommand, Requester, chat_row, poll_row},
+    access::EffectiveRights,
+    classroom::{AllowedSenders, ClassCommand, DeleteChat, SendChat},
     ids::UserId,
     json::{Object, Value},
     rate::Scope,
+    refusal::RefusalCode,
 };
 use m4sh_store::{ChatCursor, EventCategory::Classroom};
 
@@ -185,7 +187,7 @@ async fn list_chat(
     participant(&call, &lesson).await?;
     let (page, limit) = query.page();
     let (chats, has_more) = call.services.store.class_chat(lesson.sid, call.user, page, limit).await?;
-    let results = chats.iter().map(|chat| message(chat_row(chat))).collect::<Result<_, _>>()?;
+    let results = chats.iter().map(|chat| message(chat.row())).collect::<Result<_, _>>()?;
     Ok(Json(Canonical(MessagesResponse { results, has_more })))
 }
 
@@ -197,7 +199,7 @@ async fn send_message(
     participant(&call, &lesson).await?;
     // Without a name of its own each request is a message of its own.
     let id = id.unwrap_or_else(|| Uuid::now_v7().to_string()).into();
-    let said = ask(&call, &lesson, ClassCommand::Chat { id, text, to }).await?;
+    let said = submit(&call, &lesson, SendChat { id, text, to }.into()).await?;
     call.audit.data(json!({"classroom": lesson.id, "session": lesson.sid, "fresh": said.fresh}));
     let body = Canonical(message(said.frame)?);
     Ok(if said.fresh { CreatedOrFound::Created(body) } else { CreatedOrFound::Found(body) })
@@ -206,35 +208,37 @@ async fn send_message(
 async fn delete_message(call: Call, Path(path): Path<MessagePath>) -> Result<NoContent, Problem> {
     let lesson = LessonPath { id: path.id, sid: path.sid };
     participant(&call, &lesson).await?;
-    ask(&call, &lesson, ClassCommand::ChatDelete { chat: path.seq }).await?;
+    submit(&call, &lesson, DeleteChat { chat: path.seq }.into()).await?;
     call.audit.data(json!({"classroom": path.id, "session": path.sid, "chat": path.seq}));
     Ok(NoContent)
 }
 
 async fn list_polls(call: Call, Path(lesson): Path<LessonPath>) -> Result<Json<Canonical<PollsResponse>>, Problem> {
-    let who = participant(&call, &lesson).await?;
+    let leads = AllowedSenders::Leaders.allows(participant(&call, &lesson).await?);
     let state = call.services.store.class_state(lesson.sid).await?;
-    let results = state.polls().map(|poll| typed(poll_row(poll, lesson.sid, call.user, who.leads)));
+    let results = state.polls().map(|poll| typed(poll.row(lesson.sid, call.user, leads)));
     Ok(Json(Canonical(PollsResponse { results: results.collect::<Result<_, _>>()? })))
 }
 
 /// Who the caller is in a lesson; for those who are not in it, it does not exist.
-async fn participant(call: &Call, lesson: &LessonPath) -> Result<Requester, Problem> {
+async fn participant(call: &Call, lesson: &LessonPath) -> Result<EffectiveRights, Problem> {
     call.require_member(lesson.id).await?;
     let access = call.services.store.lesson_access(lesson.id, lesson.sid).await?.ok_or(Problem::NotFound)?;
     let standing = access.rights.effective(call.user, Timestamp::now()).ok_or(Problem::NotFound)?;
-    Ok(Requester::new(call.user, "".into(), standing))
+    Ok(standing)
 }
 
-async fn ask(call: &Call, lesson: &LessonPath, ask: ClassCommand) -> Result<CommandReply, Problem> {
+async fn submit(call: &Call, lesson: &LessonPath, command: ClassCommand) -> Result<CommandReply, Problem> {
     let name = call.services.must_exist(call.user).await?.name;
     let directory = &call.services.directory;
     let place = (lesson.id, lesson.sid);
-    directory.class_command(place, (call.user, name), ask).await.map_err(|refused| match refused.retry_after {
-        Some(wait) if refused.code == "rate_limited" => {
-            Problem::RateLimited { wait, limit: directory.boards().node().sizes.of(Scope::WsChat).rate.count }
+    directory.class_command(place, (call.user, name), command).await.map_err(|refusal| {
+        match (refusal.code, refusal.retry_after) {
+            (RefusalCode::RateLimited, Some(wait)) => {
+                Problem::RateLimited { wait, limit: directory.boards().node().sizes.of(Scope::WsChat).rate.count }
+            }
+            _ => refusal.into(),
         }
-        _ => refused.into(),
     })
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::http::fields::Fields;
 use m4sh_domain::{
-    classroom::is_phrase,
+    fields::is_phrase,
     limits::{BATCH_ID_BYTES, CHAT_CHARS, NAME_CHARS},
 };
 

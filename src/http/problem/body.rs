@@ -30,7 +30,7 @@ impl Problem {
             Self::RevMismatch { .. } => "The board has another revision than the one in X-Rev.",
             Self::PreconditionFailed { .. } => "The board has another revision than the one in If-Match.",
             Self::Refused(refusal) => match refusal {
-                BoardRefusal::InvalidOp { .. } => refusal.code(),
+                BoardRefusal::InvalidOp { .. } => refusal.code().name(),
                 BoardRefusal::BoardTooLarge { .. }
                 | BoardRefusal::TooManyPages { .. }
                 | BoardRefusal::InvalidState { .. }

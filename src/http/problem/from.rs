@@ -1,7 +1,7 @@
 //! How the errors of the layers below become problems. Each match is exhaustive, so that a new error must be thought of.
 //! Called through `?` by the handlers. Never logs: `envelope` does, once, with the request's id.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use actix_web::http::StatusCode;
 
@@ -16,8 +16,8 @@ use crate::{
 };
 use m4sh_domain::{
     board::{BoardRefusal, OpsError},
-    classroom::ClassRefusal,
     json::JsonError,
+    refusal::{Refusal, RefusalStatus},
 };
 use m4sh_store::StoreError;
 
@@ -41,15 +41,32 @@ impl From<BoardError> for Problem {
     }
 }
 
-impl From<ClassRefusal> for Problem {
-    fn from(refused: ClassRefusal) -> Self {
-        match (refused.code, refused.retry_after) {
-            ("unavailable", Some(wait)) => Self::Unavailable { wait },
-            (_, Some(wait)) => Self::RateLimited { wait, limit: 1 },
-            ("unknown_message" | "unknown_poll", None) => Self::NotFound,
-            ("unknown_user", None) => Self::Invalid(Faults::one("to", "There is nobody like that in this class.")),
-            ("key_reused", None) => Self::Refused(BoardRefusal::KeyReused),
-            (_, None) => Self::Forbidden(refused.detail),
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let wait = refusal.retry_after.unwrap_or(STORE_AWAY);
+        match refusal.code.status() {
+            RefusalStatus::Forbidden => Self::Forbidden(match refusal.detail {
+                Cow::Borrowed(detail) => detail,
+                Cow::Owned(_) => "This is not allowed.",
+            }),
+            RefusalStatus::NotFound => Self::NotFound,
+            RefusalStatus::TooManyRequests => Self::RateLimited { wait, limit: 1 },
+            RefusalStatus::ServiceUnavailable => Self::Unavailable { wait },
+            // Of what a class refuses, only the receiver of a message is the body's.
+            RefusalStatus::BadRequest => Self::Invalid(Faults::one("to", "There is nobody like that in this class.")),
+            RefusalStatus::UnprocessableEntity => Self::Refused(BoardRefusal::KeyReused),
+            RefusalStatus::Unauthorized
+            | RefusalStatus::MethodNotAllowed
+            | RefusalStatus::RequestTimeout
+            | RefusalStatus::Conflict
+            | RefusalStatus::PreconditionFailed
+            | RefusalStatus::PayloadTooLarge
+            | RefusalStatus::UnsupportedMediaType
+            | RefusalStatus::RangeNotSatisfiable
+            | RefusalStatus::UpgradeRequired
+            | RefusalStatus::InternalServerError => {
+                Self::Internal(format!("{}: {}", refusal.code.name(), refusal.detail))
+            }
         }
     }
 }

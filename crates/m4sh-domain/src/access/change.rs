@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Permission, Permissions, Rights, Role, Rule, RuleSubject};
 use crate::ids::UserId;
+use crate::refusal::{Refusal, RefusalCode};
 
 /// Whom a change is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,17 +86,7 @@ pub enum ChangeDenied {
 }
 
 impl ChangeDenied {
-    /// The code on the wire.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NotAMember => "unknown_user",
-            Self::Ceiling(_) => "not_grantable",
-            Self::Needs(_) | Self::Above | Self::Yourself | Self::OwnerStays => "forbidden",
-        }
-    }
-
-    /// The same as a sentence.
+    /// A sentence for people.
     #[must_use]
     pub const fn detail(self) -> &'static str {
         match self {
@@ -108,6 +99,19 @@ impl ChangeDenied {
             Self::Ceiling(_) => "No rule can give this to somebody of that role.",
             Self::OwnerStays => "The tutor who made this classroom stays its tutor.",
         }
+    }
+}
+
+impl From<ChangeDenied> for Refusal {
+    fn from(denied: ChangeDenied) -> Self {
+        let code = match denied {
+            ChangeDenied::NotAMember => RefusalCode::UnknownUser,
+            ChangeDenied::Ceiling(_) => RefusalCode::NotGrantable,
+            ChangeDenied::Needs(_) | ChangeDenied::Above | ChangeDenied::Yourself | ChangeDenied::OwnerStays => {
+                RefusalCode::Forbidden
+            }
+        };
+        Self::new(code, denied.detail())
     }
 }
 

@@ -2,6 +2,7 @@
 //! Called by `board` and turned into answers by `http` and `ws`. Never holds a status or a close code.
 
 use crate::ids::Rev;
+use crate::refusal::{Refusal, RefusalCode};
 
 /// A well-formed batch or state that cannot be applied. The board is exactly as before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,23 +71,23 @@ pub enum BoardRefusal {
 }
 
 impl BoardRefusal {
-    /// The name of this refusal on the wire and in metrics.
+    /// Its code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> RefusalCode {
         match self {
-            Self::InvalidOp { .. } => "invalid_ops",
-            Self::BoardTooLarge { .. } => "board_too_large",
-            Self::TooManyPages { .. } => "too_many_pages",
-            Self::InvalidState { .. } => "invalid_state",
-            Self::Forbidden { .. } => "forbidden",
-            Self::Locked { .. } => "locked",
-            Self::NothingToUndo => "nothing_to_undo",
-            Self::UndoConflict => "undo_conflict",
-            Self::UndoTooLarge => "undo_too_large",
-            Self::NothingToClear => "nothing_to_clear",
-            Self::UnknownClear => "unknown_clear",
-            Self::NothingToRestore => "nothing_to_restore",
-            Self::KeyReused => "key_reused",
+            Self::InvalidOp { .. } => RefusalCode::InvalidOps,
+            Self::BoardTooLarge { .. } => RefusalCode::BoardTooLarge,
+            Self::TooManyPages { .. } => RefusalCode::TooManyPages,
+            Self::InvalidState { .. } => RefusalCode::InvalidState,
+            Self::Forbidden { .. } => RefusalCode::Forbidden,
+            Self::Locked { .. } => RefusalCode::Locked,
+            Self::NothingToUndo => RefusalCode::NothingToUndo,
+            Self::UndoConflict => RefusalCode::UndoConflict,
+            Self::UndoTooLarge => RefusalCode::UndoTooLarge,
+            Self::NothingToClear => RefusalCode::NothingToClear,
+            Self::UnknownClear => RefusalCode::UnknownClear,
+            Self::NothingToRestore => RefusalCode::NothingToRestore,
+            Self::KeyReused => RefusalCode::KeyReused,
         }
     }
 
@@ -107,6 +108,13 @@ impl BoardRefusal {
             | Self::NothingToRestore
             | Self::KeyReused => None,
         }
+    }
+}
+
+impl From<BoardRefusal> for Refusal {
+    fn from(refusal: BoardRefusal) -> Self {
+        let (code, index, detail) = (refusal.code(), refusal.index(), refusal.to_string());
+        Self { code, detail: detail.into(), index, retry_after: None }
     }
 }
 

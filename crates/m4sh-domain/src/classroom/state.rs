@@ -1,56 +1,21 @@
-//! How a lesson stands, as the fold of its events: hands, chat, timer, polls, who leads where. Kept by the classroom actor;
-//! made again from rows after a restart, with the same result. Never changes but by `apply`.
+//! How a lesson stands, as the fold of its events. Kept by the classroom actor; made again from rows after a restart, with
+//! the same result. Never changes but by `apply`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ChatContent, ChatMode, ClassEvent, ClassTimer, Poll, RecordedEvent, Viewport};
-use crate::ids::{BoardId, UserId};
-use crate::limits;
+use super::hands::RaisedHand;
+use super::{
+    Bring, ChatMessage, ChatMode, ClassCommand, ClassTimer, DecisionContext, DecisionResult, Poll, Recipients,
+    RecordedEvent, Requester, put, user_value,
+};
+use crate::ids::{BoardId, LessonId, UserId};
+use crate::json::{Object, Value};
+use crate::refusal::{Refusal, RefusalCode};
 
-/// A message as it stands.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ChatMessage {
-    /// Its number.
-    pub seq: u64,
-    /// When it was written.
-    pub at: Timestamp,
-    /// By whom.
-    pub author: UserId,
-    /// Its words, empty when it was taken out.
-    pub said: ChatContent,
-    /// Whether it was changed.
-    pub edited: bool,
-    /// Whether it was taken out.
-    pub removed: bool,
-}
-
-impl ChatMessage {
-    /// Whether somebody may read it.
-    #[must_use]
-    pub fn is_for(&self, user: UserId) -> bool {
-        self.said.to.is_none_or(|to| to == user || self.author == user)
-    }
-
-    /// What is left of its row's data.
-    #[must_use]
-    pub fn data(&self) -> crate::json::Object {
-        super::event::chat_data(&self.said, self.edited, self.removed)
-    }
-}
-
-/// A hand that is up.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct RaisedHand {
-    pub(super) user: UserId,
-    pub(super) name: Arc<str>,
-    pub(super) seq: u64,
-    pub(super) at: Timestamp,
-}
-
-/// See the module's words. A clone is cheap: what is large in it is shared.
+/// A lesson's state. A clone is cheap: what is large in it is shared.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ClassState {
     pub(super) seq: u64,
@@ -61,7 +26,7 @@ pub struct ClassState {
     pub(super) timer: ClassTimer,
     pub(super) polls: Vec<Arc<Poll>>,
     pub(super) follow: Option<UserId>,
-    pub(super) bring: Option<(u64, Viewport, Vec<UserId>)>,
+    pub(super) bring: Option<(u64, Bring)>,
     pub(super) view_lock: bool,
     pub(super) page: Option<Box<str>>,
     pub(super) present: Option<BoardId>,
@@ -118,7 +83,7 @@ impl ClassState {
     /// Whether a message of somebody with that id is remembered.
     #[must_use]
     pub fn has_message(&self, author: UserId, id: &str) -> bool {
-        self.chat.iter().rev().any(|chat| chat.author == author && &*chat.said.id == id)
+        self.chat.iter().rev().any(|chat| chat.author == author && &*chat.content.id == id)
     }
 
     /// Whether a message with that number may lie before those that are remembered.
@@ -136,77 +101,64 @@ impl ClassState {
         self.polls().find(|poll| poll.seq == seq)
     }
 
-    fn poll_mut(&mut self, seq: u64) -> Option<&mut Poll> {
+    pub(super) fn poll_mut(&mut self, seq: u64) -> Option<&mut Poll> {
         self.polls.iter_mut().find(|poll| poll.seq == seq).map(Arc::make_mut)
+    }
+
+    /// Judges a command; `self` is the lesson as it will be when everything before has been written.
+    ///
+    /// # Errors
+    /// Why nothing happens.
+    pub fn decide(&self, command: &ClassCommand, by: &Requester, context: &DecisionContext<'_>) -> DecisionResult {
+        let spec = command.spec();
+        if !context.live && !spec.after_end {
+            return Err(Refusal::new(RefusalCode::SessionEnded, "this lesson is over"));
+        }
+        if command.is_gated() && !spec.senders.allows(by.rights) {
+            return Err(Refusal::forbidden(spec.denied));
+        }
+        command.decide(self, by, context)
     }
 
     /// Takes one event in.
     pub fn apply(&mut self, event: &RecordedEvent) {
-        let RecordedEvent { seq, at, author, what, amended } = event;
-        self.seq = self.seq.max(*seq);
-        self.at = Some(self.next_timestamp(*at));
-        if let Some(chat) = amended
+        self.seq = self.seq.max(event.seq);
+        self.at = Some(self.next_timestamp(event.at));
+        if let Some(chat) = &event.amended
             && let Ok(place) = self.chat.binary_search_by_key(&chat.seq, |chat| chat.seq)
         {
             self.chat[place] = Arc::new(chat.clone());
         }
-        match what {
-            ClassEvent::Hand { user, name, up } => {
-                self.hands.retain(|raised| raised.user != *user);
-                if *up {
-                    self.hands.push(RaisedHand { user: *user, name: name.clone(), seq: *seq, at: *at });
-                }
-            }
-            ClassEvent::HandsCleared => self.hands.clear(),
-            ClassEvent::Chat(said) => {
-                let fresh = |author: &UserId| {
-                    let (edited, removed) = (false, false);
-                    ChatMessage { seq: *seq, at: *at, author: *author, said: said.clone(), edited, removed }
-                };
-                // One that was read back may have been changed since.
-                if let Some(chat) = amended.clone().or_else(|| author.as_ref().map(fresh)) {
-                    self.keep(chat);
-                }
-            }
-            ClassEvent::ChatMode(mode) => self.chat_mode = *mode,
-            ClassEvent::Timer(timer) => self.timer = *timer,
-            ClassEvent::Poll(question) => self.polls.push(Arc::new(Poll {
-                seq: *seq,
-                at: *at,
-                author: *author,
-                question: question.clone(),
-                ended: false,
-                revealed: false,
-                votes: std::collections::BTreeMap::new(),
-            })),
-            ClassEvent::Vote(vote) => {
-                if let Some(poll) = self.poll_mut(vote.poll) {
-                    poll.vote(vote);
-                }
-            }
-            ClassEvent::PollEnd { poll, reveal } => {
-                if let Some(poll) = self.poll_mut(*poll) {
-                    poll.ended = true;
-                    poll.revealed |= reveal;
-                }
-            }
-            ClassEvent::Follow(user) => self.follow = *user,
-            ClassEvent::Bring { place, users } => self.bring = Some((*seq, place.clone(), users.clone())),
-            ClassEvent::ViewLock(on) => self.view_lock = *on,
-            ClassEvent::Page(page) => self.page = Some(page.clone()),
-            ClassEvent::Present(board) => self.present = Some(*board),
-            ClassEvent::React(_)
-            | ClassEvent::ChatEdit { .. }
-            | ClassEvent::ChatDelete { .. }
-            | ClassEvent::Note(..) => {}
-        }
+        event.event.apply(event, self);
     }
 
-    /// Keeps a message, of the last [`limits::CHAT_KEPT`].
-    fn keep(&mut self, chat: ChatMessage) {
-        if self.chat.len() >= limits::CHAT_KEPT {
-            self.chat.pop_front();
+    /// What is sent of an event and to whom; `self` is the lesson right after it, `by` who asked for it.
+    #[must_use]
+    pub fn frames(&self, event: &RecordedEvent, by: Option<UserId>) -> Vec<(Recipients, Object)> {
+        event.event.frames(event, self, by)
+    }
+
+    /// How the lesson stands, for one person.
+    pub fn snapshot(&self, to: &mut Object, lesson: LessonId, user: UserId, leads: bool) {
+        to.insert("seq", self.seq);
+        to.insert("hands", self.hands.iter().map(|raised| raised.row().into()).collect::<Vec<Value>>());
+        to.insert("chat", self.recent_chat(user));
+        to.insert("chat_mode", self.chat_mode.fields());
+        to.insert("timer", self.timer.fields());
+        // The polls that go on, and the one that ended last.
+        let last = self.polls().rev().find(|poll| poll.ended).map(|poll| poll.seq);
+        let polls = self.polls().filter(|poll| !poll.ended || Some(poll.seq) == last);
+        to.insert("polls", polls.map(|poll| poll.row(lesson, user, leads).into()).collect::<Vec<Value>>());
+        put(to, "follow", self.follow.map(|leader| Object::from([("leader", user_value(leader))]).into()));
+        if let Some((seq, Bring { viewport, users })) = &self.bring
+            && (users.is_empty() || leads || users.contains(&user))
+        {
+            let mut bring = viewport.fields();
+            bring.insert("seq", *seq);
+            to.insert("bring", bring);
         }
-        self.chat.push_back(Arc::new(chat));
+        to.insert("view_lock", self.view_lock);
+        put(to, "page", self.page.as_deref().map(Value::from));
+        put(to, "present", self.present.map(|board| board.to_string().into()));
     }
 }

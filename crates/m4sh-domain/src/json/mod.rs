@@ -210,6 +210,12 @@ impl IntoIterator for Object {
     }
 }
 
+impl<const N: usize> From<[(&str, Value); N]> for Object {
+    fn from(members: [(&str, Value); N]) -> Self {
+        Self::from_unsorted(members.map(|(key, value)| (key.to_owned(), value)).into())
+    }
+}
+
 impl FromIterator<(String, Value)> for Object {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(members: I) -> Self {
         Self::from_unsorted(members.into_iter().collect())

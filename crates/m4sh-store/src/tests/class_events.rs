@@ -4,7 +4,8 @@ use super::*;
 use crate::{CLASS_EVENT, ChatCursor, NewClassroom, NewLesson, StoreError, testing::TestDatabase};
 use m4sh_domain::{
     classroom::{
-        ChatContent, ChatMessage, ChatMode, ClassEvent, ClassState, ClassTimer, Question, RecordedEvent, Vote,
+        ChatContent, ChatDeleted, ChatEdited, ChatMessage, ChatMode, ClassEvent, ClassState, ClassTimer, ClearHands,
+        EndPoll, Following, HandChanged, Question, React, RecordedEvent, SetPage, ViewLock, Vote,
     },
     ids::{ClassroomId, LessonId},
 };
@@ -26,12 +27,12 @@ async fn lesson(store: &Store, tutor: UserId) -> LessonId {
     session
 }
 
-fn event(seq: u64, author: UserId, what: ClassEvent) -> RecordedEvent {
-    RecordedEvent { seq, at: at(i64::try_from(seq).unwrap()), author: Some(author), what, amended: None }
+fn event(seq: u64, author: UserId, event: impl Into<ClassEvent>) -> RecordedEvent {
+    RecordedEvent { seq, at: at(i64::try_from(seq).unwrap()), author: Some(author), event: event.into(), amended: None }
 }
 
-fn said(id: &str, text: &str, to: Option<UserId>) -> ClassEvent {
-    ClassEvent::Chat(ChatContent { id: id.into(), name: "Ann".into(), text: text.into(), to })
+fn said(id: &str, text: &str, to: Option<UserId>) -> ChatContent {
+    ChatContent { id: id.into(), name: "Ann".into(), text: text.into(), to }
 }
 
 #[tokio::test]
@@ -42,7 +43,7 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
     let session = lesson(&store, tutor).await;
     assert_eq!(store.class_state(session).await.unwrap(), ClassState::default());
 
-    let hand = |user, up| ClassEvent::Hand { user, name: "A".into(), up };
+    let hand = |user, up| HandChanged { user, name: "A".into(), up };
     let question = |id: &str| Question {
         id: Some(id.into()),
         question: "?".into(),
@@ -50,33 +51,33 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
         multiple: false,
         anonymous: false,
     };
-    let vote = |poll, user: UserId, choice| ClassEvent::Vote(Vote { poll, voter: user.0, choices: vec![choice] });
+    let vote = |poll, user: UserId, choice| Vote { poll, voter: user.0, choices: vec![choice] };
     let mut events = vec![
         event(1, ann, hand(ann, true)),
         event(2, bob, hand(bob, true)),
-        event(3, tutor, ClassEvent::HandsCleared),
+        event(3, tutor, ClearHands),
         event(4, bob, hand(bob, true)),
         event(5, ann, hand(ann, true)),
         event(6, ann, hand(ann, false)),
-        event(7, tutor, ClassEvent::Poll(question("p"))),
+        event(7, tutor, question("p")),
         event(8, ann, vote(7, ann, 0)),
         event(9, ann, vote(7, ann, 1)),
         event(10, bob, vote(7, bob, 1)),
-        event(11, tutor, ClassEvent::PollEnd { poll: 7, reveal: false }),
-        event(12, tutor, ClassEvent::Follow(Some(tutor))),
-        event(13, tutor, ClassEvent::Follow(None)),
-        event(14, tutor, ClassEvent::ChatMode(ChatMode::Slow(7))),
-        event(15, tutor, ClassEvent::Timer(ClassTimer::Paused { seconds: 9, left_ms: 5 })),
+        event(11, tutor, EndPoll { poll: 7, reveal: false }),
+        event(12, tutor, Following(Some(tutor))),
+        event(13, tutor, Following(None)),
+        event(14, tutor, ChatMode::Slow(7)),
+        event(15, tutor, ClassTimer::Paused { seconds: 9, left_ms: 5 }),
         event(16, ann, said("1", "Привіт, \u{1f600}", None)),
         event(17, ann, said("2", "private", Some(tutor))),
         event(18, ann, said("3", "wrong", None)),
-        event(19, tutor, ClassEvent::Page("p2".into())),
+        event(19, tutor, SetPage("p2".into())),
     ];
     let chat = |seq: u64, text: &str, removed| ChatMessage {
         seq,
         at: at(i64::try_from(seq).unwrap()),
         author: ann,
-        said: ChatContent {
+        content: ChatContent {
             id: (seq - 15).to_string().into(),
             name: if removed { "" } else { "Ann" }.into(),
             text: text.into(),
@@ -85,18 +86,12 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
         edited: !removed,
         removed,
     };
-    events.push(RecordedEvent {
-        amended: Some(chat(18, "better", false)),
-        ..event(20, ann, ClassEvent::ChatEdit { chat: 18 })
-    });
-    events.push(RecordedEvent {
-        amended: Some(chat(16, "", true)),
-        ..event(21, tutor, ClassEvent::ChatDelete { chat: 16 })
-    });
+    events.push(RecordedEvent { amended: Some(chat(18, "better", false)), ..event(20, ann, ChatEdited { chat: 18 }) });
+    events.push(RecordedEvent { amended: Some(chat(16, "", true)), ..event(21, tutor, ChatDeleted { chat: 16 }) });
     // In two goes: what is changed lies before.
     store.append_class_events(session, &events[..19]).await.unwrap();
     store.append_class_events(session, &events[19..]).await.unwrap();
-    store.append_class_events(session, &[event(22, bob, ClassEvent::React("👍".into()))]).await.unwrap();
+    store.append_class_events(session, &[event(22, bob, React("👍".into()))]).await.unwrap();
     let whole = ClassState::fold(&events, 22);
     let read = store.class_state(session).await.unwrap();
     let shown = |state: &ClassState, user| {
@@ -126,7 +121,7 @@ async fn f10_the_rows_that_are_read_make_the_lesson_that_all_rows_make() {
     assert_eq!(page(tutor, ChatCursor::After(16), 1).await, (vec![17], true));
     let (after, last) = store.class_events_after(session, 19).await.unwrap();
     assert_eq!((after.len(), last), (3, 22));
-    assert_eq!(after[0].amended.as_ref().map(|chat| &*chat.said.text), Some("better"));
+    assert_eq!(after[0].amended.as_ref().map(|chat| &*chat.content.text), Some("better"));
     assert_eq!(store.class_messages(session, &[18]).await.unwrap(), [chat(18, "better", false)]);
 }
 
@@ -136,8 +131,8 @@ async fn f12_a_number_is_given_once_and_a_batch_is_written_whole_or_not_at_all()
     let store = database.store().await;
     let tutor = somebody(&store).await;
     let session = lesson(&store, tutor).await;
-    store.append_class_events(session, &[event(1, tutor, ClassEvent::ViewLock(true))]).await.unwrap();
-    let late = [event(2, tutor, ClassEvent::ViewLock(false)), event(1, tutor, ClassEvent::Page("x".into()))];
+    store.append_class_events(session, &[event(1, tutor, ViewLock(true))]).await.unwrap();
+    let late = [event(2, tutor, ViewLock(false)), event(1, tutor, SetPage("x".into()))];
     let refused = store.append_class_events(session, &late).await;
     assert!(matches!(refused, Err(StoreError::Conflict(CLASS_EVENT))), "{refused:?}");
     assert_eq!(store.class_events_after(session, 0).await.unwrap().1, 1);

@@ -4,11 +4,10 @@
 use jiff::Timestamp;
 
 use super::super::ClassroomActor;
-use super::object;
 use crate::actors::clock;
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
-use m4sh_domain::json::Value;
+use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::client::ActivityStatus;
 
 /// One pupil, as a tutor sees how they are.
@@ -96,7 +95,7 @@ impl ClassroomActor {
         }
         let seconds = self.monitor.stuck_after.as_secs();
         let frame =
-            object([("t", Value::from("attention")), ("u", Value::Array(rows)), ("stuck_after", seconds.into())]);
+            Object::from([("t", Value::from("attention")), ("u", Value::Array(rows)), ("stuck_after", seconds.into())]);
         self.send_to_watchers(&frame, whom);
     }
 }

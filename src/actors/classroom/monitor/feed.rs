@@ -6,13 +6,12 @@ use std::collections::{HashMap, HashSet};
 use actix::prelude::*;
 
 use super::super::ClassroomActor;
-use super::object;
 use crate::actors::clock;
 use crate::actors::messages::{BoardActivity, BoardStatus, BoardStatusChanges, BoardStatusQuery};
 use crate::board_history;
 use m4sh_domain::board::{Document, Op};
 use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
-use m4sh_domain::json::{Bounds, Value};
+use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::rate::{Bucket, RateDecision, Scope};
 use m4sh_domain::thumbnail::{LiveThumbnail, ThumbnailDelta, ThumbnailMark};
@@ -160,7 +159,7 @@ impl ClassroomActor {
                 rows.push(row);
             }
             if !rows.is_empty() {
-                let frame = object([("t", Value::from("thumbs")), ("b", Value::Array(rows))]);
+                let frame = Object::from([("t", Value::from("thumbs")), ("b", Value::Array(rows))]);
                 self.sockets.send(conn, &ServerFrame::Prepared(&frame));
             }
         }

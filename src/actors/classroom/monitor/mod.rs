@@ -17,10 +17,11 @@ use self::feed::{FeedWatcher, WatchedBoard};
 use super::{ClassroomActor, StatusChanged};
 use crate::actors::clock;
 use m4sh_domain::access::BoardAssignment;
+use m4sh_domain::classroom::AllowedSenders;
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
-use m4sh_protocol::class::EyesFrame;
+use m4sh_domain::refusal::Refusal;
 use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::server::ServerFrame;
 
@@ -57,8 +58,9 @@ impl ClassroomActor {
     /// A socket that has its welcome asks to see the whole class.
     pub(super) fn watch(&mut self, conn: ConnId, ctx: &mut Context<Self>) {
         let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        if !self.sees_all(user) {
-            return self.refuse_watch(conn, "forbidden", "only those who lead or assist see the whole class");
+        if !self.may_send(user, AllowedSenders::Supervisors) {
+            let refusal = Refusal::forbidden("only those who lead or assist see the whole class");
+            return self.refuse(conn, None, &refusal);
         }
         self.monitor.watchers.insert(conn, FeedWatcher::default());
         self.send_boards(Some(conn));
@@ -84,28 +86,20 @@ impl ClassroomActor {
         }
     }
 
-    pub(super) fn handle_monitor_frame(&mut self, conn: ConnId, frame: EyesFrame, _: &mut Context<Self>) {
-        let Some(user) = self.sockets.get(conn).map(|seat| seat.user) else { return };
-        match frame {
-            EyesFrame::Done(on) => {
-                let changed = if on { self.monitor.done.insert(user) } else { self.monitor.done.remove(&user) };
-                if changed {
-                    let fields = [("t", Value::from("done")), ("user", user.to_string().into()), ("on", on.into())];
-                    self.send_to_leaders(&object(fields), Some(user));
-                }
-            }
-            EyesFrame::Attention { stuck_after } => {
-                if !self.sees_all(user) {
-                    return self.refuse_watch(conn, "forbidden", "only those who lead or assist set this");
-                }
-                self.monitor.stuck_after = stuck_after;
-                let seconds = Value::from(stuck_after.as_secs());
-                let fields =
-                    [("t", Value::from("attention")), ("u", Value::Array(Vec::new())), ("stuck_after", seconds)];
-                self.send_to_leaders(&object(fields), None);
-                self.send_attention(None);
-            }
+    pub(super) fn mark_done(&mut self, user: UserId, on: bool) {
+        let changed = if on { self.monitor.done.insert(user) } else { self.monitor.done.remove(&user) };
+        if changed {
+            let frame = Object::from([("t", "done".into()), ("user", user.to_string().into()), ("on", on.into())]);
+            self.send_to_leaders(&frame, Some(user));
         }
+    }
+
+    pub(super) fn set_stuck_after(&mut self, stuck_after: Duration) {
+        self.monitor.stuck_after = stuck_after;
+        let u = Value::Array(Vec::new());
+        let frame = Object::from([("t", "attention".into()), ("u", u), ("stuck_after", stuck_after.as_secs().into())]);
+        self.send_to_leaders(&frame, None);
+        self.send_attention(None);
     }
 
     /// The lesson's boards, and for whom each is.
@@ -121,7 +115,7 @@ impl ClassroomActor {
             return;
         }
         let rows = self.lesson_boards().into_iter().map(|(board, whose)| {
-            let mut row = object([("board", Value::from(board.to_string()))]);
+            let mut row = Object::from([("board", Value::from(board.to_string()))]);
             let kind = match &whose {
                 BoardAssignment::Everybody => "shared",
                 BoardAssignment::Pupil(pupil) => {
@@ -142,7 +136,7 @@ impl ClassroomActor {
             }
             Value::Object(row)
         });
-        let frame = object([("t", Value::from("boards")), ("boards", Value::Array(rows.collect()))]);
+        let frame = Object::from([("t", Value::from("boards")), ("boards", Value::Array(rows.collect()))]);
         self.send_to_watchers(&frame, whom);
     }
 
@@ -164,15 +158,6 @@ impl ClassroomActor {
         let sees = |user| access.rights.effective(user, now).is_some_and(|standing| standing.role.sees_all());
         self.sockets.broadcast(&ServerFrame::Prepared(frame), |seat| Some(seat.user) == besides || sees(seat.user));
     }
-
-    fn sees_all(&self, user: UserId) -> bool {
-        let standing = self.known.as_ref().ok().and_then(|access| access.rights.effective(user, clock::timestamp()));
-        standing.is_some_and(|standing| standing.role.sees_all())
-    }
-
-    fn refuse_watch(&mut self, conn: ConnId, code: &str, detail: &str) {
-        self.sockets.send(conn, &ServerFrame::Refused { id: None, code, detail, index: None, retry_after_ms: None });
-    }
 }
 
 impl Handler<StatusChanged> for ClassroomActor {
@@ -183,8 +168,4 @@ impl Handler<StatusChanged> for ClassroomActor {
             self.monitor.statuses.insert(noticed.conn, noticed.status);
         }
     }
-}
-
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Object {
-    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -11,7 +11,7 @@ fn d5_a_board_takes_its_bytes_and_no_more_and_may_always_shrink() {
     assert_eq!(board.document().byte_len(), limits::BOARD_BYTES);
     let refusal = board.say(r#"[{"op":"add","kind":"stroke","value":{"id":"b"}}]"#).unwrap_err();
     assert_eq!(refusal, BoardRefusal::BoardTooLarge { got: limits::BOARD_BYTES + 11, limit: limits::BOARD_BYTES });
-    assert_eq!(refusal.code(), "board_too_large");
+    assert_eq!(refusal.code().name(), "board_too_large");
     board.say(r#"[{"op":"update","kind":"stroke","id":"a","patch":{"t":1}},{"op":"add","kind":"stroke","value":{"id":"b"}}]"#).unwrap();
 }
 

@@ -1,12 +1,14 @@
 //! Decisions and the fold, without an actor and without a clock.
 
+mod frames;
+
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::*;
-use crate::access::Role;
+use crate::access::{EffectiveRights, Permissions, Role};
 use crate::ids::{BoardId, LessonId, UserId};
 use crate::limits;
 
@@ -14,7 +16,7 @@ const TUTOR: UserId = UserId(Uuid::from_u128(1));
 const ANN: UserId = UserId(Uuid::from_u128(2));
 const BOB: UserId = UserId(Uuid::from_u128(3));
 const VERA: UserId = UserId(Uuid::from_u128(4));
-const SESSION: LessonId = LessonId(Uuid::from_u128(5));
+const LESSON: LessonId = LessonId(Uuid::from_u128(5));
 const BOARD: BoardId = BoardId(Uuid::from_u128(6));
 
 /// A lesson that is asked things, one after the other.
@@ -40,45 +42,45 @@ impl Lesson {
     }
 
     /// Asks; what happens is applied as the actor does it.
-    fn ask(&mut self, user: UserId, ask: ClassCommand) -> Result<ClassDecision, ClassRefusal> {
-        let role = self.members[&user];
-        let who = Requester { user, name: format!("{user:.4}").into(), role, leads: role.leads() };
-        let scene = DecisionContext {
+    fn ask(&mut self, user: UserId, command: impl Into<ClassCommand>) -> Result<ClassDecision, Refusal> {
+        let rights = EffectiveRights { role: self.members[&user], can: Permissions::NONE, locked: false, until: None };
+        let who = Requester { user, name: format!("{user:.4}").into(), rights };
+        let context = DecisionContext {
             now: self.now,
             live: self.live,
-            session: SESSION,
+            lesson: LESSON,
             members: &self.members,
             boards: &[BOARD],
             older: None,
         };
-        let verdict = self.state.decide(&ask, &who, &scene)?;
-        if let ClassDecision::Happens(what, amended) = &verdict {
-            let hidden = matches!(what, ClassEvent::Vote(vote) if vote.voter != user.0);
-            let event = RecordedEvent {
-                seq: self.state.seq() + 1,
-                at: self.state.next_timestamp(self.now),
-                author: (!hidden).then_some(user),
-                what: what.clone(),
-                amended: amended.clone(),
-            };
-            self.state.apply(&event);
-            self.events.push(event);
+        let decision = self.state.decide(&command.into(), &who, &context)?;
+        if let ClassDecision::Happens(event, amended) = &decision {
+            let hidden = matches!(event, ClassEvent::Vote(vote) if vote.voter != user.0);
+            self.record((!hidden).then_some(user), event.clone(), amended.clone());
         }
-        Ok(verdict)
+        Ok(decision)
     }
 
-    fn happens(&mut self, user: UserId, ask: ClassCommand) -> u64 {
-        let verdict = self.ask(user, ask.clone()).unwrap();
-        assert!(matches!(verdict, ClassDecision::Happens(..)), "{ask:?}: {verdict:?}");
+    fn record(&mut self, author: Option<UserId>, event: ClassEvent, amended: Option<ChatMessage>) {
+        let (seq, at) = (self.state.seq() + 1, self.state.next_timestamp(self.now));
+        let event = RecordedEvent { seq, at, author, event, amended };
+        self.state.apply(&event);
+        self.events.push(event);
+    }
+
+    fn happens(&mut self, user: UserId, command: impl Into<ClassCommand>) -> u64 {
+        let decision = self.ask(user, command).unwrap();
+        assert!(matches!(decision, ClassDecision::Happens(..)), "{decision:?}");
         self.state.seq()
     }
 
-    fn refused(&mut self, user: UserId, ask: ClassCommand) -> &'static str {
-        self.ask(user, ask.clone()).expect_err(&format!("{ask:?}")).code
+    fn refused(&mut self, user: UserId, command: impl Into<ClassCommand>) -> &'static str {
+        let command = command.into();
+        self.ask(user, command.clone()).expect_err(&format!("{command:?}")).code.name()
     }
 
-    fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<ClassDecision, ClassRefusal> {
-        self.ask(user, ClassCommand::Chat { id: id.into(), text: text.into(), to: None })
+    fn chat(&mut self, user: UserId, id: &str, text: &str) -> Result<ClassDecision, Refusal> {
+        self.ask(user, SendChat { id: id.into(), text: text.into(), to: None })
     }
 
     fn shown_to(&self, user: UserId) -> String {
@@ -88,17 +90,17 @@ impl Lesson {
 
 fn shown(state: &ClassState, user: UserId, leads: bool) -> String {
     let mut shown = Object::default();
-    state.snapshot(&mut shown, SESSION, user, leads);
+    state.snapshot(&mut shown, LESSON, user, leads);
     String::from_utf8(Value::Object(shown).to_canonical()).unwrap()
 }
 
-fn up() -> ClassCommand {
-    ClassCommand::Hand { user: None, up: true }
+fn up() -> SetHand {
+    SetHand { user: None, up: true }
 }
 
-fn question(anonymous: bool) -> ClassCommand {
+fn question(anonymous: bool) -> Question {
     let options = vec!["yes".into(), "no".into(), "perhaps".into()];
-    ClassCommand::Poll(Question { id: None, question: "Ready?".into(), options, multiple: false, anonymous })
+    Question { id: None, question: "Ready?".into(), options, multiple: false, anonymous }
 }
 
 #[test]
@@ -110,13 +112,13 @@ fn f2_hands_are_a_queue_in_the_order_in_which_they_went_up() {
     assert!(matches!(lesson.ask(BOB, up()), Ok(ClassDecision::Already(_))), "a hand is raised once");
     let queue = |lesson: &Lesson| lesson.state.hands.iter().map(|raised| raised.user).collect::<Vec<_>>();
     assert_eq!(queue(&lesson), [BOB, VERA, ANN]);
-    assert_eq!(lesson.refused(ANN, ClassCommand::Hand { user: Some(BOB), up: false }), "forbidden");
-    assert_eq!(lesson.refused(TUTOR, ClassCommand::Hand { user: Some(BOB), up: true }), "forbidden");
-    lesson.happens(TUTOR, ClassCommand::Hand { user: Some(BOB), up: false });
+    assert_eq!(lesson.refused(ANN, SetHand { user: Some(BOB), up: false }), "forbidden");
+    assert_eq!(lesson.refused(TUTOR, SetHand { user: Some(BOB), up: true }), "forbidden");
+    lesson.happens(TUTOR, SetHand { user: Some(BOB), up: false });
     lesson.happens(BOB, up());
     assert_eq!(queue(&lesson), [VERA, ANN, BOB]);
-    assert_eq!(lesson.refused(BOB, ClassCommand::ClearHands), "forbidden");
-    lesson.happens(TUTOR, ClassCommand::ClearHands);
+    assert_eq!(lesson.refused(BOB, ClearHands), "forbidden");
+    lesson.happens(TUTOR, ClearHands);
     assert!(queue(&lesson).is_empty());
 }
 
@@ -125,29 +127,29 @@ fn f3_a_message_is_kept_once_by_its_id_and_changed_only_by_its_author_and_in_tim
     let mut lesson = Lesson::new();
     assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(ClassDecision::Happens(..))));
     assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(ClassDecision::Already(_))));
-    assert_eq!(lesson.chat(ANN, "1", "other").unwrap_err().code, "key_reused");
+    assert_eq!(lesson.chat(ANN, "1", "other").unwrap_err().code.name(), "key_reused");
     assert!(matches!(lesson.chat(BOB, "1", "mine"), Ok(ClassDecision::Happens(..))), "ids are their author's");
-    assert_eq!(lesson.chat(VERA, "1", "x").unwrap_err().code, "forbidden");
-    let edit = |chat, text: &str| ClassCommand::ChatEdit { chat, text: text.into() };
+    assert_eq!(lesson.chat(VERA, "1", "x").unwrap_err().code.name(), "forbidden");
+    let edit = |chat, text: &str| EditChat { chat, text: text.into() };
     assert_eq!(lesson.refused(BOB, edit(1, "x")), "forbidden");
     assert_eq!(lesson.refused(TUTOR, edit(1, "x")), "forbidden");
     lesson.happens(ANN, edit(1, "hello all"));
     assert!(lesson.shown_to(BOB).contains("hello all"));
-    assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: 1 }), "forbidden");
-    assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: 99 }), "unknown_message");
+    assert_eq!(lesson.refused(BOB, DeleteChat { chat: 1 }), "forbidden");
+    assert_eq!(lesson.refused(BOB, DeleteChat { chat: 99 }), "unknown_message");
     lesson.pass(601);
     assert_eq!(lesson.refused(ANN, edit(1, "late")), "too_late");
-    assert_eq!(lesson.refused(ANN, ClassCommand::ChatDelete { chat: 1 }), "too_late");
-    lesson.happens(TUTOR, ClassCommand::ChatDelete { chat: 1 });
+    assert_eq!(lesson.refused(ANN, DeleteChat { chat: 1 }), "too_late");
+    lesson.happens(TUTOR, DeleteChat { chat: 1 });
     assert!(!lesson.shown_to(BOB).contains("hello"));
-    assert!(matches!(lesson.ask(TUTOR, ClassCommand::ChatDelete { chat: 1 }), Ok(ClassDecision::Already(_))));
+    assert!(matches!(lesson.ask(TUTOR, DeleteChat { chat: 1 }), Ok(ClassDecision::Already(_))));
     assert!(matches!(lesson.chat(ANN, "1", "hello"), Ok(ClassDecision::Already(_))), "a repeat does not bring it back");
 }
 
 #[test]
 fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_it() {
     let mut lesson = Lesson::new();
-    let to = |to| ClassCommand::Chat { id: format!("{to}").into(), text: "secret".into(), to: Some(to) };
+    let to = |to| SendChat { id: format!("{to}").into(), text: "secret".into(), to: Some(to) };
     assert_eq!(lesson.refused(ANN, to(BOB)), "forbidden");
     assert_eq!(lesson.refused(ANN, to(UserId(Uuid::from_u128(77)))), "unknown_user");
     lesson.happens(ANN, to(TUTOR));
@@ -155,7 +157,7 @@ fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_
     assert!(lesson.shown_to(ANN).contains("secret") && lesson.shown_to(TUTOR).contains("secret"));
     assert!(!lesson.shown_to(BOB).contains("secret"));
     for seq in [1, 2] {
-        assert_eq!(lesson.refused(BOB, ClassCommand::ChatDelete { chat: seq }), "unknown_message");
+        assert_eq!(lesson.refused(BOB, DeleteChat { chat: seq }), "unknown_message");
         let event = &lesson.events[usize::try_from(seq).unwrap() - 1];
         let [(Recipients::Only(hear), _)] = &lesson.state.frames(event, None)[..] else { panic!("for all") };
         assert!(hear.contains(&ANN) && hear.contains(&TUTOR) && hear.len() == 2);
@@ -165,18 +167,17 @@ fn f4_a_private_message_is_between_a_pupil_and_a_tutor_and_nobody_else_knows_of_
 #[test]
 fn f5_the_mode_of_the_chat_holds_for_pupils_and_not_for_those_who_teach() {
     let mut lesson = Lesson::new();
-    let mode = |mode| ClassCommand::ChatMode(mode);
-    assert_eq!(lesson.refused(ANN, mode(ChatMode::Off)), "forbidden");
-    lesson.happens(TUTOR, mode(ChatMode::Off));
-    assert_eq!(lesson.chat(ANN, "1", "x").unwrap_err().code, "chat_off");
+    assert_eq!(lesson.refused(ANN, ChatMode::Off), "forbidden");
+    lesson.happens(TUTOR, ChatMode::Off);
+    assert_eq!(lesson.chat(ANN, "1", "x").unwrap_err().code.name(), "chat_off");
     assert!(lesson.chat(TUTOR, "1", "quiet please").is_ok());
-    lesson.happens(TUTOR, mode(ChatMode::TutorOnly));
-    assert_eq!(lesson.chat(ANN, "2", "x").unwrap_err().code, "chat_off");
-    lesson.happens(ANN, ClassCommand::Chat { id: "3".into(), text: "please".into(), to: Some(TUTOR) });
-    lesson.happens(TUTOR, mode(ChatMode::Slow(30)));
+    lesson.happens(TUTOR, ChatMode::TutorOnly);
+    assert_eq!(lesson.chat(ANN, "2", "x").unwrap_err().code.name(), "chat_off");
+    lesson.happens(ANN, SendChat { id: "3".into(), text: "please".into(), to: Some(TUTOR) });
+    lesson.happens(TUTOR, ChatMode::Slow(30));
     lesson.pass(10);
     let wait = lesson.chat(ANN, "4", "x").unwrap_err();
-    assert_eq!((wait.code, wait.retry_after.unwrap().as_secs()), ("slow_mode", 20));
+    assert_eq!((wait.code.name(), wait.retry_after.unwrap().as_secs()), ("slow_mode", 20));
     assert!(lesson.chat(BOB, "1", "first").is_ok());
     lesson.pass(20);
     assert!(lesson.chat(ANN, "4", "x").is_ok());
@@ -185,20 +186,19 @@ fn f5_the_mode_of_the_chat_holds_for_pupils_and_not_for_those_who_teach() {
 #[test]
 fn f6_the_timer_is_the_servers_and_stands_still_when_it_is_told_to() {
     let mut lesson = Lesson::new();
-    let timer = ClassCommand::Timer;
-    assert_eq!(lesson.refused(ANN, timer(TimerCommand::Start(60))), "forbidden");
-    assert_eq!(lesson.refused(TUTOR, timer(TimerCommand::Pause)), "no_timer");
-    lesson.happens(TUTOR, timer(TimerCommand::Start(60)));
+    assert_eq!(lesson.refused(ANN, TimerCommand::Start(60)), "forbidden");
+    assert_eq!(lesson.refused(TUTOR, TimerCommand::Pause), "no_timer");
+    lesson.happens(TUTOR, TimerCommand::Start(60));
     lesson.pass(20);
-    lesson.happens(TUTOR, timer(TimerCommand::Pause));
+    lesson.happens(TUTOR, TimerCommand::Pause);
     assert_eq!(lesson.state.timer, ClassTimer::Paused { seconds: 60, left_ms: 40_000 });
     lesson.pass(500);
-    lesson.happens(TUTOR, timer(TimerCommand::Resume));
+    lesson.happens(TUTOR, TimerCommand::Resume);
     let ends_at = lesson.now.checked_add(SignedDuration::from_secs(40)).unwrap();
     assert_eq!(lesson.state.timer, ClassTimer::Running { seconds: 60, ends_at });
     lesson.pass(41);
-    assert_eq!(lesson.refused(TUTOR, timer(TimerCommand::Pause)), "no_timer");
-    lesson.happens(TUTOR, timer(TimerCommand::Stop));
+    assert_eq!(lesson.refused(TUTOR, TimerCommand::Pause), "no_timer");
+    lesson.happens(TUTOR, TimerCommand::Stop);
     assert_eq!(lesson.state.timer, ClassTimer::Stopped);
 }
 
@@ -206,7 +206,7 @@ fn f6_the_timer_is_the_servers_and_stands_still_when_it_is_told_to() {
 fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_revealed() {
     let mut lesson = Lesson::new();
     let poll = lesson.happens(TUTOR, question(false));
-    let vote = |choices: &[u8]| ClassCommand::Vote { poll, choices: choices.to_vec() };
+    let vote = |choices: &[u8]| CastVote { poll, choices: choices.to_vec() };
     assert_eq!(lesson.refused(ANN, vote(&[3])), "bad_choice");
     assert_eq!(lesson.refused(ANN, vote(&[0, 1])), "bad_choice");
     assert_eq!(lesson.refused(VERA, vote(&[0])), "forbidden");
@@ -217,11 +217,11 @@ fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_rev
     assert_eq!(lesson.state.poll(poll).unwrap().counts(), [0, 2, 0]);
     assert!(lesson.shown_to(TUTOR).contains(r#""counts":[0,2,0]"#));
     assert!(!lesson.shown_to(ANN).contains("counts") && lesson.shown_to(ANN).contains(r#""mine":[1]"#));
-    assert_eq!(lesson.refused(ANN, ClassCommand::PollEnd { poll, reveal: true }), "forbidden");
-    lesson.happens(TUTOR, ClassCommand::PollEnd { poll, reveal: false });
+    assert_eq!(lesson.refused(ANN, EndPoll { poll, reveal: true }), "forbidden");
+    lesson.happens(TUTOR, EndPoll { poll, reveal: false });
     assert_eq!(lesson.refused(BOB, vote(&[0])), "poll_over");
     assert!(!lesson.shown_to(ANN).contains("counts"));
-    lesson.happens(TUTOR, ClassCommand::PollEnd { poll, reveal: true });
+    lesson.happens(TUTOR, EndPoll { poll, reveal: true });
     assert!(lesson.shown_to(ANN).contains(r#""counts":[0,2,0]"#));
     assert!(!lesson.shown_to(ANN).contains("votes"), "who chose what is the tutor's to see");
 }
@@ -230,13 +230,13 @@ fn f7_a_vote_counts_once_is_changed_by_a_new_one_and_is_shown_to_pupils_when_rev
 fn f7_nobody_learns_who_chose_what_in_an_anonymous_poll() {
     let mut lesson = Lesson::new();
     let poll = lesson.happens(TUTOR, question(true));
-    lesson.happens(ANN, ClassCommand::Vote { poll, choices: vec![2] });
-    lesson.happens(BOB, ClassCommand::Vote { poll, choices: vec![0] });
-    lesson.happens(ANN, ClassCommand::Vote { poll, choices: vec![0] });
+    lesson.happens(ANN, CastVote { poll, choices: vec![2] });
+    lesson.happens(BOB, CastVote { poll, choices: vec![0] });
+    lesson.happens(ANN, CastVote { poll, choices: vec![0] });
     assert_eq!(lesson.state.poll(poll).unwrap().counts(), [2, 0, 0]);
     let event = lesson.events.last().unwrap();
     assert_eq!(event.author, None);
-    assert_ne!(event.what.person(), Some(ANN.0));
+    assert_ne!(event.event.person(), Some(ANN.0));
     let told = lesson.state.frames(event, Some(ANN));
     for (audience, frame) in told {
         let text = String::from_utf8(Value::Object(frame).to_canonical()).unwrap();
@@ -251,30 +251,28 @@ fn f7_nobody_learns_who_chose_what_in_an_anonymous_poll() {
 fn f9_only_those_who_lead_lead() {
     let mut lesson = Lesson::new();
     let place = Viewport { page: Some("p".into()), x: 1.0, y: 2.0, zoom: 1.5 };
-    for ask in [
-        ClassCommand::Follow { on: true, user: None },
-        ClassCommand::Bring { place: place.clone(), users: vec![] },
-        ClassCommand::ViewLock(true),
-        ClassCommand::Page("p".into()),
-        ClassCommand::Present(BOARD),
-        question(false),
-        ClassCommand::Timer(TimerCommand::Start(1)),
-        ClassCommand::ClearHands,
-    ] {
+    let commands: [ClassCommand; 8] = [
+        Follow { on: true, user: None }.into(),
+        Bring { viewport: place.clone(), users: vec![] }.into(),
+        ViewLock(true).into(),
+        SetPage("p".into()).into(),
+        PresentBoard(BOARD).into(),
+        question(false).into(),
+        TimerCommand::Start(1).into(),
+        ClearHands.into(),
+    ];
+    for command in commands {
         for user in [ANN, VERA] {
-            assert_eq!(lesson.refused(user, ask.clone()), "forbidden", "{ask:?}");
+            assert_eq!(lesson.refused(user, command.clone()), "forbidden", "{command:?}");
         }
-        lesson.happens(TUTOR, ask);
+        lesson.happens(TUTOR, command);
     }
-    assert_eq!(lesson.refused(TUTOR, ClassCommand::Present(BoardId(Uuid::nil()))), "unknown_board");
-    assert_eq!(
-        lesson.refused(TUTOR, ClassCommand::Follow { on: true, user: Some(UserId(Uuid::nil())) }),
-        "unknown_user"
-    );
-    lesson.happens(TUTOR, ClassCommand::Bring { place, users: vec![ANN] });
+    assert_eq!(lesson.refused(TUTOR, PresentBoard(BoardId(Uuid::nil()))), "unknown_board");
+    assert_eq!(lesson.refused(TUTOR, Follow { on: true, user: Some(UserId(Uuid::nil())) }), "unknown_user");
+    lesson.happens(TUTOR, Bring { viewport: place, users: vec![ANN] });
     assert!(lesson.shown_to(ANN).contains("bring") && !lesson.shown_to(BOB).contains("bring"));
     lesson.live = false;
-    assert_eq!(lesson.refused(TUTOR, ClassCommand::ViewLock(false)), "session_ended");
+    assert_eq!(lesson.refused(TUTOR, ViewLock(false)), "session_ended");
 }
 
 #[test]
@@ -282,29 +280,33 @@ fn f10_every_event_reads_back_from_its_row_and_their_fold_is_the_lesson() {
     let mut lesson = Lesson::new();
     let place = Viewport { page: None, x: -1.5, y: 2.0, zoom: 0.25 };
     lesson.happens(ANN, up());
-    lesson.happens(BOB, ClassCommand::React("👍".into()));
+    lesson.happens(BOB, React("👍".into()));
     lesson.chat(ANN, "1", "Привіт 😀\n\"").unwrap();
     lesson.chat(BOB, "1", "x").unwrap();
     let chat = lesson.state.seq();
-    lesson.happens(BOB, ClassCommand::ChatEdit { chat, text: "y".into() });
-    lesson.happens(TUTOR, ClassCommand::ChatMode(ChatMode::Slow(5)));
-    lesson.happens(TUTOR, ClassCommand::Timer(TimerCommand::Start(90)));
+    lesson.happens(BOB, EditChat { chat, text: "y".into() });
+    lesson.happens(TUTOR, ChatMode::Slow(5));
+    lesson.happens(TUTOR, TimerCommand::Start(90));
     let poll = lesson.happens(TUTOR, question(true));
-    lesson.happens(ANN, ClassCommand::Vote { poll, choices: vec![1] });
-    lesson.happens(TUTOR, ClassCommand::PollEnd { poll, reveal: true });
-    lesson.happens(TUTOR, ClassCommand::Follow { on: true, user: Some(ANN) });
-    lesson.happens(TUTOR, ClassCommand::Bring { place, users: vec![ANN, BOB] });
-    lesson.happens(TUTOR, ClassCommand::ViewLock(true));
-    lesson.happens(TUTOR, ClassCommand::Page("p2".into()));
-    lesson.happens(TUTOR, ClassCommand::Present(BOARD));
-    lesson.happens(TUTOR, ClassCommand::Note(ClassChange::Kick, fields([("user", "x".into())])));
-    let read = |event: &RecordedEvent| {
-        let bytes = Value::Object(event.what.data()).to_canonical();
+    lesson.happens(ANN, CastVote { poll, choices: vec![1] });
+    lesson.happens(TUTOR, EndPoll { poll, reveal: true });
+    lesson.happens(TUTOR, Follow { on: true, user: Some(ANN) });
+    lesson.happens(TUTOR, Bring { viewport: place, users: vec![ANN, BOB] });
+    lesson.happens(TUTOR, ViewLock(true));
+    lesson.happens(TUTOR, SetPage("p2".into()));
+    lesson.happens(TUTOR, PresentBoard(BOARD));
+    lesson.record(
+        None,
+        RecordedChange { change: ClassChange::Kick, data: Object::from([("user", "x".into())]) }.into(),
+        None,
+    );
+    let read = |recorded: &RecordedEvent| {
+        let event = &recorded.event;
+        let bytes = Value::Object(event.data()).to_canonical();
         let Value::Object(data) = Value::parse(&bytes, crate::json::Bounds::default()).unwrap() else { panic!() };
-        let what =
-            ClassEvent::read(event.what.kind(), event.what.person(), event.what.about(), &data).expect("a known kind");
-        assert_eq!(what, event.what);
-        RecordedEvent { what, ..event.clone() }
+        let read = ClassEvent::read(event.kind(), event.person(), event.about(), &data).expect("a known kind");
+        assert_eq!(read, *event);
+        RecordedEvent { event: read, ..recorded.clone() }
     };
     let rows: Vec<RecordedEvent> = lesson.events.iter().map(read).collect();
     assert_eq!(ClassState::fold(&rows, 0), lesson.state);

@@ -1,0 +1,118 @@
+//! Commands on their way to the lesson's events: what they cost, and the old message that one may be about. Handlers of the
+//! classroom actor. Never judges a command: `events` does, in order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::ClassroomActor;
+use super::events::{CommandReply, CommandSource, PendingCommand, Proposal, UNAVAILABLE};
+use crate::actors::clock;
+use crate::actors::metrics::count_budget_hit;
+use m4sh_domain::budget::BucketSizes;
+use m4sh_domain::classroom::{ClassCommand, DeleteChat, EditChat};
+use m4sh_domain::ids::{ConnId, UserId};
+use m4sh_domain::rate::{Bucket, RateDecision, Scope};
+use m4sh_domain::refusal::{Refusal, RefusalCode};
+
+/// Something that is asked for over REST.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SubmitCommand {
+    /// Who.
+    pub user: UserId,
+    /// The name that others see.
+    pub name: Arc<str>,
+    /// What.
+    pub command: ClassCommand,
+    /// Hears what it came to.
+    pub reply: oneshot::Sender<Result<CommandReply, Refusal>>,
+}
+
+/// What people may still say, by person; kept a while after they left, so that reconnecting refills nothing.
+#[derive(Default)]
+pub(super) struct ClassBudgets(HashMap<(UserId, Scope), Bucket>);
+
+impl ClassBudgets {
+    pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &BucketSizes) -> Result<(), Duration> {
+        let size = sizes.of(scope);
+        match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
+            RateDecision::Pass { .. } => Ok(()),
+            RateDecision::Wait(wait) => {
+                count_budget_hit(scope);
+                Err(wait)
+            }
+        }
+    }
+
+    pub(super) fn forget_full(&mut self) {
+        let now = clock::now();
+        self.0.retain(|_, bucket| !bucket.is_full(now));
+    }
+}
+
+impl ClassroomActor {
+    pub(super) fn submit_from_socket(&mut self, conn: ConnId, command: ClassCommand, ctx: &mut Context<Self>) {
+        let Some(socket) = self.sockets.get(conn) else { return };
+        let (user, name, source) = (socket.user, socket.name.clone(), CommandSource::Socket(conn));
+        self.submit(PendingCommand { source, user, name, proposal: Proposal::Command(command), older: None }, ctx);
+    }
+
+    /// Takes a command that its author can afford; one about a message that is no longer remembered waits for its row.
+    fn submit(&mut self, pending: PendingCommand, ctx: &mut Context<Self>) {
+        let Proposal::Command(command) = &pending.proposal else { return self.enqueue(pending, ctx) };
+        let about = match command {
+            ClassCommand::EditChat(EditChat { chat, .. }) | ClassCommand::DeleteChat(DeleteChat { chat }) => {
+                Some(*chat)
+            }
+            _ => None,
+        };
+        // A repeat of a known message costs nothing.
+        let is_repeat = matches!(command, ClassCommand::SendChat(chat)
+            if self.events.state.has_message(pending.user, &chat.id));
+        let cost = command.spec().cost.filter(|_| !is_repeat);
+        if let Err(wait) = self.charge(pending.user, cost) {
+            let detail = "that was too much in too short a time";
+            return self.reject(pending, Refusal::until(RefusalCode::RateLimited, detail, wait));
+        }
+        let Some(about) = about.filter(|chat| self.events.state.may_predate_window(*chat)) else {
+            return self.enqueue(pending, ctx);
+        };
+        let (store, session) = (self.directory.store().clone(), self.session);
+        let reading = async move { store.class_messages(session, &[about]).await };
+        ctx.spawn(reading.into_actor(self).map(move |read, act, ctx| match read {
+            Ok(found) => act.enqueue(PendingCommand { older: found.into_iter().next(), ..pending }, ctx),
+            Err(error) => {
+                tracing::warn!(session = %act.session, %error, "a message could not be read");
+                act.reject(pending, UNAVAILABLE);
+            }
+        }));
+    }
+
+    fn reject(&mut self, pending: PendingCommand, refusal: Refusal) {
+        match pending.source {
+            CommandSource::Socket(conn) => self.refuse(conn, pending.proposal.id(), &refusal),
+            CommandSource::Rest(reply) => drop(reply.send(Err(refusal))),
+            CommandSource::Class => {}
+        }
+    }
+
+    /// Spends one of a budget; `Err` with the time until the same would pass.
+    pub(super) fn charge(&mut self, user: UserId, cost: Option<Scope>) -> Result<(), Duration> {
+        cost.map_or(Ok(()), |scope| self.budgets.take(user, scope, &self.directory.boards().node().sizes))
+    }
+}
+
+impl Handler<SubmitCommand> for ClassroomActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: SubmitCommand, ctx: &mut Context<Self>) {
+        self.used = clock::now();
+        let SubmitCommand { user, name, command, reply } = asked;
+        let (source, proposal) = (CommandSource::Rest(reply), Proposal::Command(command));
+        self.submit(PendingCommand { source, user, name, proposal, older: None }, ctx);
+    }
+}
