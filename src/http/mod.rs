@@ -256,76 +256,6 @@ fn own() -> Vec<Endpoint> {
         at("/auth/me").get(auth::me),
         at("/auth/usage").get(auth::usage),
         at("/auth/events").get(activity::of_account),
-        at("/classrooms/{id}/sessions/{sid}/boards")
-            .get(classrooms::boards::list)
-            .post(classrooms::boards::make)
-            .audit("POST", Classroom, "boards_given"),
-        at("/classrooms/{id}/sessions/{sid}/boards/mine").get(classrooms::boards::mine),
-        at("/classrooms/{id}/sessions/{sid}/push").post(classrooms::push::create).audit(
-            "POST",
-            Classroom,
-            "page_pushed",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/pushes/{push}").get(classrooms::push::read),
-        at("/classrooms/{id}/sessions/{sid}/pushes/{push}/undo").post(classrooms::push::undo).audit(
-            "POST",
-            Classroom,
-            "push_undone",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/collect").post(classrooms::collect::create).audit(
-            "POST",
-            Board,
-            "pages_collected",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/collects/{collect}/undo").post(classrooms::collect::undo).audit(
-            "POST",
-            Board,
-            "collect_undone",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/groups")
-            .get(classrooms::groups::list)
-            .put(classrooms::groups::divide)
-            .audit("PUT", Classroom, "groups_made")
-            .delete(classrooms::groups::end)
-            .audit("DELETE", Classroom, "groups_ended"),
-        at("/classrooms/{id}/rules").get(classrooms::rules::of_class).post(classrooms::rules::make_in_class).audit(
-            "POST",
-            Classroom,
-            "rule_made",
-        ),
-        at("/classrooms/{id}/rules/{user}/{what}").delete(classrooms::rules::clear_in_class).audit(
-            "DELETE",
-            Classroom,
-            "rule_removed",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/rules")
-            .get(classrooms::rules::of_lesson)
-            .post(classrooms::rules::make_in_lesson)
-            .audit("POST", Classroom, "rule_made"),
-        at("/classrooms/{id}/sessions/{sid}/rules/{user}/{what}").delete(classrooms::rules::clear_in_lesson).audit(
-            "DELETE",
-            Classroom,
-            "rule_removed",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/members/{user}/rights")
-            .get(classrooms::rights::read)
-            .put(classrooms::rights::set)
-            .audit("PUT", Classroom, "rights_set"),
-        at("/classrooms/{id}/sessions/{sid}/lock").get(classrooms::rights::locks).post(classrooms::rights::lock).audit(
-            "POST",
-            Classroom,
-            "pens_locked",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/kick").post(classrooms::rights::kick).audit(
-            "POST",
-            Classroom,
-            "member_sent_out",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/role").post(classrooms::rights::role).audit(
-            "POST",
-            Classroom,
-            "member_role_set",
-        ),
         at("/classrooms/{id}/sessions/{sid}/replay").get(history::lesson::replay),
         at("/classrooms/{id}/sessions/{sid}/summary").get(history::lesson::summary),
         at("/classrooms/{id}/sessions/{sid}/timeline").get(history::lesson::timeline),
@@ -336,16 +266,6 @@ fn own() -> Vec<Endpoint> {
             "erasure_requested",
         ),
         at("/classrooms/{id}/erasures/{job}").get(classrooms::erasure::look),
-        at("/classrooms/{id}/sessions/{sid}/isolate").post(classrooms::isolation::isolate).audit(
-            "POST",
-            Classroom,
-            "work_isolated",
-        ),
-        at("/classrooms/{id}/sessions/{sid}/reveal").post(classrooms::isolation::reveal).audit(
-            "POST",
-            Classroom,
-            "work_revealed",
-        ),
         at("/classrooms/{id}/hooks").get(classrooms::hooks::list).post(classrooms::hooks::create).audit(
             "POST",
             Classroom,

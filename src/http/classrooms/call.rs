@@ -3,12 +3,11 @@
 
 use std::{future::Future, pin::Pin};
 
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::{FromRequest, HttpRequest, dev};
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::http::{
-    Services,
     audit::AuditContext,
     extract::{SignedBody, SmallBody},
     fields::Fields,
@@ -19,49 +18,31 @@ use crate::http::{
     },
     problem::Problem,
 };
-use m4sh_domain::limits::NAME_CHARS;
 use m4sh_domain::{
     access::{Permission, Role},
-    ids::{ClassroomId, LessonId, UserId},
+    ids::{ClassroomId, LessonId},
     rate::Scope,
 };
 use m4sh_store::{ClassroomRow, LessonAccess};
 
-/// A request of somebody who is signed in and within their rate.
+/// A request with its body, for handlers whose operation is not declared yet.
 pub struct Call {
-    /// What every handler may use.
-    pub services: web::Data<Services>,
-    /// What the request leaves in the event log.
-    pub trail: AuditContext,
-    /// Who.
-    pub user: UserId,
+    call: argument::Call,
     body: Bytes,
+}
+
+impl std::ops::Deref for Call {
+    type Target = argument::Call;
+
+    fn deref(&self) -> &Self::Target {
+        &self.call
+    }
 }
 
 impl Call {
     /// The body's fields.
     pub fn fields(&self) -> Result<Fields, Problem> {
         Fields::parse(&self.body)
-    }
-
-    /// The body's `name`, which is all that it must have.
-    pub fn name(&self) -> Result<String, Problem> {
-        let mut fields = self.fields()?;
-        let name = fields.required_name("name", NAME_CHARS);
-        fields.finish()?;
-        Ok(name)
-    }
-
-    /// The classroom, if the caller is in it, and as what; a stranger learns nothing.
-    pub async fn require_member(&self, id: ClassroomId) -> Result<(ClassroomRow, Role), Problem> {
-        self.trail.note("classroom", id.to_string());
-        self.services.store.classroom(id, self.user).await?.ok_or(Problem::NotFound)
-    }
-
-    /// The classroom, if the caller leads it; a member who does not is told so.
-    pub async fn require_tutor(&self, id: ClassroomId) -> Result<ClassroomRow, Problem> {
-        let (row, role) = self.require_member(id).await?;
-        if role.leads() { Ok(row) } else { Err(Problem::Forbidden("Only a tutor of this classroom may do this.")) }
     }
 }
 
@@ -77,16 +58,19 @@ impl argument::Call {
         let (row, role) = self.require_member(id).await?;
         if role.leads() { Ok(row) } else { Err(Problem::Forbidden("Only a tutor of this classroom may do this.")) }
     }
-}
 
-impl argument::Call {
     /// A lesson with the rights in it.
-    pub(super) async fn lesson(&self, id: ClassroomId, session: LessonId) -> Result<LessonAccess, Problem> {
+    pub(in crate::http) async fn lesson(&self, id: ClassroomId, session: LessonId) -> Result<LessonAccess, Problem> {
         self.services.store.lesson_access(id, session).await?.ok_or(Problem::NotFound)
     }
 
     /// Passes for members who have a flag in a lesson.
-    pub(super) async fn may(&self, id: ClassroomId, session: LessonId, flag: Permission) -> Result<(), Problem> {
+    pub(in crate::http) async fn may(
+        &self,
+        id: ClassroomId,
+        session: LessonId,
+        flag: Permission,
+    ) -> Result<(), Problem> {
         self.require_member(id).await?;
         let standing = self.lesson(id, session).await?.rights.effective(self.user, Timestamp::now());
         let may = standing.is_some_and(|standing| standing.can.has(flag));
@@ -104,7 +88,8 @@ impl FromRequest for Call {
             let body = body.await?;
             let services = crate::http::extract::services(&request)?.clone();
             services.limiter.check(Scope::ApiUser, body.who.user)?;
-            Ok(Self { services, trail: AuditContext::of(&request), user: body.who.user, body: body.bytes })
+            let call = argument::Call { services, audit: AuditContext::of(&request), user: body.who.user };
+            Ok(Self { call, body: body.bytes })
         })
     }
 }

@@ -1,50 +1,109 @@
 //! Pupils' pages, or groups', on the shared board: one page for each, in one revision, and back in one. Called by the route
 //! table. All of them fit or none is taken.
 
-use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    boards::{LessonPath, people},
-    call::Call,
-    pages, push,
+    call::Tutor,
+    pages,
+    paths::{CollectPath, LessonPath},
+    push,
 };
 use crate::{
-    actors::board::ApplyOps,
-    actors::messages::{BoardError, Precondition, Save},
-    http::{extract::idempotency_key, problem::Problem},
+    actors::{
+        board::ApplyOps,
+        messages::{BoardError, Precondition, Save},
+    },
+    http::{
+        operation::{
+            Operation,
+            answer::{Created, Json},
+            argument::{Call, IdempotencyHeader},
+            body::{Body, Omittable, request},
+            params::Path,
+            post,
+            reading::{PageId, PageSources},
+            schemas::AllOrGroups,
+        },
+        problem::Problem,
+    },
 };
-use m4sh_domain::limits::{FEED_BOARDS, ITEM_ID_BYTES, PUSHES_AT_ONCE};
+use m4sh_domain::limits::{FEED_BOARDS, PUSHES_AT_ONCE};
 use m4sh_domain::{
     access::BoardAssignment,
     board::Op,
-    ids::{ClassroomId, LessonId, UserId},
+    ids::{ClassroomId, UserId},
     json::Value,
 };
-use m4sh_store::LessonBoard;
+use m4sh_store::{EventCategory::Board, LessonBoard};
 
-type CollectId = web::Path<(ClassroomId, LessonId, Uuid)>;
+pub(super) fn operations() -> [Operation; 2] {
+    [
+        post("/classrooms/{id}/sessions/{sid}/collect", "collect_pages", collect_pages)
+            .about(
+                "Collect pages onto the shared board",
+                "By a tutor, in one revision; each page is named after whom it is of. Under an `Idempotency-Key` a repeat is the same.",
+            )
+            .answers(&["Collected."])
+            .errors(&["board_too_large", "too_many_pages", "invalid_ops"])
+            .audit(Board, "pages_collected"),
+        post("/classrooms/{id}/sessions/{sid}/collects/{collect}/undo", "undo_collect", undo_collect)
+            .about("Take a collection back", "")
+            .answers(&["Gone, in one revision."])
+            .audit(Board, "collect_undone"),
+    ]
+}
 
-/// `POST /classrooms/{id}/sessions/{sid}/collect/`: `{from: "all" | "groups" | [user], page?}`, by a tutor.
-pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let lesson = *path;
-    let key = idempotency_key(request.headers())?;
-    let mut fields = call.fields()?;
-    let from = fields.required_value("from").and_then(|from| {
-        let from = From::read(&from);
-        if from.is_none() {
-            fields.fault("from", "Must be \"all\", \"groups\" or a list of 1 to 300 ids.");
-        }
-        from
-    });
-    let page = fields.name("page", ITEM_ID_BYTES);
-    fields.finish()?;
-    call.require_tutor(lesson.0).await?;
+request! {
+    /// Whose pages are collected.
+    struct CollectingRequest {
+        from: AllOrGroups,
+        /// The page; each board's open one when not told.
+        #[example(json!("page-1"))]
+        page: Omittable<PageId>,
+    }
+}
+
+/// Pages that were collected.
+#[derive(Serialize, ToSchema)]
+struct CollectedResponse {
+    board: Uuid,
+    collect: Uuid,
+    pages: Vec<CollectedPageResponse>,
+    #[schema(example = 3)]
+    rev: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CollectedPageResponse {
+    board: Uuid,
+    #[schema(example = "collect-0-0")]
+    page: String,
+}
+
+/// Pages that went again.
+#[derive(Serialize, ToSchema)]
+struct UncollectedResponse {
+    collect: Uuid,
+    #[schema(value_type = u64, example = 2)]
+    pages: usize,
+    #[schema(example = 4)]
+    rev: u64,
+}
+
+async fn collect_pages(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    IdempotencyHeader(key): IdempotencyHeader,
+    Body(CollectingRequest { from, page }): Body<CollectingRequest>,
+    _: Tutor,
+) -> Result<Created<CollectedResponse>, Problem> {
+    let lesson = path.lesson();
     let shared = call.open_lesson(lesson).await?.board;
-    // Whoever has no value had a fault, and was told.
-    let from = from.unwrap_or(From::Everybody);
     let sources: Vec<LessonBoard> = call
         .services
         .store
@@ -68,12 +127,12 @@ pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Resul
     };
     let copies: Vec<(LessonBoard, Option<Op>)> =
         stream::iter(sources.into_iter().enumerate().map(read)).buffered(PUSHES_AT_ONCE).try_collect().await?;
-    let mut shown = Vec::new();
+    let mut collected = Vec::new();
     let mut ops = Vec::new();
     for (row, op) in copies {
         let Some(op) = op else { continue };
         let page = op.value.as_ref().and_then(|page| page.get("id")?.as_str()).unwrap_or_default();
-        shown.push(json!({"board": row.board, "page": page}));
+        collected.push(CollectedPageResponse { board: row.board.0, page: page.to_owned() });
         ops.push(op);
     }
     if ops.is_empty() {
@@ -86,16 +145,18 @@ pub async fn create(call: Call, path: LessonPath, request: HttpRequest) -> Resul
         .boards()
         .save(shared, Save::new(call.user, Precondition::Any, key, ApplyOps(ops)))
         .await?;
-    call.trail.node(shared.0);
-    call.trail.data(json!({"session": lesson.1, "collect": collect, "pages": shown.len()}));
-    Ok(HttpResponse::Created().json(json!({"collect": collect, "rev": saved.rev.0, "board": shared, "pages": shown})))
+    call.audit.node(shared.0);
+    call.audit.data(json!({"session": lesson.1, "collect": collect, "pages": collected.len()}));
+    Ok(Created(CollectedResponse { board: shared.0, collect, pages: collected, rev: saved.rev.0 }))
 }
 
-/// `POST …/collects/{collect}/undo/`: takes those pages away again, all in one revision.
-pub async fn undo(call: Call, path: CollectId) -> Result<HttpResponse, Problem> {
-    let (id, session, collect) = *path;
-    call.require_tutor(id).await?;
-    let shared = call.open_lesson((id, session)).await?.board;
+/// Takes those pages away again, all in one revision.
+async fn undo_collect(
+    call: Call,
+    Path(CollectPath { id, sid, collect }): Path<CollectPath>,
+    _: Tutor,
+) -> Result<Json<UncollectedResponse>, Problem> {
+    let shared = call.open_lesson((id, sid)).await?.board;
     let key: Box<str> = format!("collect-undo:{collect}").into();
     for _ in 0..8 {
         let view = call.services.directory.boards().read(shared, call.user).await?;
@@ -112,32 +173,16 @@ pub async fn undo(call: Call, path: CollectId) -> Result<HttpResponse, Problem> 
             Err(BoardError::PreconditionFailed { .. }) => {}
             saved => {
                 let saved = saved?;
-                call.trail.node(shared.0);
-                call.trail.data(json!({"session": session, "collect": collect, "undone": ours.len()}));
-                return Ok(
-                    HttpResponse::Ok().json(json!({"collect": collect, "rev": saved.rev.0, "pages": ours.len()}))
-                );
+                call.audit.node(shared.0);
+                call.audit.data(json!({"session": sid, "collect": collect, "undone": ours.len()}));
+                return Ok(Json(UncollectedResponse { collect, pages: ours.len(), rev: saved.rev.0 }));
             }
         }
     }
     Err(Problem::Unavailable { wait: std::time::Duration::from_secs(1) })
 }
 
-/// Whose pages are collected.
-enum From {
-    Everybody,
-    Groups,
-    Of(Vec<UserId>),
-}
-
-impl From {
-    fn read(value: &Value) -> Option<Self> {
-        if value.as_str() == Some("groups") {
-            return Some(Self::Groups);
-        }
-        people(value, "all").map(|users| users.map_or(Self::Everybody, Self::Of))
-    }
-
+impl PageSources {
     fn takes(&self, whose: &BoardAssignment) -> bool {
         match (self, whose) {
             (Self::Groups, BoardAssignment::Group(members)) => !members.is_empty(),

@@ -63,7 +63,7 @@ pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<H
         expires_at: None,
     };
     let row = call.services.jobs.enqueue(job).await?.into_row();
-    call.trail.data(json!({"member": user, "job": row.id}));
+    call.audit.data(json!({"member": user, "job": row.id}));
     Ok(HttpResponse::Accepted().json(Shown::from(&row)))
 }
 

@@ -3,15 +3,28 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use actix_web::HttpResponse;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
-    boards::{LessonPath, board},
-    call::Call,
+    call::{Member, Tutor},
+    paths::LessonPath,
 };
 use crate::http::{
     fields::{Fields, whole},
+    operation::{
+        Operation,
+        answer::{self, NoContent},
+        argument::Call,
+        body::{Body, Field, request},
+        delete, get,
+        params::Path,
+        put,
+        schemas::Name,
+        signature::Schemas,
+    },
     problem::Problem,
 };
 use m4sh_domain::limits::NAME_CHARS;
@@ -20,38 +33,107 @@ use m4sh_domain::{
     ids::{BoardId, UserId},
     json::Value,
 };
-use m4sh_store::LessonTeam;
+use m4sh_store::{EventCategory::Classroom, LessonTeam};
 
 /// Groups of one lesson.
 const GROUPS: usize = 100;
 
-/// `GET /classrooms/{id}/sessions/{sid}/groups/`.
-pub async fn list(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let (id, session) = *path;
-    call.require_member(id).await?;
-    call.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
-    let teams = call.services.store.teams(session).await?;
-    Ok(HttpResponse::Ok().json(json!({"groups": teams.iter().map(shown).collect::<Vec<_>>()})))
+pub(super) fn operations() -> [Operation; 3] {
+    [
+        get("/classrooms/{id}/sessions/{sid}/groups", "list_groups", list_groups)
+            .about("Groups of a lesson", "")
+            .answers(&["They."]),
+        put("/classrooms/{id}/sessions/{sid}/groups", "divide_groups", divide_groups)
+            .about(
+                "Divide a lesson into groups",
+                "By a tutor: `{count, by: random|order}`, or `{groups: [{name, users}]}`, in which a group that is named as one \
+                 before goes on\nwith its board.",
+            )
+            .answers(&["Divided."])
+            .audit(Classroom, "groups_made"),
+        delete("/classrooms/{id}/sessions/{sid}/groups", "end_groups", end_groups)
+            .about("End the groups", "Their boards stay for those who lead.")
+            .answers(&["Ended."])
+            .audit(Classroom, "groups_ended"),
+    ]
 }
 
-/// `PUT …/groups/`: `{groups: [{name, users}]}` or `{count, by: "random" | "order"}`, `template_board_id?`, by a tutor.
-pub async fn divide(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let lesson = *path;
-    let Wanted { how, template } = Wanted::read(call.fields()?)?;
-    call.require_tutor(lesson.0).await?;
+request! {
+    /// How a lesson is divided: `groups`, or `count` and `by`.
+    struct DividingRequest {
+        /// A board of which each group's begins as a copy.
+        #[example(json!(null))]
+        template_board_id: Option<BoardId>,
+        division: Division,
+    }
+}
+
+/// How pupils are dealt out.
+#[derive(Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum DealtBy {
+    Random,
+    Order,
+}
+
+/// A group.
+#[derive(Serialize, ToSchema)]
+pub(super) struct GroupResponse {
+    #[schema(required = true)]
+    board: Option<Uuid>,
+    #[schema(example = "Red")]
+    name: String,
+    #[schema(value_type = u32, example = 1)]
+    team: i32,
+    users: Vec<Uuid>,
+}
+
+impl From<LessonTeam> for GroupResponse {
+    fn from(team: LessonTeam) -> Self {
+        Self {
+            board: team.board.map(|board| board.0),
+            name: team.name,
+            team: team.team,
+            users: team.members.into_iter().map(|user| user.0).collect(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct GroupsResponse {
+    groups: Vec<GroupResponse>,
+}
+
+async fn list_groups(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    _: Member,
+) -> Result<answer::Json<GroupsResponse>, Problem> {
+    call.services.store.lesson(path.id, path.sid).await?.ok_or(Problem::NotFound)?;
+    let teams = call.services.store.teams(path.sid).await?;
+    Ok(answer::Json(GroupsResponse { groups: teams.into_iter().map(Into::into).collect() }))
+}
+
+async fn divide_groups(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    Body(DividingRequest { template_board_id: template, division }): Body<DividingRequest>,
+    _: Tutor,
+) -> Result<answer::Json<GroupsResponse>, Problem> {
+    let lesson = path.lesson();
     call.open_lesson(lesson).await?;
     if let Some(template) = template {
         call.services.rights(template, call.user).await?;
     }
     // People who are dealt out anew must not find others' work: only a group that somebody names goes on.
-    let same_by_name = matches!(how, How::Named(_));
-    let teams = match how {
-        How::Named(teams) => teams,
-        How::Counted { count, shuffled } => {
-            let people = call.services.store.lesson_people(lesson.0).await?;
+    let same_by_name = matches!(division, Division::Named(_));
+    let teams = match division {
+        Division::Named(teams) => teams,
+        Division::Counted { count, by } => {
+            let people = call.services.store.lesson_people(path.id).await?;
             let mut pupils: Vec<UserId> =
                 people.iter().filter(|person| person.role == Role::Student).map(|person| person.user).collect();
-            if shuffled {
+            if by == DealtBy::Random {
                 shuffle(&mut pupils)?;
             }
             dealt(&pupils, count)
@@ -61,30 +143,24 @@ pub async fn divide(call: Call, path: LessonPath) -> Result<HttpResponse, Proble
     if !call.services.store.set_teams(lesson, &teams, same_by_name, &blank).await? {
         return Err(Problem::NotFound);
     }
-    call.services.directory.session_changed(lesson.0, lesson.1, "groups").await;
-    let teams = call.services.store.teams(lesson.1).await?;
+    call.services.directory.session_changed(path.id, path.sid, "groups").await;
+    let teams = call.services.store.teams(path.sid).await?;
     for team in &teams {
         let users: Vec<_> = team.members.iter().map(ToString::to_string).collect();
         let frame = json!({"t": "group", "team": team.team, "name": team.name, "board": team.board, "users": users});
         call.services.directory.broadcast_in_class(lesson, frame);
     }
-    call.trail.data(json!({"session": lesson.1, "groups": teams.len()}));
-    Ok(HttpResponse::Ok().json(json!({"groups": teams.iter().map(shown).collect::<Vec<_>>()})))
+    call.audit.data(json!({"session": path.sid, "groups": teams.len()}));
+    Ok(answer::Json(GroupsResponse { groups: teams.into_iter().map(Into::into).collect() }))
 }
 
-/// `DELETE …/groups/`: nobody is in a group any more; boards of groups stay for those who lead.
-pub async fn end(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let (id, session) = *path;
-    call.require_tutor(id).await?;
-    call.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
-    call.services.store.clear_teams(session).await?;
-    call.services.directory.session_changed(id, session, "groups").await;
-    call.trail.note("session", session.to_string());
-    Ok(HttpResponse::NoContent().finish())
-}
-
-fn shown(team: &LessonTeam) -> serde_json::Value {
-    json!({"team": team.team, "name": team.name, "board": team.board, "users": team.members})
+/// Nobody is in a group any more; boards of groups stay for those who lead.
+async fn end_groups(call: Call, Path(path): Path<LessonPath>, _: Tutor) -> Result<NoContent, Problem> {
+    call.services.store.lesson(path.id, path.sid).await?.ok_or(Problem::NotFound)?;
+    call.services.store.clear_teams(path.sid).await?;
+    call.services.directory.session_changed(path.id, path.sid, "groups").await;
+    call.audit.note("session", path.sid.to_string());
+    Ok(NoContent)
 }
 
 /// Pupils dealt out like cards: groups differ by one at most, and none is empty.
@@ -106,44 +182,53 @@ fn shuffle(pupils: &mut [UserId]) -> Result<(), Problem> {
     Ok(())
 }
 
-enum How {
+/// A division: the members `groups`, or `count` and `by`, of a body.
+enum Division {
     Named(Vec<(String, Vec<UserId>)>),
-    Counted { count: usize, shuffled: bool },
+    Counted { count: usize, by: DealtBy },
 }
 
-struct Wanted {
-    how: How,
-    template: Option<BoardId>,
-}
+impl Field for Division {
+    type Value = Self;
 
-impl Wanted {
-    fn read(mut fields: Fields) -> Result<Self, Problem> {
-        let template = board(&mut fields, "template_board_id");
-        let how = match fields.value("groups") {
-            Some(groups) => named(&groups).map(How::Named).map_err(|words| fields.fault("groups", words)).ok(),
-            None => {
-                let by = fields.name("by", 16).unwrap_or_else(|| "order".to_owned());
-                if !matches!(&*by, "random" | "order") {
-                    fields.fault("by", "Choose `random` or `order`.");
-                }
-                let count = fields
-                    .required_value("count")
-                    .and_then(|count| whole(&count))
-                    .and_then(|count| usize::try_from(count).ok());
-                match count.filter(|count| (1..=GROUPS).contains(count)) {
-                    Some(count) => Some(How::Counted { count, shuffled: by == "random" }),
-                    None => {
-                        if !fields.has_fault("count") {
-                            fields.fault("count", "A whole number from 1 to 100 is required.");
-                        }
-                        None
-                    }
-                }
-            }
+    fn read(fields: &mut Fields, _: &'static str) -> Option<Self> {
+        if let Some(groups) = fields.value("groups") {
+            return named(&groups).map(Self::Named).map_err(|words| fields.fault("groups", words)).ok();
+        }
+        let by = match fields.name("by", 16).as_deref() {
+            Some("random") => DealtBy::Random,
+            Some("order") | None => DealtBy::Order,
+            Some(_) => fields.wrong("by", "Choose `random` or `order`.").unwrap_or(DealtBy::Order),
         };
-        fields.finish()?;
-        // Whoever has none had a fault.
-        Ok(Self { how: how.unwrap_or(How::Named(Vec::new())), template })
+        let count = fields.required_value("count").and_then(|count| whole(&count));
+        let count = count.and_then(|count| usize::try_from(count).ok()).filter(|count| (1..=GROUPS).contains(count));
+        if count.is_none() && !fields.has_fault("count") {
+            fields.fault("count", "A whole number from 1 to 100 is required.");
+        }
+        Some(Self::Counted { count: count?, by })
+    }
+
+    fn schema(schemas: &mut Schemas) -> Json {
+        let group = json!({
+            "type": "object",
+            "description": "A group to be. Nobody is in two.",
+            "required": ["users"],
+            "properties": {
+                "name": Name::schema(schemas),
+                "users": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+            },
+        });
+        json!({
+            "count": {"type": "integer", "format": "int64", "minimum": 1, "maximum": GROUPS, "example": 2},
+            "by": schemas.of::<DealtBy>(),
+            "groups": {"type": "array", "items": schemas.named("NamedGroup", group), "maxItems": GROUPS},
+        })
+    }
+
+    fn describe(schemas: &mut Schemas, body: &mut Json, _: &str, _: &str, _: Option<Json>) {
+        for (name, schema) in Self::schema(schemas).as_object().into_iter().flatten() {
+            body["properties"][name] = schema.clone();
+        }
     }
 }
 

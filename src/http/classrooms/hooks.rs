@@ -47,7 +47,7 @@ pub async fn create(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let new = NewHook { id, classroom: path.0, url, events, secret: secret.clone(), by: call.user };
     let too_many = || Faults::one("non_field_errors", "A classroom has at most 20 webhooks.");
     let row = call.services.store.create_hook(&new).await?.ok_or_else(|| Problem::Invalid(too_many()))?;
-    call.trail.data(json!({"hook": row.id, "classroom": path.0}));
+    call.audit.data(json!({"hook": row.id, "classroom": path.0}));
     let mut answer = shown(&row);
     answer["secret"] = secret.into();
     Ok(HttpResponse::Created().json(answer))
@@ -66,7 +66,7 @@ pub async fn change(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     call.require_tutor(id).await?;
     patch.secret = if rotate { Some(new_secret()?) } else { None };
     let row = call.services.store.change_hook(id, hook, &patch).await?.ok_or(Problem::NotFound)?;
-    call.trail.data(json!({"hook": hook, "classroom": id, "rotated": rotate}));
+    call.audit.data(json!({"hook": hook, "classroom": id, "rotated": rotate}));
     let mut answer = shown(&row);
     if let Some(secret) = patch.secret {
         answer["secret"] = secret.into();
@@ -81,7 +81,7 @@ pub async fn delete(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     if !call.services.store.delete_hook(id, hook).await? {
         return Err(Problem::NotFound);
     }
-    call.trail.note("hook", hook.to_string());
+    call.audit.note("hook", hook.to_string());
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -121,7 +121,7 @@ pub async fn replay(call: Call, path: OneId) -> Result<HttpResponse, Problem> {
     let from = replay_from(call.fields()?)?;
     call.require_tutor(id).await?;
     let row = call.services.store.replay_hook(id, hook, from).await?.ok_or(Problem::NotFound)?;
-    call.trail.data(json!({"hook": hook, "classroom": id, "cursor": row.cursor}));
+    call.audit.data(json!({"hook": hook, "classroom": id, "cursor": row.cursor}));
     Ok(HttpResponse::Ok().json(shown(&row)))
 }
 

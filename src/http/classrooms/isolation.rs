@@ -1,91 +1,132 @@
 //! Hiding pupils' work from one another and revealing it, over REST: for those who may lock pens on the lesson's board.
 //! Called by the route table. Never touches a board or a room itself: it tells the directory.
 
-use actix_web::{HttpResponse, web};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::call::Call;
-use crate::http::{fields::Fields, problem::Problem};
-use m4sh_domain::access::Permission;
-use m4sh_domain::{
-    classroom::PupilSelection,
-    ids::{BoardId, ClassroomId, LessonId},
-    json::Value,
+use super::paths::LessonPath;
+use crate::http::{
+    operation::{
+        Operation,
+        answer::Json,
+        argument::Call,
+        body::{Body, request},
+        params::Path,
+        post,
+        schemas::RevealedUsers,
+    },
+    problem::Problem,
 };
+use m4sh_domain::{access::Permission, ids::BoardId};
+use m4sh_store::EventCategory::Classroom;
 
-type LessonPath = web::Path<(ClassroomId, LessonId)>;
+pub(super) fn operations() -> [Operation; 2] {
+    [
+        post("/classrooms/{id}/sessions/{sid}/isolate", "isolate_lesson", isolate_lesson)
+            .about(
+                "Hide pupils' work from one another",
+                "For those with `can_lock`. From now on what a pupil adds to the lesson's board is seen by themselves and those \
+                 who lead,\nand pupils change nothing else; what those who lead add is seen by all and changed by no pupil. \
+                 Switched off, new work is\neverybody's again, and what was hidden stays so until it is revealed.",
+            )
+            .answers(&["The board does so."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "work_isolated"),
+        post("/classrooms/{id}/sessions/{sid}/reveal", "reveal_work", reveal_work)
+            .about(
+                "Reveal hidden work",
+                "For those with `can_lock`: some pupils' or everybody's, as one revision of the board.",
+            )
+            .answers(&["Revealed and committed."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "work_revealed"),
+    ]
+}
 
-/// `POST /classrooms/{id}/sessions/{sid}/isolate/`: `{on}`. Answered when the board does so.
-pub async fn isolate(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let (id, session) = *path;
-    let on = switch(call.fields()?)?;
-    let board = call.kept_in_order(id, session).await?;
-    if !call.services.store.set_isolated(id, session, on).await? {
+request! {
+    /// Whether work is hidden.
+    struct SwitchRequest {
+        #[example(json!(false))]
+        on: bool,
+    }
+}
+
+/// A lesson on whose board work is hidden, or not.
+#[derive(Serialize, ToSchema)]
+struct IsolatedResponse {
+    #[schema(example = false)]
+    isolated: bool,
+    session_id: Uuid,
+}
+
+request! {
+    /// Work to reveal.
+    struct WishRequest {
+        users: RevealedUsers,
+    }
+}
+
+/// Work that is everybody's now.
+#[derive(Serialize, ToSchema)]
+struct ShownResponse {
+    /// The board's revision that revealed it; the newest one when there was nothing to reveal.
+    #[schema(minimum = 0)]
+    rev: u64,
+    session_id: Uuid,
+    users: RevealedUsers,
+}
+
+/// Answered when the board does so.
+async fn isolate_lesson(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    Body(SwitchRequest { on }): Body<SwitchRequest>,
+) -> Result<Json<IsolatedResponse>, Problem> {
+    let board = lockable_board(&call, &path).await?;
+    if !call.services.store.set_isolated(path.id, path.sid, on).await? {
         return Err(Problem::NotFound);
     }
-    call.services.directory.session_changed(id, session, "isolated").await;
-    call.trail.node(board.0);
-    call.trail.data(json!({"session": session, "on": on}));
-    Ok(HttpResponse::Ok().json(json!({"session_id": session, "isolated": on})))
+    call.services.directory.session_changed(path.id, path.sid, "isolated").await;
+    call.audit.node(board.0);
+    call.audit.data(json!({"session": path.sid, "on": on}));
+    Ok(Json(IsolatedResponse { isolated: on, session_id: path.sid.0 }))
 }
 
-/// `POST /classrooms/{id}/sessions/{sid}/reveal/`: `{users: [id] | "all"}`. Answered when it is committed.
-pub async fn reveal(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let (id, session) = *path;
-    let whose = whose(call.fields()?)?;
-    let board = call.kept_in_order(id, session).await?;
-    let rev = call.services.directory.reveal_in_class((id, session), call.user, whose.clone()).await?;
-    let users = match whose {
-        PupilSelection::All => json!("all"),
-        PupilSelection::Only(users) => json!(users),
-    };
-    call.trail.node(board.0);
-    call.trail.data(json!({"session": session, "users": users, "rev": rev.0}));
-    Ok(HttpResponse::Ok().json(json!({"session_id": session, "users": users, "rev": rev.0})))
+/// Answered when it is committed.
+async fn reveal_work(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    Body(WishRequest { users }): Body<WishRequest>,
+) -> Result<Json<ShownResponse>, Problem> {
+    let board = lockable_board(&call, &path).await?;
+    let rev = call.services.directory.reveal_in_class(path.lesson(), call.user, users.clone()).await?;
+    let users = RevealedUsers(users);
+    call.audit.node(board.0);
+    call.audit.data(json!({"session": path.sid, "users": users, "rev": rev.0}));
+    Ok(Json(ShownResponse { rev: rev.0, session_id: path.sid.0, users }))
 }
 
-impl Call {
-    /// The lesson's board, if the caller may lock pens there.
-    async fn kept_in_order(&self, id: ClassroomId, session: LessonId) -> Result<BoardId, Problem> {
-        self.require_member(id).await?;
-        let row = self.services.store.lesson(id, session).await?.ok_or(Problem::NotFound)?;
-        let may = self.services.rights(row.board, self.user).await?.has(Permission::Lock);
-        may.then_some(row.board).ok_or(Problem::Forbidden("Only who may lock pens in this lesson may do this."))
-    }
-}
-
-fn switch(mut fields: Fields) -> Result<bool, Problem> {
-    let on = fields.required_value("on").and_then(|on| match on {
-        Value::Bool(on) => Some(on),
-        _ => {
-            fields.fault("on", "Must be a valid boolean.");
-            None
-        }
-    });
-    fields.finish()?;
-    Ok(on.unwrap_or_default())
-}
-
-fn whose(mut fields: Fields) -> Result<PupilSelection, Problem> {
-    let whose = fields.required_value("users").and_then(|users| {
-        let whose = PupilSelection::parse(&users);
-        if whose.is_none() {
-            fields.fault("users", "Must be \"all\" or a list of 1 to 50 ids.");
-        }
-        whose
-    });
-    fields.finish()?;
-    // Whoever has no value had a fault.
-    Ok(whose.unwrap_or(PupilSelection::Only(Vec::new())))
+/// The lesson's board, if the caller may lock pens there.
+async fn lockable_board(call: &Call, path: &LessonPath) -> Result<BoardId, Problem> {
+    call.require_member(path.id).await?;
+    let row = call.services.store.lesson(path.id, path.sid).await?.ok_or(Problem::NotFound)?;
+    let may = call.services.rights(row.board, call.user).await?.has(Permission::Lock);
+    may.then_some(row.board).ok_or(Problem::Forbidden("Only who may lock pens in this lesson may do this."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::fields::Fields;
+    use m4sh_domain::classroom::PupilSelection;
 
     #[test]
     fn i8_bodies_are_read_whole_or_refused_by_field() {
         let fields = |body: &str| Fields::parse(body.as_bytes()).unwrap();
+        let switch = |fields| SwitchRequest::of(fields).map(|request| request.on);
+        let whose = |fields| WishRequest::of(fields).map(|request| request.users);
         assert!(switch(fields(r#"{"on":true}"#)).unwrap() && !switch(fields(r#"{"on":false}"#)).unwrap());
         assert_eq!(whose(fields(r#"{"users":"all"}"#)).unwrap(), PupilSelection::All);
         for wrong in ["{}", r#"{"on":1}"#, r#"{"on":null}"#] {

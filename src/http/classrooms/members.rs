@@ -89,14 +89,6 @@ async fn remove_member(call: Call, Path(path): Path<MemberPath>) -> Result<NoCon
     Ok(NoContent)
 }
 
-/// Reads `role`, for bodies that are not declared yet.
-pub(super) fn role_of(mut fields: crate::http::fields::Fields) -> Result<m4sh_domain::access::Role, Problem> {
-    use crate::http::operation::body::Field;
-    let role = Role::read(&mut fields, "role");
-    fields.finish()?;
-    role.ok_or(Problem::NotFound)
-}
-
 fn done(edit: MemberEdit) -> Result<(), Problem> {
     match edit {
         MemberEdit::Done => Ok(()),

@@ -86,12 +86,29 @@ pub fn areas() -> Vec<Area> {
             .audit(EventCategory::Classroom, "classroom_deleted"),
     ];
     let classrooms = operations.into_iter().chain(members::operations()).collect::<Vec<_>>();
-    let lessons = sessions::operations().into_iter().chain(overview::operations()).collect::<Vec<_>>();
+    let lessons = sessions::operations().into_iter().chain(overview::operations());
+    let lessons = lessons.chain(isolation::operations()).collect::<Vec<_>>();
+    let boards = boards::operations().into_iter().chain(push::operations()).chain(collect::operations());
+    let boards = boards.chain(groups::operations()).collect::<Vec<_>>();
+    let rights = rules::operations().into_iter().chain(rights::operations()).collect::<Vec<_>>();
     vec![
         Area::new("Classrooms", "Made by tutors, joined by code, unknown to strangers.", classrooms)
             .rate(Scope::ApiUser),
         Area::new("Lessons", "A lesson has a board, which its members read and save by the board's id.", lessons)
             .rate(Scope::ApiUser),
+        Area::new(
+            "Boards of a lesson",
+            "A board for each pupil, known to the tutor and to nobody else; pages to and from them; groups.",
+            boards,
+        )
+        .rate(Scope::ApiUser),
+        Area::new(
+            "Rights",
+            "A role gives flags, rules change them: for everybody or for one, for a class or a lesson, for ever or for a time. \
+             Changes are felt at once on sockets.",
+            rights,
+        )
+        .rate(Scope::ApiUser),
         talk::area(),
     ]
 }

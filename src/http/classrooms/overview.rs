@@ -72,10 +72,21 @@ struct OverviewBoardResponse {
 /// For whom a board is.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum BoardKind {
+pub(super) enum BoardKind {
     Shared,
     Pupil,
     Group,
+}
+
+impl BoardKind {
+    /// For whom, and who that is when it is one pupil's own.
+    pub(super) fn of(whose: &BoardAssignment) -> (Self, Option<Uuid>) {
+        match whose {
+            BoardAssignment::Everybody => (Self::Shared, None),
+            BoardAssignment::Pupil(pupil) => (Self::Pupil, Some(pupil.0)),
+            BoardAssignment::Group(_) => (Self::Group, None),
+        }
+    }
 }
 
 /// A pupil at work, or not.
@@ -168,11 +179,7 @@ fn overview(
         live.people.into_iter().map(|person| (person.user, person)).collect();
     let boards = boards.into_iter().map(|row| {
         let now = awake.get(&row.board);
-        let (kind, user) = match row.whose {
-            BoardAssignment::Everybody => (BoardKind::Shared, None),
-            BoardAssignment::Pupil(pupil) => (BoardKind::Pupil, Some(pupil.0)),
-            BoardAssignment::Group(_) => (BoardKind::Group, None),
-        };
+        let (kind, user) = BoardKind::of(&row.whose);
         OverviewBoardResponse {
             board: row.board.0,
             kind,

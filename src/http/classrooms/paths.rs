@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::rules::RuleSubjectName;
 use crate::http::operation::params::path_params;
 use m4sh_domain::ids::{ClassroomId, HookId, LessonId, UserId};
 
@@ -59,6 +60,26 @@ path_params! {
         /// The push.
         push: Uuid,
     }
+    /// A rule of a class.
+    pub struct ClassRulePath {
+        /// The classroom.
+        id: ClassroomId,
+        /// A member's id, or `all`.
+        user: String,
+        /// What the rule is about.
+        what: RuleSubjectName,
+    }
+    /// A rule of a lesson.
+    pub struct LessonRulePath {
+        /// The classroom.
+        id: ClassroomId,
+        /// The lesson.
+        sid: LessonId,
+        /// A member's id, or `all`.
+        user: String,
+        /// What the rule is about.
+        what: RuleSubjectName,
+    }
     /// Pages that were collected.
     pub struct CollectPath {
         /// The classroom.
@@ -67,5 +88,12 @@ path_params! {
         sid: LessonId,
         /// The collection.
         collect: Uuid,
+    }
+}
+
+impl LessonPath {
+    /// The lesson and its class.
+    pub fn lesson(&self) -> (ClassroomId, LessonId) {
+        (self.id, self.sid)
     }
 }

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    boards::{LessonPath, people},
-    call::Call,
+    call::Tutor,
     pages,
+    paths::{LessonPath, PushPath},
 };
 use crate::{
     actors::board::ApplyOps,
@@ -21,19 +21,31 @@ use crate::{
         messages::{BoardError, Precondition, Save},
     },
     board_history,
-    http::{Services, problem::Problem},
+    http::{
+        Services,
+        operation::{
+            Operation,
+            answer::{Accepted, Json},
+            argument::Call,
+            body::{Body, Omittable, request},
+            get,
+            params::Path,
+            post,
+            reading::PageId,
+            schemas::All,
+        },
+        problem::Problem,
+    },
     jobs::{JobError, JobHandler, JobOutput, JobRow, NewJob, Progress},
 };
-use m4sh_domain::limits::{ITEM_ID_BYTES, PUSHES_AT_ONCE};
+use m4sh_domain::limits::PUSHES_AT_ONCE;
 use m4sh_domain::{
     access::Visibility,
     board::Op,
-    ids::{BoardId, ClassroomId, LessonId, Rev, UserId},
+    ids::{BoardId, LessonId, Rev, UserId},
     json::{Bounds, Object, Value},
 };
-use m4sh_store::Store;
-
-type PushId = web::Path<(ClassroomId, LessonId, Uuid)>;
+use m4sh_store::{EventCategory::Classroom, Store};
 
 /// What the job needs to know.
 #[derive(Serialize, Deserialize, Clone)]
@@ -48,78 +60,122 @@ struct Params {
     undoes: Option<Uuid>,
 }
 
-/// `POST /classrooms/{id}/sessions/{sid}/push/`: `{page?, from_board?, to: "all" | [user]}`, by a tutor. Answers 202 with the push.
-pub async fn create(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let lesson = *path;
-    let mut fields = call.fields()?;
-    let to = fields.required_value("to").and_then(|to| {
-        let to = people(&to, "all");
-        if to.is_none() {
-            fields.fault("to", "Must be \"all\" or a list of 1 to 300 ids.");
-        }
-        to
-    });
-    let page = fields.name("page", ITEM_ID_BYTES);
-    let from = super::boards::board(&mut fields, "from_board");
-    fields.finish()?;
-    call.require_tutor(lesson.0).await?;
-    let row = call.open_lesson(lesson).await?;
-    let from = from.unwrap_or(row.board);
+pub(super) fn operations() -> [Operation; 3] {
+    [
+        post("/classrooms/{id}/sessions/{sid}/push", "push_page", push_page)
+            .about(
+                "Push a page to pupils' boards",
+                "By a tutor. A job: one batch for each board, exactly once, also when the server dies in the middle.",
+            )
+            .answers(&["Asked for."])
+            .audit(Classroom, "page_pushed"),
+        get("/classrooms/{id}/sessions/{sid}/pushes/{push}", "read_push", read_push)
+            .about("How far a push is", "")
+            .answers(&["So far."]),
+        post("/classrooms/{id}/sessions/{sid}/pushes/{push}/undo", "undo_push", undo_push)
+            .about(
+                "Take a push back",
+                "From every board, but for what pupils have worked on since. Taking back twice is taking back once.",
+            )
+            .answers(&["Asked for."])
+            .audit(Classroom, "push_undone"),
+    ]
+}
+
+request! {
+    /// A page for pupils' boards.
+    struct PushingRequest {
+        to: All,
+        /// The page; the open one when not told.
+        #[example(json!("page-1"))]
+        page: Omittable<PageId>,
+        /// The board that it is on; the lesson's shared one when not told.
+        #[example(json!(null))]
+        from_board: Option<BoardId>,
+    }
+}
+
+/// A push that was asked for.
+#[derive(Serialize, ToSchema)]
+struct PushAskedResponse {
+    #[schema(value_type = u64, example = 2)]
+    boards: usize,
+    push: Uuid,
+    #[schema(example = "pending")]
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    undoes: Option<Uuid>,
+}
+
+/// How far a push is.
+#[derive(Serialize, ToSchema)]
+struct PushStateResponse {
+    #[schema(value_type = u64, example = 2)]
+    boards: usize,
+    #[schema(required = true, example = json!(null))]
+    error: Option<String>,
+    /// Percent.
+    #[schema(example = 100)]
+    progress: u8,
+    push: Uuid,
+    /// `{boards: [{board, rev, error?}]}` once it is done.
+    #[schema(required = true, value_type = Option<Object>, example = json!(null))]
+    result: Option<serde_json::Value>,
+    /// `pending`, `processing`, `completed` or `failed`.
+    #[schema(example = "completed")]
+    status: &'static str,
+    #[schema(required = true, example = json!(null))]
+    undoes: Option<Uuid>,
+}
+
+async fn push_page(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    Body(PushingRequest { to, page, from_board }): Body<PushingRequest>,
+    _: Tutor,
+) -> Result<Accepted<PushAskedResponse>, Problem> {
+    let row = call.open_lesson(path.lesson()).await?;
+    let from = from_board.unwrap_or(row.board);
     // What a tutor may read, and as it is by now: the push is of one revision, however long it takes.
     let view = call.services.directory.boards().read(from, call.user).await?;
     let state = parsed(&view.state)?;
     let found = pages::find(&state, page.as_deref()).ok_or(Problem::NotFound)?;
     let page = found.get("id").and_then(|id| id.as_str()).ok_or(Problem::NotFound)?.to_owned();
-    let boards = call.services.store.pupil_boards(lesson.1).await?;
-    let wanted = to.flatten();
-    let chosen = boards.iter().filter(|(_, pupil)| wanted.as_ref().is_none_or(|wanted| wanted.contains(pupil)));
+    let boards = call.services.store.pupil_boards(path.sid).await?;
+    let chosen = boards.iter().filter(|(_, pupil)| to.as_ref().is_none_or(|to| to.contains(pupil)));
     let targets: Vec<BoardId> = chosen.map(|(board, _)| *board).collect();
-    let params = Params {
-        session: lesson.1,
-        by: call.user,
-        from,
-        rev: view.rev.0,
-        page,
-        targets: targets.clone(),
-        undoes: None,
-    };
+    let boards = targets.len();
+    let params = Params { session: path.sid, by: call.user, from, rev: view.rev.0, page, targets, undoes: None };
     let push = call.services.ask_for_push(&params).await?;
-    call.trail.data(json!({"session": lesson.1, "push": push, "boards": targets.len()}));
-    call.services
-        .directory
-        .broadcast_in_class(lesson, json!({"t": "pushed", "push": push, "page": params.page, "boards": targets.len()}));
-    Ok(HttpResponse::Accepted().json(json!({"push": push, "boards": targets.len(), "status": "pending"})))
+    call.audit.data(json!({"session": path.sid, "push": push, "boards": boards}));
+    let frame = json!({"t": "pushed", "push": push, "page": params.page, "boards": boards});
+    call.services.directory.broadcast_in_class(path.lesson(), frame);
+    Ok(Accepted(PushAskedResponse { boards, push, status: "pending", undoes: None }))
 }
 
-/// `GET …/pushes/{push}/`: how far it is; for those who lead.
-pub async fn read(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
-    let (id, session, push) = *path;
-    call.require_tutor(id).await?;
-    let (row, params) = call.services.push_of(session, push).await?;
-    Ok(HttpResponse::Ok().json(json!({
-        "push": push,
-        "undoes": params.undoes,
-        "status": row.status.name(),
-        "progress": row.progress,
-        "boards": params.targets.len(),
-        "result": row.result,
-        "error": row.error,
-    })))
+async fn read_push(call: Call, Path(path): Path<PushPath>, _: Tutor) -> Result<Json<PushStateResponse>, Problem> {
+    let (row, params) = call.services.push_of(path.sid, path.push).await?;
+    Ok(Json(PushStateResponse {
+        boards: params.targets.len(),
+        error: row.error,
+        progress: row.progress,
+        push: path.push,
+        result: row.result,
+        status: row.status.name(),
+        undoes: params.undoes,
+    }))
 }
 
-/// `POST …/pushes/{push}/undo/`: takes it back from every board, but for what pupils have worked on since. Answers 202.
-pub async fn undo(call: Call, path: PushId) -> Result<HttpResponse, Problem> {
-    let (id, session, push) = *path;
-    call.require_tutor(id).await?;
-    let (row, params) = call.services.push_of(session, push).await?;
+async fn undo_push(call: Call, Path(path): Path<PushPath>, _: Tutor) -> Result<Accepted<PushAskedResponse>, Problem> {
+    let (row, params) = call.services.push_of(path.sid, path.push).await?;
     if params.undoes.is_some() || !row.status.is_final() {
         return Err(Problem::Forbidden("Only a push that is done can be taken back."));
     }
-    let undo = Params { by: call.user, undoes: Some(push), ..params };
-    let taken = call.services.ask_for_push(&undo).await?;
-    call.trail.data(json!({"session": session, "push": push, "undo": taken}));
-    Ok(HttpResponse::Accepted()
-        .json(json!({"push": taken, "undoes": push, "boards": undo.targets.len(), "status": "pending"})))
+    let undo = Params { by: call.user, undoes: Some(path.push), ..params };
+    let push = call.services.ask_for_push(&undo).await?;
+    call.audit.data(json!({"session": path.sid, "push": path.push, "undo": push}));
+    Ok(Accepted(PushAskedResponse { boards: undo.targets.len(), push, status: "pending", undoes: undo.undoes }))
 }
 
 impl Services {

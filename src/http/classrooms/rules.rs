@@ -1,68 +1,239 @@
 //! Rules about rights, listed, made and taken away: of a class, and of one lesson of it. Called by the route table.
 //! Never decides: `domain::access` judges, the directory makes it so.
 
-use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{call::Call, rights::denied};
+use super::{
+    paths::{ClassPath, ClassRulePath, LessonPath, LessonRulePath},
+    rights::denied,
+};
 use crate::{
     actors::rights::RightsScope,
     http::{
-        extract::Paging,
-        fields::{Fields, whole},
+        extract::{PageResponse, Paging},
+        fields::Fields,
+        operation::{
+            Operation,
+            answer::{Created, Json, NoContent},
+            argument::Call,
+            body::{Body, Field, request},
+            delete, get,
+            names::names,
+            params::{Param, Path},
+            post,
+            reading::{MemberOrAll, RuleSeconds},
+            schemas::Moment,
+            signature::{Schemas, Signature},
+        },
         problem::Problem,
-        times,
     },
 };
-use m4sh_domain::limits::RULE_SECONDS;
-use m4sh_domain::{
-    access::{ChangeTarget, Permission, Rights, RightsChange, Rule, RuleEdit, RuleSubject, StoredRule},
-    ids::{ClassroomId, LessonId, UserId},
-    json::Value,
-};
+use m4sh_domain::access::{ChangeTarget, Permission, Rights, RightsChange, Rule, RuleEdit, RuleSubject, StoredRule};
+use m4sh_store::EventCategory::Classroom;
 
-type Id = web::Path<(ClassroomId,)>;
-type LessonPath = web::Path<(ClassroomId, LessonId)>;
-type RuleId = web::Path<(ClassroomId, String, String)>;
-type LessonRuleId = web::Path<(ClassroomId, LessonId, String, String)>;
-
-/// `GET /classrooms/{id}/rules/`: those that hold in every lesson, to those who lead or assist.
-pub async fn of_class(call: Call, path: Id, paging: Paging) -> Result<HttpResponse, Problem> {
-    list(&call, RightsScope { classroom: path.0, session: None }, &paging).await
+pub(super) fn operations() -> [Operation; 6] {
+    [
+        get("/classrooms/{id}/rules", "list_class_rules", list_class_rules)
+            .about("Rules of a classroom", "Those that hold in every lesson of it, for those who lead or assist.")
+            .answers(&["A page of them."])
+            .errors(&["forbidden"]),
+        post("/classrooms/{id}/rules", "make_class_rule", make_class_rule)
+            .about(
+                "Make a rule for a classroom",
+                "It replaces one about the same. Flags need `can_manage`, the pen `can_lock`. What leads a class and what shares \
+                 a board\nfollows from a role alone: no rule gives it to a pupil.",
+            )
+            .answers(&["It holds, also on live boards."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "rule_made"),
+        delete("/classrooms/{id}/rules/{user}/{what}", "remove_class_rule", remove_class_rule)
+            .about("Take a classroom's rule away", "With an end or without one.")
+            .answers(&["It holds no longer."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "rule_removed"),
+        get("/classrooms/{id}/sessions/{sid}/rules", "list_lesson_rules", list_lesson_rules)
+            .about("Rules of a lesson", "Its own and its classroom's, for those who lead or assist.")
+            .answers(&["A page of them."])
+            .errors(&["forbidden"]),
+        post("/classrooms/{id}/sessions/{sid}/rules", "make_lesson_rule", make_lesson_rule)
+            .about("Make a rule for a lesson", "As for a classroom; a lesson's rule goes before its classroom's.")
+            .answers(&["It holds, also on live boards."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "rule_made"),
+        delete("/classrooms/{id}/sessions/{sid}/rules/{user}/{what}", "remove_lesson_rule", remove_lesson_rule)
+            .about(
+                "Take a lesson's rule away",
+                "With an end or without one. Taking `enter` away lets somebody in again.",
+            )
+            .answers(&["It holds no longer."])
+            .errors(&["forbidden"])
+            .audit(Classroom, "rule_removed"),
+    ]
 }
 
-/// `GET …/sessions/{sid}/rules/`: the lesson's own and its class's.
-pub async fn of_lesson(call: Call, path: LessonPath, paging: Paging) -> Result<HttpResponse, Problem> {
-    let (classroom, session) = *path;
-    list(&call, RightsScope { classroom, session: Some(session) }, &paging).await
+names! {
+    /// What a rule is about.
+    pub(super) RuleSubjectName(RuleSubject) as "RuleSubject" = subjects();
 }
 
-/// `POST /classrooms/{id}/rules/`: `{user|"all", what, allowed, seconds?}`.
-pub async fn make_in_class(call: Call, path: Id) -> Result<HttpResponse, Problem> {
-    make(&call, RightsScope { classroom: path.0, session: None }).await
+/// Permissions that rules can give to somebody of whatever role.
+pub(super) const GIVEN_BY_RULES: [Permission; 7] = [
+    Permission::Export,
+    Permission::Draw,
+    Permission::Erase,
+    Permission::AddPage,
+    Permission::DeletePage,
+    Permission::Clear,
+    Permission::Upload,
+];
+
+fn subjects() -> Vec<RuleSubject> {
+    Permission::ALL.into_iter().map(RuleSubject::Flag).chain([RuleSubject::Pen, RuleSubject::Enter]).collect()
 }
 
-/// `POST …/sessions/{sid}/rules/`.
-pub async fn make_in_lesson(call: Call, path: LessonPath) -> Result<HttpResponse, Problem> {
-    let (classroom, session) = *path;
-    make(&call, RightsScope { classroom, session: Some(session) }).await
+impl Param for RuleSubjectName {
+    fn parse(text: &str) -> Result<Self, std::borrow::Cow<'static, str>> {
+        RuleSubject::from_name(text).map(Self).ok_or_else(|| "No such rule.".into())
+    }
+
+    fn schema(signature: &mut Signature) -> serde_json::Value {
+        signature.schemas.of::<Self>()
+    }
 }
 
-/// `DELETE /classrooms/{id}/rules/{user|all}/{what}/`: with an end or without.
-pub async fn clear_in_class(call: Call, path: RuleId) -> Result<HttpResponse, Problem> {
-    let (classroom, user, what) = path.into_inner();
-    clear(&call, RightsScope { classroom, session: None }, &user, &what).await
+/// What a new rule is about. Somebody is sent out by name, not by a rule that may be for all or for a class.
+struct NewRuleSubject;
+
+impl Field for NewRuleSubject {
+    type Value = RuleSubject;
+
+    fn read(fields: &mut Fields, name: &'static str) -> Option<RuleSubject> {
+        let subject = RuleSubject::from_name(&fields.needed_name(name, 32)?);
+        let subject = subject.filter(|subject| *subject != RuleSubject::Enter);
+        subject.or_else(|| fields.wrong(name, "Choose one of the twelve flags or `pen`."))
+    }
+
+    fn schema(_: &mut Schemas) -> serde_json::Value {
+        let names: Vec<_> = GIVEN_BY_RULES.iter().map(|flag| flag.name()).chain(["pen"]).collect();
+        json!({"type": "string", "enum": names})
+    }
 }
 
-/// `DELETE …/sessions/{sid}/rules/{user|all}/{what}/`.
-pub async fn clear_in_lesson(call: Call, path: LessonRuleId) -> Result<HttpResponse, Problem> {
-    let (classroom, session, user, what) = path.into_inner();
-    clear(&call, RightsScope { classroom, session: Some(session) }, &user, &what).await
+/// Where a rule holds.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RuleScope {
+    Class,
+    Session,
 }
 
-async fn list(call: &Call, at: RightsScope, paging: &Paging) -> Result<HttpResponse, Problem> {
+request! {
+    /// A rule to make.
+    struct NewRuleRequest {
+        /// A member's id, or `all` for everybody who neither leads nor assists.
+        user: MemberOrAll,
+        allowed: bool,
+        /// For so long; afterwards holds what held before.
+        seconds: Option<RuleSeconds>,
+        /// What may be said by a rule.
+        what: NewRuleSubject,
+    }
+}
+
+/// A rule, as it concerns somebody.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RuleResponse {
+    allowed: bool,
+    scope: RuleScope,
+    /// When it ends by itself.
+    #[schema(required = true)]
+    until: Option<Moment>,
+    /// `null`: everybody who neither leads nor assists.
+    #[schema(required = true)]
+    user_id: Option<Uuid>,
+    what: RuleSubjectName,
+}
+
+impl RuleResponse {
+    pub(super) fn of(rule: &Rule) -> Self {
+        Self {
+            allowed: rule.allowed,
+            scope: if rule.session { RuleScope::Session } else { RuleScope::Class },
+            until: rule.until.map(Moment),
+            user_id: rule.who.map(|user| user.0),
+            what: RuleSubjectName(rule.subject),
+        }
+    }
+}
+
+/// A rule with its maker.
+#[derive(Serialize, ToSchema)]
+struct KeptRuleResponse {
+    scope: RuleScope,
+    /// `null`: everybody who neither leads nor assists.
+    #[schema(required = true)]
+    user_id: Option<Uuid>,
+    what: RuleSubjectName,
+    allowed: bool,
+    /// When it ends by itself.
+    #[schema(required = true)]
+    until: Option<Moment>,
+    made_by: Uuid,
+    made_at: Moment,
+}
+
+impl KeptRuleResponse {
+    fn of(stored: &StoredRule) -> Self {
+        let RuleResponse { allowed, scope, until, user_id, what } = RuleResponse::of(&stored.rule);
+        Self { scope, user_id, what, allowed, until, made_by: stored.by.0, made_at: Moment(stored.at) }
+    }
+}
+
+async fn list_class_rules(
+    call: Call,
+    Path(path): Path<ClassPath>,
+    paging: Paging,
+) -> Result<Json<PageResponse<KeptRuleResponse>>, Problem> {
+    list(&call, RightsScope { classroom: path.id, session: None }, &paging).await
+}
+
+async fn list_lesson_rules(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    paging: Paging,
+) -> Result<Json<PageResponse<KeptRuleResponse>>, Problem> {
+    list(&call, RightsScope { classroom: path.id, session: Some(path.sid) }, &paging).await
+}
+
+async fn make_class_rule(
+    call: Call,
+    Path(path): Path<ClassPath>,
+    Body(rule): Body<NewRuleRequest>,
+) -> Result<Created<KeptRuleResponse>, Problem> {
+    make(&call, RightsScope { classroom: path.id, session: None }, rule).await
+}
+
+async fn make_lesson_rule(
+    call: Call,
+    Path(path): Path<LessonPath>,
+    Body(rule): Body<NewRuleRequest>,
+) -> Result<Created<KeptRuleResponse>, Problem> {
+    make(&call, RightsScope { classroom: path.id, session: Some(path.sid) }, rule).await
+}
+
+async fn remove_class_rule(call: Call, Path(path): Path<ClassRulePath>) -> Result<NoContent, Problem> {
+    remove(&call, RightsScope { classroom: path.id, session: None }, &path.user, path.what.0).await
+}
+
+async fn remove_lesson_rule(call: Call, Path(path): Path<LessonRulePath>) -> Result<NoContent, Problem> {
+    remove(&call, RightsScope { classroom: path.id, session: Some(path.sid) }, &path.user, path.what.0).await
+}
+
+async fn list(call: &Call, at: RightsScope, paging: &Paging) -> Result<Json<PageResponse<KeptRuleResponse>>, Problem> {
     let (_, role) = call.require_member(at.classroom).await?;
     if !role.sees_all() {
         return Err(Problem::Forbidden("Rules are shown to those who lead or assist."));
@@ -71,29 +242,20 @@ async fn list(call: &Call, at: RightsScope, paging: &Paging) -> Result<HttpRespo
         call.lesson(at.classroom, session).await?;
     }
     let page = paging.page();
-    let (count, held) = call.services.store.rules(at.classroom, at.session, page).await?;
-    Ok(paging.answer(page, count, held.iter().map(Kept::of).collect()))
+    let (count, rules) = call.services.store.rules(at.classroom, at.session, page).await?;
+    Ok(Json(paging.response(page, count, rules.iter().map(KeptRuleResponse::of).collect())))
 }
 
-async fn make(call: &Call, at: RightsScope) -> Result<HttpResponse, Problem> {
-    let mut fields = call.fields()?;
-    let (whom, allowed, seconds) = (fields.whom(), fields.required_flag("allowed"), fields.seconds());
-    let what = fields.required_name("what", 32);
+async fn make(
+    call: &Call,
+    at: RightsScope,
+    NewRuleRequest { user: whom, allowed, seconds, what }: NewRuleRequest,
+) -> Result<Created<KeptRuleResponse>, Problem> {
     let session = at.session.is_some();
-    let change = match RuleSubject::from_name(&what) {
-        Some(RuleSubject::Flag(flag)) => {
-            RightsChange::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds }
-        }
-        Some(RuleSubject::Pen) => RightsChange::Lock { whom, locked: !allowed, session, seconds },
-        // Somebody is sent out by name, not by a rule that may be for all or for a class.
-        Some(RuleSubject::Enter) | None => {
-            if !fields.has_fault("what") {
-                fields.fault("what", "Choose one of the twelve flags or `pen`.");
-            }
-            RightsChange::Flags { whom, flags: Vec::new(), session, seconds }
-        }
+    let change = match what {
+        RuleSubject::Flag(flag) => RightsChange::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
+        RuleSubject::Pen | RuleSubject::Enter => RightsChange::Lock { whom, locked: !allowed, session, seconds },
     };
-    fields.finish()?;
     let now = Timestamp::now();
     change.authorize(call.user, &call.rights_at(at).await?, now).map_err(denied)?;
     call.services.directory.change_rights(at, call.user, std::slice::from_ref(&change), now).await?;
@@ -102,16 +264,15 @@ async fn make(call: &Call, at: RightsScope) -> Result<HttpResponse, Problem> {
         RuleEdit::Clear { .. } | RuleEdit::ClearAll { .. } => None,
     });
     let rule = set.ok_or_else(|| Problem::Internal("a rule that sets nothing".to_owned()))?;
-    call.trail.data(json!({"session": at.session, "member": whom.user(), "what": what, "allowed": allowed}));
-    Ok(HttpResponse::Created().json(Kept::of(&StoredRule { rule, by: call.user, at: now })))
+    call.audit.data(json!({"session": at.session, "member": whom.user(), "what": what.name(), "allowed": allowed}));
+    Ok(Created(KeptRuleResponse::of(&StoredRule { rule, by: call.user, at: now })))
 }
 
-async fn clear(call: &Call, at: RightsScope, user: &str, what: &str) -> Result<HttpResponse, Problem> {
+async fn remove(call: &Call, at: RightsScope, user: &str, what: RuleSubject) -> Result<NoContent, Problem> {
     let whom = match user {
         "all" => ChangeTarget::Everybody,
         id => ChangeTarget::One(id.parse().map_err(|_| Problem::NotFound)?),
     };
-    let what = RuleSubject::from_name(what).ok_or(Problem::NotFound)?;
     let session = at.session.is_some();
     let change = match (what, whom) {
         (RuleSubject::Flag(flag), _) => RightsChange::Flags { whom, flags: vec![(flag, None)], session, seconds: None },
@@ -128,8 +289,8 @@ async fn clear(call: &Call, at: RightsScope, user: &str, what: &str) -> Result<H
     if call.services.directory.clear_rule(at, call.user, clear).await? == 0 {
         return Err(Problem::NotFound);
     }
-    call.trail.data(json!({"session": at.session, "member": whom.user(), "what": what.name()}));
-    Ok(HttpResponse::NoContent().finish())
+    call.audit.data(json!({"session": at.session, "member": whom.user(), "what": what.name()}));
+    Ok(NoContent)
 }
 
 impl Call {
@@ -140,116 +301,5 @@ impl Call {
             Some(session) => Ok(self.lesson(at.classroom, session).await?.rights),
             None => self.services.store.class_rights(at.classroom).await?.ok_or(Problem::NotFound),
         }
-    }
-}
-
-/// A rule as it is shown.
-#[derive(Serialize)]
-pub(super) struct Shown {
-    scope: &'static str,
-    /// `null`: everybody who neither leads nor assists.
-    user_id: Option<UserId>,
-    what: &'static str,
-    allowed: bool,
-    until: Option<String>,
-}
-
-impl Shown {
-    pub(super) fn of(rule: &Rule) -> Self {
-        Self {
-            scope: if rule.session { "session" } else { "class" },
-            user_id: rule.who,
-            what: rule.subject.name(),
-            allowed: rule.allowed,
-            until: rule.until.map(times::utc_field),
-        }
-    }
-}
-
-/// The same with who made it and when.
-#[derive(Serialize)]
-struct Kept {
-    #[serde(flatten)]
-    rule: Shown,
-    made_by: UserId,
-    made_at: String,
-}
-
-impl Kept {
-    fn of(held: &StoredRule) -> Self {
-        Self { rule: Shown::of(&held.rule), made_by: held.by, made_at: times::utc_field(held.at) }
-    }
-}
-
-/// The fields of a body about rights.
-pub(super) trait Wish {
-    /// `user`: an id or `all`.
-    fn whom(&mut self) -> ChangeTarget;
-    /// A truth that may be left out.
-    fn flag(&mut self, name: &'static str) -> Option<bool>;
-    /// A truth that must be there.
-    fn required_flag(&mut self, name: &'static str) -> bool;
-    /// `seconds`, within a day.
-    fn seconds(&mut self) -> Option<u32>;
-    /// Flags by their names, each a truth or `null`.
-    fn flags(&mut self) -> Vec<(Permission, Option<bool>)>;
-}
-
-impl Wish for Fields {
-    fn whom(&mut self) -> ChangeTarget {
-        let named = self.required_name("user", 64);
-        if named == "all" {
-            return ChangeTarget::Everybody;
-        }
-        match named.parse() {
-            Ok(user) => ChangeTarget::One(user),
-            Err(_) => {
-                if !self.has_fault("user") {
-                    self.fault("user", "Must be a valid UUID or `all`.");
-                }
-                ChangeTarget::Everybody
-            }
-        }
-    }
-
-    fn flag(&mut self, name: &'static str) -> Option<bool> {
-        let given = self.value(name)?;
-        let truth = given.as_bool();
-        if truth.is_none() {
-            self.fault(name, "Must be a valid boolean.");
-        }
-        truth
-    }
-
-    fn required_flag(&mut self, name: &'static str) -> bool {
-        self.required_value(name).is_some_and(|given| {
-            given.as_bool().unwrap_or_else(|| {
-                self.fault(name, "Must be a valid boolean.");
-                false
-            })
-        })
-    }
-
-    fn seconds(&mut self) -> Option<u32> {
-        let given = self.any("seconds").filter(|given| *given != Value::Null)?;
-        let seconds = whole(&given).and_then(|seconds| u32::try_from(seconds).ok());
-        let seconds = seconds.filter(|seconds| (1..=RULE_SECONDS).contains(seconds));
-        if seconds.is_none() {
-            self.fault("seconds", "Must be a whole number from 1 to 86400.");
-        }
-        seconds
-    }
-
-    fn flags(&mut self) -> Vec<(Permission, Option<bool>)> {
-        let mut wishes = Vec::new();
-        for flag in Permission::ALL {
-            match self.any(flag.name()) {
-                None => {}
-                Some(Value::Null) => wishes.push((flag, None)),
-                Some(Value::Bool(allowed)) => wishes.push((flag, Some(allowed))),
-                Some(_) => self.fault(flag.name(), "Must be a boolean or null."),
-            }
-        }
-        wishes
     }
 }

@@ -31,6 +31,25 @@ pub trait Field {
 
     /// Its schema, or a reference to it.
     fn schema(schemas: &mut Schemas) -> Json;
+
+    /// Adds it to the schema of a body. What is read of several members adds each of them.
+    fn describe(schemas: &mut Schemas, body: &mut Json, name: &str, words: &str, example: Option<Json>) {
+        let mut property = Self::schema(schemas);
+        let described = if property["oneOf"].is_array() { &mut property["oneOf"][0] } else { &mut property };
+        if !words.is_empty() {
+            described["description"] = words.trim().into();
+        }
+        if let Some(example) = example {
+            property["example"] = example;
+        }
+        body["properties"][name] = property;
+        if Self::IS_REQUIRED {
+            match &mut body["required"] {
+                Json::Array(required) => required.push(name.into()),
+                none => *none = json!([name]),
+            }
+        }
+    }
 }
 
 /// A field that may be left out or `null`.
@@ -157,43 +176,20 @@ impl<T: RequestBody> Argument for Body<T> {
 
 /// A JSON body as `requestBody`, with its schema under `name`.
 pub fn describe_json(schemas: &mut Schemas, name: &str, schema: Json, is_required: bool) -> Json {
-    schemas.0.insert(name.to_owned(), schema);
-    let content = json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}});
+    let content = json!({"application/json": {"schema": schemas.named(name, schema)}});
     if is_required { json!({"content": content, "required": true}) } else { json!({"content": content}) }
 }
 
-/// Adds a field to the schema of a body.
-pub fn describe_field<T: Field>(
-    schemas: &mut Schemas,
-    schema: &mut Json,
-    name: &str,
-    words: &str,
-    example: Option<Json>,
-) {
-    let mut property = T::schema(schemas);
-    let at = if property["oneOf"].is_array() { &mut property["oneOf"][0] } else { &mut property };
-    if !words.is_empty() {
-        at["description"] = words.trim().into();
-    }
-    if let Some(example) = example {
-        property["example"] = example;
-    }
-    schema["properties"][name] = property;
-    if T::IS_REQUIRED {
-        match &mut schema["required"] {
-            Json::Array(required) => required.push(name.into()),
-            none => *none = json!([name]),
-        }
-    }
-}
-
 /// Declares the body of a request. A field is written `name: Type`, where the type is a [`Field`]; the struct holds what it
-/// reads. `#[example(…)]` gives an example that the type does not have. A `check |fields|` block at the end sees what was
-/// read, each an `Option`, and may note faults of fields that depend on each other.
+/// reads. `name as "wire"` is a member that is called otherwise in JSON, `#[example(…)]` gives an example that the type does not
+/// have. A `check |fields|` block at the end sees what was read, each an `Option`, and may note faults of fields that depend on
+/// each other; a body that needs one cannot be left out.
 macro_rules! request {
+    (@name $field:ident) => { stringify!($field) };
+    (@name $field:ident $wire:literal) => { $wire };
     (
         $(#[doc = $doc:literal])* $vis:vis struct $name:ident {
-            $($(#[doc = $words:literal])* $(#[example($example:expr)])? $field:ident: $kind:ty,)*
+            $($(#[doc = $words:literal])* $(#[example($example:expr)])? $field:ident $(as $wire:literal)?: $kind:ty,)*
         }
         $(check |$fields:ident| $check:block)?
     ) => {
@@ -205,7 +201,10 @@ macro_rules! request {
         impl $name {
             /// Reads every field; all faults are answered together.
             $vis fn of(mut fields: $crate::http::fields::Fields) -> Result<Self, $crate::http::problem::Problem> {
-                $(let $field = <$kind as $crate::http::operation::body::Field>::read(&mut fields, stringify!($field));)*
+                $(let $field = <$kind as $crate::http::operation::body::Field>::read(
+                    &mut fields,
+                    $crate::http::operation::body::request!(@name $field $($wire)?),
+                );)*
                 $({
                     let $fields = &mut fields;
                     $check
@@ -219,15 +218,16 @@ macro_rules! request {
 
         impl $crate::http::operation::body::RequestBody for $name {
             fn describe(schemas: &mut $crate::http::operation::signature::Schemas) -> serde_json::Value {
-                use $crate::http::operation::body::{Field, describe_field, describe_json};
+                use $crate::http::operation::body::{Field, describe_json, request};
                 let mut schema = serde_json::json!({"type": "object", "description": concat!($($doc),*).trim()});
                 $({
                     #[allow(unused_mut, unused_assignments, reason = "few fields have an example")]
                     let mut example = None;
                     $(example = Some($example);)?
-                    describe_field::<$kind>(schemas, &mut schema, stringify!($field), concat!($($words),*), example);
+                    let name = request!(@name $field $($wire)?);
+                    <$kind as Field>::describe(schemas, &mut schema, name, concat!($($words),*), example);
                 })*
-                let is_required = [$(<$kind as Field>::IS_REQUIRED),*].contains(&true);
+                let is_required = [$(<$kind as Field>::IS_REQUIRED),*].contains(&true) $(|| !stringify!($check).is_empty())?;
                 describe_json(schemas, stringify!($name), schema, is_required)
             }
 

@@ -2,9 +2,10 @@
 //! Declared by the areas with `names!`. Never has a name of its own: the domain's `name` and `from_name` do.
 
 /// Declares a type that holds a domain value and is known by its name: `Type(domain::Type) = [values], 16, "words"`, where
-/// a name has at most 16 characters and the words are the fault of one that there is not. Without them it is only written.
+/// a name has at most 16 characters and the words are the fault of one that there is not. Without them it is only written. `as` gives its schema
+/// another name.
 macro_rules! names {
-    ($($(#[doc = $doc:literal])* $vis:vis $name:ident($value:ty) = $all:expr $(, $most:literal, $fault:literal)?;)+) => {$(
+    ($($(#[doc = $doc:literal])* $vis:vis $name:ident($value:ty) $(as $schema:literal)? = $all:expr $(, $most:literal, $fault:literal)?;)+) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug)]
         $vis struct $name(pub $value);
@@ -26,7 +27,7 @@ macro_rules! names {
 
         impl utoipa::ToSchema for $name {
             fn name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
+                [$($schema,)? stringify!($name)][0].into()
             }
         }
 

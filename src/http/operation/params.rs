@@ -154,7 +154,7 @@ pub fn describe_all<T: utoipa::IntoParams>(signature: &mut Signature) {
 macro_rules! path_params {
     ($($(#[doc = $doc:literal])* $vis:vis struct $name:ident { $($(#[doc = $words:literal])+ $field:ident: $kind:ty,)+ })+) => {$(
         $(#[doc = $doc])*
-        #[derive(Clone)]
+        #[derive(Clone, Debug)]
         $vis struct $name { $($(#[doc = $words])+ pub $field: $kind,)+ }
 
         impl $crate::http::operation::params::PathParams for $name {

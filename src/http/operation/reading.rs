@@ -7,14 +7,28 @@ use serde_json::{Value as Json, json};
 
 use super::{
     body::Field,
-    schemas::{ChatText, MessageKey, Name},
+    schemas::{All, AllOrGroups, ChatText, Everybody, MessageKey, Name, RevealedUsers},
     signature::Schemas,
 };
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, whole};
 use m4sh_domain::{
+    access::ChangeTarget,
+    classroom::PupilSelection,
     fields::is_phrase,
-    limits::{BATCH_ID_BYTES, CHAT_CHARS, NAME_CHARS},
+    ids::{Rev, UserId},
+    json::Value,
+    limits::{BATCH_ID_BYTES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, NAME_CHARS, RULE_SECONDS},
 };
+
+/// Whose pages are collected.
+pub enum PageSources {
+    /// Every pupil's.
+    Everybody,
+    /// Every group's.
+    Groups,
+    /// Those of these pupils.
+    Of(Vec<UserId>),
+}
 
 /// Gives a schema the way in which it is read.
 macro_rules! reads {
@@ -61,6 +75,41 @@ inline_fields! {
         "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z2-9 -]*[A-Za-z2-9][A-Za-z2-9 -]*$",
         "example": "ABCD-2345",
     }), |fields, name| fields.needed_name(name, 64);
+    /// The id of a page.
+    PageId: String, json!({"type": "string"}), |fields, name| fields.needed_name(name, ITEM_ID_BYTES);
+    /// A member's id, or `all` for everybody who neither leads nor assists.
+    MemberOrAll: ChangeTarget, json!({
+        "type": "string", "maxLength": 64, "example": "all",
+        "pattern": "^(all|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$",
+    }), |fields, name| {
+        let named = fields.needed_name(name, 64)?;
+        let target = if named == "all" { Some(ChangeTarget::Everybody) } else { named.parse().ok().map(ChangeTarget::One) };
+        target.or_else(|| fields.wrong(name, "Must be a valid UUID or `all`."))
+    };
+    /// For how long a rule holds.
+    RuleSeconds: u32, json!({
+        "type": "integer", "format": "int32", "minimum": 1, "maximum": RULE_SECONDS, "example": 120,
+    }), |fields, name| {
+        let seconds = whole(&fields.required_value(name)?).and_then(|seconds| u32::try_from(seconds).ok());
+        let seconds = seconds.filter(|seconds| (1..=RULE_SECONDS).contains(seconds));
+        seconds.or_else(|| fields.wrong(name, "Must be a whole number from 1 to 86400."))
+    };
+    /// A revision of a board.
+    RevField: Rev, json!({"type": "integer", "format": "int64", "minimum": 0}), |fields, name| {
+        let number = whole(&fields.required_value(name)?).filter(|rev| i64::try_from(*rev).is_ok());
+        number.map(Rev).or_else(|| fields.wrong(name, "A valid integer is required."))
+    };
+}
+
+/// A word for all of them (`Some(None)`), or a list of 1 to 300 people; `None` for anything else.
+fn everybody_or(value: &Value, everybody: &str) -> Option<Option<Vec<UserId>>> {
+    match value {
+        Value::String(word) => (word == everybody).then_some(None),
+        Value::Array(ids) if !ids.is_empty() && ids.len() <= FEED_BOARDS => {
+            ids.iter().map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<UserId>>>().map(Some)
+        }
+        _ => None,
+    }
 }
 
 reads! {
@@ -74,5 +123,25 @@ reads! {
         let key = fields.required_text(name, BATCH_ID_BYTES)?;
         let is_fit = (1..=BATCH_ID_BYTES).contains(&key.len());
         if is_fit { Some(key) } else { fields.wrong(name, "A text of 1 to 64 bytes is required.") }
+    };
+    Everybody: Option<Vec<UserId>> = |fields, name| {
+        let read = everybody_or(&fields.required_value(name)?, "everybody");
+        read.or_else(|| fields.wrong(name, "Must be \"everybody\" or a list of 1 to 300 ids."))
+    };
+    All: Option<Vec<UserId>> = |fields, name| {
+        let read = everybody_or(&fields.required_value(name)?, "all");
+        read.or_else(|| fields.wrong(name, "Must be \"all\" or a list of 1 to 300 ids."))
+    };
+    AllOrGroups: PageSources = |fields, name| {
+        let value = fields.required_value(name)?;
+        let read = match value.as_str() {
+            Some("groups") => Some(PageSources::Groups),
+            _ => everybody_or(&value, "all").map(|users| users.map_or(PageSources::Everybody, PageSources::Of)),
+        };
+        read.or_else(|| fields.wrong(name, "Must be \"all\", \"groups\" or a list of 1 to 300 ids."))
+    };
+    RevealedUsers: PupilSelection = |fields, name| {
+        let read = PupilSelection::parse(&fields.required_value(name)?);
+        read.or_else(|| fields.wrong(name, "Must be \"all\" or a list of 1 to 50 ids."))
     };
 }

@@ -20,6 +20,7 @@ use crate::http::openapi::areas::{
     saves::Op,
 };
 use m4sh_domain::board::OpKind;
+use m4sh_domain::classroom::PupilSelection;
 use m4sh_domain::hooks::HookEvent;
 use m4sh_domain::limits::{
     BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS,
@@ -157,8 +158,6 @@ schemas! {
     All = whom(&["all"], FEED_BOARDS);
     /// `all`, `groups`, or these.
     AllOrGroups = whom(&["all", "groups"], FEED_BOARDS);
-    /// `all`, or these.
-    Revealed = whom(&["all"], REVEALED_NAMES);
     /// The operations of one batch, in order.
     Batch =
         ArrayBuilder::new()
@@ -169,6 +168,31 @@ schemas! {
     Measurements = alone_listed_or_wrapped(&BoardMetric::name(), "metrics");
     /// One event, a list of them, or a list under `events`.
     TelemetryEvents = alone_listed_or_wrapped(&TelemetryEvent::name(), "events");
+}
+
+/// `all`, or these.
+#[derive(Clone, Debug)]
+pub struct RevealedUsers(pub PupilSelection);
+
+impl Serialize for RevealedUsers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            PupilSelection::All => serializer.serialize_str("all"),
+            PupilSelection::Only(users) => users.serialize(serializer),
+        }
+    }
+}
+
+impl PartialSchema for RevealedUsers {
+    fn schema() -> RefOr<Schema> {
+        RefOr::T(whom(&["all"], REVEALED_NAMES).description(Some("`all`, or these.")).into())
+    }
+}
+
+impl ToSchema for RevealedUsers {
+    fn name() -> Cow<'static, str> {
+        "Revealed".into()
+    }
 }
 
 /// A moment in UTC, with microseconds.

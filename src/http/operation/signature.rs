@@ -63,6 +63,16 @@ impl Schemas {
             // Only our own types are in them, and their keys are texts.
             self.0.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
         }
-        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+        reference(&T::name())
     }
+
+    /// Keeps a schema under a name, and refers to it.
+    pub fn named(&mut self, name: &str, schema: Value) -> Value {
+        self.0.insert(name.to_owned(), schema);
+        reference(name)
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
 }

@@ -46,7 +46,7 @@ async fn moved(call: Call, path: Id, phase: Option<RoomPhase>, kind: &str) -> Re
     if card.plan.phase != phase || card.started_at.is_none() {
         call.services.store.append_lesson_event(card.id, kind, call.user, b"{}").await?;
     }
-    call.trail.node(card.board.0);
+    call.audit.node(card.board.0);
     let (card, _) = call.services.room(path.0, call.user).await?;
     let shown = call.services.room_shown(&card).await?;
     let told = json!({"type": "session_updated", "session": shown});
@@ -66,8 +66,8 @@ pub async fn terminate(call: Call, path: Id) -> Result<HttpResponse, Problem> {
         call.services.store.mark_room_terminated(card.id).await?;
     }
     call.services.directory.session_ended(card.classroom, card.id).await;
-    call.trail.node(card.board.0);
-    call.trail.data(json!({"session": card.id, "reason": reason}));
+    call.audit.node(card.board.0);
+    call.audit.data(json!({"session": card.id, "reason": reason}));
     let (card, _) = call.services.room(path.0, call.user).await?;
     Ok(HttpResponse::Ok().json(call.services.room_shown(&card).await?))
 }

@@ -136,8 +136,8 @@ pub async fn create(call: Call) -> Result<HttpResponse, Problem> {
     };
     let plan = RoomPlan { kind, phase: Some(phase), start, end, settings: settings_text };
     let row = call.services.store.create_room_lesson(&new, &plan).await?.ok_or(Problem::NotFound)?;
-    call.trail.node(row.board.0);
-    call.trail.note("session", row.id.to_string());
+    call.audit.node(row.board.0);
+    call.audit.note("session", row.id.to_string());
     let (card, _) = call.services.room(row.id, call.user).await?;
     Ok(HttpResponse::Created().json(call.services.room_shown(&card).await?))
 }
@@ -193,7 +193,7 @@ pub async fn join(call: Call, path: Id, request: HttpRequest) -> Result<HttpResp
         call.services.store.join_by_code(&code, call.user).await?.ok_or(Problem::NotFound)?;
         call.services.directory.members_changed(card.classroom).await;
     }
-    call.trail.note("session", path.0.to_string());
+    call.audit.note("session", path.0.to_string());
     let (card, lesson) = call.services.room(path.0, call.user).await?;
     let session = call.services.room_shown(&card).await?;
     let me = call.services.people_by(vec![call.user], true).await?;

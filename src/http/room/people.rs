@@ -21,7 +21,7 @@ pub async fn kick(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     let (user, fields) = call.services.somebody(&card, call.fields()?).await?;
     fields.finish()?;
     call.change(card.classroom, card.id, &[RightsChange::Kick { user, on: true }]).await?;
-    call.trail.data(json!({"session": card.id, "member": user}));
+    call.audit.data(json!({"session": card.id, "member": user}));
     Ok(HttpResponse::Ok().json(json!({"status": "kicked"})))
 }
 
@@ -37,7 +37,7 @@ pub async fn set_role(call: Call, path: Id) -> Result<HttpResponse, Problem> {
     fields.finish()?;
     let role = role.ok_or(Problem::NotFound)?;
     call.change(card.classroom, card.id, &[RightsChange::Role { user, role }]).await?;
-    call.trail.data(json!({"session": card.id, "member": user, "role": role.name()}));
+    call.audit.data(json!({"session": card.id, "member": user, "role": role.name()}));
     Ok(HttpResponse::Ok().json(json!({"status": "ok", "role": name})))
 }
 

@@ -8,14 +8,11 @@ mod accounts;
 mod activity;
 mod assets;
 mod boards;
-mod class_boards;
 pub mod diagnostics;
 mod exports;
 mod history;
 mod history_shapes;
 pub mod hooks;
-mod isolation;
-mod rights;
 mod room;
 mod room_shapes;
 pub mod saves;
@@ -37,11 +34,8 @@ pub fn all() -> Vec<Description> {
         assets::Api::openapi(),
         exports::Api::openapi(),
         sharing::Api::openapi(),
-        class_boards::Api::openapi(),
-        rights::Api::openapi(),
         history::Api::openapi(),
         room::Api::openapi(),
-        isolation::Api::openapi(),
         hooks::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
