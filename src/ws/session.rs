@@ -15,10 +15,10 @@ use crate::actors::messages::{BoardCommand, Detach, OutboxDrained, PresenceUpdat
 use crate::actors::metrics::metrics;
 use crate::actors::outbox::Outbox;
 use crate::ws::guests::GuestSlot;
-use m4sh_domain::board::OpsError;
 use m4sh_domain::classroom::ClassAction;
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::client::{ActivityStatus, ClientFrame, View};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
@@ -89,7 +89,8 @@ impl JoinedSession {
                 Some(class) => drop(class.send(SubmitFrame { conn: self.conn, frame }).await),
                 None => {
                     let id = if let ClassAction::Rights(frame) = &frame.action { frame.id.as_deref() } else { None };
-                    self.refuse(id, "not_in_class", "this is said on the class's own socket", None);
+                    let detail = "this is said on the class's own socket";
+                    self.refuse(id, &Refusal::new(RefusalCode::NotInClass, detail));
                 }
             },
             ClientFrame::Join { color: Some(color) } => self.update_presence(PresenceUpdate::Color(color.into())),
@@ -109,18 +110,18 @@ impl JoinedSession {
                 }
             }
             ClientFrame::Ops { id, ops: Err(error) } => {
-                let index = match &error {
-                    OpsError::Malformed { index, .. } => Some(*index),
-                    OpsError::NotAList | OpsError::Empty | OpsError::TooMany { .. } => None,
-                };
-                let code = if matches!(error, OpsError::TooMany { .. }) { "too_large" } else { "bad_frame" };
-                self.refuse(Some(&id), code, &error.to_string(), index);
+                self.refuse(Some(&id), &error.into());
             }
-            ClientFrame::Bad { detail, id } => self.refuse(id.as_deref(), "bad_frame", &detail, None),
+            ClientFrame::Bad { detail, id } => {
+                self.refuse(id.as_deref(), &Refusal::with_detail(RefusalCode::BadFrame, detail));
+            }
             ClientFrame::Unknown(name) => {
-                self.refuse(None, "unknown_frame", &format!("`{name}` is no frame of this protocol"), None);
+                let detail = format!("`{name}` is no frame of this protocol");
+                self.refuse(None, &Refusal::with_detail(RefusalCode::UnknownFrame, detail));
             }
-            ClientFrame::Hello { .. } => self.refuse(None, "bad_frame", "hello was said already", None),
+            ClientFrame::Hello { .. } => {
+                self.refuse(None, &Refusal::new(RefusalCode::BadFrame, "hello was said already"));
+            }
             ClientFrame::Leave => return ControlFlow::Break(SessionEnd::Left),
         }
         ControlFlow::Continue(())
@@ -188,9 +189,9 @@ impl JoinedSession {
         self.board.send(Submit { conn: self.conn, id, ops, bytes, sent, span }).await.is_ok()
     }
 
-    fn refuse(&self, id: Option<&str>, code: &str, detail: &str, index: Option<usize>) {
+    fn refuse(&self, id: Option<&str>, refusal: &Refusal) {
         metrics().refused.increment(1);
-        self.send(&ServerFrame::Refused { id, code, detail, index, retry_after_ms: None });
+        self.send(&ServerFrame::Refused { id, refusal });
     }
 
     fn send(&self, frame: &ServerFrame<'_>) {

@@ -165,6 +165,12 @@ impl Refusal {
         Self { code, detail: Cow::Borrowed(detail), index: None, retry_after: None }
     }
 
+    /// A refusal whose sentence names what came.
+    #[must_use]
+    pub const fn with_detail(code: RefusalCode, detail: String) -> Self {
+        Self { code, detail: Cow::Owned(detail), index: None, retry_after: None }
+    }
+
     /// A refusal for so long.
     #[must_use]
     pub const fn until(code: RefusalCode, detail: &'static str, retry_after: Duration) -> Self {

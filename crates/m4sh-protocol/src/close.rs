@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use m4sh_domain::refusal::RefusalCode;
+
 /// Why a socket ends. The numbers mirror HTTP (SPEC W9).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Close {
@@ -57,40 +59,38 @@ impl Close {
         Self::SlowReader,
     ];
 
+    /// What it is a refusal of.
+    #[must_use]
+    pub const fn refusal(self) -> RefusalCode {
+        match self {
+            Self::BadRequest => RefusalCode::BadRequest,
+            Self::Unauthorized => RefusalCode::Unauthorized,
+            Self::Forbidden => RefusalCode::Forbidden,
+            Self::NotFound => RefusalCode::NotFound,
+            Self::Timeout => RefusalCode::Timeout,
+            Self::Replaced => RefusalCode::Replaced,
+            Self::SessionEnded => RefusalCode::SessionEnded,
+            Self::ClientTooOld => RefusalCode::ClientTooOld,
+            Self::RateLimited => RefusalCode::RateLimited,
+            Self::Moved => RefusalCode::Moved,
+            Self::SlowReader => RefusalCode::SlowReader,
+        }
+    }
+
     /// The number in the close frame and in `bye`.
     #[must_use]
     pub const fn code(self) -> u16 {
-        match self {
-            Self::BadRequest => 4400,
-            Self::Unauthorized => 4401,
-            Self::Forbidden => 4403,
-            Self::NotFound => 4404,
-            Self::Timeout => 4408,
-            Self::Replaced => 4409,
-            Self::SessionEnded => 4410,
-            Self::ClientTooOld => 4426,
-            Self::RateLimited => 4429,
-            Self::Moved => 4503,
-            Self::SlowReader => 4508,
+        match self.refusal().close() {
+            Some(code) => code,
+            // None: a test holds the table against this list.
+            None => 4400,
         }
     }
 
     /// The reason in the close frame and in `bye`; far below the 123 bytes that a control frame holds.
     #[must_use]
     pub const fn reason(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad_request",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::Timeout => "timeout",
-            Self::Replaced => "replaced",
-            Self::SessionEnded => "session_ended",
-            Self::ClientTooOld => "client_too_old",
-            Self::RateLimited => "rate_limited",
-            Self::Moved => "moved",
-            Self::SlowReader => "slow_reader",
-        }
+        self.refusal().name()
     }
 
     /// Whether and when to come back.
@@ -121,7 +121,10 @@ mod tests {
         for close in Close::ALL {
             assert!((4400..=4599).contains(&close.code()));
             assert!(seen.insert(close.code()));
+            assert_eq!(close.refusal().close(), Some(close.code()));
             assert!(close.reason().len() <= 123);
         }
+        let closing = RefusalCode::ALL.iter().filter(|code| code.close().is_some());
+        assert_eq!(closing.count(), Close::ALL.len());
     }
 }

@@ -19,6 +19,7 @@ use m4sh_domain::access::{EffectiveRights, Role};
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{ConnId, Epoch, LessonId, Rev, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
+use m4sh_domain::refusal::Refusal;
 
 /// Somebody at a board, as others see them.
 #[derive(Clone, Debug)]
@@ -115,7 +116,7 @@ pub enum ServerFrame<'a> {
     /// Everything up to `rev` is committed.
     Saved(Rev),
     /// Nothing changed; the socket lives.
-    Refused { id: Option<&'a str>, code: &'a str, detail: &'a str, index: Option<usize>, retry_after_ms: Option<u64> },
+    Refused { id: Option<&'a str>, refusal: &'a Refusal },
     /// Somebody came.
     Joined(&'a ConnectedUser),
     /// Somebody left.
@@ -209,11 +210,12 @@ impl ServerFrame<'_> {
                 fields
             }
             Self::Saved(at) => frame("saved", [("rev", rev(*at))]),
-            Self::Refused { id, code, detail, index, retry_after_ms } => {
-                let mut fields = frame("refused", [("code", (*code).into()), ("detail", (*detail).into())]);
+            Self::Refused { id, refusal } => {
+                let (code, detail) = (refusal.code.name(), &*refusal.detail);
+                let mut fields = frame("refused", [("code", code.into()), ("detail", detail.into())]);
                 put(&mut fields, "id", id.map(Value::from));
-                put(&mut fields, "index", index.map(|index| Value::from(index as u64)));
-                put(&mut fields, "retry_after_ms", retry_after_ms.map(Value::from));
+                put(&mut fields, "index", refusal.index.map(|index| Value::from(index as u64)));
+                put(&mut fields, "retry_after_ms", refusal.retry_after_ms().map(Value::from));
                 fields
             }
             Self::Joined(person) => {
@@ -276,7 +278,9 @@ impl ServerFrame<'_> {
             Self::Joined(person) => presence::join(person),
             Self::Left(person) => presence::leave(person),
             Self::View(person, view) => presence::view(person, view),
-            Self::Refused { code, detail, retry_after_ms, .. } => presence::error(code, detail, *retry_after_ms),
+            Self::Refused { refusal, .. } => {
+                presence::error(refusal.code.name(), &refusal.detail, refusal.retry_after_ms())
+            }
             Self::Budget { class, retry_after_ms, .. } => presence::error("rate_limited", class, Some(*retry_after_ms)),
             Self::ByeRetryAfter(close, after) => {
                 presence::error(close.reason(), "the connection is closing", Some(millis(*after)))
@@ -429,7 +433,7 @@ mod tests {
         let frames = [
             ServerFrame::Accepted { id: "a", rev: Rev(3) },
             ServerFrame::Saved(Rev(9)),
-            ServerFrame::Refused { id: None, code: "forbidden", detail: "no", index: Some(2), retry_after_ms: None },
+            ServerFrame::Refused { id: None, refusal: &Refusal::forbidden("no").at(Some(2)) },
             ServerFrame::Joined(&me),
             ServerFrame::Bye(Close::Moved),
             ServerFrame::Can { standing: EffectiveRights::OWNER, why: "role" },

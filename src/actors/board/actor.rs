@@ -146,7 +146,13 @@ impl NotAwake {
     pub(super) fn join_error(self) -> JoinError {
         match self {
             Self::Failed(BoardError::NotFound) => JoinError::Close(Close::NotFound),
-            Self::Failed(_) => JoinError::Close(Close::Moved),
+            Self::Failed(
+                BoardError::Forbidden
+                | BoardError::PreconditionFailed { .. }
+                | BoardError::RevMismatch { .. }
+                | BoardError::Refused(_)
+                | BoardError::Unavailable { .. },
+            ) => JoinError::Close(Close::Moved),
             Self::Gone => JoinError::Moved,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::actor::{BoardActor, IntoBoardFuture as _};
-use super::saves::{BatchRefusal, FORBIDDEN, RETRY_UNSAVED};
+use super::saves::{FORBIDDEN, RETRY_UNSAVED};
 use super::state::AwakeBoard;
 use crate::actors::clock;
 use crate::actors::messages::BoardCommand;
@@ -18,27 +18,10 @@ use m4sh_domain::board::{
 use m4sh_domain::ids::{ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_domain::times;
 use m4sh_protocol::board_command::{AcceptedCommand, CommandFrame};
 use m4sh_protocol::server::ServerFrame;
-
-/// Why something is not done: what the board says, or what comes before it.
-enum CommandError {
-    Board(BoardRefusal),
-    NotAllowed(BatchRefusal),
-}
-
-impl From<BoardRefusal> for CommandError {
-    fn from(refusal: BoardRefusal) -> Self {
-        Self::Board(refusal)
-    }
-}
-
-impl From<BatchRefusal> for CommandError {
-    fn from(refused: BatchRefusal) -> Self {
-        Self::NotAllowed(refused)
-    }
-}
 
 impl Handler<BoardCommand> for BoardActor {
     type Result = ();
@@ -98,8 +81,8 @@ impl AwakeBoard {
         conn: ConnId,
         key: &BatchKey,
         what: &str,
-        new: impl FnOnce(&mut Self) -> Result<Arc<JournalEntry>, CommandError>,
-    ) -> Result<Option<Arc<JournalEntry>>, CommandError> {
+        new: impl FnOnce(&mut Self) -> Result<Arc<JournalEntry>, Refusal>,
+    ) -> Result<Option<Arc<JournalEntry>>, Refusal> {
         if let Some(receipt) = self.board.find_receipt(key, what)? {
             self.send_repeat(conn, &key.id, &receipt);
             return Ok(None);
@@ -113,7 +96,7 @@ impl AwakeBoard {
         &mut self,
         conn: ConnId,
         key: &BatchKey,
-        done: Result<Option<Arc<JournalEntry>>, CommandError>,
+        done: Result<Option<Arc<JournalEntry>>, Refusal>,
         span: tracing::Span,
         ctx: &mut Context<BoardActor>,
     ) {
@@ -124,8 +107,7 @@ impl AwakeBoard {
                 self.record_activity(&entry);
                 self.publish(Some(conn), &entry, span, ctx);
             }
-            Err(CommandError::Board(refusal)) => self.send_board_refusal(conn, &key.id, &refusal),
-            Err(CommandError::NotAllowed(refused)) => self.send_refusal(conn, key.author, &key.id, refused),
+            Err(refusal) => self.refuse(conn, &key.id, &refusal),
         }
     }
 
@@ -150,11 +132,11 @@ impl AwakeBoard {
         );
     }
 
-    fn check_clear(&mut self, user: UserId, bytes: usize) -> Result<(), CommandError> {
+    fn check_clear(&mut self, user: UserId, bytes: usize) -> Result<(), Refusal> {
         if !self.access.can(user).unwrap_or(Permissions::NONE).has(Permission::Clear) {
-            return Err(FORBIDDEN.into());
+            return Err(FORBIDDEN);
         }
-        Ok(self.check_submit(user, bytes, &[])?)
+        self.check_submit(user, bytes, &[])
     }
 
     /// Reads what a clear took, when it is saved, and goes on in a later turn: it may be a large page.
@@ -191,7 +173,7 @@ impl AwakeBoard {
                 Ok(Some(taken)) => awake.repeat_or(conn, &key, &unclear_content(of), |awake| {
                     // It may have been taken while the database was asked.
                     if !awake.access.can(key.author).unwrap_or(Permissions::NONE).has(Permission::Clear) {
-                        return Err(FORBIDDEN.into());
+                        return Err(FORBIDDEN);
                     }
                     Ok(awake.board.unclear(key.clone(), of, taken, clock::timestamp(), false)?)
                 }),
@@ -199,7 +181,7 @@ impl AwakeBoard {
                 Err(error) => {
                     tracing::warn!(board = %awake.id, %of, %error, "what was cleared could not be read");
                     let detail = "what was cleared cannot be read right now";
-                    Err(BatchRefusal { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) }.into())
+                    Err(Refusal::until(RefusalCode::Unavailable, detail, RETRY_UNSAVED))
                 }
             };
             awake.finish_command(conn, &key, done, span, ctx);

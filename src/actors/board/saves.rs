@@ -20,12 +20,11 @@ use m4sh_domain::access::{Permissions, Visibility};
 use m4sh_domain::board::{BatchKey, BatchKind, BatchOutcome, BoardRefusal, Digest, JournalEntry};
 use m4sh_domain::ids::{ClientId, ConnId, Rev, UserId};
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::server::ServerFrame;
 
 /// What is refused to somebody without the right.
-pub(super) const FORBIDDEN: BatchRefusal =
-    BatchRefusal { code: "forbidden", detail: "your rights here do not cover this", index: None, wait: None };
-const RATE_LIMITED: &str = "rate_limited";
+pub(super) const FORBIDDEN: Refusal = Refusal::forbidden("your rights here do not cover this");
 pub(super) const RETRY_UNSAVED: Duration = Duration::from_secs(2);
 
 impl AwakeBoard {
@@ -38,14 +37,9 @@ impl AwakeBoard {
         let key = BatchKey { author: user, client, id };
         // A resend costs nothing and must be answered even when its author is over a budget by now.
         if self.board.receipt(&key).is_none()
-            && let Err(refused) = self.check_submit(user, bytes, &ops)
+            && let Err(refusal) = self.check_submit(user, bytes, &ops)
         {
-            metrics().refused.increment(1);
-            self.refuse(conn, &key.id, refused.code, refused.detail, refused.index, refused.wait);
-            if refused.code == RATE_LIMITED {
-                self.record_refusal(conn, user);
-            }
-            return;
+            return self.refuse(conn, &key.id, &refusal);
         }
         let id = key.id.clone();
         let by = self.access.authorship(user);
@@ -61,10 +55,7 @@ impl AwakeBoard {
                 self.send_to(conn, &ServerFrame::Accepted { id: &id, rev: receipt.rev });
             }
             Ok(BatchOutcome::Unchanged) => {}
-            Err(refusal) => {
-                metrics().refused.increment(1);
-                self.refuse(conn, &id, refusal.code().name(), &refusal.to_string(), refusal.index(), None);
-            }
+            Err(refusal) => self.refuse(conn, &id, &refusal.into()),
         }
     }
 
@@ -74,29 +65,27 @@ impl AwakeBoard {
         user: UserId,
         bytes: usize,
         ops: &[m4sh_domain::board::Op],
-    ) -> Result<(), BatchRefusal> {
+    ) -> Result<(), Refusal> {
         let can = self.access.can(user).unwrap_or(Permissions::NONE);
         if let Some(index) = first_forbidden(can, ops) {
-            return Err(BatchRefusal { index: Some(index), ..FORBIDDEN });
+            return Err(FORBIDDEN.at(Some(index)));
         }
         if self.draining || self.is_full() {
             let detail = "the board cannot save right now";
-            return Err(BatchRefusal { code: "unavailable", detail, index: None, wait: Some(RETRY_UNSAVED) });
+            return Err(Refusal::until(RefusalCode::Unavailable, detail, RETRY_UNSAVED));
         }
-        self.allow_batch(user, bytes).map_err(BatchRefusal::rate_limited)
+        self.allow_batch(user, bytes).map_err(rate_limited)
     }
 
-    pub(super) fn refuse(
-        &mut self,
-        conn: ConnId,
-        id: &str,
-        code: &str,
-        detail: &str,
-        index: Option<usize>,
-        wait: Option<Duration>,
-    ) {
-        let retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-        self.send_to(conn, &ServerFrame::Refused { id: Some(id), code, detail, index, retry_after_ms });
+    /// Refuses what a socket sent; a person who goes on over a budget is closed.
+    pub(super) fn refuse(&mut self, conn: ConnId, id: &str, refusal: &Refusal) {
+        metrics().refused.increment(1);
+        self.send_to(conn, &ServerFrame::Refused { id: Some(id), refusal });
+        if refusal.code == RefusalCode::RateLimited
+            && let Some(user) = self.seats.get(&conn).map(|seat| seat.user)
+        {
+            self.record_refusal(conn, user);
+        }
     }
 
     /// Whether so much waits for a commit that nothing more may be taken.
@@ -213,22 +202,6 @@ impl AwakeBoard {
     }
 }
 
-/// Why a socket's batch is not even tried.
-#[derive(Clone, Copy)]
-pub(super) struct BatchRefusal {
-    pub(super) code: &'static str,
-    pub(super) detail: &'static str,
-    pub(super) index: Option<usize>,
-    pub(super) wait: Option<Duration>,
-}
-
-impl BatchRefusal {
-    pub(super) fn rate_limited(wait: Duration) -> Self {
-        Self { code: RATE_LIMITED, detail: "too many operations at once", index: None, wait: Some(wait) }
-    }
-
-    /// Whether it is a budget that was used up.
-    pub(super) fn is_rate_limit(&self) -> bool {
-        self.code == RATE_LIMITED
-    }
+pub(super) fn rate_limited(wait: Duration) -> Refusal {
+    Refusal::until(RefusalCode::RateLimited, "too many operations at once", wait)
 }

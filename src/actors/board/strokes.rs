@@ -7,14 +7,15 @@ use actix::prelude::*;
 
 use super::actor::{BoardActor, Phase};
 use super::live_strokes::LiveStroke;
-use super::saves::{BatchRefusal, FORBIDDEN};
+use super::saves::{FORBIDDEN, rate_limited};
 use super::state::AwakeBoard;
 use crate::actors::clock;
 use m4sh_domain::access::{Permission, Permissions, Visibility};
-use m4sh_domain::board::{BatchKey, BatchOutcome, BoardRefusal, ItemKind, Op};
+use m4sh_domain::board::{BatchKey, BatchOutcome, ItemKind, Op};
 use m4sh_domain::ids::{ClientId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
+use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokeProgress};
 use m4sh_protocol::server::ServerFrame;
 use m4sh_store::BoardLesson;
@@ -45,7 +46,7 @@ impl AwakeBoard {
                 if let Some(at) = known {
                     self.seal(at, ctx);
                 }
-                return self.send_refusal(conn, user, &key.id, refused);
+                return self.refuse(conn, &key.id, &refused);
             }
         };
         let Some(live) = self.strokes.active.get_mut(at) else { return };
@@ -67,7 +68,7 @@ impl AwakeBoard {
             Some(StrokeEnd::Done) | None if over => {
                 self.seal(at, ctx);
                 let detail = "a live stroke has at most 10,000 points; the rest is the next one's";
-                self.refuse(conn, &key.id, "too_large", detail, None, None);
+                self.refuse(conn, &key.id, &Refusal::new(RefusalCode::TooLarge, detail));
             }
             Some(StrokeEnd::Done) => self.seal(at, ctx),
             None => {
@@ -85,32 +86,30 @@ impl AwakeBoard {
         known: Option<usize>,
         draw: &Draw,
         bytes: usize,
-    ) -> Result<usize, BatchRefusal> {
-        let refuse = |code, detail| BatchRefusal { code, detail, index: None, wait: None };
+    ) -> Result<usize, Refusal> {
         let standing = self.access.standing(user);
         let can = standing.map_or(Permissions::NONE, |standing| standing.can);
         if !can.has(Permission::Draw) {
             return Err(FORBIDDEN);
         }
-        self.allow_draw(user, bytes).map_err(BatchRefusal::rate_limited)?;
+        self.allow_draw(user, bytes).map_err(rate_limited)?;
         if let Some(at) = known {
             return Ok(at);
         }
         let unknown = "no such stroke is under way; begin it anew, with its head and all its points";
-        let begin = draw.begin.as_ref().ok_or_else(|| refuse("unknown_stroke", unknown))?;
+        let begin = draw.begin.as_ref().ok_or_else(|| Refusal::new(RefusalCode::UnknownStroke, unknown))?;
         if self.strokes.active.iter().filter(|live| live.user == user).count() >= limits::DRAW_STROKES {
-            return Err(refuse("too_many_strokes", "as many strokes as may be are under way"));
+            let detail = "as many strokes as may be are under way";
+            return Err(Refusal::new(RefusalCode::TooManyStrokes, detail));
         }
         self.check_submit(user, bytes, &[])?;
         let page = match self.board.document().page_named(begin.page.as_deref()) {
             Ok(page) => page,
-            Err(detail) => return Err(BatchRefusal { index: Some(0), ..refuse("invalid_ops", detail) }),
+            Err(detail) => return Err(Refusal::new(RefusalCode::InvalidOps, detail).at(Some(0))),
         };
         if page.as_deref().is_some_and(|page| self.board.document().item(page, ItemKind::Stroke, &draw.id).is_some()) {
-            return Err(BatchRefusal {
-                index: Some(0),
-                ..refuse("invalid_ops", "an item with this id is there already")
-            });
+            let detail = "an item with this id is there already";
+            return Err(Refusal::new(RefusalCode::InvalidOps, detail).at(Some(0)));
         }
         self.strokes.active.push(LiveStroke {
             user,
@@ -135,7 +134,8 @@ impl AwakeBoard {
         let key = batch_of(live.user, live.client, &live.id);
         if live.points.is_empty() {
             if let Some(conn) = conn {
-                self.refuse(conn, &key.id, "empty_stroke", "a stroke has at least one point", None, None);
+                let refusal = Refusal::new(RefusalCode::EmptyStroke, "a stroke has at least one point");
+                self.refuse(conn, &key.id, &refusal);
             }
             return;
         }
@@ -159,7 +159,7 @@ impl AwakeBoard {
             Err(refusal) => {
                 self.send_undrawn(live.user, &live.id);
                 if let Some(conn) = conn {
-                    self.send_board_refusal(conn, &id, &refusal);
+                    self.refuse(conn, &id, &refusal.into());
                 }
             }
         }
@@ -235,21 +235,6 @@ impl AwakeBoard {
         for conn in readers {
             self.send_to(conn, &ServerFrame::Prepared(&fields));
         }
-    }
-
-    /// Says why something was not done; whoever goes on over a budget is closed.
-    pub(super) fn send_refusal(&mut self, conn: ConnId, user: UserId, id: &str, refused: BatchRefusal) {
-        crate::actors::metrics::metrics().refused.increment(1);
-        let BatchRefusal { code, detail, index, wait } = refused;
-        self.refuse(conn, id, code, detail, index, wait);
-        if refused.is_rate_limit() {
-            self.record_refusal(conn, user);
-        }
-    }
-
-    pub(super) fn send_board_refusal(&mut self, conn: ConnId, id: &str, refusal: &BoardRefusal) {
-        crate::actors::metrics::metrics().refused.increment(1);
-        self.refuse(conn, id, refusal.code().name(), &refusal.to_string(), refusal.index(), None);
     }
 }
 

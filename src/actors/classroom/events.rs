@@ -318,10 +318,7 @@ impl ClassroomActor {
 
     pub(super) fn refuse(&mut self, conn: ConnId, id: Option<&str>, refusal: &Refusal) {
         metrics().refused.increment(1);
-        let Refusal { code, detail, index, .. } = refusal;
-        let retry_after_ms = refusal.retry_after_ms();
-        let frame = ServerFrame::Refused { id, code: code.name(), detail, index: *index, retry_after_ms };
-        self.sockets.send(conn, &frame);
+        self.sockets.send(conn, &ServerFrame::Refused { id, refusal });
     }
 
     fn send_to_recipients(&mut self, recipients: &Recipients, frame: &Object, leaders: &HashSet<UserId>) {

@@ -147,6 +147,17 @@ pub enum OpsError {
     },
 }
 
+impl From<OpsError> for Refusal {
+    fn from(error: OpsError) -> Self {
+        let (code, index) = match &error {
+            OpsError::TooMany { .. } => (RefusalCode::TooLarge, None),
+            OpsError::NotAList | OpsError::Empty => (RefusalCode::BadFrame, None),
+            OpsError::Malformed { index, .. } => (RefusalCode::BadFrame, Some(*index)),
+        };
+        Self { code, detail: error.to_string().into(), index, retry_after: None }
+    }
+}
+
 /// Stored bytes that were damaged, or do not fit each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
