@@ -28,38 +28,23 @@ use m4sh_domain::{
 use m4sh_render::{self, RenderedFile};
 use m4sh_store::{ExportSubject, LedgerKind};
 
-/// What an export is written as.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExportFormat {
-    /// One page in pixels.
-    Png,
-    /// Every page, or one.
-    Pdf,
-    /// One page as it was drawn.
-    Svg,
-    /// The whole state.
-    Json,
+m4sh_domain::named_enum! {
+    /// What an export is written as.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum ExportFormat {
+        /// One page in pixels.
+        Png = "png",
+        /// Every page, or one.
+        Pdf = "pdf",
+        /// One page as it was drawn.
+        Svg = "svg",
+        /// The whole state.
+        Json = "json",
+    }
 }
 
 impl ExportFormat {
-    /// The word on the wire and in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Pdf => "pdf",
-            Self::Svg => "svg",
-            Self::Json => "json",
-        }
-    }
-
-    /// The format with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Png, Self::Pdf, Self::Svg, Self::Json].into_iter().find(|format| format.name() == name)
-    }
-
     /// The media type of its files.
     #[must_use]
     pub fn media_type(self) -> &'static str {

@@ -7,49 +7,21 @@ use uuid::Uuid;
 
 use crate::limits;
 
-macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal;)+) => {
-        /// An event of a webhook.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum HookEvent {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl HookEvent {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The word on the wire and in the database.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-events! {
-    /// A lesson was opened.
-    SessionStarted = "session.started";
-    /// A lesson ended.
-    SessionEnded = "session.ended";
-    /// A board of a lesson has new revisions.
-    BoardSaved = "board.saved";
-    /// Somebody raised a hand.
-    HandRaised = "hand.raised";
-    /// An export of a lesson's board can be downloaded.
-    ExportCompleted = "export.completed";
-    /// An export of a lesson's board failed.
-    ExportFailed = "export.failed";
-}
-
-impl HookEvent {
-    /// The event with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|known| known.name() == name)
+crate::named_enum! {
+    /// An event of a webhook.
+    pub enum HookEvent {
+        /// A lesson was opened.
+        SessionStarted = "session.started",
+        /// A lesson ended.
+        SessionEnded = "session.ended",
+        /// A board of a lesson has new revisions.
+        BoardSaved = "board.saved",
+        /// Somebody raised a hand.
+        HandRaised = "hand.raised",
+        /// An export of a lesson's board can be downloaded.
+        ExportCompleted = "export.completed",
+        /// An export of a lesson's board failed.
+        ExportFailed = "export.failed",
     }
 }
 
@@ -76,7 +48,7 @@ mod tests {
     #[test]
     fn g2_events_are_found_by_their_names() {
         for event in HookEvent::ALL {
-            assert_eq!(HookEvent::from_name(event.name()), Some(*event));
+            assert_eq!(HookEvent::from_name(event.name()), Some(event));
         }
         assert_eq!(HookEvent::ALL.len(), 6);
         assert!([TEST_EVENT, "", "board", "*"].iter().all(|wrong| HookEvent::from_name(wrong).is_none()));

@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod ids;
 pub mod json;
 pub mod limits;
+mod named;
 pub mod rate;
 pub mod refusal;
 pub mod thumbnail;

@@ -142,20 +142,12 @@ fn nanos_of(time: Duration) -> u64 {
 
 macro_rules! scopes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $default:expr;)+) => {
-        /// A named budget. Its setting is `M4SH_RATES_<NAME>` and the key `<name>` under `[rates]`.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum Scope { $($(#[$doc])* $variant),+ }
+        crate::named_enum! {
+            /// A named budget. Its setting is `M4SH_RATES_<NAME>` and the key `<name>` under `[rates]`.
+            pub enum Scope { $($(#[$doc])* $variant = $name,)+ }
+        }
 
         impl Scope {
-            /// Every scope, in the order of the settings.
-            pub const ALL: &'static [Scope] = &[$(Scope::$variant),+];
-
-            /// The scope's name in settings, headers and metrics.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Scope::$variant => $name),+ }
-            }
-
             /// The rate that holds when no setting says otherwise.
             #[must_use]
             pub const fn default_rate(self) -> Rate {

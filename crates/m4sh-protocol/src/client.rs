@@ -49,31 +49,17 @@ pub struct View {
     pub zoom: f64,
 }
 
-/// What somebody is doing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ActivityStatus {
-    /// At work.
-    Active,
-    /// Present, but nothing was done for a while.
-    Idle,
-    /// Typing a text.
-    Typing,
-    /// In another tab or window.
-    Away,
-}
-
-impl ActivityStatus {
-    const ALL: [Self; 4] = [Self::Active, Self::Idle, Self::Typing, Self::Away];
-
-    /// The status' name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Idle => "idle",
-            Self::Typing => "typing",
-            Self::Away => "away",
-        }
+m4sh_domain::named_enum! {
+    /// What somebody is doing.
+    pub enum ActivityStatus {
+        /// At work.
+        Active = "active",
+        /// Present, but nothing was done for a while.
+        Idle = "idle",
+        /// Typing a text.
+        Typing = "typing",
+        /// In another tab or window.
+        Away = "away",
     }
 }
 

@@ -1,31 +1,19 @@
 //! The dialects of the socket and how a client asks for one, together with its token.
 //! Called by `ws` at the handshake. Never checks a token.
 
-/// How frames are written on one socket (SPEC W, J9).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Dialect {
-    /// The full protocol as JSON text.
-    Json,
-    /// The full protocol as MessagePack, with the same keys.
-    MsgPack,
-    /// The v0.31 presence protocol, JSON text.
-    Presence,
+m4sh_domain::named_enum! {
+    /// How frames are written on one socket (SPEC W, J9).
+    pub enum Dialect {
+        /// The full protocol as JSON text.
+        Json = "m4sh.json",
+        /// The full protocol as MessagePack, with the same keys.
+        MsgPack = "m4sh.msgpack",
+        /// The v0.31 presence protocol, JSON text.
+        Presence = "m4sh.presence",
+    }
 }
 
 impl Dialect {
-    /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Json, Self::MsgPack, Self::Presence];
-
-    /// The subprotocol name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "m4sh.json",
-            Self::MsgPack => "m4sh.msgpack",
-            Self::Presence => "m4sh.presence",
-        }
-    }
-
     /// Whether this is one of the two that carry operations.
     #[must_use]
     pub const fn is_full(self) -> bool {

@@ -11,17 +11,19 @@ use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::times;
 
-/// How well somebody is connected, by the time that a ping takes to them and back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Quality {
-    /// Half a second or more, or no answer.
-    Poor,
-    /// Strokes come visibly late.
-    Fair,
-    /// Good enough to draw together.
-    Good,
-    /// Nobody notices a distance.
-    Excellent,
+m4sh_domain::named_enum! {
+    /// How well somebody is connected, by the time that a ping takes to them and back.
+    #[derive(PartialOrd, Ord)]
+    pub enum Quality {
+        /// Half a second or more, or no answer.
+        Poor = "poor",
+        /// Strokes come visibly late.
+        Fair = "fair",
+        /// Good enough to draw together.
+        Good = "good",
+        /// Nobody notices a distance.
+        Excellent = "excellent",
+    }
 }
 
 impl Quality {
@@ -33,17 +35,6 @@ impl Quality {
             100..250 => Self::Good,
             250..500 => Self::Fair,
             _ => Self::Poor,
-        }
-    }
-
-    /// The name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Poor => "poor",
-            Self::Fair => "fair",
-            Self::Good => "good",
-            Self::Excellent => "excellent",
         }
     }
 }

@@ -13,30 +13,15 @@ use super::{
 use m4sh_domain::ids::UserId;
 use m4sh_domain::limits;
 
-/// What an account says it is at registration. A membership has its own role: a tutor can be a pupil elsewhere.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountRole {
-    /// A pupil.
-    Student,
-    /// May make classrooms.
-    Tutor,
-}
-
-impl AccountRole {
-    /// The role's name on the wire and in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Student => "student",
-            Self::Tutor => "tutor",
-        }
-    }
-
-    /// The role with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Student, Self::Tutor].into_iter().find(|role| role.name() == name)
+m4sh_domain::named_enum! {
+    /// What an account says it is at registration. A membership has its own role: a tutor can be a pupil elsewhere.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum AccountRole {
+        /// A pupil.
+        Student = "student",
+        /// May make classrooms.
+        Tutor = "tutor",
     }
 }
 

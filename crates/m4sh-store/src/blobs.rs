@@ -11,26 +11,15 @@ use super::{
 use m4sh_domain::ids::UserId;
 use m4sh_domain::limits;
 
-/// What somebody pays for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum LedgerKind {
-    /// A kept state of a board.
-    Snapshot,
-    /// A picture or document on a board.
-    Asset,
-    /// An export's file.
-    Export,
-}
-
-impl LedgerKind {
-    /// The kind's name in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Asset => "asset",
-            Self::Export => "export",
-        }
+m4sh_domain::named_enum! {
+    /// What somebody pays for.
+    pub enum LedgerKind {
+        /// A kept state of a board.
+        Snapshot = "snapshot",
+        /// A picture or document on a board.
+        Asset = "asset",
+        /// An export's file.
+        Export = "export",
     }
 }
 

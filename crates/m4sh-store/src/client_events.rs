@@ -10,23 +10,13 @@ use super::{
 };
 use m4sh_domain::ids::UserId;
 
-/// What kind of thing a client told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClientEventKind {
-    /// What a board measured of itself.
-    BoardMetric,
-    /// Anything else: what an application reports, a beacon.
-    Telemetry,
-}
-
-impl ClientEventKind {
-    /// The kind's name in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BoardMetric => "board_metric",
-            Self::Telemetry => "telemetry",
-        }
+m4sh_domain::named_enum! {
+    /// What kind of thing a client told.
+    pub enum ClientEventKind {
+        /// What a board measured of itself.
+        BoardMetric = "board_metric",
+        /// Anything else: what an application reports, a beacon.
+        Telemetry = "telemetry",
     }
 }
 

@@ -11,21 +11,22 @@ use super::{Store, StoreError, rows::get};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::limits::AGENT_CHARS;
 
-/// What an event is about (SPEC U).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum EventCategory {
-    /// Files and folders.
-    File,
-    /// Shares and public links.
-    Share,
-    /// Accounts and logins.
-    Account,
-    /// Boards.
-    Board,
-    /// Classrooms and their sessions.
-    Classroom,
-    /// Administration.
-    Admin,
+m4sh_domain::named_enum! {
+    /// What an event is about (SPEC U).
+    pub enum EventCategory {
+        /// Files and folders.
+        File = "file",
+        /// Shares and public links.
+        Share = "share",
+        /// Accounts and logins.
+        Account = "account",
+        /// Boards.
+        Board = "board",
+        /// Classrooms and their sessions.
+        Classroom = "classroom",
+        /// Administration.
+        Admin = "admin",
+    }
 }
 
 /// Where a request came from.
@@ -60,21 +61,6 @@ pub struct AuditEvent {
     pub origin: RequestOrigin,
     /// What else is worth keeping; never a secret.
     pub data: serde_json::Value,
-}
-
-impl EventCategory {
-    /// The category's name in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Share => "share",
-            Self::Account => "account",
-            Self::Board => "board",
-            Self::Classroom => "classroom",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 impl RequestOrigin {

@@ -16,30 +16,15 @@ use m4sh_domain::{
     ids::{ClassroomId, HookId, UserId},
 };
 
-/// How a webhook is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HookStatus {
-    /// Its last delivery arrived, or it had none yet.
-    Active,
-    /// Its last delivery did not arrive and is tried again.
-    Failing,
-    /// Nothing is sent until somebody says so.
-    Paused,
-}
-
-impl HookStatus {
-    /// The word on the wire and in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Failing => "failing",
-            Self::Paused => "paused",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Failing, Self::Paused].into_iter().find(|status| status.name() == name)
+m4sh_domain::named_enum! {
+    /// How a webhook is.
+    pub enum HookStatus {
+        /// Its last delivery arrived, or it had none yet.
+        Active = "active",
+        /// Its last delivery did not arrive and is tried again.
+        Failing = "failing",
+        /// Nothing is sent until somebody says so.
+        Paused = "paused",
     }
 }
 

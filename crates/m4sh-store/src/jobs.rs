@@ -35,17 +35,18 @@ pub struct NewJob {
     pub expires_at: Option<Timestamp>,
 }
 
-/// How far a job is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum JobStatus {
-    /// It waits, perhaps for another attempt.
-    Pending,
-    /// Somebody works on it.
-    Processing,
-    /// Done.
-    Completed,
-    /// Given up, with the reason kept.
-    Failed,
+m4sh_domain::named_enum! {
+    /// How far a job is.
+    pub enum JobStatus {
+        /// It waits, perhaps for another attempt.
+        Pending = "pending",
+        /// Somebody works on it.
+        Processing = "processing",
+        /// Done.
+        Completed = "completed",
+        /// Given up, with the reason kept.
+        Failed = "failed",
+    }
 }
 
 /// A job as it is kept.
@@ -122,23 +123,6 @@ impl Enqueued {
 }
 
 impl JobStatus {
-    /// The status' name in the database and on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The status with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Processing, Self::Completed, Self::Failed].into_iter().find(|known| known.name() == name)
-    }
-
     /// Whether nothing more will happen.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -15,30 +15,15 @@ use m4sh_domain::{
     ids::{BoardId, ClassroomId, LessonId},
 };
 
-/// Whether a lesson goes on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LessonStatus {
-    /// It does.
-    Active,
-    /// It is over, for good.
-    Ended,
-}
-
-impl LessonStatus {
-    /// The status's name on the wire and in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// The status with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Ended].into_iter().find(|status| status.name() == name)
+m4sh_domain::named_enum! {
+    /// Whether a lesson goes on.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum LessonStatus {
+        /// It does.
+        Active = "active",
+        /// It is over, for good.
+        Ended = "ended",
     }
 }
 

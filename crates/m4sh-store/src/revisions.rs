@@ -12,29 +12,13 @@ use super::{
 };
 use m4sh_domain::ids::{BoardId, Rev, UserId};
 
-/// Why a snapshot was taken.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum SnapshotOrigin {
-    /// Somebody asked.
-    Manual,
-    /// The board had changed and time had passed.
-    Automatic,
-}
-
-impl SnapshotOrigin {
-    /// The origin's name in the database and on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Automatic => "automatic",
-        }
-    }
-
-    /// The origin with that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Manual, Self::Automatic].into_iter().find(|origin| origin.name() == name)
+m4sh_domain::named_enum! {
+    /// Why a snapshot was taken.
+    pub enum SnapshotOrigin {
+        /// Somebody asked.
+        Manual = "manual",
+        /// The board had changed and time had passed.
+        Automatic = "automatic",
     }
 }
 

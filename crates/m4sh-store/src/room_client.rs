@@ -11,31 +11,9 @@ use super::{
 };
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 
-macro_rules! names {
-    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum $name { $($(#[$of])* $variant),+ }
-
-        impl $name {
-            /// The name on the wire and in the database.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The value with that name.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                [$(Self::$variant),+].into_iter().find(|known| known.name() == name)
-            }
-        }
-    };
-}
-
-names! {
+m4sh_domain::named_enum! {
     /// The kind of a lesson, as its client named it.
-    RoomKind {
+    pub enum RoomKind {
         /// An ordinary lesson.
         Lesson = "lesson",
         /// For one person.
@@ -47,9 +25,9 @@ names! {
     }
 }
 
-names! {
+m4sh_domain::named_enum! {
     /// The phase of a lesson that is not over and not simply active.
-    RoomPhase {
+    pub enum RoomPhase {
         /// It has not begun.
         Scheduled = "scheduled",
         /// It waits for its host.

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     document::Document,
-    item::Item,
+    item::{self, Item},
     kind::{Action, ItemKind, OpKind},
     layers,
     members::{MemberValue, ObjectMembers},
@@ -175,40 +175,18 @@ fn alone(page: Page) -> Document {
 
 /// The members in which two canonical objects differ.
 fn differences(old: &[u8], new: &[u8]) -> Option<Vec<MemberChange>> {
-    let read = |text| json::members(text).ok()?.collect::<Result<Vec<_>, _>>().ok();
-    let (old, new) = (read(old)?, read(new)?);
     let mut out = Vec::new();
-    let member = |key: &str, old: Option<&[u8]>, new: Option<&[u8]>| {
-        Some(MemberChange {
-            key: key.to_owned(),
-            old: match old {
+    for member in item::zip(old, new).ok()? {
+        let (key, old, new) = member.ok()?;
+        if old != new {
+            let old = match old {
                 Some(text) => Some(text_of(text)?),
                 None => None,
-            },
-            new: new.map(ContentHash::of),
-        })
-    };
-    let (mut ours, mut theirs) = (old.iter().peekable(), new.iter().peekable());
-    loop {
-        match (ours.peek(), theirs.peek()) {
-            (Some((key, old)), Some((other, new))) if key == other => {
-                if old != new {
-                    out.push(member(key, Some(old), Some(new))?);
-                }
-                ours.next();
-                theirs.next();
-            }
-            (Some((key, old)), other) if other.is_none_or(|(other, _)| key < other) => {
-                out.push(member(key, Some(old), None)?);
-                ours.next();
-            }
-            (_, Some((key, new))) => {
-                out.push(member(key, None, Some(new))?);
-                theirs.next();
-            }
-            (_, None) => return Some(out),
+            };
+            out.push(MemberChange { key: key.into_owned(), old, new: new.map(ContentHash::of) });
         }
     }
+    Some(out)
 }
 
 impl Inverse {

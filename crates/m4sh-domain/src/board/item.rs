@@ -1,7 +1,7 @@
 //! An item of a page, kept as its canonical bytes. Called by `page`, `apply` and `diff`.
 //! Never looks into an item beyond its top level.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, sync::Arc};
 
 use super::{
     kind::ItemKind,
@@ -110,24 +110,41 @@ pub(super) fn usable_id(value: &[u8]) -> Option<Arc<str>> {
     (!id.is_empty() && id.len() <= limits::ITEM_ID_BYTES).then(|| id.into())
 }
 
+/// A key with its value in each of two objects.
+type MemberPair<'a> = (Cow<'a, str>, Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// The members of two canonical objects side by side, in the order of keys. Ends after an error.
+pub(super) fn zip<'a>(
+    one: &'a [u8],
+    other: &'a [u8],
+) -> Result<impl Iterator<Item = Result<MemberPair<'a>, NotCanonical>>, NotCanonical> {
+    let (mut one, mut other) = (json::members(one)?.peekable(), json::members(other)?.peekable());
+    Ok(std::iter::from_fn(move || {
+        let order = match (one.peek(), other.peek()) {
+            (Some(Ok((key, _))), Some(Ok((their_key, _)))) => key.cmp(their_key),
+            (_, None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+            (Some(_), Some(_)) => Ordering::Equal,
+        };
+        let first = if order.is_le() { one.next() } else { None };
+        let second = if order.is_ge() { other.next() } else { None };
+        match (first.transpose(), second.transpose()) {
+            (Ok(None), Ok(None)) => None,
+            (Ok(Some((key, value))), Ok(second)) => Some(Ok((key, Some(value), second.map(|(_, value)| value)))),
+            (Ok(None), Ok(Some((key, value)))) => Some(Ok((key, None, Some(value)))),
+            (Err(error), _) | (_, Err(error)) => Some(Err(error)),
+        }
+    }))
+}
+
 /// A canonical object with the members of another one set in it, except the member `kept`.
 pub(super) fn merge(object: &[u8], patch: &[u8], kept: Option<&str>) -> Result<Vec<u8>, NotCanonical> {
-    let mut old = json::members(object)?.peekable();
     let mut out = ObjectWriter::new(object.len() + patch.len());
-    for member in json::members(patch)? {
-        let (key, value) = member?;
-        if kept == Some(&*key) {
-            continue;
+    for member in zip(object, patch)? {
+        let (key, old, new) = member?;
+        if let Some(value) = new.filter(|_| kept != Some(&*key)).or(old) {
+            out.member(&key, value);
         }
-        while let Some(Ok((own, own_value))) = old.next_if(|own| own.as_ref().is_ok_and(|own| own.0 < key)) {
-            out.member(&own, own_value);
-        }
-        old.next_if(|own| own.as_ref().is_ok_and(|own| own.0 == key));
-        out.member(&key, value);
-    }
-    for member in old {
-        let (key, value) = member?;
-        out.member(&key, value);
     }
     Ok(out.finish())
 }
@@ -150,24 +167,18 @@ pub(super) fn without(object: &[u8], key: &str) -> Result<Option<Vec<u8>>, NotCa
 /// The members that make `old` into `new` when they are merged in. `None` when merging cannot do that: a member
 /// went, the id differs, or one of the two is no object.
 pub(super) fn changes(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
-    let mut old = json::members(old).ok()?.peekable();
     let mut out = ObjectWriter::new(64);
-    for member in json::members(new).ok()? {
-        let (key, value) = member.ok()?;
-        let own = match old.peek() {
-            Some(Ok((own, _))) if *own < key => return None,
-            Some(Ok((own, _))) if *own == key => old.next()?.ok().map(|(_, own)| own),
-            Some(Err(_)) => return None,
-            _ => None,
-        };
-        if own != Some(value) {
+    for member in zip(old, new).ok()? {
+        let (key, old, new) = member.ok()?;
+        let value = new?;
+        if old != new {
             if key == "id" {
                 return None;
             }
             out.member(&key, value);
         }
     }
-    old.next().is_none().then(|| out.finish())
+    Some(out.finish())
 }
 
 /// Writes a canonical object from members that come sorted.

@@ -7,32 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::access::Permission;
 
-/// What an operation does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Action {
-    /// Adds something new.
-    Add,
-    /// Merges members into what is there.
-    Update,
-    /// Removes what is there.
-    Remove,
-}
-
-impl Action {
-    const ALL: [Self; 3] = [Self::Add, Self::Update, Self::Remove];
-
-    /// The name under `op`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Update => "update",
-            Self::Remove => "remove",
-        }
-    }
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
+crate::named_enum! {
+    /// What an operation does.
+    pub enum Action {
+        /// Adds something new.
+        Add = "add",
+        /// Merges members into what is there.
+        Update = "update",
+        /// Removes what is there.
+        Remove = "remove",
     }
 }
 

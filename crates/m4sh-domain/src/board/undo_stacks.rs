@@ -9,23 +9,13 @@ use super::batch::BatchKind;
 use crate::ids::{Rev, UserId};
 use crate::limits;
 
-/// Undo or redo.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum UndoDirection {
-    /// Undo the last batch.
-    Undo,
-    /// Undo the last undo.
-    Redo,
-}
-
-impl UndoDirection {
-    /// The frame's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Undo => "undo",
-            Self::Redo => "redo",
-        }
+crate::named_enum! {
+    /// Undo or redo.
+    pub enum UndoDirection {
+        /// Undo the last batch.
+        Undo = "undo",
+        /// Undo the last undo.
+        Redo = "redo",
     }
 }
 

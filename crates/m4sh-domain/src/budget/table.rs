@@ -4,51 +4,54 @@
 use crate::json::{Object, Value};
 use crate::rate::{Rate, Rates, Scope};
 
-/// What is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BudgetUnit {
-    /// Cursor moves.
-    Presence,
-    /// Batches of operations.
-    Operations,
-    /// Bytes of batches of operations.
-    Bytes,
-    /// Frames times the sockets that receive them.
-    Deliveries,
-    /// Views, statuses and all other frames.
-    Talk,
-    /// Frames of any kind.
-    Frames,
-    /// Batches that were refused because a budget was used up.
-    Refusals,
-    /// Sockets opened.
-    Opens,
+crate::named_enum! {
+    /// What is counted.
+    pub enum BudgetUnit {
+        /// Cursor moves.
+        Presence = "presence",
+        /// Batches of operations.
+        Operations = "ops",
+        /// Bytes of batches of operations.
+        Bytes = "bytes",
+        /// Frames times the sockets that receive them.
+        Deliveries = "deliveries",
+        /// Views, statuses and all other frames.
+        Talk = "talk",
+        /// Frames of any kind.
+        Frames = "frames",
+        /// Batches that were refused because a budget was used up.
+        Refusals = "refusals",
+        /// Sockets opened.
+        Opens = "opens",
+    }
 }
 
-/// Whose budget it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BudgetHolder {
-    /// One socket.
-    Connection,
-    /// One user on one board, on all their sockets; for opens, one user.
-    User,
-    /// All users of one board.
-    Board,
-    /// All users of one lesson, on all its boards.
-    Class,
-    /// All sockets from one address.
-    Address,
+crate::named_enum! {
+    /// Whose budget it is.
+    pub enum BudgetHolder {
+        /// One socket.
+        Connection = "connection",
+        /// One user on one board, on all their sockets; for opens, one user.
+        User = "user",
+        /// All users of one board.
+        Board = "board",
+        /// All users of one lesson, on all its boards.
+        Class = "class",
+        /// All sockets from one address.
+        Address = "address",
+    }
 }
 
-/// What happens beyond it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OverBudget {
-    /// What is too much is dropped.
-    Drop,
-    /// It is refused with a retry time.
-    Refuse,
-    /// The socket is closed with 4429.
-    Close,
+crate::named_enum! {
+    /// What happens beyond it.
+    pub enum OverBudget {
+        /// What is too much is dropped.
+        Drop = "drop",
+        /// It is refused with a retry time.
+        Refuse = "refuse",
+        /// The socket is closed with 4429.
+        Close = "close",
+    }
 }
 
 /// One budget.
@@ -159,47 +162,4 @@ pub fn script(sizes: &BucketSizes) -> String {
     }
     text.push_str("};\n");
     text
-}
-
-impl BudgetUnit {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Presence => "presence",
-            Self::Operations => "ops",
-            Self::Bytes => "bytes",
-            Self::Deliveries => "deliveries",
-            Self::Talk => "talk",
-            Self::Frames => "frames",
-            Self::Refusals => "refusals",
-            Self::Opens => "opens",
-        }
-    }
-}
-
-impl BudgetHolder {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::User => "user",
-            Self::Board => "board",
-            Self::Class => "class",
-            Self::Address => "address",
-        }
-    }
-}
-
-impl OverBudget {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Refuse => "refuse",
-            Self::Close => "close",
-        }
-    }
 }

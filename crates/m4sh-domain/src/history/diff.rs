@@ -8,26 +8,15 @@ use crate::{
     json,
 };
 
-/// The kind of a difference.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DiffKind {
-    /// Only in the newer state.
-    Added,
-    /// Only in the older state.
-    Removed,
-    /// In both, with different content.
-    Changed,
-}
-
-impl DiffKind {
-    /// The word on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Removed => "removed",
-            Self::Changed => "changed",
-        }
+crate::named_enum! {
+    /// The kind of a difference.
+    pub enum DiffKind {
+        /// Only in the newer state.
+        Added = "added",
+        /// Only in the older state.
+        Removed = "removed",
+        /// In both, with different content.
+        Changed = "changed",
     }
 }
 
