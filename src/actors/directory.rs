@@ -11,11 +11,12 @@ use tokio::sync::oneshot;
 use crate::actors::boards::Boards;
 use crate::actors::classroom::participants::ListParticipants;
 use crate::actors::classroom::{
-    BroadcastFrame, ClassOverview, ClassroomActor, CommandReply, ENDED, GetOverview, ReloadClass, ReloadErased, Reveal,
+    BroadcastFrame, ClassOverview, ClassroomActor, CommandReply, GetOverview, ReloadClass, ReloadErased, Reveal,
     SubmitCommand,
 };
 use crate::actors::messages::BoardError;
 use crate::actors::rooms::Rooms;
+use m4sh_domain::access::AccessCause;
 use m4sh_domain::classroom::{ClassCommand, PupilSelection};
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 use m4sh_domain::limits;
@@ -138,11 +139,11 @@ impl Directory {
     /// Members or roles of a classroom changed: boards and sockets of its sessions learn it. Resolves when they have,
     /// or after a few seconds; a change that is still on its way then arrives all the same.
     pub async fn members_changed(&self, classroom: ClassroomId) {
-        self.class_changed(classroom, "role").await;
+        self.class_changed(classroom, AccessCause::Role).await;
     }
 
     /// The same of rules that hold in every session of a class.
-    pub async fn class_changed(&self, classroom: ClassroomId, why: &'static str) {
+    pub async fn class_changed(&self, classroom: ClassroomId, cause: AccessCause) {
         let awake: Vec<BoardId> = self.0.boards.awake_ids();
         let mut sessions = match self.store().lessons_of_boards(classroom, &awake).await {
             Ok(sessions) => sessions,
@@ -157,18 +158,18 @@ impl Directory {
         sessions.sort_unstable();
         sessions.dedup();
         for session in sessions {
-            self.reread(classroom, session, why).await;
+            self.reread(classroom, session, cause).await;
         }
     }
 
     /// Rules, boards or groups of one lesson changed: its boards and sockets learn it. Resolves as [`Directory::members_changed`].
-    pub async fn session_changed(&self, classroom: ClassroomId, session: LessonId, why: &'static str) {
-        self.reread(classroom, session, why).await;
+    pub async fn session_changed(&self, classroom: ClassroomId, session: LessonId, cause: AccessCause) {
+        self.reread(classroom, session, cause).await;
     }
 
     /// A session ended: its sockets hear `ended`, then close with 4410. Resolves when they have been told.
     pub async fn session_ended(&self, classroom: ClassroomId, session: LessonId) {
-        self.reread(classroom, session, ENDED).await;
+        self.reread(classroom, session, AccessCause::Ended).await;
     }
 
     /// Tells everybody in class, if anybody is there; may be lost with the process, as every such frame.
@@ -204,10 +205,10 @@ impl Directory {
         }
     }
 
-    async fn reread(&self, classroom: ClassroomId, session: LessonId, why: &'static str) {
+    async fn reread(&self, classroom: ClassroomId, session: LessonId, cause: AccessCause) {
         let Some(actor) = self.locate_session(classroom, session) else { return };
         let (applied, heard) = oneshot::channel();
-        actor.do_send(ReloadClass { why, applied });
+        actor.do_send(ReloadClass { cause, applied });
         let _ = tokio::time::timeout(APPLY_DEADLINE, heard).await;
     }
 }

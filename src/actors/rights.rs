@@ -2,7 +2,7 @@
 //! Called by the classroom actor and by `http`, which have judged them. Never judges.
 
 use crate::actors::directory::Directory;
-use m4sh_domain::access::{ChangeDenied, RightsChange, Role, RuleEdit};
+use m4sh_domain::access::{AccessCause, ChangeDenied, RightsChange, Role, RuleEdit};
 use m4sh_domain::ids::{ClassroomId, LessonId, UserId};
 use m4sh_store::{MemberEdit, StoreError};
 
@@ -46,8 +46,8 @@ impl Directory {
         }
         let edits: Vec<RuleEdit> = changes.iter().flat_map(|change| change.rule_edits(now)).collect();
         let wide = changes.iter().any(RightsChange::is_class_wide);
-        let why = changes.first().map_or("rights", RightsChange::reason);
-        self.edit_rules(at, by, &edits, (wide, why)).await.map(drop)
+        let cause = changes.first().map_or(AccessCause::Rights, RightsChange::cause);
+        self.edit_rules(at, by, &edits, (wide, cause)).await.map(drop)
     }
 
     /// Takes the rules about something away, at once; says how many there were.
@@ -55,7 +55,7 @@ impl Directory {
     /// # Errors
     /// As [`Directory::change_rights`].
     pub async fn clear_rule(&self, at: RightsScope, by: UserId, clear: RuleEdit) -> Result<u64, RightsError> {
-        self.edit_rules(at, by, &[clear], (at.session.is_none(), "rights")).await
+        self.edit_rules(at, by, &[clear], (at.session.is_none(), AccessCause::Rights)).await
     }
 
     async fn edit_rules(
@@ -63,13 +63,13 @@ impl Directory {
         RightsScope { classroom, session }: RightsScope,
         by: UserId,
         edits: &[RuleEdit],
-        (wide, why): (bool, &'static str),
+        (wide, cause): (bool, AccessCause),
     ) -> Result<u64, RightsError> {
         let made = self.store().edit_rules((classroom, session), by, edits).await?;
         let touched = made.ok_or(RightsError::NotFound)?;
         match session {
-            Some(session) if !wide => self.session_changed(classroom, session, why).await,
-            _ => self.class_changed(classroom, why).await,
+            Some(session) if !wide => self.session_changed(classroom, session, cause).await,
+            _ => self.class_changed(classroom, cause).await,
         }
         Ok(touched)
     }

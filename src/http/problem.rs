@@ -12,7 +12,11 @@ use actix_web::{
 };
 
 use super::fields::Faults;
-use m4sh_domain::{board::BoardRefusal, ids::Rev};
+use m4sh_domain::{
+    board::BoardRefusal,
+    ids::Rev,
+    refusal::{RefusalCode, RefusalStatus},
+};
 
 /// How a body came, as the 413 answer names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,92 +156,76 @@ impl Problem {
         Self::Unauthenticated(Cow::Borrowed("Authentication credentials were not provided."))
     }
 
+    /// What it refuses with: its code, and with that its status.
+    #[must_use]
+    pub const fn refusal(&self) -> RefusalCode {
+        match self {
+            Self::Invalid(_) | Self::EmptyOps => RefusalCode::ValidationError,
+            Self::Unparsable(_) => RefusalCode::ParseError,
+            Self::InvalidJson => RefusalCode::InvalidJson,
+            Self::InvalidPayload => RefusalCode::InvalidPayload,
+            Self::StateRequired => RefusalCode::StateRequired,
+            Self::InvalidGzip => RefusalCode::InvalidGzip,
+            Self::InvalidHeader { .. } => RefusalCode::InvalidHeader,
+            Self::IncompleteBody => RefusalCode::IncompleteBody,
+            Self::Unauthenticated(_) => RefusalCode::Unauthorized,
+            Self::InvalidCredentials => RefusalCode::InvalidCredentials,
+            Self::InvalidRefresh => RefusalCode::InvalidRefresh,
+            Self::Forbidden(_) => RefusalCode::Forbidden,
+            Self::RegistrationClosed => RefusalCode::RegistrationClosed,
+            Self::NotFound => RefusalCode::NotFound,
+            Self::MethodNotAllowed { .. } => RefusalCode::MethodNotAllowed,
+            Self::SlowBody => RefusalCode::RequestTimeout,
+            Self::RevMismatch { .. } => RefusalCode::RevMismatch,
+            Self::PreconditionFailed { .. } => RefusalCode::PreconditionFailed,
+            Self::BodyTooLarge { .. } => RefusalCode::PayloadTooLarge,
+            Self::UnsupportedEncoding => RefusalCode::UnsupportedMediaType,
+            Self::DeadLink => RefusalCode::ShareLinkInvalid,
+            Self::InvalidFormat => RefusalCode::InvalidFormat,
+            Self::SessionTooLarge { .. } => RefusalCode::SessionTooLarge,
+            Self::UnknownRev => RefusalCode::UnknownRev,
+            Self::ExportFailed(_) => RefusalCode::ExportFailed,
+            Self::ThumbnailFailed => RefusalCode::ThumbnailFailed,
+            Self::UnsupportedMedia(_) => RefusalCode::UnsupportedAsset,
+            Self::InvalidAsset(_) => RefusalCode::InvalidAsset,
+            Self::QuotaExceeded { .. } => RefusalCode::QuotaExceeded,
+            Self::Pinned => RefusalCode::Pinned,
+            Self::RangeNotSatisfiable { .. } => RefusalCode::RangeNotSatisfiable,
+            Self::Refused(refusal) => refusal.code(),
+            Self::OpsQuota { .. } => RefusalCode::OpsQuotaExceeded,
+            Self::RateLimited { .. } => RefusalCode::RateLimited,
+            Self::Unavailable { .. } => RefusalCode::Unavailable,
+            Self::Internal(_) => RefusalCode::Internal,
+        }
+    }
+
     /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
-        match self {
-            Self::Invalid(_)
-            | Self::EmptyOps
-            | Self::Unparsable(_)
-            | Self::InvalidJson
-            | Self::InvalidPayload
-            | Self::StateRequired
-            | Self::InvalidGzip
-            | Self::InvalidHeader { .. }
-            | Self::InvalidFormat
-            | Self::IncompleteBody => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated(_) | Self::InvalidCredentials | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::NotFound | Self::DeadLink | Self::UnknownRev => StatusCode::NOT_FOUND,
-            Self::Forbidden(_) | Self::RegistrationClosed | Self::QuotaExceeded { .. } => StatusCode::FORBIDDEN,
-            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::RevMismatch { .. } | Self::Pinned => StatusCode::CONFLICT,
-            Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::BodyTooLarge { .. } | Self::SessionTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedEncoding | Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Refused(refusal) => match refusal {
-                BoardRefusal::InvalidOp { .. }
-                | BoardRefusal::BoardTooLarge { .. }
-                | BoardRefusal::TooManyPages { .. }
-                | BoardRefusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-                BoardRefusal::NothingToUndo
-                | BoardRefusal::UndoConflict
-                | BoardRefusal::UndoTooLarge
-                | BoardRefusal::NothingToClear
-                | BoardRefusal::NothingToRestore => StatusCode::CONFLICT,
-                BoardRefusal::UnknownClear => StatusCode::NOT_FOUND,
-                BoardRefusal::InvalidState { .. } => StatusCode::BAD_REQUEST,
-                BoardRefusal::Forbidden { .. } | BoardRefusal::Locked { .. } => StatusCode::FORBIDDEN,
-            },
-            Self::OpsQuota { .. } | Self::InvalidAsset(_) | Self::ExportFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ThumbnailFailed | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        match self.refusal().status() {
+            RefusalStatus::BadRequest => StatusCode::BAD_REQUEST,
+            RefusalStatus::Unauthorized => StatusCode::UNAUTHORIZED,
+            RefusalStatus::Forbidden => StatusCode::FORBIDDEN,
+            RefusalStatus::NotFound => StatusCode::NOT_FOUND,
+            RefusalStatus::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            RefusalStatus::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            RefusalStatus::Conflict => StatusCode::CONFLICT,
+            RefusalStatus::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            RefusalStatus::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            RefusalStatus::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            RefusalStatus::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+            RefusalStatus::UnprocessableEntity => StatusCode::UNPROCESSABLE_ENTITY,
+            RefusalStatus::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            RefusalStatus::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            RefusalStatus::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            RefusalStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// The code: part of the API, and a metric's label.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) | Self::EmptyOps => "validation_error",
-            Self::Unparsable(_) => "parse_error",
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidPayload => "invalid_payload",
-            Self::StateRequired => "state_required",
-            Self::InvalidGzip => "invalid_gzip",
-            Self::InvalidHeader { .. } => "invalid_header",
-            Self::IncompleteBody => "incomplete_body",
-            Self::Unauthenticated(_) => "unauthorized",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidRefresh => "invalid_refresh",
-            Self::Forbidden(_) => "forbidden",
-            Self::RegistrationClosed => "registration_closed",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::SlowBody => "request_timeout",
-            Self::RevMismatch { .. } => "rev_mismatch",
-            Self::PreconditionFailed { .. } => "precondition_failed",
-            Self::BodyTooLarge { .. } => "payload_too_large",
-            Self::UnsupportedEncoding => "unsupported_media_type",
-            Self::DeadLink => "share_link_invalid",
-            Self::InvalidFormat => "invalid_format",
-            Self::SessionTooLarge { .. } => "session_too_large",
-            Self::UnknownRev => "unknown_rev",
-            Self::ExportFailed(_) => "export_failed",
-            Self::ThumbnailFailed => "thumbnail_failed",
-            Self::UnsupportedMedia(_) => "unsupported_asset",
-            Self::InvalidAsset(_) => "invalid_asset",
-            Self::QuotaExceeded { .. } => "quota_exceeded",
-            Self::Pinned => "pinned",
-            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
-            Self::Refused(refusal) => refusal.code().name(),
-            Self::OpsQuota { .. } => "ops_quota_exceeded",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Unavailable { .. } => "unavailable",
-            Self::Internal(_) => "internal",
-        }
+        self.refusal().name()
     }
 
     /// What stands under `error`: the code, but where old clients show that text to people.

@@ -118,7 +118,7 @@ impl Handler<AccessChanged> for BoardActor {
         if let Phase::Awake(awake) = &mut self.phase {
             awake.seal_before_access_change(&changed.session, ctx);
             awake.access.set_class(changed.session);
-            awake.apply_rights(changed.why, ctx);
+            awake.apply_rights(changed.cause, ctx);
         }
     }
 }

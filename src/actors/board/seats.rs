@@ -13,7 +13,7 @@ use super::state::AwakeBoard;
 use crate::actors::clock;
 use crate::actors::messages::{AccessPath, Attach, JoinError};
 use crate::actors::metrics::{count_lagging, metrics};
-use m4sh_domain::access::{EffectiveRights, Visibility};
+use m4sh_domain::access::{AccessCause, EffectiveRights, Visibility};
 use m4sh_domain::ids::{ClassroomId, ConnId, LessonId, Rev, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
@@ -221,7 +221,7 @@ impl AwakeBoard {
     }
 
     /// Applies new rights to those who are here.
-    pub(super) fn apply_rights(&mut self, why: &str, ctx: &mut Context<BoardActor>) {
+    pub(super) fn apply_rights(&mut self, cause: AccessCause, ctx: &mut Context<BoardActor>) {
         self.seal_forbidden(ctx);
         // A guest's rights follow from the link alone.
         let members = self.seats.iter().filter(|(_, seat)| !seat.is_guest);
@@ -239,7 +239,7 @@ impl AwakeBoard {
             }
             let Some(seat) = self.seats.get_mut(&conn) else { continue };
             if std::mem::replace(&mut seat.standing, standing) != standing {
-                self.send_to(conn, &ServerFrame::Can { standing, why });
+                self.send_to(conn, &ServerFrame::Can { standing, why: cause.name() });
             }
             let eyes = standing.visibility(user);
             if self.seats.get(&conn).is_some_and(|seat| seat.eyes != eyes) {
@@ -268,7 +268,7 @@ impl AwakeBoard {
         let timer = ctx.run_later(wait + Duration::from_millis(2), |act, ctx| {
             if let Phase::Awake(awake) = &mut act.phase {
                 awake.rights_expiry = None;
-                awake.apply_rights("time_over", ctx);
+                awake.apply_rights(AccessCause::TimeOver, ctx);
             }
         });
         self.rights_expiry = Some((end, timer));

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use super::ClassroomActor;
 use crate::actors::clock;
 use crate::actors::messages::BoardError;
-use m4sh_domain::access::{BoardAssignment, Role};
+use m4sh_domain::access::{AccessCause, BoardAssignment, Role};
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_domain::refusal::{Refusal, RefusalCode};
@@ -67,7 +67,7 @@ impl ClassroomActor {
         };
         // The mailbox waits: what is sent next is done after it.
         ctx.wait(giving.into_actor(self).map(move |given, act, ctx| match given {
-            Ok(()) => act.reload("boards", ctx),
+            Ok(()) => act.reload(AccessCause::Boards, ctx),
             Err(BoardError::NotFound) => {
                 act.refuse(conn, None, &Refusal::new(RefusalCode::NotFound, "there is no such board for you"));
             }
@@ -108,7 +108,7 @@ impl ClassroomActor {
         ctx.spawn(giving.into_actor(self).map(|given, act, ctx| {
             act.provisioning.giving = false;
             match given {
-                Some(_) => act.reload("boards", ctx),
+                Some(_) => act.reload(AccessCause::Boards, ctx),
                 // The next time that they come in it is tried again.
                 None => tracing::warn!(session = %act.session, "pupils' boards could not be made"),
             }

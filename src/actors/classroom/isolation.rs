@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::ClassroomActor;
 use crate::actors::board::RevealLayers;
 use crate::actors::messages::{BoardError, Precondition, Save};
+use m4sh_domain::access::AccessCause;
 use m4sh_domain::classroom::{ClassChange, PupilSelection};
 use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -38,7 +39,7 @@ impl ClassroomActor {
         let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
         let writing = async move { store.set_isolated(classroom, session, on).await };
         ctx.wait(writing.into_actor(self).map(move |written, act, ctx| match written {
-            Ok(_) => act.reload("isolated", ctx),
+            Ok(_) => act.reload(AccessCause::Isolated, ctx),
             Err(error) => {
                 tracing::warn!(session = %act.session, %error, "isolation could not be written");
                 act.refuse(conn, None, &BoardError::Unavailable { retry_after: super::RETRY }.into());

@@ -42,7 +42,7 @@ use crate::actors::clock;
 use crate::actors::directory::Directory;
 use crate::actors::messages::{AccessChanged, JoinError, SessionEnded};
 use crate::actors::outbox::Outbox;
-use m4sh_domain::access::{EffectiveRights, Rights};
+use m4sh_domain::access::{AccessCause, EffectiveRights, Rights};
 use m4sh_domain::classroom::{AllowedSenders, ClassAction, ClassFrame, ClassState};
 use m4sh_domain::ids::{BoardId, ClassroomId, ConnId, LessonId, UserId};
 use m4sh_domain::json::Object;
@@ -56,8 +56,6 @@ use m4sh_store::{BoardLesson, LessonAccess, StoreError};
 const HOUSEKEEPING: Duration = Duration::from_secs(15);
 /// When to try again what the database or a board could not do.
 const RETRY: Duration = Duration::from_secs(1);
-/// Why a session is read again when it has ended.
-pub const ENDED: &str = "ended";
 
 /// See the module's words.
 pub struct ClassroomActor {
@@ -145,7 +143,7 @@ pub struct SubmitFrame {
 #[rtype(result = "()")]
 pub struct ReloadClass {
     /// What changed, as those who are concerned are told.
-    pub why: &'static str,
+    pub cause: AccessCause,
     /// Hears when the boards have applied it.
     pub applied: oneshot::Sender<()>,
 }
@@ -247,11 +245,11 @@ impl ClassroomActor {
             })
             .collect();
         // Only the end itself closes sockets: those who look at an ended lesson's board later may stay.
-        let ended = (change.why == ENDED).then_some(SessionEnded { session: self.session });
+        let ended = (change.cause == AccessCause::Ended).then_some(SessionEnded { session: self.session });
         let telling = async move {
             let tell = |(board, session): (Addr<crate::actors::board::BoardActor>, BoardLesson)| async move {
                 // A board that leaves memory meanwhile reads the same rows when it wakes.
-                let _ = board.send(AccessChanged { session, why: change.why }).await;
+                let _ = board.send(AccessChanged { session, cause: change.cause }).await;
                 if let Some(ended) = ended {
                     let _ = board.send(ended).await;
                 }
@@ -270,9 +268,9 @@ impl ClassroomActor {
     }
 
     /// Reads again what was just written, and pushes it down.
-    fn reload(&mut self, why: &'static str, ctx: &mut Context<Self>) {
+    fn reload(&mut self, cause: AccessCause, ctx: &mut Context<Self>) {
         let (applied, _) = oneshot::channel();
-        self.load(ctx, Some(ReloadClass { why, applied }));
+        self.load(ctx, Some(ReloadClass { cause, applied }));
     }
 
     /// How the class stands, as a newcomer is told.

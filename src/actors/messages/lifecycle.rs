@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix::{Message, Recipient};
 
+use m4sh_domain::access::AccessCause;
 use m4sh_domain::board::JournalEntry;
 use m4sh_domain::ids::{BoardId, Epoch, LessonId, Rev};
 use m4sh_protocol::close::Close;
@@ -55,8 +56,8 @@ pub struct HistoryRewritten {
 pub struct AccessChanged {
     /// What holds from now on.
     pub session: BoardLesson,
-    /// Told to those whose rights changed.
-    pub why: &'static str,
+    /// Sent to those whose rights changed.
+    pub cause: AccessCause,
 }
 
 /// The board was deleted: close every seat with this and leave memory at once.

@@ -27,6 +27,7 @@ use crate::http::{
     },
     problem::Problem,
 };
+use m4sh_domain::access::AccessCause;
 use m4sh_domain::limits::FEED_BOARDS;
 use m4sh_domain::{
     access::Role,
@@ -142,7 +143,7 @@ async fn give_boards(
             call.services.copy_shown_assets(template, *board, owner).await?;
         }
     }
-    directory.session_changed(path.id, path.sid, "boards").await;
+    directory.session_changed(path.id, path.sid, AccessCause::Boards).await;
     call.audit.data(json!({"session": path.sid, "made": made.len()}));
     let boards = made.iter().map(|(board, pupil)| GivenBoardResponse { board: board.0, user: pupil.0 }).collect();
     Ok(Created(GivenResponse { boards, made: made.len(), session_id: path.sid.0 }))
@@ -178,7 +179,7 @@ async fn my_lesson_boards(
     if let Some(template) = access.makes_boards.filter(|_| board.is_none() && is_pupil && access.rights.live) {
         let blank = call.services.directory.blank(template, None).await?;
         call.services.directory.provide_boards(lesson, Some(&[call.user]), blank).await?;
-        call.services.directory.session_changed(path.id, path.sid, "boards").await;
+        call.services.directory.session_changed(path.id, path.sid, AccessCause::Boards).await;
         board = store.pupil_board(path.sid, call.user).await?;
     }
     let teams = store.teams(path.sid).await?;

@@ -27,6 +27,7 @@ use crate::http::{
     },
     problem::Problem,
 };
+use m4sh_domain::access::AccessCause;
 use m4sh_domain::limits::NAME_CHARS;
 use m4sh_domain::{
     access::Role,
@@ -143,7 +144,7 @@ async fn divide_groups(
     if !call.services.store.set_teams(lesson, &teams, same_by_name, &blank).await? {
         return Err(Problem::NotFound);
     }
-    call.services.directory.session_changed(path.id, path.sid, "groups").await;
+    call.services.directory.session_changed(path.id, path.sid, AccessCause::Groups).await;
     let teams = call.services.store.teams(path.sid).await?;
     for team in &teams {
         let users: Vec<_> = team.members.iter().map(ToString::to_string).collect();
@@ -158,7 +159,7 @@ async fn divide_groups(
 async fn end_groups(call: Call, Path(path): Path<LessonPath>, _: Tutor) -> Result<NoContent, Problem> {
     call.services.store.lesson(path.id, path.sid).await?.ok_or(Problem::NotFound)?;
     call.services.store.clear_teams(path.sid).await?;
-    call.services.directory.session_changed(path.id, path.sid, "groups").await;
+    call.services.directory.session_changed(path.id, path.sid, AccessCause::Groups).await;
     call.audit.note("session", path.sid.to_string());
     Ok(NoContent)
 }

@@ -19,6 +19,7 @@ use crate::http::{
     },
     problem::Problem,
 };
+use m4sh_domain::access::AccessCause;
 use m4sh_domain::{access::Permission, ids::BoardId};
 use m4sh_store::EventCategory::Classroom;
 
@@ -88,7 +89,7 @@ async fn isolate_lesson(
     if !call.services.store.set_isolated(path.id, path.sid, on).await? {
         return Err(Problem::NotFound);
     }
-    call.services.directory.session_changed(path.id, path.sid, "isolated").await;
+    call.services.directory.session_changed(path.id, path.sid, AccessCause::Isolated).await;
     call.audit.node(board.0);
     call.audit.data(json!({"session": path.sid, "on": on}));
     Ok(Json(IsolatedResponse { isolated: on, session_id: path.sid.0 }))

@@ -274,13 +274,20 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use m4sh_domain::refusal::RefusalCode;
 
     #[test]
     fn x2_every_code_of_the_problem_type_is_described() {
         let source = include_str!("../problem.rs");
-        let codes = source.split("pub const fn code").nth(1).and_then(|rest| rest.split("\n    }\n").next()).unwrap();
-        let codes: Vec<_> = codes.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next()).collect();
+        let arms = source.split("pub const fn refusal").nth(1).and_then(|rest| rest.split("\n    }\n").next()).unwrap();
+        let variants =
+            arms.split("RefusalCode::").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
+        let variants: HashSet<&str> = variants.collect();
+        let codes = RefusalCode::ALL.iter().filter(|code| variants.contains(format!("{code:?}").as_str()));
+        let codes: Vec<_> = codes.map(|code| code.name()).collect();
         assert!(codes.len() > 20, "{codes:?}");
         let known = by_code();
         for code in codes {

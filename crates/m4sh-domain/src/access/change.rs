@@ -68,6 +68,41 @@ pub enum RightsChange {
     },
 }
 
+/// Why somebody's rights may have changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "each is its name on the wire")]
+pub enum AccessCause {
+    Role,
+    Rights,
+    Lock,
+    Kick,
+    Isolated,
+    Boards,
+    Groups,
+    /// A rule ran out.
+    TimeOver,
+    /// The lesson is over.
+    Ended,
+}
+
+impl AccessCause {
+    /// The `why` of a `can` frame.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Rights => "rights",
+            Self::Lock => "lock",
+            Self::Kick => "kick",
+            Self::Isolated => "isolated",
+            Self::Boards => "boards",
+            Self::Groups => "groups",
+            Self::TimeOver => "time_over",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// Why a change is denied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChangeDenied {
@@ -149,14 +184,14 @@ impl RightsChange {
         }
     }
 
-    /// The reason that is sent to those whom it concerns.
+    /// What it is to those whom it concerns.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    pub const fn cause(&self) -> AccessCause {
         match self {
-            Self::Lock { .. } => "lock",
-            Self::Flags { .. } => "rights",
-            Self::Role { .. } => "role",
-            Self::Kick { .. } => "kick",
+            Self::Lock { .. } => AccessCause::Lock,
+            Self::Flags { .. } => AccessCause::Rights,
+            Self::Role { .. } => AccessCause::Role,
+            Self::Kick { .. } => AccessCause::Kick,
         }
     }
 

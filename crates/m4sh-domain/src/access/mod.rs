@@ -9,7 +9,7 @@ mod rights;
 mod role;
 mod visibility;
 
-pub use change::{ChangeDenied, ChangeTarget, RightsChange, RuleEdit};
+pub use change::{AccessCause, ChangeDenied, ChangeTarget, RightsChange, RuleEdit};
 pub use pen_locks::PenLocks;
 pub use permissions::{Permission, Permissions};
 pub use rights::{BoardAssignment, EffectiveRights, Rights, Rule, RuleSubject, StoredRule};
