@@ -1,7 +1,7 @@
 //! What other parts of the class change and announce by themselves: recorded as events, so that the lesson's history has
 //! them in order (SPEC F16). Never sent from here.
 
-use super::spec::{Event, EventRow};
+use super::spec::{Event, EventColumns};
 use super::{ClassState, Recipients, RecordedEvent};
 use crate::ids::UserId;
 use crate::json::Object;
@@ -56,7 +56,7 @@ impl Event for RecordedChange {
         self.data.clone()
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         let change = ClassChange::ALL.into_iter().find(|change| change.name() == row.kind)?;
         Some(Self { change, data: row.data.clone() })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::spec::{Command, Event, EventRow};
+use super::spec::{Decide, Event, EventColumns};
 use super::{
     AllowedSenders, ClassDecision, ClassEvent, ClassState, DecisionContext, DecisionResult, FrameSpec, Recipients,
     RecordedEvent, Requester, happens, put, user_value,
@@ -34,7 +34,7 @@ pub struct SendChat {
     pub to: Option<UserId>,
 }
 
-impl Command for SendChat {
+impl Decide for SendChat {
     const SPEC: FrameSpec = FrameSpec {
         name: "chat",
         needs: "chat needs id, a text of 1 to 64 bytes, and text of 1 to 1000 characters; to is a user's id",
@@ -85,7 +85,7 @@ pub struct EditChat {
     pub text: Arc<str>,
 }
 
-impl Command for EditChat {
+impl Decide for EditChat {
     const SPEC: FrameSpec = FrameSpec {
         name: "chat_edit",
         needs: "chat_edit needs seq, a message's number, and text of 1 to 1000 characters",
@@ -122,7 +122,7 @@ pub struct DeleteChat {
     pub chat: u64,
 }
 
-impl Command for DeleteChat {
+impl Decide for DeleteChat {
     const SPEC: FrameSpec = FrameSpec {
         name: "chat_delete",
         needs: "chat_delete needs seq, a message's number",
@@ -187,7 +187,7 @@ impl Event for ChatContent {
         self.row_data(false, false)
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self {
             id: row.text("id")?.into(),
             name: row.text("name").unwrap_or_default().into(),
@@ -231,7 +231,7 @@ impl Event for ChatEdited {
         Some(self.chat)
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self { chat: row.about? })
     }
 
@@ -256,7 +256,7 @@ impl Event for ChatDeleted {
         Some(self.chat)
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self { chat: row.about? })
     }
 
@@ -316,7 +316,7 @@ impl ChatMode {
     }
 }
 
-impl Command for ChatMode {
+impl Decide for ChatMode {
     const SPEC: FrameSpec = FrameSpec {
         name: "chat_mode",
         needs: "chat_mode needs mode: on, off, tutor_only or slow with seconds",
@@ -340,7 +340,7 @@ impl Event for ChatMode {
         self.fields()
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Self::from_fields(row.text("mode")?, row.number("seconds"))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::spec::{Command, Event, EventRow};
+use super::spec::{Decide, Event, EventColumns};
 use super::{
     AllowedSenders, ClassDecision, ClassState, DecisionContext, DecisionResult, FrameSpec, Recipients, RecordedEvent,
     Requester, happens, is_single_emoji, put, user_value,
@@ -24,7 +24,7 @@ pub struct SetHand {
     pub up: bool,
 }
 
-impl Command for SetHand {
+impl Decide for SetHand {
     const SPEC: FrameSpec = FrameSpec {
         name: "hand",
         needs: "hand needs up, true or false; user is a user's id",
@@ -78,7 +78,7 @@ impl Event for HandChanged {
         Object::from([("up", self.up.into()), ("name", (&*self.name).into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self { user: UserId(row.person?), name: row.text("name")?.into(), up: row.flag("up")? })
     }
 
@@ -121,7 +121,7 @@ impl RaisedHand {
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClearHands;
 
-impl Command for ClearHands {
+impl Decide for ClearHands {
     const SPEC: FrameSpec = FrameSpec {
         name: "hands",
         needs: "hands needs clear: true",
@@ -142,7 +142,7 @@ impl Event for ClearHands {
         Object::from([("clear", true.into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         row.flag("clear")?.then_some(Self)
     }
 
@@ -161,7 +161,7 @@ impl Event for ClearHands {
 #[derive(Clone, PartialEq, Debug)]
 pub struct React(pub Box<str>);
 
-impl Command for React {
+impl Decide for React {
     const SPEC: FrameSpec = FrameSpec {
         name: "react",
         needs: "react needs emoji, one picture of at most 32 bytes",
@@ -187,7 +187,7 @@ impl Event for React {
         Object::from([("emoji", (&*self.0).into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self(row.text("emoji")?.into()))
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::spec::{Command, Event, EventRow};
+use super::spec::{Decide, Event, EventColumns};
 use super::{
     AllowedSenders, ClassAction, ClassState, DecisionContext, DecisionResult, FrameSpec, Recipients, RecordedEvent,
     Requester, Retention, happens, put, user_value,
@@ -23,7 +23,7 @@ pub struct Follow {
     pub user: Option<UserId>,
 }
 
-impl Command for Follow {
+impl Decide for Follow {
     const SPEC: FrameSpec = FrameSpec {
         name: "follow",
         needs: "follow needs on, true or false; user is a user's id",
@@ -50,7 +50,7 @@ impl Event for Following {
         self.0.map(|user| user.0)
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self(row.person.map(UserId)))
     }
 
@@ -104,7 +104,7 @@ pub struct Bring {
     pub users: Vec<UserId>,
 }
 
-impl Command for Bring {
+impl Decide for Bring {
     const SPEC: FrameSpec = FrameSpec {
         name: "bring",
         needs: "bring needs x, y and zoom, finite numbers; users is a list of up to 40 ids",
@@ -133,7 +133,7 @@ impl Event for Bring {
         data
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         let data = Value::Object(row.data.clone());
         Some(Self { viewport: Viewport::read(&data)?, users: users(&data, "users", usize::MAX)? })
     }
@@ -153,7 +153,7 @@ impl Event for Bring {
 #[derive(Clone, PartialEq, Debug)]
 pub struct ViewLock(pub bool);
 
-impl Command for ViewLock {
+impl Decide for ViewLock {
     const SPEC: FrameSpec = FrameSpec {
         name: "view_lock",
         needs: "view_lock needs on, true or false",
@@ -174,7 +174,7 @@ impl Event for ViewLock {
         Object::from([("on", self.0.into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self(row.flag("on")?))
     }
 
@@ -187,7 +187,7 @@ impl Event for ViewLock {
 #[derive(Clone, PartialEq, Debug)]
 pub struct SetPage(pub Box<str>);
 
-impl Command for SetPage {
+impl Decide for SetPage {
     const SPEC: FrameSpec = FrameSpec {
         name: "page",
         needs: "page needs page, an id of at most 256 bytes",
@@ -208,7 +208,7 @@ impl Event for SetPage {
         Object::from([("page", (&*self.0).into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self(row.text("page")?.into()))
     }
 
@@ -221,7 +221,7 @@ impl Event for SetPage {
 #[derive(Clone, PartialEq, Debug)]
 pub struct PresentBoard(pub BoardId);
 
-impl Command for PresentBoard {
+impl Decide for PresentBoard {
     const SPEC: FrameSpec = FrameSpec {
         name: "present",
         needs: "present needs board, a board's id",
@@ -245,7 +245,7 @@ impl Event for PresentBoard {
         Object::from([("board", self.0.to_string().into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self(row.text("board")?.parse().ok()?))
     }
 

@@ -10,7 +10,7 @@ use super::leading::{Bring, Follow, Following, LASER, PresentBoard, SetPage, Vie
 use super::monitor::{ATTENTION, DONE};
 use super::poll::{CastVote, EndPoll, Question, Vote};
 use super::rights::{CAN, KICK, LOCK, ROLE, UNKICK};
-use super::spec::{Command, Event, EventRow};
+use super::spec::{Decide, Event, EventColumns};
 use super::timer::{ClassTimer, TimerCommand};
 use super::{
     ClassAction, ClassState, DecisionContext, DecisionResult, FrameSpec, Recipients, RecordedEvent, Requester,
@@ -37,7 +37,7 @@ macro_rules! class {
             /// Its declaration.
             #[must_use]
             pub fn spec(&self) -> &'static FrameSpec {
-                match self { $(Self::$command(_) => &<$command as Command>::SPEC),+ }
+                match self { $(Self::$command(_) => &<$command as Decide>::SPEC),+ }
             }
 
             /// The author's own id of it, named in a refusal.
@@ -66,7 +66,7 @@ macro_rules! class {
             /// The event of a row; `None` for one that another version of this program wrote.
             #[must_use]
             pub fn read(kind: &str, person: Option<Uuid>, about: Option<u64>, data: &Object) -> Option<Self> {
-                let row = EventRow { kind, person, about, data };
+                let row = EventColumns { kind, person, about, data };
                 $(if $event::is_kind(kind) && let Some(event) = $event::read(&row) {
                     return Some(Self::$event(event));
                 })+

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::spec::{Command, Event, EventRow};
+use super::spec::{Decide, Event, EventColumns};
 use super::{
     AllowedSenders, ClassDecision, ClassState, DecisionContext, DecisionResult, FrameSpec, KEY_REUSED, Recipients,
     RecordedEvent, Requester, happens, put, user_value,
@@ -38,7 +38,7 @@ pub struct Question {
     pub anonymous: bool,
 }
 
-impl Command for Question {
+impl Decide for Question {
     const SPEC: FrameSpec = FrameSpec {
         name: "poll",
         needs: "poll needs question of 1 to 300 characters and options, 2 to 10 texts of 1 to 100 characters; id is a \
@@ -93,7 +93,7 @@ impl Event for Question {
         data
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         let option = |option: &Value| option.as_str().map(Arc::from);
         Some(Self {
             id: row.text("id").map(Box::from),
@@ -132,7 +132,7 @@ pub struct CastVote {
     pub choices: Vec<u8>,
 }
 
-impl Command for CastVote {
+impl Decide for CastVote {
     const SPEC: FrameSpec = FrameSpec {
         name: "vote",
         needs: "vote needs poll, a poll's number, and choices, places of options",
@@ -193,7 +193,7 @@ impl Event for Vote {
         Object::from([("choices", choices_value(&self.choices))])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         let choices = choices(row.data.get("choices")?)?;
         Some(Self { poll: row.about?, voter: row.person?, choices })
     }
@@ -240,7 +240,7 @@ pub struct EndPoll {
     pub reveal: bool,
 }
 
-impl Command for EndPoll {
+impl Decide for EndPoll {
     const SPEC: FrameSpec = FrameSpec {
         name: "poll_end",
         needs: "poll_end needs poll, a poll's number; reveal is true or false",
@@ -271,7 +271,7 @@ impl Event for EndPoll {
         Object::from([("reveal", self.reveal.into())])
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         Some(Self { poll: row.about?, reveal: row.flag("reveal")? })
     }
 

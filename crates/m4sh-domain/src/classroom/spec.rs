@@ -142,7 +142,7 @@ impl Retention {
 }
 
 /// A frame that is decided by the state of the lesson and happens as an event.
-pub(super) trait Command: Sized {
+pub(super) trait Decide: Sized {
     const SPEC: FrameSpec;
     /// Whether the senders is judged first; a command that answers repeats judges it itself.
     const GATED: bool = true;
@@ -184,7 +184,7 @@ pub(super) trait Event: Sized + Into<ClassEvent> {
     }
 
     /// The event of a row of its kind; `None` for one that another version of this program wrote.
-    fn read(row: &EventRow<'_>) -> Option<Self>;
+    fn read(row: &EventColumns<'_>) -> Option<Self>;
 
     fn apply(&self, _event: &RecordedEvent, _state: &mut ClassState) {}
 
@@ -195,14 +195,14 @@ pub(super) trait Event: Sized + Into<ClassEvent> {
 }
 
 /// The columns of an event's row.
-pub(super) struct EventRow<'a> {
+pub(super) struct EventColumns<'a> {
     pub(super) kind: &'a str,
     pub(super) person: Option<Uuid>,
     pub(super) about: Option<u64>,
     pub(super) data: &'a Object,
 }
 
-impl<'a> EventRow<'a> {
+impl<'a> EventColumns<'a> {
     pub(super) fn text(&self, key: &str) -> Option<&'a str> {
         self.data.get(key)?.as_str()
     }

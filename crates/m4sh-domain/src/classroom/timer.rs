@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::spec::{Command, Event, EventRow};
+use super::spec::{Decide, Event, EventColumns};
 use super::{ClassState, DecisionContext, DecisionResult, FrameSpec, RecordedEvent, Requester, happens};
 use crate::fields::flag;
 use crate::json::{Object, Value};
@@ -41,7 +41,7 @@ impl TimerCommand {
     }
 }
 
-impl Command for TimerCommand {
+impl Decide for TimerCommand {
     const SPEC: FrameSpec = FrameSpec {
         name: "timer",
         needs: "timer needs one of seconds (1 to 86400), stop, pause and resume",
@@ -117,7 +117,7 @@ impl Event for ClassTimer {
         self.fields()
     }
 
-    fn read(row: &EventRow<'_>) -> Option<Self> {
+    fn read(row: &EventColumns<'_>) -> Option<Self> {
         let seconds = row.number("seconds");
         Some(match row.text("state")? {
             "stopped" => Self::Stopped,
