@@ -1,5 +1,5 @@
 //! The gate for request bodies: encoding, size and inflation, decided before anybody asks who is there.
-//! Called by the extractors. Never holds more than the limit, and never inflates past it (contract/boards.md 2.0).
+//! Called by the extractors. Never holds more than the limit, and never inflates past it (SPEC H10, H11).
 
 use std::{
     io::{self, Write},

@@ -1,4 +1,4 @@
-//! Which pages of other origins may call the API, with which headers (contract/boards.md 2).
+//! Which pages of other origins may call the API, with which headers (SPEC H13).
 //! Called by `app` when it wraps the routes. Never lets every origin send cookies.
 
 use actix_cors::Cors;

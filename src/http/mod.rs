@@ -26,6 +26,7 @@ mod rights;
 mod room;
 mod route;
 mod solo;
+mod states;
 mod visible_pictures;
 
 use std::sync::Arc;
@@ -139,12 +140,22 @@ fn api(prefix: &str) -> Scope {
 
 /// Every area, in the order of the description's sections. Paths are matched in this order, too.
 fn areas() -> Vec<Area> {
-    classrooms::areas()
+    let mut all = solo::areas();
+    all.extend(classrooms::areas());
+    all
 }
 
 /// `endpoints` with the operations of the areas that are mounted so.
-fn with_operations(mut endpoints: Vec<Endpoint>, mount: Mount) -> Vec<Endpoint> {
-    for operation in areas().into_iter().filter(|area| area.mount == mount).flat_map(|area| area.operations) {
+fn with_operations(own: Vec<Endpoint>, mount: Mount) -> Vec<Endpoint> {
+    let (frequent, rest): (Vec<_>, Vec<_>) =
+        areas().into_iter().filter(|area| area.mount == mount).partition(|area| area.is_frequent);
+    let mut endpoints = add_operations(Vec::new(), frequent);
+    endpoints.extend(own);
+    add_operations(endpoints, rest)
+}
+
+fn add_operations(mut endpoints: Vec<Endpoint>, areas: Vec<Area>) -> Vec<Endpoint> {
+    for operation in areas.into_iter().flat_map(|area| area.operations) {
         let known = endpoints.iter().position(|endpoint| endpoint.has_pattern(operation.pattern));
         let place = known.unwrap_or_else(|| {
             endpoints.push(at(operation.pattern));
@@ -174,43 +185,16 @@ fn table() -> Vec<Endpoint> {
     with_operations(all, Mount::Api)
 }
 
-/// The API's own routes, with what its methods leave in the event log. The paths that are called for every stroke
-/// come first.
+/// The API's own routes, with what its methods leave in the event log.
 fn own() -> Vec<Endpoint> {
     use EventCategory::{Account, Board, Classroom, Share};
     vec![
-        at("/solo/sessions/{id}/diff").patch(solo::diff::save).audit_later("PATCH", Board, "board_saved"),
-        at("/solo/sessions/{id}/save-stream").post(solo::stream::save).audit_later("POST", Board, "board_saved"),
-        at("/solo/sessions/{id}")
-            .get(solo::read)
-            .patch(solo::change)
-            .audit_later("PATCH", Board, "board_changed")
-            .delete(solo::delete)
-            .audit("DELETE", Board, "board_deleted"),
-        at("/solo/sessions/{id}/beacon")
-            .post(solo::beacon::heard)
-            .unaudited("POST", "it changes nothing; it is kept with the telemetry"),
-        at("/solo/sessions/{id}/duplicate").post(solo::duplicate).audit("POST", Board, "board_duplicated"),
         at("/solo/sessions/{id}/export").post(solo::exports::create).audit("POST", Board, "export_requested"),
         at("/solo/sessions/{id}/exports").get(solo::exports::list),
         at("/solo/sessions/{id}/thumbnail").get(solo::thumbnails::look).post(solo::thumbnails::refresh).audit_later(
             "POST",
             Board,
             "thumbnail_refreshed",
-        ),
-        at("/solo/sessions/{id}/snapshot").post(solo::snapshots::create).audit("POST", Board, "snapshot_taken"),
-        at("/solo/sessions/{id}/snapshot/latest").get(solo::snapshots::latest),
-        at("/solo/sessions/{id}/snapshots").get(solo::snapshots::list),
-        at("/solo/sessions/{id}/snapshots/{rev}")
-            .get(solo::snapshots::read)
-            .patch(solo::snapshots::change)
-            .audit("PATCH", Board, "snapshot_changed")
-            .delete(solo::snapshots::delete)
-            .audit("DELETE", Board, "snapshot_deleted"),
-        at("/solo/sessions/{id}/snapshots/{rev}/restore").post(solo::snapshots::restore).audit(
-            "POST",
-            Board,
-            "snapshot_restored",
         ),
         at("/solo/sessions/{id}/share")
             .get(solo::sharing::status)
@@ -222,13 +206,6 @@ fn own() -> Vec<Endpoint> {
         at("/solo/public/{token}").get(public::read),
         at("/solo/public/{token}/download").get(public::download::file),
         at("/solo/public/{token}/assets/{sha256}").get(public::assets::picture),
-        at("/solo/sessions").get(solo::list).post(solo::create).audit("POST", Board, "board_created"),
-        at("/boards/{id}").get(solo::read),
-        at("/boards/{id}/undo").post(solo::undo::undo).audit_later("POST", Board, "board_undone"),
-        at("/boards/{id}/redo").post(solo::undo::redo).audit_later("POST", Board, "board_redone"),
-        at("/boards/{id}/clear").post(solo::undo::clear).audit("POST", Board, "board_cleared"),
-        at("/boards/{id}/clears").get(solo::undo::clears),
-        at("/boards/{id}/clears/{rev}/restore").post(solo::undo::restore).audit("POST", Board, "clear_restored"),
         assets_of("/boards/{id}/assets"),
         asset_of("/boards/{id}/assets/{sha256}"),
         assets_of("/solo/sessions/{id}/assets"),

@@ -1,4 +1,4 @@
-//! On which revision a save builds: `If-Match`, else `X-Rev`, else `X-Revision` (contract/boards.md 2.2).
+//! On which revision a save builds: `If-Match`, else `X-Rev`, else `X-Revision` (SPEC H4, H15).
 //! Called by the handlers that save. Never compares: the board does, in its own order.
 
 use actix_web::http::header::{HeaderMap, IF_MATCH};

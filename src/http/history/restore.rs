@@ -12,7 +12,9 @@ use crate::{
         audit::AuditContext,
         extract::{Signed, base_when_given, idempotency_key},
         problem::Problem,
-        solo::{detail, state},
+        operation::answer::Answer,
+        solo::detail::RestoredResponse,
+        states as state,
     },
 };
 use m4sh_domain::{
@@ -33,7 +35,7 @@ pub async fn restore(
     let key = idempotency_key(request.headers())?;
     let base = base_when_given(request.headers());
     let saved = to(&services, &trail, board, rev, who.user, base, key).await?;
-    Ok(detail::whole(&saved, Some(rev)))
+    RestoredResponse::of(&saved, rev).respond()
 }
 
 /// Puts a board back to how it was, as a new revision.

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     context::Context,
     signature::{Schemas, Signature},
 };
-use crate::http::{fields::Fields, problem::Problem};
+use crate::http::{fields::Fields, problem::Problem, states};
 use m4sh_domain::ids::{BoardId, UserId};
 
 /// A field of a body.
@@ -87,6 +88,22 @@ impl<T: Field> Field for Omittable<T> {
     }
 }
 
+/// A field that may be left out, and `null` to remove what is there.
+pub struct Nullable<T>(std::marker::PhantomData<T>);
+
+impl<T: Field> Field for Nullable<T> {
+    type Value = Option<Option<T::Value>>;
+    const IS_REQUIRED: bool = false;
+
+    fn read(fields: &mut Fields, name: &'static str) -> Option<Self::Value> {
+        if fields.lacks(name) { Some(None) } else { Option::<T>::read(fields, name).map(Some) }
+    }
+
+    fn schema(schemas: &mut Schemas) -> Json {
+        Option::<T>::schema(schemas)
+    }
+}
+
 impl Fields {
     fn parsed<T: std::str::FromStr>(&mut self, name: &'static str, text: &str) -> Option<T> {
         let id = text.parse().ok();
@@ -145,6 +162,16 @@ pub struct RawBody {
     pub is_json: bool,
 }
 
+impl RawBody {
+    /// The members of its JSON object; an empty body has none.
+    ///
+    /// # Errors
+    /// 400: not JSON, or not an object.
+    pub async fn fields(self) -> Result<Fields, Problem> {
+        Fields::from_value(states::parse(self.bytes).await?)
+    }
+}
+
 /// The body of a request.
 pub trait RequestBody: Sized + 'static {
     /// It as `requestBody`.
@@ -169,8 +196,27 @@ impl<T: RequestBody> Argument for Body<T> {
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {
         context.spend().await?;
-        let raw = RawBody { bytes: context.body().await?, is_json: context.is_json() };
+        let raw = RawBody { bytes: context.take_body().await?, is_json: context.is_json() };
         T::read(raw).await.map(Self)
+    }
+}
+
+/// A body with the SHA-256 of its bytes, which tells a repeat from another request under the same key.
+pub struct Fingerprinted<T> {
+    /// What was read.
+    pub body: T,
+    /// The hash of what was sent, inflated.
+    pub fingerprint: [u8; 32],
+}
+
+impl<T: RequestBody> RequestBody for Fingerprinted<T> {
+    fn describe(schemas: &mut Schemas) -> Json {
+        T::describe(schemas)
+    }
+
+    async fn read(raw: RawBody) -> Result<Self, Problem> {
+        let fingerprint = Sha256::digest(&raw.bytes).into();
+        Ok(Self { body: T::read(raw).await?, fingerprint })
     }
 }
 
@@ -234,7 +280,7 @@ macro_rules! request {
             async fn read(
                 raw: $crate::http::operation::body::RawBody,
             ) -> Result<Self, $crate::http::problem::Problem> {
-                Self::of($crate::http::fields::Fields::parse(&raw.bytes)?)
+                Self::of(raw.fields().await?)
             }
         }
     };

@@ -12,7 +12,7 @@ use crate::{
     },
     identity::{Principal, RateLimitKey},
 };
-use m4sh_domain::rate::Scope;
+use m4sh_domain::{ids::UserId, rate::Scope};
 
 /// What the requests of an operation may cost.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,7 @@ pub struct Context {
     bounds: Bounds,
     body: Option<Bytes>,
     who: Option<Principal>,
+    caller: Option<UserId>,
     is_spent: bool,
 }
 
@@ -40,7 +41,7 @@ impl Context {
     /// A request of which nothing is known.
     #[must_use]
     pub fn new(request: HttpRequest, payload: dev::Payload, bounds: Bounds) -> Self {
-        Self { request, payload, bounds, body: None, who: None, is_spent: false }
+        Self { request, payload, bounds, body: None, who: None, caller: None, is_spent: false }
     }
 
     /// What every handler may use.
@@ -51,17 +52,13 @@ impl Context {
         services(&self.request)
     }
 
-    /// The body, inflated: read at the first call.
+    /// The body, inflated, for the only argument that reads it: it is not kept here any longer.
     ///
     /// # Errors
     /// As [`body::read`].
-    pub async fn body(&mut self) -> Result<Bytes, Problem> {
-        if let Some(bytes) = &self.body {
-            return Ok(bytes.clone());
-        }
-        let bytes = body::read(&self.request, &mut self.payload, self.bounds.body).await?;
-        self.body = Some(bytes.clone());
-        Ok(bytes)
+    pub async fn take_body(&mut self) -> Result<Bytes, Problem> {
+        self.gate().await?;
+        Ok(self.body.replace(Bytes::new()).unwrap_or_default())
     }
 
     /// Whether the `Content-Type` is JSON.
@@ -70,7 +67,7 @@ impl Context {
         is_json(&self.request)
     }
 
-    /// The body as it arrives, for a handler that reads it in parts. Nothing is left for [`Context::body`].
+    /// The body as it arrives, for an argument that reads it in parts. Nothing is left for [`Context::take_body`].
     pub fn payload(&mut self) -> dev::Payload {
         self.payload.take()
     }
@@ -85,6 +82,7 @@ impl Context {
         }
         self.gate().await?;
         let who = Signed::of(&self.request)?;
+        self.caller = Some(who.user);
         self.who = Some(who.clone());
         Ok(who)
     }
@@ -96,12 +94,13 @@ impl Context {
     pub async fn signed_if_told(&mut self) -> Result<Option<Principal>, Problem> {
         self.gate().await?;
         self.who = self.who.take().or_else(|| Signed::of(&self.request).ok());
+        self.caller = self.who.as_ref().map(|who| who.user);
         Ok(self.who.clone())
     }
 
     /// Makes somebody the caller whose rate is spent, who was known by something else than the request's token.
-    pub fn known_as(&mut self, who: Principal) {
-        self.who = Some(who);
+    pub fn known_as(&mut self, caller: UserId) {
+        self.caller = Some(caller);
     }
 
     /// Spends the operation's rate, once: the caller's, or that of the address when there is no caller.
@@ -112,8 +111,8 @@ impl Context {
         self.gate().await?;
         if let Some(scope) = self.bounds.rate.filter(|_| !self.is_spent) {
             self.is_spent = true;
-            let caller = match &self.who {
-                Some(who) => RateLimitKey::from(who.user),
+            let caller = match self.caller {
+                Some(caller) => RateLimitKey::from(caller),
                 None => client_address(&self.request).into(),
             };
             self.services()?.limiter.check(scope, caller)?;
@@ -122,8 +121,8 @@ impl Context {
     }
 
     async fn gate(&mut self) -> Result<(), Problem> {
-        if self.bounds.has_body {
-            self.body().await?;
+        if self.bounds.has_body && self.body.is_none() {
+            self.body = Some(body::read(&self.request, &mut self.payload, self.bounds.body).await?);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ pub mod reading;
 pub mod schemas;
 pub mod shared_params;
 pub mod signature;
+pub mod with_state;
 
 use std::{future::Future, pin::Pin, rc::Rc};
 
@@ -38,6 +39,8 @@ pub struct Area {
     pub about: &'static str,
     /// Where its paths begin.
     pub mount: Mount,
+    /// Whether its paths are matched before those of other areas.
+    pub is_frequent: bool,
     /// Its operations, in the order in which their paths are matched.
     pub operations: Vec<Operation>,
 }
@@ -55,7 +58,7 @@ impl Area {
     /// An area of the API.
     #[must_use]
     pub fn new(tag: &'static str, about: &'static str, operations: impl Into<Vec<Operation>>) -> Self {
-        Self { tag, about, mount: Mount::Api, operations: operations.into() }
+        Self { tag, about, mount: Mount::Api, is_frequent: false, operations: operations.into() }
     }
 
     /// The rate of its operations that name none.
@@ -64,6 +67,13 @@ impl Area {
         for operation in &mut self.operations {
             operation.bounds.rate.get_or_insert(scope);
         }
+        self
+    }
+
+    /// Matches its paths before all others: clients ask for them all the time.
+    #[must_use]
+    pub fn frequent(mut self) -> Self {
+        self.is_frequent = true;
         self
     }
 

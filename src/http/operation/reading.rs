@@ -7,7 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::{
     body::Field,
-    schemas::{All, AllOrGroups, ChatText, Everybody, MessageKey, Name, RevealedUsers},
+    schemas::{
+        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, ItemId, MessageKey, Name, Note, PageCount, RevealedUsers,
+        State, Url,
+    },
     signature::Schemas,
 };
 use crate::http::fields::{Fields, whole};
@@ -17,7 +20,9 @@ use m4sh_domain::{
     fields::is_phrase,
     ids::{Rev, UserId},
     json::Value,
-    limits::{BATCH_ID_BYTES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, NAME_CHARS, RULE_SECONDS},
+    limits::{
+        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, NAME_CHARS, NOTE_CHARS, RULE_SECONDS, URL_CHARS,
+    },
 };
 
 /// Whose pages are collected.
@@ -75,6 +80,13 @@ inline_fields! {
         "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z2-9 -]*[A-Za-z2-9][A-Za-z2-9 -]*$",
         "example": "ABCD-2345",
     }), |fields, name| fields.needed_name(name, 64);
+    /// A revision that a client knows: of its form only.
+    KnownRev: u64, json!({
+        "type": "integer", "format": "int64", "minimum": 0, "maximum": 1_000_000_000_000_000_u64, "example": 0,
+    }), |fields, name| {
+        let rev = fields.required_value(name)?;
+        whole(&rev).or_else(|| fields.wrong(name, "A whole number of at least 0 is required."))
+    };
     /// The id of a page.
     PageId: String, json!({"type": "string"}), |fields, name| fields.needed_name(name, ITEM_ID_BYTES);
     /// A member's id, or `all` for everybody who neither leads nor assists.
@@ -113,6 +125,20 @@ fn everybody_or(value: &Value, everybody: &str) -> Option<Option<Vec<UserId>>> {
 }
 
 reads! {
+    Url: String = |fields, name| fields.required_text(name, URL_CHARS);
+    Note: String = |fields, name| fields.required_text(name, NOTE_CHARS);
+    ItemId: String = |fields, name| fields.required_text(name, ITEM_ID_BYTES);
+    PageCount: u32 = |fields, name| {
+        let count = fields.required_value(name)?;
+        let count = whole(&count).and_then(|count| u32::try_from(count).ok());
+        let count = count.filter(|count| (1..=BOARD_PAGES as u64).contains(&u64::from(*count)));
+        count.or_else(|| fields.wrong(name, &format!("A whole number from 1 to {BOARD_PAGES} is required.")))
+    };
+    State: Value = |fields, name| {
+        let state = fields.required_value(name)?;
+        if state.as_object().is_some() { Some(state) } else { fields.wrong(name, "A state must be an object.") }
+    };
+    Batch: Value = |fields, name| fields.required_value(name);
     Name: String = |fields, name| fields.needed_name(name, NAME_CHARS);
     ChatText: Arc<str> = |fields, name| {
         let text = fields.required_value(name)?;
@@ -144,4 +170,22 @@ reads! {
         let read = PupilSelection::parse(&fields.required_value(name)?);
         read.or_else(|| fields.wrong(name, "Must be \"all\" or a list of 1 to 50 ids."))
     };
+}
+
+/// A falsy state counts as none (SPEC D16).
+impl Field for FirstState {
+    type Value = Option<Value>;
+    const IS_REQUIRED: bool = false;
+
+    fn read(fields: &mut Fields, name: &'static str) -> Option<Self::Value> {
+        match fields.any(name) {
+            Some(state) if state.as_object().is_some_and(|state| !state.is_empty()) => Some(Some(state)),
+            Some(state) if !state.is_falsy() => fields.wrong(name, "A state must be an object."),
+            _ => Some(None),
+        }
+    }
+
+    fn schema(schemas: &mut Schemas) -> Json {
+        schemas.of::<Self>()
+    }
 }

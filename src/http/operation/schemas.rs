@@ -17,8 +17,8 @@ use utoipa::{
 use crate::http::openapi::areas::{
     diagnostics::{BoardMetric, TelemetryEvent},
     hooks::HookEventName,
-    saves::Op,
 };
+use crate::http::solo::op_schemas::OpRequest;
 use m4sh_domain::board::OpKind;
 use m4sh_domain::classroom::PupilSelection;
 use m4sh_domain::hooks::HookEvent;
@@ -161,7 +161,7 @@ schemas! {
     /// The operations of one batch, in order.
     Batch =
         ArrayBuilder::new()
-            .items(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(Op::name())))
+            .items(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(OpRequest::name())))
             .min_items(Some(1))
             .max_items(Some(OPS_PER_BATCH));
     /// One measurement, a list of them, or a list under `metrics`.
@@ -214,6 +214,28 @@ impl PartialSchema for Moment {
 }
 
 impl ToSchema for Moment {}
+
+/// A moment as saves answer it: with `+00:00` in place of `Z`.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerMoment(pub Timestamp);
+
+impl Serialize for ServerMoment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&times::server_ts(self.0))
+    }
+}
+
+impl PartialSchema for ServerMoment {
+    fn schema() -> RefOr<Schema> {
+        Moment::schema()
+    }
+}
+
+impl ToSchema for ServerMoment {
+    fn name() -> Cow<'static, str> {
+        Moment::name()
+    }
+}
 
 fn whom(words: &[&str], most: usize) -> OneOfBuilder {
     let id = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));

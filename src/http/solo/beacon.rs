@@ -1,21 +1,31 @@
-//! `POST …/beacon/`: a page says that it lives, or that it is going (contract/boards.md 2.4).
-//! Called by the route table. Never changes a board, its place in a list or its `last_write_at`: what is said is kept
-//! with the telemetry, and a state that rides along is not looked at.
+//! `POST …/beacon/`: a page says that it lives, or that it is going (SPEC H7, M1).
+//! Called by the route table. Never changes a board, its place in a list or its `last_write_at`: what is sent is stored
+//! with the telemetry, and a state in it is ignored.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::Id;
+use super::BoardPath;
 use crate::{
     http::{
         Services,
         auth::cookie,
-        extract::{BeaconBody, Body, Signed, client_address},
+        extract::client_address,
+        operation::{
+            Operation,
+            answer::NoContent,
+            argument::{Argument, ExtraRate, ExtraScope},
+            context::Context,
+            params::Path,
+            post,
+            signature::{Access, Signature},
+        },
         problem::Problem,
     },
     identity::RefreshToken,
 };
-use m4sh_domain::limits::CLIENT_WORD_CHARS;
+use m4sh_domain::limits::{BEACON_BODY, CLIENT_WORD_CHARS};
 use m4sh_domain::{
     ids::{BoardId, UserId},
     json::{Bounds, JsonError, Object, Value},
@@ -23,55 +33,90 @@ use m4sh_domain::{
 };
 use m4sh_store::{ClientEvent, ClientEventKind, ClientMetrics};
 
-/// What is kept of a beacon's body.
-const KEPT: [&str; 2] = ["heartbeat", "client_ts"];
+/// What is stored of a beacon's body.
+const STORED: [&str; 2] = ["heartbeat", "client_ts"];
 
-/// Any JSON, or nothing. The checks come in the contract's order: 413, 401, 429, 404, 400.
-pub async fn heard(
+/// The beacon.
+pub fn operation() -> Operation {
+    post("/solo/sessions/{id}/beacon", "beacon", beacon)
+        .about(
+            "Say that a page lives, or that it is going",
+            "For `navigator.sendBeacon`: any JSON, of any content type, or nothing. None of it changes the board. The access \
+             token may be the body's `token` where a header cannot be set, or else the login's cookie.",
+        )
+        .answers(&["Heard."])
+        .errors(&["invalid_payload"])
+        .rate(Scope::SoloBeacon)
+        .body_limit(BEACON_BODY)
+        .example(|| json!({"heartbeat": true}))
+        .unaudited("it changes nothing; it is kept with the telemetry")
+}
+
+/// Asking the database for the holder of a refresh token has a rate, as the exchange of such tokens has.
+struct RefreshRate;
+
+impl ExtraScope for RefreshRate {
+    const SCOPE: Scope = Scope::Refresh;
+}
+
+/// Any JSON, or nothing, and who sent it. A browser's `sendBeacon` can set no header, so the access token may be in the
+/// body; and where a page has no token of its own, the login's cookie says who it is. Forms of other sites can do nothing
+/// with that: a beacon changes nothing, and does not use the cookie up.
+struct Beacon {
+    who: UserId,
+    body: Result<Value, JsonError>,
+    bytes: usize,
+}
+
+impl Argument for Beacon {
+    const HAS_BODY: bool = true;
+
+    fn describe(signature: &mut Signature) {
+        ExtraRate::<RefreshRate>::describe(signature);
+        signature.access = Access::Either;
+        signature.body = Some(json!({"content": {"application/json": {"schema": {}}}}));
+    }
+
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        let bytes = context.take_body().await?;
+        let is_empty = bytes.iter().all(u8::is_ascii_whitespace);
+        let body = if is_empty { Ok(Value::Null) } else { Value::parse(&bytes, Bounds::default()) };
+        let token = body.as_ref().ok().and_then(|body| body.get("token")).and_then(Value::as_str);
+        let who = if context.request.headers().contains_key("authorization") {
+            context.signed().await?.user
+        } else if let Some(token) = token {
+            context.services()?.authenticator.verify(token)?.user
+        } else if let Some(refresh) = cookie::read(&context.request) {
+            ExtraRate::<RefreshRate>::take(context).await?.spend(client_address(&context.request))?;
+            let store = &context.services()?.store;
+            let holder = store.holder_of_refresh(&RefreshToken::hash_of(&refresh), Timestamp::now()).await?;
+            holder.ok_or_else(Problem::no_credentials)?
+        } else {
+            return Err(Problem::no_credentials());
+        };
+        context.known_as(who);
+        Ok(Self { who, body, bytes: bytes.len() })
+    }
+}
+
+async fn beacon(
+    Path(BoardPath { id }): Path<BoardPath>,
+    beacon: Beacon,
     services: web::Data<Services>,
-    path: Id,
-    request: HttpRequest,
-    body: Body<BeaconBody>,
-) -> Result<HttpResponse, Problem> {
-    let is_empty = body.bytes.iter().all(u8::is_ascii_whitespace);
-    let said = if is_empty { Ok(Value::Null) } else { Value::parse(&body.bytes, Bounds::default()) };
-    let who = sender(&services, &request, &said).await?;
-    services.limiter.check(Scope::SoloBeacon, who)?;
-    if !services.visits.knows(who, path.0) {
-        services.store.board_summary(path.0, who).await?.ok_or(Problem::NotFound)?;
-        services.visits.note(who, path.0);
+) -> Result<NoContent, Problem> {
+    if !services.visits.knows(beacon.who, id) {
+        services.store.board_summary(id, beacon.who).await?.ok_or(Problem::NotFound)?;
+        services.visits.note(beacon.who, id);
     }
-    let said = said.map_err(|_| Problem::InvalidPayload)?;
-    services.ingest.push(vec![kept(path.0, who, &said, body.bytes.len())]);
-    Ok(HttpResponse::NoContent().finish())
+    let body = beacon.body.map_err(|_| Problem::InvalidPayload)?;
+    services.ingest.push(vec![telemetry(id, beacon.who, &body, beacon.bytes)]);
+    Ok(NoContent)
 }
 
-/// Who sent it. A browser's `sendBeacon` can set no header, so the access token may ride in the body; and where a page
-/// keeps no token of its own, the login's cookie says who it is. That is safe from other sites' forms: a beacon changes
-/// nothing, and the cookie is used up by nobody.
-async fn sender(
-    services: &Services,
-    request: &HttpRequest,
-    said: &Result<Value, JsonError>,
-) -> Result<UserId, Problem> {
-    let token = said.as_ref().ok().and_then(|said| said.get("token")).and_then(Value::as_str);
-    match (token, cookie::read(request)) {
-        _ if request.headers().contains_key("authorization") => Ok(Signed::of(request)?.user),
-        (Some(token), _) => Ok(services.authenticator.verify(token)?.user),
-        (None, Some(refresh)) => {
-            // Asking the database for strangers has a rate, as the exchange of such tokens has.
-            services.limiter.check(Scope::Refresh, client_address(request))?;
-            let holder = services.store.holder_of_refresh(&RefreshToken::hash_of(&refresh), Timestamp::now()).await?;
-            holder.ok_or_else(Problem::no_credentials)
-        }
-        (None, None) => Err(Problem::no_credentials()),
-    }
-}
-
-fn kept(board: BoardId, who: UserId, said: &Value, bytes: usize) -> ClientEvent {
+fn telemetry(board: BoardId, who: UserId, said: &Value, bytes: usize) -> ClientEvent {
     let mut data = Object::default();
     data.insert("bytes", Value::from(bytes as u64));
-    for key in KEPT {
+    for key in STORED {
         match said.get(key) {
             Some(Value::String(text)) => {
                 let text: String = text.chars().take(CLIENT_WORD_CHARS).collect();
@@ -104,10 +149,10 @@ mod tests {
         let body = r#"{"token":"secret","state":{"pages":[]},"heartbeat":true,"client_ts":1.5,"version":"v1"}"#;
         let said = Value::parse(body.as_bytes(), Bounds::default()).unwrap();
         let (board, who) = (BoardId(Uuid::nil()), UserId(Uuid::nil()));
-        let kept = kept(board, who, &said, 88);
+        let kept = telemetry(board, who, &said, 88);
         assert_eq!(kept.data.as_deref(), Some(r#"{"bytes":88,"client_ts":1.5,"heartbeat":true}"#));
         assert_eq!((kept.name.as_deref(), kept.version.as_deref()), (Some("beacon"), Some("v1")));
         assert_eq!(kept.session, Some(board.to_string()));
-        assert!(super::kept(board, who, &Value::Null, 0).data.unwrap().contains("\"bytes\":0"));
+        assert!(telemetry(board, who, &Value::Null, 0).data.unwrap().contains("\"bytes\":0"));
     }
 }

@@ -1,165 +1,212 @@
-//! How a board is shown: the row of a list, and the detail with its whole state.
-//! Called by the Solo handlers. Never parses a state again: its canonical bytes are spliced in.
+//! How a board is answered: a row of a list, its detail with the whole state, and the result of a whole-state save.
+//! Called by the handlers of boards, snapshots and history. Never parses a state.
 
-use actix_web::{
-    HttpResponse, HttpResponseBuilder,
-    http::header::{self, HeaderValue},
-};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     actors::messages::{BoardView, SaveEffect, Saved},
-    http::times,
+    http::operation::{
+        answer::{AtRevision, Json},
+        schemas::{Moment, ServerMoment},
+        with_state::WithState,
+    },
 };
-use m4sh_domain::ids::{BoardId, Rev, UserId};
+use m4sh_domain::ids::Rev;
 use m4sh_store::BoardSummary;
 
-/// A board in a list.
-#[derive(Serialize)]
-pub struct Row<'a> {
-    id: BoardId,
-    name: &'a str,
-    page_count: u32,
-    thumbnail_url: Option<String>,
-    rev: u64,
-    owner_id: UserId,
-    created_at: String,
-    updated_at: String,
-}
+// For areas that are not declared yet.
+pub use crate::http::operation::answer::etag;
 
-impl<'a> Row<'a> {
-    /// The row of a board, with the address of its picture.
-    #[must_use]
-    pub fn of(card: &'a BoardSummary, picture: Option<String>) -> Self {
-        Self {
-            id: card.id,
-            name: &card.name,
-            page_count: card.page_count,
-            thumbnail_url: picture,
-            rev: card.rev.0,
-            owner_id: card.owner,
-            created_at: times::utc_field(card.created_at),
-            updated_at: times::utc_field(card.updated_at),
-        }
-    }
-}
-
-/// Everything of the detail but the state, which follows as the last key.
-#[derive(Serialize)]
-struct Head<'a> {
-    id: BoardId,
-    name: &'a str,
-    page_count: u32,
-    thumbnail_url: Option<String>,
-    rev: u64,
-    state_digest: String,
-    created_at: String,
-    updated_at: String,
-    owner_id: UserId,
-    last_write_at: Option<String>,
-}
-
-/// `W/"rev:N"`, which the next save sends back in `If-Match`.
-#[must_use]
-pub fn etag(rev: Rev) -> HeaderValue {
-    // The text is ASCII by construction.
-    HeaderValue::from_str(&format!("W/\"rev:{rev}\"")).unwrap_or(HeaderValue::from_static("*"))
-}
-
-/// The answer to a save of a whole state; `restored`: which revision it was.
-#[must_use]
-pub fn whole(saved: &Saved, restored: Option<Rev>) -> HttpResponse {
-    let mut body = json!({
-        "detail": match saved.effect {
-            SaveEffect::Accepted => "accepted",
-            SaveEffect::Unchanged => "unchanged",
-        },
-        "rev": saved.rev.0,
-        "next_rev": saved.rev.0,
-        "digest": saved.digest.to_string(),
-        "server_ts": times::server_ts(saved.at),
-    });
-    if let Some(rev) = restored {
-        body["restored_rev"] = rev.0.into();
-    }
-    HttpResponse::Ok().insert_header((header::ETAG, etag(saved.rev))).json(body)
-}
-
-/// The detail of a board as it is, with the address of its picture.
-#[must_use]
-pub fn answer(
-    answer: HttpResponseBuilder,
-    card: &BoardSummary,
-    picture: Option<String>,
-    view: &BoardView,
-) -> HttpResponse {
-    let is_new = view.rev == Rev(0);
-    let head = Head {
-        // Until something is saved the page count is what the client said; after that it is counted.
-        page_count: if is_new { card.page_count } else { view.page_count },
-        rev: view.rev.0,
-        // The old server had no digest before the first save, and its clients' tests know that.
-        state_digest: view.digest.filter(|_| !is_new).map(|digest| digest.to_string()).unwrap_or_default(),
-        ..Head::of(card, picture)
-    };
-    spliced(answer, &head, &view.state)
-}
-
-/// The detail of a board that was just made.
-#[must_use]
-pub fn new_board(card: &BoardSummary, state: &[u8]) -> HttpResponse {
-    spliced(HttpResponse::Created(), &Head::of(card, card.thumbnail_url.clone()), state)
-}
-
-impl<'a> Head<'a> {
-    /// The head of a board as its card tells it.
-    fn of(card: &'a BoardSummary, picture: Option<String>) -> Self {
-        Self {
-            id: card.id,
-            name: &card.name,
-            page_count: card.page_count,
-            thumbnail_url: picture,
-            rev: 0,
-            state_digest: String::new(),
-            created_at: times::utc_field(card.created_at),
-            updated_at: times::utc_field(card.updated_at),
-            owner_id: card.owner,
-            last_write_at: card.written_at.map(times::utc_field),
-        }
-    }
-}
-
-/// One JSON object: the fields of `head`, and `state` as the last.
+/// The members of `head` and, as the last, `state`.
 #[must_use]
 pub fn splice(head: &impl Serialize, state: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(state.len() + 512);
-    // Writing these plain fields to memory cannot fail; were it to, the answer would be visibly broken JSON.
-    if serde_json::to_writer(&mut body, head).is_ok() {
-        body.pop();
-    }
-    body.extend_from_slice(b",\"state\":");
-    body.extend_from_slice(state);
-    body.push(b'}');
-    body
+    crate::http::operation::with_state::splice(head, state).unwrap_or_default()
 }
 
-fn spliced(mut answer: HttpResponseBuilder, head: &Head<'_>, state: &[u8]) -> HttpResponse {
-    let body = splice(head, state);
-    answer
-        .insert_header((header::ETAG, etag(Rev(head.rev))))
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .body(body)
+/// A board in a list.
+#[derive(Serialize, ToSchema)]
+pub struct BoardRowResponse {
+    id: Uuid,
+    #[schema(example = "План уроку: параболи")]
+    name: String,
+    #[schema(minimum = 1)]
+    page_count: u32,
+    #[schema(required = true, example = json!(null))]
+    thumbnail_url: Option<String>,
+    #[schema(minimum = 0, example = 7)]
+    rev: u64,
+    owner_id: Uuid,
+    created_at: Moment,
+    updated_at: Moment,
+}
+
+impl BoardRowResponse {
+    /// The row of a board, with the address of its thumbnail.
+    #[must_use]
+    pub fn of(summary: BoardSummary, thumbnail_url: Option<String>) -> Self {
+        Self {
+            id: summary.id.0,
+            name: summary.name,
+            page_count: summary.page_count,
+            thumbnail_url,
+            rev: summary.rev.0,
+            owner_id: summary.owner.0,
+            created_at: Moment(summary.created_at),
+            updated_at: Moment(summary.updated_at),
+        }
+    }
+}
+
+/// A board with its whole state.
+#[derive(Serialize, ToSchema)]
+pub struct BoardResponse {
+    id: Uuid,
+    #[schema(example = "План уроку: параболи")]
+    name: String,
+    #[schema(minimum = 1)]
+    page_count: u32,
+    #[schema(required = true, example = json!(null))]
+    thumbnail_url: Option<String>,
+    #[schema(minimum = 0, example = 7)]
+    rev: u64,
+    /// SHA-256 of the canonical state in hex; empty before the first save.
+    #[schema(example = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")]
+    state_digest: String,
+    created_at: Moment,
+    updated_at: Moment,
+    owner_id: Uuid,
+    /// `null` before the first save.
+    #[schema(required = true)]
+    last_write_at: Option<Moment>,
+}
+
+impl BoardResponse {
+    /// A board as it is, with the address of its thumbnail.
+    #[must_use]
+    pub fn of(summary: BoardSummary, thumbnail_url: Option<String>, view: BoardView) -> WithState<Self> {
+        let is_new = view.rev == Rev(0);
+        let head = Self {
+            // Until something is saved the page count is what the client said; after that it is counted.
+            page_count: if is_new { summary.page_count } else { view.page_count },
+            rev: view.rev.0,
+            // The old server had no digest before the first save, and tests of its clients expect that.
+            state_digest: view.digest.filter(|_| !is_new).map(|digest| digest.to_string()).unwrap_or_default(),
+            ..Self::new(summary, thumbnail_url)
+        };
+        WithState { head, state: view.state }
+    }
+
+    /// A board that was just made, without its state.
+    #[must_use]
+    pub fn new(summary: BoardSummary, thumbnail_url: Option<String>) -> Self {
+        Self {
+            id: summary.id.0,
+            name: summary.name,
+            page_count: summary.page_count,
+            thumbnail_url,
+            rev: 0,
+            state_digest: String::new(),
+            created_at: Moment(summary.created_at),
+            updated_at: Moment(summary.updated_at),
+            owner_id: summary.owner.0,
+            last_write_at: summary.written_at.map(Moment),
+        }
+    }
+}
+
+/// What a whole save did.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeResponse {
+    Accepted,
+    Unchanged,
+}
+
+impl From<SaveEffect> for ChangeResponse {
+    fn from(effect: SaveEffect) -> Self {
+        match effect {
+            SaveEffect::Accepted => Self::Accepted,
+            SaveEffect::Unchanged => Self::Unchanged,
+        }
+    }
+}
+
+/// A saved state.
+#[derive(Serialize, ToSchema)]
+pub struct WholeSavedResponse {
+    /// `unchanged` when the board had this state already.
+    detail: ChangeResponse,
+    #[schema(example = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")]
+    digest: String,
+    #[schema(minimum = 0, example = 8)]
+    next_rev: u64,
+    /// The board's revision now.
+    #[schema(minimum = 0, example = 8)]
+    rev: u64,
+    server_ts: ServerMoment,
+}
+
+impl WholeSavedResponse {
+    /// The answer to a save of a whole state.
+    #[must_use]
+    pub fn of(saved: &Saved) -> AtRevision<Json<Self>> {
+        let body = Self {
+            detail: saved.effect.into(),
+            digest: saved.digest.to_string(),
+            next_rev: saved.rev.0,
+            rev: saved.rev.0,
+            server_ts: ServerMoment(saved.at),
+        };
+        AtRevision(saved.rev, Json(body))
+    }
+}
+
+/// A restored state: a save like any other.
+#[derive(Serialize, ToSchema)]
+pub struct RestoredResponse {
+    /// `unchanged` when the board had this state already.
+    detail: ChangeResponse,
+    #[schema(example = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")]
+    digest: String,
+    #[schema(minimum = 0, example = 0)]
+    next_rev: u64,
+    #[schema(minimum = 0, example = 0)]
+    restored_rev: u64,
+    /// The board's revision now.
+    #[schema(minimum = 0, example = 0)]
+    rev: u64,
+    server_ts: ServerMoment,
+}
+
+impl RestoredResponse {
+    /// The answer to the restoration of a revision.
+    #[must_use]
+    pub fn of(saved: &Saved, restored: Rev) -> AtRevision<Json<Self>> {
+        let body = Self {
+            detail: saved.effect.into(),
+            digest: saved.digest.to_string(),
+            next_rev: saved.rev.0,
+            restored_rev: restored.0,
+            rev: saved.rev.0,
+            server_ts: ServerMoment(saved.at),
+        };
+        AtRevision(saved.rev, Json(body))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::body::to_bytes;
-    use m4sh_domain::{board::Digest, ids::Epoch};
-    use uuid::Uuid;
+    use crate::http::operation::answer::Answer;
+    use actix_web::{HttpResponse, body::to_bytes};
+    use m4sh_domain::{
+        board::Digest,
+        ids::{BoardId, Epoch, UserId},
+    };
 
-    fn card() -> BoardSummary {
+    fn summary() -> BoardSummary {
         BoardSummary {
             id: BoardId(Uuid::now_v7()),
             owner: UserId(Uuid::now_v7()),
@@ -175,14 +222,15 @@ mod tests {
         }
     }
 
-    fn view(rev: u64) -> BoardView {
-        BoardView {
+    fn shown(rev: u64) -> HttpResponse {
+        let view = BoardView {
             epoch: Epoch(1),
             rev: Rev(rev),
             state: (&br#"{"pages":[{"id":"p1"}],"zoom":1.0}"#[..]).into(),
             digest: Some(Digest([0xab; 32])),
             page_count: 1,
-        }
+        };
+        AtRevision(Rev(rev), Json(BoardResponse::of(summary(), None, view))).respond().unwrap()
     }
 
     async fn body(answer: HttpResponse) -> serde_json::Value {
@@ -191,7 +239,7 @@ mod tests {
 
     #[actix_web::test]
     async fn h3_a_detail_has_the_contracts_keys_and_an_etag() {
-        let answer = answer(HttpResponse::Ok(), &card(), None, &view(7));
+        let answer = shown(7);
         assert_eq!(answer.headers().get("etag").unwrap(), "W/\"rev:7\"");
         let body = body(answer).await;
         let mut keys: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
@@ -221,7 +269,7 @@ mod tests {
 
     #[actix_web::test]
     async fn h3_before_the_first_save_the_digest_is_empty_and_the_page_count_is_the_clients() {
-        let answer = answer(HttpResponse::Ok(), &card(), None, &view(0));
+        let answer = shown(0);
         assert_eq!(answer.headers().get("etag").unwrap(), "W/\"rev:0\"");
         let body = body(answer).await;
         assert_eq!((&body["state_digest"], &body["page_count"]), (&"".into(), &3.into()));

@@ -1,78 +1,127 @@
-//! `PATCH …/diff/`: a batch of operations on a known revision (contract/boards.md 2.2).
-//! Called by the route table. Never answers before the batch is committed; the order of checks is law.
+//! `PATCH …/diff/`: a batch of operations on a known revision (SPEC H8, H15, H16).
+//! Called by the route table. Never answers before the batch is committed; the order of checks is part of the contract.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
-use super::{Id, detail};
+use super::{BoardPath, op_schemas::OpRequest};
 use crate::{
-    actors::board::ApplyOps,
-    actors::messages::Save,
+    actors::{board::ApplyOps, messages::Save},
     http::{
-        Services,
-        audit::AuditContext,
-        extract::{DiffBody, SignedBody, base_required, idempotency_key},
-        fields::{Fields, whole},
+        fields::Fields,
+        operation::{
+            Operation,
+            answer::{AtRevision, Json},
+            argument::{Call, IdempotencyHeader, RequiredBase},
+            body::{Body, RawBody, RequestBody, request},
+            params::Path,
+            patch,
+            reading::KnownRev,
+            schemas::{Batch, ServerMoment},
+            signature::Schemas,
+        },
         problem::Problem,
-        times,
     },
 };
 use m4sh_domain::{
-    board::{Op, OpsError},
+    board::Op,
     json::{Bounds, Value},
+    limits::DIFF_BODY,
     rate::Scope,
 };
+use m4sh_store::EventCategory::Board;
 
-/// 415/413 and 401 are behind us: they are in the arguments.
-pub async fn save(
-    services: web::Data<Services>,
-    path: Id,
-    request: HttpRequest,
-    trail: AuditContext,
-    body: SignedBody<DiffBody>,
-) -> Result<HttpResponse, Problem> {
-    let who = body.who.user;
-    trail.node(path.0.0);
-    services.limiter.check(Scope::SoloDiff, who)?;
-    let diff = Diff::read(&body.bytes)?;
-    let key = idempotency_key(request.headers())?.or(diff.key);
-    let save = Save::new(who, base_required(request.headers()), key, ApplyOps(diff.ops));
-    let saved = services.directory.boards().save(path.0, save).await?;
-    trail.note("rev", saved.rev.0);
-    Ok(HttpResponse::Ok().insert_header((header::ETAG, detail::etag(saved.rev))).json(json!({
-        "server_ts": times::server_ts(saved.at),
-        "next_rev": saved.rev.0,
-        "digest": saved.digest.to_string(),
-    })))
+/// Saving a batch.
+pub fn operation() -> Operation {
+    patch("/solo/sessions/{id}/diff", "save_diff", save_diff)
+        .about(
+            "Save operations",
+            "Applies a batch to the named revision. Of several faults the first in this order is told: 415 and 413, 401, 429, \
+             400, 422 for too many operations, the repeat of a key, 404, 412 and 409, 422 for operations that cannot be done.",
+        )
+        .answers(&["Committed."])
+        .errors(&[
+            "forbidden",
+            "precondition_failed",
+            "rev_mismatch",
+            "invalid_ops",
+            "ops_quota_exceeded",
+            "board_too_large",
+            "too_many_pages",
+            "key_reused",
+        ])
+        .rate(Scope::SoloDiff)
+        .body_limit(DIFF_BODY)
+        .audit_later(Board, "board_saved")
+}
+
+request! {
+    /// A batch of operations, applied whole or not at all.
+    struct DiffRequest {
+        /// Looked at for its form only: the header is what counts.
+        rev: KnownRev,
+        ops: Batch,
+    }
+}
+
+/// A saved batch.
+#[derive(Serialize, ToSchema)]
+struct DiffSavedResponse {
+    /// SHA-256 of the canonical state in hex.
+    #[schema(example = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")]
+    digest: String,
+    /// The board's revision now.
+    #[schema(minimum = 1)]
+    next_rev: u64,
+    server_ts: ServerMoment,
 }
 
 /// A diff's body.
 struct Diff {
     ops: Vec<Op>,
-    /// The name that the operations' own ids give the batch.
+    /// The key that the operations' own ids give the batch.
     key: Option<Box<str>>,
 }
 
 impl Diff {
-    fn read(body: &[u8]) -> Result<Self, Problem> {
-        let mut fields = Fields::from_value(Value::parse(body, Bounds::default())?)?;
-        // Required and checked as ever, and then ignored: the header is what counts.
-        if let Some(rev) = fields.required_value("rev")
-            && whole(&rev).is_none()
-        {
-            fields.fault("rev", "A whole number of at least 0 is required.");
-        }
-        let ops = fields.required_value("ops");
-        fields.finish()?;
-        let ops = ops.ok_or(OpsError::NotAList)?;
+    fn of(body: &[u8]) -> Result<Self, Problem> {
+        // An empty body is no JSON here.
+        let fields = Fields::from_value(Value::parse(body, Bounds::default())?)?;
+        let DiffRequest { rev: _ignored, ops } = DiffRequest::of(fields)?;
         let key = key_of_op_ids(&ops);
         Ok(Self { ops: Op::parse_list(ops)?, key })
     }
 }
 
-/// When every operation has an `op_id`, the ids name the batch, so that a blind resend is recognised. The space keeps
-/// such names apart from keys of clients, which have none.
+impl RequestBody for Diff {
+    fn describe(schemas: &mut Schemas) -> serde_json::Value {
+        schemas.of::<OpRequest>();
+        DiffRequest::describe(schemas)
+    }
+
+    async fn read(raw: RawBody) -> Result<Self, Problem> {
+        Self::of(&raw.bytes)
+    }
+}
+
+async fn save_diff(
+    Path(BoardPath { id }): Path<BoardPath>,
+    call: Call,
+    Body(diff): Body<Diff>,
+    IdempotencyHeader(key): IdempotencyHeader,
+    RequiredBase(base): RequiredBase,
+) -> Result<AtRevision<Json<DiffSavedResponse>>, Problem> {
+    call.audit.node(id.0);
+    let save = Save::new(call.user, base, key.or(diff.key), ApplyOps(diff.ops));
+    let saved = call.services.directory.boards().save(id, save).await?;
+    call.audit.note("rev", saved.rev.0);
+    let (digest, next_rev) = (saved.digest.to_string(), saved.rev.0);
+    Ok(AtRevision(saved.rev, Json(DiffSavedResponse { digest, next_rev, server_ts: ServerMoment(saved.at) })))
+}
+
+/// When every operation has an `op_id`, the ids are the batch's key, so that a resend without a key is recognised. The
+/// space keeps such keys apart from those of clients, which have none.
 fn key_of_op_ids(ops: &Value) -> Option<Box<str>> {
     let ops = ops.as_array().filter(|ops| !ops.is_empty())?;
     let mut hash = Sha256::new();
@@ -87,9 +136,10 @@ fn key_of_op_ids(ops: &Value) -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn status_and_body(body: &str) -> (u16, serde_json::Value) {
-        let Err(problem) = Diff::read(body.as_bytes()) else { panic!("{body} was read") };
+        let Err(problem) = Diff::of(body.as_bytes()) else { panic!("{body} was read") };
         (problem.status().as_u16(), serde_json::from_slice(&problem.body("r", "/")).unwrap())
     }
 
@@ -126,7 +176,7 @@ mod tests {
             let op = r#"{"op":"update","kind":"meta","id":"m","value":{"a":1}}"#;
             format!(r#"{{"rev":0,"ops":[{}]}}"#, vec![op; count].join(","))
         };
-        assert_eq!(Diff::read(diff(100).as_bytes()).map(|diff| diff.ops.len()).ok(), Some(100));
+        assert_eq!(Diff::of(diff(100).as_bytes()).map(|diff| diff.ops.len()).ok(), Some(100));
         let (status, body) = status_and_body(&diff(101));
         assert_eq!((status, &body["detail"]), (422, &json!("ops_quota_exceeded")));
         assert_eq!((&body["max_ops"], &body["your_ops"]), (&json!(100), &json!(101)));

@@ -1,50 +1,94 @@
-//! `POST …/save-stream/`: a whole state on a known revision (contract/boards.md 2.3).
-//! Called by the route table. Never answers before the state is committed; the order of checks is law.
+//! `POST …/save-stream/`: a whole state on a known revision (SPEC H8, H15, H16).
+//! Called by the route table. Never answers before the state is committed; the order of checks is part of the contract.
 
-use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use serde_json::json;
 
-use super::{Id, detail, state};
+use super::{BoardPath, detail::WholeSavedResponse, state};
 use crate::{
-    actors::board::ReplaceState,
-    actors::messages::Save,
+    actors::{board::ReplaceState, messages::Save},
     http::{
-        Services,
-        audit::AuditContext,
-        extract::{SignedBody, StreamBody, base_required, idempotency_key, key_of_text},
+        extract::key_of_text,
         fields::{Faults, Fields},
+        operation::{
+            Operation,
+            answer::{AtRevision, Json},
+            argument::{Call, IdempotencyHeader, RequiredBase},
+            body::{Body, RawBody, RequestBody, describe_json},
+            params::Path,
+            post,
+            schemas::NonEmptyState,
+            shared_params,
+            signature::Schemas,
+        },
         problem::Problem,
     },
 };
-use m4sh_domain::{json::Value, rate::Scope};
+use m4sh_domain::{json::Value, limits::STREAM_BODY, rate::Scope};
+use m4sh_store::EventCategory::Board;
 
-/// 415/413 and 401 are behind us: they are in the arguments.
-pub async fn save(
-    services: web::Data<Services>,
-    path: Id,
-    request: HttpRequest,
-    trail: AuditContext,
-    body: SignedBody<StreamBody>,
-) -> Result<HttpResponse, Problem> {
-    let who = body.who.user;
-    trail.node(path.0.0);
-    services.limiter.check(Scope::SoloStream, who)?;
-    let sent = if body.is_json { json_body(body.bytes).await? } else { raw_body(body.bytes).await? };
-    let key = idempotency_key(request.headers())?.or(sent.key);
-    let document = state::document(sent.state).await?;
-    let save = Save::new(who, base_required(request.headers()), key, ReplaceState(document));
-    let saved = services.directory.boards().save(path.0, save).await?;
-    trail.note("rev", saved.rev.0);
-    Ok(detail::whole(&saved, None))
+/// Saving a whole state.
+pub fn operation() -> Operation {
+    post("/solo/sessions/{id}/save-stream", "save_stream", save_stream)
+        .about("Save a whole state", "With another content type than JSON the whole body is the state.")
+        .answers(&["Committed."])
+        .errors(&[
+            "forbidden",
+            "state_required",
+            "invalid_json",
+            "invalid_state",
+            "precondition_failed",
+            "rev_mismatch",
+            "board_too_large",
+            "too_many_pages",
+            "key_reused",
+        ])
+        .rate(Scope::SoloStream)
+        .body_limit(STREAM_BODY)
+        .audit_later(Board, "board_saved")
 }
 
-struct Sent {
+async fn save_stream(
+    Path(BoardPath { id }): Path<BoardPath>,
+    call: Call,
+    Body(sent): Body<SentState>,
+    IdempotencyHeader(key): IdempotencyHeader,
+    RequiredBase(base): RequiredBase,
+) -> Result<AtRevision<Json<WholeSavedResponse>>, Problem> {
+    call.audit.node(id.0);
+    let document = state::document(sent.state).await?;
+    let save = Save::new(call.user, base, key.or(sent.key), ReplaceState(document));
+    let saved = call.services.directory.boards().save(id, save).await?;
+    call.audit.note("rev", saved.rev.0);
+    Ok(WholeSavedResponse::of(&saved))
+}
+
+impl RequestBody for SentState {
+    fn describe(schemas: &mut Schemas) -> serde_json::Value {
+        let mut key = schemas.of::<shared_params::IdempotencyKey>();
+        key["description"] = "The same as the header.".into();
+        let schema = json!({
+            "type": "object",
+            "description": "A whole state.",
+            "required": ["state"],
+            "properties": {"state": schemas.of::<NonEmptyState>(), "idempotency_key": key},
+        });
+        describe_json(schemas, "Whole", schema, true)
+    }
+
+    async fn read(raw: RawBody) -> Result<Self, Problem> {
+        if raw.is_json { json_body(raw.bytes).await } else { raw_body(raw.bytes).await }
+    }
+}
+
+/// A state that was sent.
+struct SentState {
     state: Value,
     key: Option<Box<str>>,
 }
 
 /// `{"state": {…}, "idempotency_key"?: "…", …}`.
-async fn json_body(text: Bytes) -> Result<Sent, Problem> {
+async fn json_body(text: Bytes) -> Result<SentState, Problem> {
     let mut fields = Fields::from_value(state::parse_strictly(text).await??)?;
     let state = fields.any("state").filter(|state| !state.is_falsy()).ok_or(Problem::StateRequired)?;
     let key = match fields.any("idempotency_key") {
@@ -56,23 +100,23 @@ async fn json_body(text: Bytes) -> Result<Sent, Problem> {
             })?
         }
     };
-    Ok(Sent { state, key })
+    Ok(SentState { state, key })
 }
 
 /// The whole body is the state.
-async fn raw_body(text: Bytes) -> Result<Sent, Problem> {
+async fn raw_body(text: Bytes) -> Result<SentState, Problem> {
     if text.is_empty() {
         return Err(Problem::StateRequired);
     }
     let state = state::parse_strictly(text).await?.map_err(|_| Problem::InvalidJson)?;
-    if state.is_falsy() { Err(Problem::StateRequired) } else { Ok(Sent { state, key: None }) }
+    if state.is_falsy() { Err(Problem::StateRequired) } else { Ok(SentState { state, key: None }) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn json(text: &'static str) -> Result<Sent, Problem> {
+    async fn json(text: &'static str) -> Result<SentState, Problem> {
         json_body(Bytes::from_static(text.as_bytes())).await
     }
 

@@ -11,7 +11,6 @@ use super::{
         AuthoredPage, BoardReplay, Comparison, Erasure, KeptStates, LessonReplay, PastBoard, Revisions, Summary,
         Timeline,
     },
-    snapshots::Restored,
 };
 use m4sh_domain::rate::Scope;
 
@@ -108,7 +107,7 @@ fn list_authors() {}
         ("rev" = u64, Path, description = "The revision.", minimum = 0, example = 0),
         Base, Key,
     ),
-    responses((status = 200, description = "Restored.", body = Restored, headers(("ETag" = String, description = "The new revision.")))),
+    responses((status = 200, description = "Restored.", body = crate::http::solo::detail::RestoredResponse, headers(("ETag" = String, description = "The new revision.")))),
     extensions(
         ("x-m4sh-rate" = json!(Scope::SoloUser.name())),
         ("x-m4sh-errors" = json!(["not_found", "unknown_rev", "forbidden", "invalid_header", "precondition_failed", "rev_mismatch", "board_too_large", "key_reused"])),

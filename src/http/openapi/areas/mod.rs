@@ -7,7 +7,6 @@
 mod accounts;
 mod activity;
 mod assets;
-mod boards;
 pub mod diagnostics;
 mod exports;
 mod history;
@@ -15,11 +14,8 @@ mod history_shapes;
 pub mod hooks;
 mod room;
 mod room_shapes;
-pub mod saves;
 mod service;
 mod sharing;
-mod snapshots;
-mod undo;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -27,10 +23,6 @@ use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 pub fn all() -> Vec<Description> {
     vec![
         accounts::Api::openapi(),
-        boards::Api::openapi(),
-        saves::Api::openapi(),
-        undo::Api::openapi(),
-        snapshots::Api::openapi(),
         assets::Api::openapi(),
         exports::Api::openapi(),
         sharing::Api::openapi(),

@@ -1,5 +1,5 @@
-//! Whole states on their way in: parsed and encoded off the reactor threads when they are big.
-//! Called by the Solo and classroom handlers. Never keeps a document.
+//! Large JSON of requests, above all whole states: parsed and encoded off the reactor threads.
+//! Called by the bodies of requests and by the handlers of boards and lessons. Never keeps a document.
 
 use actix_web::web;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use m4sh_domain::{
     json::{Bounds, JsonError, Value},
 };
 
-/// Texts up to this size take about a millisecond to parse; a hop to another thread costs others less above it.
+/// Bytes that take about a millisecond to parse. Above it a change of threads costs less than a blocked reactor.
 const SMALL: usize = 128 * 1024;
 
 /// A board's first state, ready to be stored.
@@ -27,7 +27,7 @@ pub struct Fresh {
 /// Parses a body; an empty one is an empty object.
 ///
 /// # Errors
-/// 400 with the parser's words.
+/// 400 with the parser's message.
 pub async fn parse(text: Bytes) -> Result<Value, Problem> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Object(m4sh_domain::json::Object::default()));
@@ -35,15 +35,18 @@ pub async fn parse(text: Bytes) -> Result<Value, Problem> {
     parse_strictly(text).await?.map_err(Problem::from)
 }
 
-/// Parses a body that must not be empty. The outer error is ours, the inner one the client's.
-pub(super) async fn parse_strictly(text: Bytes) -> Result<Result<Value, JsonError>, Problem> {
+/// Parses a body that must not be empty. The outer error is the server's, the inner one the client's.
+///
+/// # Errors
+/// 500 when the other thread is gone.
+pub async fn parse_strictly(text: Bytes) -> Result<Result<Value, JsonError>, Problem> {
     if text.len() <= SMALL {
         return Ok(Value::parse(&text, Bounds::default()));
     }
     off_thread(move || Value::parse(&text, Bounds::default())).await
 }
 
-/// Reads `state` as a document, off the reactor: a large one takes tens of milliseconds.
+/// Reads `state` as a document: a large one takes tens of milliseconds.
 ///
 /// # Errors
 /// 400 for a state that no board can be.
@@ -68,6 +71,10 @@ fn encode(state: Value) -> Result<Fresh, BoardRefusal> {
     Ok(Fresh { page_count, checkpoint, state: text.into() })
 }
 
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+/// Runs `work` on a thread that may block.
+///
+/// # Errors
+/// 500 when that thread is gone.
+pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     web::block(work).await.map_err(|error| Problem::Internal(error.to_string()))
 }
