@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::{
     body::Field,
     schemas::{
-        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, ItemId, MessageKey, Name, Note, PageCount, RevealedUsers,
-        State, Url,
+        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, ItemId, MessageKey, Name, Note, PageCount,
+        RevealedUsers, State, Url,
     },
     signature::Schemas,
 };
@@ -21,7 +21,8 @@ use m4sh_domain::{
     ids::{Rev, UserId},
     json::Value,
     limits::{
-        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, NAME_CHARS, NOTE_CHARS, RULE_SECONDS, URL_CHARS,
+        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, NAME_CHARS, NOTE_CHARS, RULE_SECONDS,
+        URL_CHARS,
     },
 };
 

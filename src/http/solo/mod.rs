@@ -43,10 +43,5 @@ path_params! {
 pub fn areas() -> Vec<Area> {
     let saves = [diff::operation(), stream::operation(), beacon::operation()];
     let about_saves = "Answered when what was saved is committed, and not before.";
-    vec![
-        boards::area(),
-        Area::new("Saving", about_saves, saves).frequent(),
-        undo::area(),
-        snapshots::area(),
-    ]
+    vec![boards::area(), Area::new("Saving", about_saves, saves).frequent(), undo::area(), snapshots::area()]
 }
