@@ -67,11 +67,11 @@ fn document(
         let scale = POINTS.min(LONGEST / frame.width().max(frame.height()));
         let (width, height) = (frame.width() * scale, frame.height() * scale);
         let size = Size::from_wh(width, height).ok_or("a page without a size")?;
-        let mut sheet = document.start_page_with(PageSettings::new(size));
-        let mut surface = sheet.surface();
+        let mut pdf_page = document.start_page_with(PageSettings::new(size));
+        let mut surface = pdf_page.surface();
         surface.draw_svg(&tree, size, SvgSettings { embed_text: true, ..SvgSettings::default() });
         surface.finish();
-        sheet.finish();
+        pdf_page.finish();
         let name = if page.name.is_empty() { format!("{}", number + 1) } else { page.name.to_owned() };
         outline.push_child(OutlineNode::new(name, XyzDestination::new(index, Point::from_xy(0.0, 0.0))));
         done(index + 1, count);

@@ -121,10 +121,10 @@ async fn feed(mut stdin: ChildStdin, parts: Vec<Bytes>) -> io::Result<()> {
 /// Reads standard error; returns the reason of a failure, if one is given.
 async fn listen(stderr: impl AsyncRead + Unpin, progress: impl Fn(u8)) -> Option<String> {
     let mut lines = BufReader::new(stderr.take(TALK_BYTES)).lines();
-    let (mut reason, mut told) = (None, 0);
+    let (mut reason, mut reported) = (None, 0);
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(percent) = line.strip_prefix(PAGE).and_then(percent).filter(|percent| *percent > told) {
-            told = percent;
+        if let Some(percent) = line.strip_prefix(PAGE).and_then(percent).filter(|percent| *percent > reported) {
+            reported = percent;
             progress(percent);
         } else if let Some(why) = line.strip_prefix(BROKEN) {
             reason = Some(why.to_owned());

@@ -258,7 +258,7 @@ async fn set_rights(
     _: Member,
 ) -> Result<answer::Json<RightsResponse>, Problem> {
     let whom = ChangeTarget::One(user);
-    let flags = (!flags.is_empty()).then_some(RightsChange::Flags { whom, flags, session: true, seconds });
+    let flags = (!flags.is_empty()).then_some(RightsChange::Permissions { whom, flags, session: true, seconds });
     let lock = locked.map(|locked| RightsChange::Lock { whom, locked, session: true, seconds });
     let changes: Vec<RightsChange> = flags.into_iter().chain(lock).collect();
     if !call.lesson(id, sid).await?.rights.members.contains_key(&user) {

@@ -92,7 +92,7 @@ pub(super) const GIVEN_BY_RULES: [Permission; 7] = [
 ];
 
 fn subjects() -> Vec<RuleSubject> {
-    Permission::ALL.into_iter().map(RuleSubject::Flag).chain([RuleSubject::Pen, RuleSubject::Enter]).collect()
+    Permission::ALL.into_iter().map(RuleSubject::Permission).chain([RuleSubject::Pen, RuleSubject::Enter]).collect()
 }
 
 impl Param for RuleSubjectName {
@@ -253,7 +253,9 @@ async fn make(
 ) -> Result<Created<KeptRuleResponse>, Problem> {
     let session = at.session.is_some();
     let change = match what {
-        RuleSubject::Flag(flag) => RightsChange::Flags { whom, flags: vec![(flag, Some(allowed))], session, seconds },
+        RuleSubject::Permission(flag) => {
+            RightsChange::Permissions { whom, flags: vec![(flag, Some(allowed))], session, seconds }
+        }
         RuleSubject::Pen | RuleSubject::Enter => RightsChange::Lock { whom, locked: !allowed, session, seconds },
     };
     let now = Timestamp::now();
@@ -275,7 +277,9 @@ async fn remove(call: &Call, at: RightsScope, user: &str, what: RuleSubject) -> 
     };
     let session = at.session.is_some();
     let change = match (what, whom) {
-        (RuleSubject::Flag(flag), _) => RightsChange::Flags { whom, flags: vec![(flag, None)], session, seconds: None },
+        (RuleSubject::Permission(flag), _) => {
+            RightsChange::Permissions { whom, flags: vec![(flag, None)], session, seconds: None }
+        }
         (RuleSubject::Pen, _) => RightsChange::Lock { whom, locked: false, session, seconds: None },
         (RuleSubject::Enter, ChangeTarget::One(user)) => RightsChange::Kick { user, on: false },
         (RuleSubject::Enter, ChangeTarget::Everybody) => return Err(Problem::NotFound),

@@ -42,7 +42,7 @@ pub enum RightsChange {
         seconds: Option<u32>,
     },
     /// Grants or denies single permissions.
-    Flags {
+    Permissions {
         /// Whose permissions.
         whom: ChangeTarget,
         /// Each permission once; `None` removes its rules, so that the role decides again.
@@ -180,7 +180,7 @@ impl RightsChange {
         match self {
             Self::Lock { .. } => Permission::Lock,
             Self::Kick { .. } => Permission::Kick,
-            Self::Flags { .. } | Self::Role { .. } => Permission::Manage,
+            Self::Permissions { .. } | Self::Role { .. } => Permission::Manage,
         }
     }
 
@@ -189,16 +189,16 @@ impl RightsChange {
     pub const fn cause(&self) -> AccessCause {
         match self {
             Self::Lock { .. } => AccessCause::Lock,
-            Self::Flags { .. } => AccessCause::Rights,
+            Self::Permissions { .. } => AccessCause::Rights,
             Self::Role { .. } => AccessCause::Role,
             Self::Kick { .. } => AccessCause::Kick,
         }
     }
 
-    /// Whether every lesson of the class must be told.
+    /// Whether every lesson of the class must be informed.
     #[must_use]
     pub const fn is_class_wide(&self) -> bool {
-        matches!(self, Self::Role { .. } | Self::Flags { session: false, .. } | Self::Lock { session: false, .. })
+        matches!(self, Self::Role { .. } | Self::Permissions { session: false, .. } | Self::Lock { session: false, .. })
     }
 
     /// Whether `by` may make this change.
@@ -210,7 +210,7 @@ impl RightsChange {
         let standing = rights.effective(by, now).filter(|standing| standing.can.has(needed));
         let standing = standing.ok_or(ChangeDenied::Needs(needed))?;
         let whom = match self {
-            Self::Lock { whom, .. } | Self::Flags { whom, .. } => whom.user(),
+            Self::Lock { whom, .. } | Self::Permissions { whom, .. } => whom.user(),
             Self::Role { user, .. } | Self::Kick { user, .. } => Some(*user),
         };
         let role = match whom {
@@ -226,7 +226,7 @@ impl RightsChange {
         if !reaches {
             return Err(ChangeDenied::Above);
         }
-        let Self::Flags { flags, .. } = self else { return Ok(()) };
+        let Self::Permissions { flags, .. } = self else { return Ok(()) };
         let beyond =
             flags.iter().find(|(flag, allowed)| *allowed == Some(true) && !Permissions::grantable(role).has(*flag));
         beyond.map_or(Ok(()), |(flag, _)| Err(ChangeDenied::Ceiling(*flag)))
@@ -237,10 +237,10 @@ impl RightsChange {
     pub fn rule_edits(&self, now: Timestamp) -> Vec<RuleEdit> {
         match self {
             Self::Lock { whom, locked, session, seconds } => lock(*whom, *locked, *session, ends(*seconds, now)),
-            Self::Flags { whom, flags, session, seconds } => {
+            Self::Permissions { whom, flags, session, seconds } => {
                 let (who, until, session) = (whom.user(), ends(*seconds, now), *session);
                 let edit = |(flag, allowed): &(Permission, Option<bool>)| {
-                    let what = RuleSubject::Flag(*flag);
+                    let what = RuleSubject::Permission(*flag);
                     let clear = RuleEdit::Clear { session, who, what };
                     let set =
                         allowed.map(|allowed| RuleEdit::Set(Rule { session, who, subject: what, allowed, until }));
@@ -305,7 +305,7 @@ mod tests {
     }
 
     fn give(user: UserId, flag: Permission) -> RightsChange {
-        RightsChange::Flags {
+        RightsChange::Permissions {
             whom: ChangeTarget::One(user),
             flags: vec![(flag, Some(true))],
             session: true,
@@ -401,7 +401,8 @@ mod tests {
         made(&mut class, &give(PUPIL, Permission::Clear));
         assert!(class.effective(PUPIL, now()).unwrap().can.has(Permission::Clear));
         let whom = ChangeTarget::One(PUPIL);
-        let null = RightsChange::Flags { whom, flags: vec![(Permission::Clear, None)], session: true, seconds: None };
+        let null =
+            RightsChange::Permissions { whom, flags: vec![(Permission::Clear, None)], session: true, seconds: None };
         made(&mut class, &null);
         assert!(class.rules.is_empty());
     }

@@ -94,7 +94,7 @@ impl Permission {
     }
 }
 
-/// What one person may do on one board: a set of permissions, told to clients under `can`.
+/// What one person may do on one board: a set of permissions, sent to clients under `can`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Permissions(u16);
 

@@ -12,7 +12,7 @@ use crate::ids::UserId;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RuleSubject {
     /// One permission.
-    Flag(Permission),
+    Permission(Permission),
     /// The pen: every permission that [`Permission::is_pen`]. `allowed: false` locks it; `allowed: true` only undoes
     /// a lock, and
     /// grants nothing beyond the role and other rules.
@@ -26,7 +26,7 @@ impl RuleSubject {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Flag(flag) => flag.name(),
+            Self::Permission(flag) => flag.name(),
             Self::Pen => "pen",
             Self::Enter => "enter",
         }
@@ -38,7 +38,7 @@ impl RuleSubject {
         match name {
             "pen" => Some(Self::Pen),
             "enter" => Some(Self::Enter),
-            other => Permission::from_name(other).map(Self::Flag),
+            other => Permission::from_name(other).map(Self::Permission),
         }
     }
 }
@@ -145,7 +145,7 @@ impl Rights {
         let mut can = self.base(role, user);
         for flag in Permission::ALL {
             // An ended lesson is read-only, whatever was granted while it was on.
-            if let Some(allowed) = rule(RuleSubject::Flag(flag)).filter(|allowed| self.live || !allowed) {
+            if let Some(allowed) = rule(RuleSubject::Permission(flag)).filter(|allowed| self.live || !allowed) {
                 can = can.with(flag, allowed && (can.has(flag) || Permissions::grantable(role).has(flag)));
             }
         }
@@ -246,8 +246,8 @@ mod tests {
     #[test]
     fn p9_a_flag_is_given_or_taken_and_an_ended_lesson_gives_nothing() {
         let mut rights = rights(vec![
-            rule(Some(PUPIL), RuleSubject::Flag(Permission::Clear), true),
-            rule(None, RuleSubject::Flag(Permission::Export), false),
+            rule(Some(PUPIL), RuleSubject::Permission(Permission::Clear), true),
+            rule(None, RuleSubject::Permission(Permission::Export), false),
         ]);
         let can = rights.effective(PUPIL, at(0)).unwrap().can;
         assert!(can.has(Permission::Clear) && !can.has(Permission::Export));
@@ -268,7 +268,9 @@ mod tests {
 
     #[test]
     fn what_has_one_name() {
-        for what in Permission::ALL.map(RuleSubject::Flag).into_iter().chain([RuleSubject::Pen, RuleSubject::Enter]) {
+        for what in
+            Permission::ALL.map(RuleSubject::Permission).into_iter().chain([RuleSubject::Pen, RuleSubject::Enter])
+        {
             assert_eq!(RuleSubject::from_name(what.name()), Some(what));
         }
         assert_eq!(RuleSubject::from_name("can_fly"), None);

@@ -109,8 +109,8 @@ mod tests {
         let hidden = Some(Layer::Private(ANNA));
         assert!(Visibility::All.can_see(hidden) && Visibility::Own(ANNA).can_see(hidden));
         assert!(!Visibility::Own(BEN).can_see(hidden) && !Visibility::Public.can_see(hidden));
-        for eyes in [Visibility::All, Visibility::Own(BEN), Visibility::Public] {
-            assert!(eyes.can_see(None) && eyes.can_see(Some(Layer::Tutor)));
+        for visibility in [Visibility::All, Visibility::Own(BEN), Visibility::Public] {
+            assert!(visibility.can_see(None) && visibility.can_see(Some(Layer::Tutor)));
         }
     }
 

@@ -207,7 +207,7 @@ impl OpKind {
         }
     }
 
-    /// What a client is told whose `kind` is none of these.
+    /// What a client is answered whose `kind` is none of these.
     pub(super) fn expected() -> &'static str {
         static EXPECTED: LazyLock<String> = LazyLock::new(|| {
             let names: Vec<_> = OpKind::for_clients().map(OpKind::name).collect();

@@ -19,7 +19,7 @@ use crate::{
 const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
 const BEN: UserId = UserId(uuid::Uuid::from_u128(2));
 const TUTOR: UserId = UserId(uuid::Uuid::from_u128(3));
-const EVERYBODYS_EYES: [Visibility; 4] =
+const VISIBILITIES: [Visibility; 4] =
     [Visibility::All, Visibility::Own(ANNA), Visibility::Own(BEN), Visibility::Public];
 
 /// One thing that happens in a lesson.
@@ -77,13 +77,13 @@ fn event() -> impl Strategy<Value = LayerStep> {
     ]
 }
 
-fn eyes_of(who: UserId) -> Visibility {
+fn visibility_of(who: UserId) -> Visibility {
     if who == TUTOR { Visibility::All } else { Visibility::Own(who) }
 }
 
 fn authorship(who: UserId, isolated: bool) -> Authorship {
     let layer = isolated.then_some(if who == TUTOR { Layer::Tutor } else { Layer::Private(who) });
-    Authorship { layer, visibility: eyes_of(who), bound_by_locks: None }
+    Authorship { layer, visibility: visibility_of(who), bound_by_locks: None }
 }
 
 fn begin() -> Board {
@@ -103,7 +103,7 @@ fn happen(board: &mut Board, number: usize, isolated: &mut bool, event: &LayerSt
             board.submit(key(number), parse(ops).unwrap(), authorship(*who, *isolated), at(), false)
         }
         LayerStep::Save(who, from, to) => {
-            let seen = super::testing::state(&board.document().visible_to(eyes_of(*who)));
+            let seen = super::testing::state(&board.document().visible_to(visibility_of(*who)));
             let edited = seen.replace(&format!(r#""id":"{from}""#), &format!(r#""id":"{to}""#));
             board.replace(key(number), json(&edited), authorship(*who, *isolated), at())
         }
@@ -153,17 +153,17 @@ proptest! {
     fn i4_what_is_shown_step_by_step_is_what_is_seen_at_the_end(events in prop::collection::vec(event(), 1..30)) {
         let mut board = begin();
         let mut isolated = false;
-        let mut copies = EVERYBODYS_EYES.map(|eyes| (eyes, board.document().visible_to(eyes).into_owned()));
+        let mut copies = VISIBILITIES.map(|visibility| (visibility, board.document().visible_to(visibility).into_owned()));
         for (number, event) in events.iter().enumerate() {
             let Some(entry) = happen(&mut board, number, &mut isolated, event) else { continue };
-            for (eyes, copy) in &mut copies {
-                let ops = entry.ops_visible_to(*eyes);
-                if *eyes != Visibility::All {
+            for (visibility, copy) in &mut copies {
+                let ops = entry.ops_visible_to(*visibility);
+                if *visibility != Visibility::All {
                     let text = std::str::from_utf8(&ops).unwrap();
                     prop_assert!(!text.contains(r#""layer":"u:"#) && !text.contains(r#""layer":"tutor"#) && !text.contains(r#""layers""#), "{}", text);
                 }
                 follow(copy, &ops);
-                prop_assert_eq!(shown(copy), shown(&board.document().visible_to(*eyes)), "{:?} after {:?}", eyes, event);
+                prop_assert_eq!(shown(copy), shown(&board.document().visible_to(*visibility)), "{:?} after {:?}", visibility, event);
             }
         }
     }
@@ -237,8 +237,8 @@ proptest! {
         let (rev, mut before) = (board.rev(), items(&board));
         let revealed = board.reveal(key("r"), |_| true, at()).unwrap();
         prop_assert_eq!(board.rev().0 - rev.0, u64::from(revealed.is_some()), "one revision, or none when nothing was hidden");
-        for eyes in EVERYBODYS_EYES {
-            prop_assert_eq!(super::testing::state(&board.document().visible_to(eyes)), board.state());
+        for visibility in VISIBILITIES {
+            prop_assert_eq!(super::testing::state(&board.document().visible_to(visibility)), board.state());
         }
         let mut after = items(&board);
         before.sort();
@@ -251,7 +251,7 @@ proptest! {
 /// What somebody may not change, with its text.
 fn foreign(board: &Board, who: UserId) -> Vec<(ItemKind, Vec<u8>)> {
     let all = layers::items_of(board.document());
-    let foreign = all.filter(|(_, _, item)| !eyes_of(who).may_change(item.layer()));
+    let foreign = all.filter(|(_, _, item)| !visibility_of(who).may_change(item.layer()));
     foreign.map(|(_, list, item)| (list, item.bytes().to_vec())).collect()
 }
 
@@ -318,9 +318,10 @@ fn i6_more_than_operations_are_worth_is_revealed_as_a_whole_state() {
     let entry = board.reveal(key("r"), |user| user == ANNA, at()).unwrap().unwrap();
     assert!(entry.ops.starts_with(br#"[{"kind":"state","layers":{"u:"#), "some of it stays hidden");
     assert_eq!(entry.layer_owners(), Some(vec![BEN]));
-    for (eyes, copy, strokes) in [(Visibility::Own(BEN), &mut ben, 1_001), (Visibility::Public, &mut guest, 501)] {
-        follow(copy, &entry.ops_visible_to(eyes));
-        assert_eq!(shown(copy), shown(&board.document().visible_to(eyes)));
+    for (visibility, copy, strokes) in [(Visibility::Own(BEN), &mut ben, 1_001), (Visibility::Public, &mut guest, 501)]
+    {
+        follow(copy, &entry.ops_visible_to(visibility));
+        assert_eq!(shown(copy), shown(&board.document().visible_to(visibility)));
         assert_eq!(shown(copy).matches(r#""id":"#).count(), strokes + 2, "with the two pages");
     }
     let mut copy = begin();

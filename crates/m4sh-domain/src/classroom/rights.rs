@@ -1,4 +1,4 @@
-//! Rights: `lock`, `can`, `role`, `kick`, `unkick` (SPEC P). Whether a change may be made, [`RightsChange::judge`] says when its turn
+//! Rights: `lock`, `can`, `role`, `kick`, `unkick` (SPEC P). Whether a change may be made, [`RightsChange::authorize`] says when its turn
 //! has come; the senders declared here is the flag that it asks for first.
 
 use super::{AllowedSenders, ClassAction, FrameSpec, Retention};
@@ -46,7 +46,7 @@ pub(super) const CAN: FrameSpec = FrameSpec {
             },
         };
         let flags = flags(frame.get("flags")?.as_object()?)?;
-        action(frame, RightsChange::Flags { whom: whom(frame)?, flags, session, seconds: seconds(frame)? })
+        action(frame, RightsChange::Permissions { whom: whom(frame)?, flags, session, seconds: seconds(frame)? })
     },
     ..RIGHTS
 };

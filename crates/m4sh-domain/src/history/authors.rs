@@ -52,19 +52,19 @@ impl AuthorIndex {
 
     /// Adds the next entry, with its operations as the requester may see them.
     pub fn take(&mut self, entry: &JournalEntry, ops: &[Op]) {
-        let deed = Attribution { rev: entry.rev, at: entry.at, by: entry.key.author };
+        let attribution = Attribution { rev: entry.rev, at: entry.at, by: entry.key.author };
         for op in ops {
             let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
             match (op.kind, op.action) {
                 (OpKind::Item(kind), action) => {
-                    self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, deed)
+                    self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, attribution)
                 }
-                (OpKind::State, Action::Add) => self.whole(op.value.as_ref(), deed),
+                (OpKind::State, Action::Add) => self.whole(op.value.as_ref(), attribution),
                 (OpKind::State | OpKind::Meta, _) => {}
-                (OpKind::Page, Action::Remove) => self.page_removed(id.unwrap_or_default(), deed),
+                (OpKind::Page, Action::Remove) => self.page_removed(id.unwrap_or_default(), attribution),
                 (OpKind::Page, _) => {
                     let value = op.value.as_ref().or(op.patch.as_ref());
-                    self.lists(id.unwrap_or_default(), value, deed);
+                    self.lists(id.unwrap_or_default(), value, attribution);
                 }
             }
         }
@@ -75,7 +75,7 @@ impl AuthorIndex {
         self.known.iter().map(|((page, id), known)| (page.as_str(), id.as_str(), known))
     }
 
-    fn item(&mut self, page: &str, kind: ItemKind, id: Option<&str>, action: Action, deed: Attribution) {
+    fn item(&mut self, page: &str, kind: ItemKind, id: Option<&str>, action: Action, attribution: Attribution) {
         let Some(id) = id.filter(|id| self.wants(page, id)) else { return };
         let known = self.known.entry((page.to_owned(), id.to_owned())).or_insert(ItemHistory {
             kind,
@@ -86,25 +86,25 @@ impl AuthorIndex {
         match action {
             // An item that is added again after a removal keeps its first author.
             Action::Add if known.made.is_some() || known.removed.is_some() => {
-                (known.changed, known.removed) = (Some(deed), None);
+                (known.changed, known.removed) = (Some(attribution), None);
             }
-            Action::Add => known.made = Some(deed),
-            Action::Update => known.changed = Some(deed),
-            Action::Remove => known.removed = Some(deed),
+            Action::Add => known.made = Some(attribution),
+            Action::Update => known.changed = Some(attribution),
+            Action::Remove => known.removed = Some(attribution),
         }
     }
 
     /// A save of a whole state: items that were unknown are new.
-    fn whole(&mut self, state: Option<&Value>, deed: Attribution) {
+    fn whole(&mut self, state: Option<&Value>, attribution: Attribution) {
         let pages = state.and_then(|state| state.get("pages")).and_then(Value::as_array).unwrap_or_default();
         for page in pages {
             if let Some(id) = page.get("id").and_then(Value::as_str) {
-                self.lists(id, Some(page), deed);
+                self.lists(id, Some(page), attribution);
             }
         }
     }
 
-    fn lists(&mut self, page: &str, value: Option<&Value>, deed: Attribution) {
+    fn lists(&mut self, page: &str, value: Option<&Value>, attribution: Attribution) {
         for kind in ItemKind::ALL {
             let list = value.and_then(|page| page.get(kind.list())).and_then(Value::as_array);
             for item in list.unwrap_or_default() {
@@ -112,16 +112,16 @@ impl AuthorIndex {
                 let is_known =
                     self.known.get(&(page.to_owned(), id.to_owned())).is_some_and(|one| one.removed.is_none());
                 if !is_known {
-                    self.item(page, kind, Some(id), Action::Add, deed);
+                    self.item(page, kind, Some(id), Action::Add, attribution);
                 }
             }
         }
     }
 
-    fn page_removed(&mut self, page: &str, deed: Attribution) {
+    fn page_removed(&mut self, page: &str, attribution: Attribution) {
         for ((own, _), known) in &mut self.known {
             if own == page && known.removed.is_none() {
-                known.removed = Some(deed);
+                known.removed = Some(attribution);
             }
         }
     }
@@ -158,11 +158,17 @@ mod tests {
     }
 
     fn told(authors: &AuthorIndex) -> Vec<String> {
-        let deed = |deed: Option<Attribution>| {
-            deed.map_or("-".to_owned(), |deed| format!("{}@{}", deed.by.0.as_u128(), deed.rev))
+        let attribution = |attribution: Option<Attribution>| {
+            attribution
+                .map_or("-".to_owned(), |attribution| format!("{}@{}", attribution.by.0.as_u128(), attribution.rev))
         };
         let line = |(page, id, known): (&str, &str, &ItemHistory)| {
-            format!("{page}/{id} {} {} {}", deed(known.made), deed(known.changed), deed(known.removed))
+            format!(
+                "{page}/{id} {} {} {}",
+                attribution(known.made),
+                attribution(known.changed),
+                attribution(known.removed)
+            )
         };
         authors.known().map(line).collect()
     }

@@ -49,13 +49,13 @@ pub const LEAD_VIEW_TICK: Duration = Duration::from_millis(100);
 
 /// Points of one mark of a thumbnail: a scribble on a grid of 160 by 90 has no more to show.
 pub const THUMB_POINTS: usize = 32;
-/// Marks on a thumbnail's page: past it the oldest are not shown any more.
+/// Marks on a thumbnail's page: past it the oldest are dropped.
 pub const THUMB_MARKS: usize = 1_500;
 /// Marks of all pages of a board that are remembered: past it the pages that rested longest are forgotten.
 pub const THUMB_BOARD_MARKS: usize = 6_000;
 /// How often the boards of a watched class are looked at.
 pub const FEED_EVERY: Duration = Duration::from_millis(400);
-/// How often it is told who works and who is stuck.
+/// How often the feed says who works and who is stuck.
 pub const ATTENTION_EVERY: Duration = Duration::from_secs(1);
 /// Boards of one class that a tutor's feed carries.
 pub const FEED_BOARDS: usize = 300;

@@ -62,24 +62,24 @@ impl LiveThumbnail {
     /// The thumbnail of a whole state. Reads each item: not on an actor's thread.
     #[must_use]
     pub fn of(state: &Value) -> Self {
-        let mut sheet = Self::default();
+        let mut thumbnail = Self::default();
         let pages = state.get("pages").and_then(Value::as_array).unwrap_or_default();
         for page in pages {
             let Some(id) = page.get("id").and_then(Value::as_str) else { continue };
-            sheet.pages.insert(id.into(), PageMarks::default());
+            thumbnail.pages.insert(id.into(), PageMarks::default());
             for kind in ItemKind::BY_LIST {
                 let list = page.get(kind.list()).and_then(Value::as_array);
                 for item in list.unwrap_or_default() {
                     if let Some(name) = item.get("id").and_then(Value::as_str) {
-                        sheet.put(id, kind, name, ThumbnailMark::of(kind, item));
+                        thumbnail.put(id, kind, name, ThumbnailMark::of(kind, item));
                     }
                 }
             }
         }
         let first = || pages.first()?.get("id")?.as_str();
-        let open = state.get("activePageId").and_then(Value::as_str).filter(|id| sheet.pages.contains_key(*id));
-        sheet.open = open.or_else(first).unwrap_or_default().into();
-        sheet
+        let open = state.get("activePageId").and_then(Value::as_str).filter(|id| thumbnail.pages.contains_key(*id));
+        thumbnail.open = open.or_else(first).unwrap_or_default().into();
+        thumbnail
     }
 
     /// Applies the effective operations of one batch. An item that is added again replaces the old one; updates
@@ -280,9 +280,9 @@ mod tests {
     }
 
     impl Subscriber {
-        fn look(&mut self, sheet: &LiveThumbnail, most: usize) {
+        fn follow(&mut self, thumbnail: &LiveThumbnail, most: usize) {
             let has = self.has.as_ref().map(|(page, version)| (page.as_str(), *version));
-            let Some(delta) = sheet.since(has, most) else { return };
+            let Some(delta) = thumbnail.since(has, most) else { return };
             if delta.full {
                 self.marks.clear();
             }
@@ -296,13 +296,13 @@ mod tests {
 
     #[test]
     fn y21_a_whole_state_is_made_anew_and_an_item_added_again_takes_the_old_ones_place() {
-        let mut sheet =
+        let mut thumbnail =
             LiveThumbnail::of(&Value::parse(br#"{"pages":[{"id":"p","strokes":[]}]}"#, Bounds::default()).unwrap());
-        assert!(sheet.apply(&add("p", 1)));
-        assert!(!sheet.apply(&ops(r#"[{"kind":"state","op":"add","value":{}}]"#)));
-        assert!(sheet.apply(&add("p", 1)));
-        assert_eq!(sheet.since(None, usize::MAX).unwrap().marks.len(), 1);
-        assert_eq!(sheet.page(), "p");
+        assert!(thumbnail.apply(&add("p", 1)));
+        assert!(!thumbnail.apply(&ops(r#"[{"kind":"state","op":"add","value":{}}]"#)));
+        assert!(thumbnail.apply(&add("p", 1)));
+        assert_eq!(thumbnail.since(None, usize::MAX).unwrap().marks.len(), 1);
+        assert_eq!(thumbnail.page(), "p");
     }
 
     proptest! {
@@ -310,34 +310,34 @@ mod tests {
         fn y21_whoever_follows_the_changes_has_what_a_newcomer_is_told(
             steps in prop::collection::vec((any::<bool>(), 0_u32..2, 0_u32..12, any::<bool>(), 1_usize..4), 1..80)
         ) {
-            let mut sheet = LiveThumbnail::default();
-            let mut watcher = Subscriber::default();
+            let mut thumbnail = LiveThumbnail::default();
+            let mut subscriber = Subscriber::default();
             for (is_add, page, id, looks, most) in steps {
                 let page = format!("p{page}");
-                let applied = sheet.apply(&if is_add { add(&page, id) } else { remove(&page, id) });
+                let applied = thumbnail.apply(&if is_add { add(&page, id) } else { remove(&page, id) });
                 prop_assert!(applied);
                 if looks {
-                    watcher.look(&sheet, most);
+                    subscriber.follow(&thumbnail, most);
                 }
             }
             for _ in 0..40 {
-                watcher.look(&sheet, 3);
+                subscriber.follow(&thumbnail, 3);
             }
             let mut fresh = Subscriber::default();
-            fresh.look(&sheet, usize::MAX);
-            prop_assert_eq!(&watcher.marks, &fresh.marks);
-            prop_assert_eq!(watcher.has.map(|(_, version)| version), Some(sheet.version()));
+            fresh.follow(&thumbnail, usize::MAX);
+            prop_assert_eq!(&subscriber.marks, &fresh.marks);
+            prop_assert_eq!(subscriber.has.map(|(_, version)| version), Some(thumbnail.version()));
         }
     }
 
     #[test]
     fn y21_a_sheet_keeps_the_newest_marks_only() {
-        let mut sheet = LiveThumbnail::default();
+        let mut thumbnail = LiveThumbnail::default();
         for id in 0..limits::THUMB_MARKS as u32 + 50 {
-            sheet.apply(&add("p", id));
+            thumbnail.apply(&add("p", id));
         }
-        let mut watcher = Subscriber::default();
-        watcher.look(&sheet, usize::MAX);
-        assert_eq!(watcher.marks.len(), limits::THUMB_MARKS);
+        let mut subscriber = Subscriber::default();
+        subscriber.follow(&thumbnail, usize::MAX);
+        assert_eq!(subscriber.marks.len(), limits::THUMB_MARKS);
     }
 }

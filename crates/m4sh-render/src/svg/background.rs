@@ -21,7 +21,7 @@ const DOT: f32 = 0.7;
 
 impl<'a, W: Write> SvgWriter<'_, 'a, W> {
     pub(super) fn background(&mut self, background: &Background<'a>) -> io::Result<()> {
-        self.sheet(background.color)?;
+        self.fill_page(background.color)?;
         let mut step = background.step;
         while self.frame.width().max(self.frame.height()) / step > MOST_LINES {
             step *= 2.0;
@@ -47,7 +47,7 @@ impl<'a, W: Write> SvgWriter<'_, 'a, W> {
         background.image.map_or(Ok(()), |source| self.page_picture(source))
     }
 
-    fn sheet(&mut self, color: Color) -> io::Result<()> {
+    fn fill_page(&mut self, color: Color) -> io::Result<()> {
         let Rect { left, top, .. } = self.frame;
         write!(
             self.out,

@@ -60,7 +60,7 @@ pub fn write<'a>(
     title: &str,
     options: SvgOptions<'_, 'a>,
 ) -> io::Result<()> {
-    let mut canvas = SvgWriter { out, frame, options: options, path: Path::default() };
+    let mut canvas = SvgWriter { out, frame, options, path: Path::default() };
     let (left, top) = (Num(frame.left), Num(frame.top));
     let (width, height) = (Num(frame.width()), Num(frame.height()));
     write!(

@@ -31,10 +31,10 @@ pub struct TextLayout {
 pub fn layout(writing: &TextBlock<'_>, measure: &FontMetrics) -> TextLayout {
     let size = writing.font.size;
     let padding = if writing.paper.is_some() { PADDING } else { 0.0 };
-    let room = writing.width.map(|width| (width - 2.0 * padding).max(size));
-    let lines = wrap::lines(writing.text, room, |letter| measure.advance(writing.font, letter));
+    let max_width = writing.width.map(|width| (width - 2.0 * padding).max(size));
+    let lines = wrap::lines(writing.text, max_width, |letter| measure.advance(writing.font, letter));
     let widest = lines.iter().map(|line| line.1).fold(0.0, f32::max);
-    let inner = room.unwrap_or(widest);
+    let inner = max_width.unwrap_or(widest);
     let x = writing.at.x + padding;
     let reference = match writing.align {
         Align::Left => x,

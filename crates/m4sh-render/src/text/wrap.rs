@@ -5,14 +5,14 @@ const MOST_LETTERS: usize = 100_000;
 /// More lines are cut.
 const MOST_LINES: usize = 2_000;
 
-/// The lines of a text with their widths: at its own line ends and, where a line would be wider than `room`, before the
+/// The lines of a text with their widths: at its own line ends and, where a line would be wider than `max_width`, before the
 /// word that does not fit, or inside a word that fits no line.
-pub fn lines(text: &str, room: Option<f32>, advance: impl Fn(char) -> f32) -> Vec<(String, f32)> {
+pub fn lines(text: &str, max_width: Option<f32>, advance: impl Fn(char) -> f32) -> Vec<(String, f32)> {
     let text: String = text.chars().take(MOST_LETTERS).filter_map(plain).collect();
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
-        match room {
-            Some(room) => wrap(paragraph, room, &advance, &mut lines),
+        match max_width {
+            Some(max_width) => wrap(paragraph, max_width, &advance, &mut lines),
             None => lines.push((paragraph.to_owned(), paragraph.chars().map(&advance).sum())),
         }
         if lines.len() >= MOST_LINES {
@@ -33,17 +33,17 @@ fn plain(letter: char) -> Option<char> {
     }
 }
 
-fn wrap(paragraph: &str, room: f32, advance: &impl Fn(char) -> f32, lines: &mut Vec<(String, f32)>) {
+fn wrap(paragraph: &str, max_width: f32, advance: &impl Fn(char) -> f32, lines: &mut Vec<(String, f32)>) {
     let width_of = |text: &str| text.chars().map(advance).sum::<f32>();
     let (mut line, mut width) = (String::new(), 0.0);
     for word in paragraph.split_inclusive(' ') {
         // The space after a word may exceed the width.
-        if width + width_of(word.trim_end_matches(' ')) > room && !line.is_empty() {
+        if width + width_of(word.trim_end_matches(' ')) > max_width && !line.is_empty() {
             push(lines, &mut line, &mut width, advance);
         }
         for letter in word.chars() {
             let wide = advance(letter);
-            if width + wide > room && letter != ' ' && !line.is_empty() {
+            if width + wide > max_width && letter != ' ' && !line.is_empty() {
                 push(lines, &mut line, &mut width, advance);
             }
             line.push(letter);
@@ -66,8 +66,8 @@ mod tests {
 
     use super::*;
 
-    fn texts(text: &str, room: Option<f32>) -> Vec<String> {
-        lines(text, room, |_| 1.0).into_iter().map(|line| line.0).collect()
+    fn texts(text: &str, max_width: Option<f32>) -> Vec<String> {
+        lines(text, max_width, |_| 1.0).into_iter().map(|line| line.0).collect()
     }
 
     #[test]
@@ -87,10 +87,10 @@ mod tests {
     proptest! {
         #[test]
         fn e10_no_line_is_wider_than_its_room_and_no_letter_is_lost(
-            text in "[a-zа-я \n]{0,80}", room in 1.0f32..20.0
+            text in "[a-zа-я \n]{0,80}", max_width in 1.0f32..20.0
         ) {
-            let wrapped = texts(&text, Some(room));
-            prop_assert!(wrapped.iter().all(|line| line.chars().count() as f32 <= room));
+            let wrapped = texts(&text, Some(max_width));
+            prop_assert!(wrapped.iter().all(|line| line.chars().count() as f32 <= max_width));
             let letters = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
             prop_assert_eq!(letters(&wrapped.join("")), letters(&text));
         }

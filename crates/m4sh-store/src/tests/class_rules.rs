@@ -72,8 +72,13 @@ async fn p12_rules_of_a_lesson_need_that_lesson_in_that_class() {
     assert_eq!(store.edit_rules((classroom, Some(elsewhere)), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((classroom, None), tutor, &edits).await.unwrap(), None);
     assert_eq!(store.edit_rules((ClassroomId(Uuid::now_v7()), None), tutor, &[]).await.unwrap(), None);
-    let everywhere =
-        Rule { session: false, who: None, subject: RuleSubject::Flag(Permission::Export), allowed: false, until: None };
+    let everywhere = Rule {
+        session: false,
+        who: None,
+        subject: RuleSubject::Permission(Permission::Export),
+        allowed: false,
+        until: None,
+    };
     assert_eq!(store.edit_rules((classroom, None), tutor, &[RuleEdit::Set(everywhere)]).await.unwrap(), Some(1));
     assert_eq!(
         store.rules(classroom, Some(elsewhere), PageRequest::default()).await.unwrap().0,

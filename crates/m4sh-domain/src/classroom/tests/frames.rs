@@ -118,7 +118,10 @@ fn w5_frames_about_rights_say_what_is_asked_for_or_what_they_lack() {
     assert_eq!(timed, Some(Ok(ClassAction::Rights(RightsFrame { id: Some("l1".into()), change: lock }))));
     let given = change(r#"{"t":"can","user":"all","flags":{"can_export":null,"can_draw":true},"scope":"class"}"#);
     let flags = vec![(Permission::Draw, Some(true)), (Permission::Export, None)];
-    assert_eq!(given, RightsChange::Flags { whom: ChangeTarget::Everybody, flags, session: false, seconds: None });
+    assert_eq!(
+        given,
+        RightsChange::Permissions { whom: ChangeTarget::Everybody, flags, session: false, seconds: None }
+    );
     let kicked = change(r#"{"t":"kick","user":"USER","on":false}"#);
     assert_eq!(kicked, change(r#"{"t":"unkick","user":"USER"}"#));
     all_wrong(&[
