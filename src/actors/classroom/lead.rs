@@ -31,14 +31,13 @@ impl ClassroomActor {
         if laser.on && self.charge(user, cost).is_err() {
             return;
         }
-        self.beam.point(user, laser);
-        self.shine(conn, ctx);
+        self.set_laser(conn, user, laser, ctx);
     }
 
     /// Tells the sockets of the leader that their view is wanted, and forgets the view of a former one.
     pub(super) fn update_followed(&mut self) {
         let leader = self.events.state.leader();
-        self.beam.follow(leader);
+        self.ephemera.follow(leader);
         self.sockets.mark_followed(leader);
     }
 }
@@ -49,8 +48,7 @@ impl Handler<ViewChanged> for ClassroomActor {
     fn handle(&mut self, looked: ViewChanged, ctx: &mut Context<Self>) {
         let Some(user) = self.sockets.get(looked.conn).map(|seat| seat.user) else { return };
         if self.events.state.leader() == Some(user) {
-            self.beam.look(user, looked.view);
-            self.shine(looked.conn, ctx);
+            self.set_view(looked.conn, user, looked.view, ctx);
         }
     }
 }

@@ -2,10 +2,10 @@
 //! down to its boards. Called by `ws` (entering, speaking, leaving) and `directory` (changes made over REST). Never sees
 //! an operation or a cursor.
 
-mod beam;
 mod boards;
 mod class_changes;
 mod commands;
+mod ephemera;
 mod erasure;
 mod events;
 mod isolation;
@@ -23,11 +23,11 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::beam::Beam;
 use self::boards::BoardProvisioning;
 pub use self::boards::BroadcastFrame;
 use self::commands::ClassBudgets;
 pub use self::commands::SubmitCommand;
+use self::ephemera::ClassEphemera;
 use self::erasure::ErasureState;
 pub use self::erasure::ReloadErased;
 use self::events::ClassEventLog;
@@ -67,7 +67,7 @@ pub struct ClassroomActor {
     rights_queue: RightsQueue,
     monitor: ClassMonitor,
     events: ClassEventLog,
-    beam: Beam,
+    ephemera: ClassEphemera,
     budgets: ClassBudgets,
     erasure: ErasureState,
     provisioning: BoardProvisioning,
@@ -162,7 +162,7 @@ impl ClassroomActor {
             rights_queue: RightsQueue::default(),
             monitor: ClassMonitor::default(),
             events: ClassEventLog::default(),
-            beam: Beam::default(),
+            ephemera: ClassEphemera::default(),
             budgets: ClassBudgets::default(),
             erasure: ErasureState::default(),
             provisioning: BoardProvisioning::default(),
@@ -283,7 +283,7 @@ impl ClassroomActor {
         ]);
         let leads = AllowedSenders::Leaders.allows(standing);
         self.events.state.snapshot(&mut class, self.session, user, leads);
-        self.beam.snapshot(&mut class);
+        self.ephemera.snapshot(&mut class);
         class.insert("boards", Self::boards_of(access, user));
         class
     }
@@ -343,7 +343,7 @@ impl Handler<WelcomeSent> for ClassroomActor {
 
     fn handle(&mut self, arrived: WelcomeSent, ctx: &mut Context<Self>) {
         self.sockets.release_pending(arrived.conn);
-        self.shine_on(arrived.conn);
+        self.show_ephemera(arrived.conn);
         self.provide_board_for(arrived.conn, ctx);
         if arrived.watch {
             self.watch(arrived.conn, ctx);
@@ -359,8 +359,8 @@ impl Handler<LeaveClass> for ClassroomActor {
         self.unwatch(leave.conn, ctx);
         let Some(left) = self.sockets.leave(leave.conn) else { return };
         let stays = self.sockets.iter().any(|(_, seat)| seat.user == left.user);
-        if !stays && self.beam.put_out(left.user) {
-            self.shine(leave.conn, ctx);
+        if let Some(laser) = self.ephemera.laser_off(left.user).filter(|_| !stays) {
+            self.set_laser(leave.conn, left.user, laser, ctx);
         }
     }
 }
