@@ -15,9 +15,9 @@ use crate::actors::classroom::{
     SubmitCommand,
 };
 use crate::actors::messages::BoardError;
-use crate::actors::rooms::Rooms;
 use m4sh_domain::access::AccessCause;
 use m4sh_domain::classroom::{ClassCommand, PupilSelection};
+use crate::actors::socket_registry::SocketRegistry;
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_domain::refusal::{Refusal, RefusalCode};
@@ -36,15 +36,15 @@ struct DirectoryInner {
     boards: Boards,
     /// By both ids: a session that is asked for under another class leads nowhere.
     sessions: DashMap<(ClassroomId, LessonId), Addr<ClassroomActor>>,
-    /// Sockets of room clients.
-    rooms: Rooms,
+    /// The sockets of this process.
+    sockets: Arc<SocketRegistry>,
 }
 
 impl Directory {
     /// A directory of a node where no class is awake.
     #[must_use]
     pub fn new(store: Store, boards: Boards) -> Self {
-        Self(Arc::new(DirectoryInner { store, boards, sessions: DashMap::new(), rooms: Rooms::default() }))
+        Self(Arc::new(DirectoryInner { store, boards, sessions: DashMap::new(), sockets: Arc::default() }))
     }
 
     /// The boards of this node.
@@ -102,10 +102,10 @@ impl Directory {
         asked.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    /// The sockets of room clients.
+    /// The sockets of this process.
     #[must_use]
-    pub fn rooms(&self) -> &Rooms {
-        &self.0.rooms
+    pub fn sockets(&self) -> &Arc<SocketRegistry> {
+        &self.0.sockets
     }
 
     /// Looks again and again for boards and lessons from whose past somebody was erased, in whatever process: boards that

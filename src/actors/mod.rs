@@ -14,7 +14,6 @@ pub mod metrics;
 pub mod node;
 pub mod outbox;
 pub mod rights;
-pub mod rooms;
 pub mod shard;
 pub mod shared_budgets;
 pub mod socket_registry;

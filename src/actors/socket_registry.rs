@@ -22,7 +22,7 @@ pub enum SocketScope {
     /// A share link: its end closes the socket.
     Link(LinkId),
     /// A channel of the v0.24 room client.
-    Lesson(LessonId, Channel),
+    RoomChannel(LessonId, Channel),
 }
 
 /// A socket, as far as it takes to write to it.
@@ -108,5 +108,54 @@ impl Drop for Registration {
         if let SocketScope::Link(_) = self.scope {
             gauge!("m4sh_guests").decrement(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::outbox::OutboxItem;
+    use std::task::{Context, Poll, Waker};
+    use uuid::Uuid;
+
+    const LIMIT: usize = 3;
+
+    fn socket(conn: u64) -> (RegisteredSocket, Outbox) {
+        let outbox = Outbox::default();
+        (RegisteredSocket { conn: ConnId(conn), user: None, dialect: Dialect::Json, outbox: outbox.clone() }, outbox)
+    }
+
+    fn link() -> SocketScope {
+        SocketScope::Link(LinkId(Uuid::now_v7()))
+    }
+
+    fn next(outbox: &Outbox) -> Poll<OutboxItem> {
+        outbox.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn l9_a_link_that_ends_closes_its_own_guests_and_nobody_elses() {
+        let (registry, one, two) = (Arc::new(SocketRegistry::default()), link(), link());
+        let ((a, a_box), (b, b_box), (c, c_box)) = (socket(1), socket(2), socket(3));
+        let _a = registry.register(one, a, LIMIT).unwrap();
+        drop(registry.register(one, b, LIMIT).unwrap());
+        let c = registry.register(two, c, LIMIT).unwrap();
+        registry.close(one, Close::Forbidden);
+        assert!(matches!(next(&a_box), Poll::Ready(OutboxItem::Frame(_))), "a goodbye");
+        assert!(matches!(next(&a_box), Poll::Ready(OutboxItem::Close(Close::Forbidden))));
+        assert!(next(&b_box).is_pending() && next(&c_box).is_pending());
+        assert_eq!(registry.links().into_iter().map(SocketScope::Link).collect::<Vec<_>>(), [two]);
+        drop(c);
+        assert!(registry.links().is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn l10_a_link_has_so_many_guests_and_no_more() {
+        let (registry, link) = (Arc::new(SocketRegistry::default()), link());
+        let mut guests: Vec<_> =
+            (0..LIMIT as u64).map(|conn| registry.register(link, socket(conn).0, LIMIT).unwrap()).collect();
+        assert!(registry.register(link, socket(9).0, LIMIT).is_none());
+        guests.pop();
+        assert!(registry.register(link, socket(9).0, LIMIT).is_some());
     }
 }

@@ -1,5 +1,5 @@
-//! Not yet seated: who has come, and the way from hello to a seat. Consumes itself, so that the two are never confused.
-//! Called by `pump`. Never reads the socket.
+//! A socket that has not joined: who it is, and the way from hello to a session. Joining consumes it, so that the two are
+//! never confused. Called by `socket_loop`. Never reads the socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use crate::actors::classroom::{ClassroomActor, JoinClass, JoinedClass, LeaveClas
 use crate::actors::clock;
 use crate::actors::messages::{self, Attach, JoinError};
 use crate::actors::outbox::Outbox;
+use crate::actors::socket_registry::{RegisteredSocket, Registration};
 use crate::identity::{Principal, RateLimitKey};
-use crate::ws::SocketContext;
-use crate::ws::guests::{self, Guest, GuestSlot, Line};
+use crate::ws::context::SocketContext;
+use crate::ws::guests::{self, Guest};
 use crate::ws::session::{IdleTimer, JoinedSession};
 use crate::ws::translator::{OpenTranslator, Translator};
 use m4sh_domain::ids::{BoardId, ClassroomId, ClientId, ConnId, LessonId, LoginId, UserId};
@@ -45,7 +46,7 @@ struct Identified {
     name: Arc<str>,
     /// How long they may stay, and with what they go.
     ends: Option<(Duration, Close)>,
-    guest_slot: Option<GuestSlot>,
+    guest_slot: Option<Registration>,
 }
 
 /// Somebody who is not let in.
@@ -193,8 +194,8 @@ impl PendingSocket {
 
     async fn guest(&self, guest: &Guest, client: ClientId, outbox: &Outbox) -> Result<Identified, Close> {
         let SocketEndpoint::Board(board) = self.endpoint else { return Err(Close::Unauthorized) };
-        let line = Line { conn: self.conn, dialect: self.dialect, outbox: outbox.clone() };
-        let admitted = guest.admit(board, &self.sockets, line).await?;
+        let socket = RegisteredSocket { conn: self.conn, user: None, dialect: self.dialect, outbox: outbox.clone() };
+        let admitted = guest.admit(board, &self.sockets, socket).await?;
         Ok(Identified {
             user: admitted.user(client),
             name: guests::GUEST_NAME.into(),

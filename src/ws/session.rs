@@ -1,5 +1,5 @@
-//! Seated: what one client's frames mean, and to whom they go. No socket in sight, so that it is tested by feeding frames.
-//! Called by `pump` for each message. Never decides a right or applies an operation: the board does.
+//! A joined session: what one client's frames mean, and to whom they go. It has no socket, so that it is tested by feeding
+//! frames. Called by `socket_loop` for each message. Never decides a right or applies an operation: the board does.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::actors::clock;
 use crate::actors::messages::{BoardCommand, Detach, OutboxDrained, PresenceUpdate, Submit, UpdatePresence};
 use crate::actors::metrics::metrics;
 use crate::actors::outbox::Outbox;
-use crate::ws::guests::GuestSlot;
+use crate::actors::socket_registry::Registration;
 use m4sh_domain::classroom::ClassAction;
 use m4sh_domain::ids::ConnId;
 use m4sh_domain::limits;
@@ -45,7 +45,7 @@ pub(super) struct JoinedSession {
     /// How long it may last, and with what it is closed then.
     pub(super) ends: Option<(Duration, Close)>,
     /// A guest's place, given back with the seat.
-    pub(super) guest_slot: Option<GuestSlot>,
+    pub(super) guest_slot: Option<Registration>,
     pub(super) idle_timer: IdleTimer,
 }
 

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::actors::clock;
 use crate::actors::metrics::{count_budget_hit, count_throttled, metrics};
 use crate::actors::outbox::{Outbox, OutboxItem};
+use crate::actors::socket_registry::{RegisteredSocket, SocketScope};
 use crate::identity::RateLimitKey;
-use crate::ws::SocketContext;
+use crate::ws::context::SocketContext;
 use crate::ws::handshake::{PendingSocket, Rejected};
 use crate::ws::pings::PingTimer;
 use crate::ws::session::{JoinedSession, SessionEnd};
@@ -63,17 +64,17 @@ pub(super) async fn run(
     };
     let greeting = greeting.map_err(|turned| turned.close);
     let login = greeting.as_ref().ok().and_then(|greeting| Some((greeting.login()?, greeting.conn)));
-    if let Some((login, conn)) = login {
-        sockets.logins.add(login, conn, dialect, wire.outbox.clone());
-        // It may have ended between the look at its token and this line, when nobody knew of this socket.
+    let registration = login.and_then(|(login, conn)| {
+        let socket = RegisteredSocket { conn, user: None, dialect, outbox: wire.outbox.clone() };
+        let registration = sockets.registry.register(SocketScope::Login(login), socket, usize::MAX);
+        // It may have ended between the check of its token and this line, when nobody knew of this socket.
         if sockets.authenticator.has_ended(login) {
-            sockets.logins.end(login);
+            sockets.login_ended(login);
         }
-    }
+        registration
+    });
     let end = serve(&mut wire, greeting).await;
-    if let Some((login, conn)) = login {
-        sockets.logins.remove(login, conn);
-    }
+    drop(registration);
     if let Ok(close) = end {
         Box::pin(wire.send_close(close)).await;
     }
@@ -109,7 +110,7 @@ async fn serve(wire: &mut SocketLoop, greeting: Result<Box<PendingSocket>, Close
         Ok(seated) => seated,
         Err(close) => return Box::pin(wire.drain_and_close(close)).await,
     };
-    if let Some(translator) = &wire.translator {
+    if let Some(translator) = &mut wire.translator {
         translator.joined();
     }
     wire.ends = seated.ends.map(|(life, close)| (Instant::now() + life.min(FOREVER), close));

@@ -11,7 +11,7 @@ use m4sh_protocol::payload::Payload;
 /// Translates between one session in class, which speaks the JSON dialect, and its client, which sends no hello.
 pub trait Translator {
     /// The session has joined.
-    fn joined(&self);
+    fn joined(&mut self);
 
     /// The frame that a client's message stands for; `None` when nothing is left for the session to do.
     ///

@@ -13,12 +13,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::frames::{Channel, encode, error, object};
-use crate::actors::rooms::Line as RoomSocket;
+use crate::actors::outbox::Outbox;
+use crate::actors::socket_registry::{RegisteredSocket, Registration, SocketScope};
 use crate::ws::SocketContext;
 use crate::ws::translator::{OpenTranslator, Translated, Translator};
-use m4sh_domain::ids::{BoardId, LessonId, UserId};
+use m4sh_domain::ids::{BoardId, ConnId, LessonId, UserId};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_protocol::close::Close;
+use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
 use m4sh_store::StoreError;
 
@@ -34,13 +36,23 @@ pub async fn upgrade(
     let own = context.clone().into_inner();
     let open = ids.map(|(lesson, channel)| -> OpenTranslator {
         Box::new(move |conn, user, outbox| {
-            let socket = RoomSocket { conn, user, channel, outbox };
+            let socket = RoomSocket { conn, user, channel, outbox, registration: None };
             RoomTranslator::open(lesson, socket, own).boxed_local()
         })
     });
     let mut query = url::form_urlencoded::parse(request.query_string().as_bytes());
     let token = query.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
     crate::ws::upgrade_translated(&request, body, open, token, context)
+}
+
+/// One socket of the client.
+struct RoomSocket {
+    conn: ConnId,
+    user: UserId,
+    channel: Channel,
+    outbox: Outbox,
+    /// Its place among the sockets of its channel, once the session has joined.
+    registration: Option<Registration>,
 }
 
 /// The translator of one socket.
@@ -120,8 +132,11 @@ impl RoomTranslator {
 }
 
 impl Translator for RoomTranslator {
-    fn joined(&self) {
-        self.context.directory.rooms().add(self.lesson, self.socket.clone());
+    fn joined(&mut self) {
+        let RoomSocket { conn, user, channel, ref outbox, .. } = self.socket;
+        let socket = RegisteredSocket { conn, user: Some(user), dialect: Dialect::Json, outbox: outbox.clone() };
+        let scope = SocketScope::RoomChannel(self.lesson, channel);
+        self.socket.registration = self.context.directory.sockets().register(scope, socket, usize::MAX);
     }
 
     fn incoming<'a>(&'a mut self, message: &'a [u8]) -> LocalBoxFuture<'a, Result<Option<Vec<u8>>, Close>> {
@@ -134,11 +149,5 @@ impl Translator for RoomTranslator {
 
     fn due(&mut self) -> LocalBoxFuture<'_, Option<Payload>> {
         async { if self.progress.is_due() { self.sync_response().await } else { None } }.boxed_local()
-    }
-}
-
-impl Drop for RoomTranslator {
-    fn drop(&mut self) {
-        self.context.directory.rooms().remove(self.lesson, self.socket.conn);
     }
 }

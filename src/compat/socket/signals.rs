@@ -2,6 +2,7 @@
 //! others. Called by `RoomTranslator`. Never reads or keeps what is in them.
 
 use super::{RoomTranslator, encode, error};
+use crate::actors::socket_registry::SocketScope;
 use crate::compat::frames::Channel;
 use m4sh_domain::ids::UserId;
 use m4sh_domain::json::{Object, Value};
@@ -37,11 +38,13 @@ impl RoomTranslator {
         // With a `t` it would be taken for a frame of the full protocol.
         frame.remove("t");
         let (is_for_one, frame) = (to.is_some(), encode(frame));
-        let readers = if is_for_one { 1 } else { self.context.directory.rooms().count(self.lesson, Channel::Webrtc) };
+        let (registry, scope) =
+            (self.context.directory.sockets(), SocketScope::RoomChannel(self.lesson, Channel::Webrtc));
+        let readers = if is_for_one { 1 } else { registry.count(scope) };
         if frame.len().saturating_mul(readers) > SIGNAL_BYTES {
             return self.send(error("too_large", "say to whom this is: it is too long for all", None));
         }
-        let was_heard = self.context.directory.rooms().say(self.lesson, Channel::Webrtc, to, Some(conn), &frame);
+        let was_heard = registry.send(scope, to, Some(conn), &frame);
         if !was_heard && is_for_one {
             self.send(error("not_here", "whom this is for is not connected", None));
         }

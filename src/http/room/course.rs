@@ -8,6 +8,7 @@ use super::Id;
 use crate::{
     actors::board::ReplaceState,
     actors::messages::{Precondition, Save},
+    actors::socket_registry::SocketScope,
     http::{
         Services,
         audit::AuditContext,
@@ -50,8 +51,8 @@ async fn moved(call: Call, path: Id, phase: Option<RoomPhase>, kind: &str) -> Re
     let (card, _) = call.services.room(path.0, call.user).await?;
     let shown = call.services.room_shown(&card).await?;
     let told = json!({"type": "session_updated", "session": shown});
-    let rooms = call.services.directory.rooms();
-    rooms.say(card.id, Channel::System, None, None, &Payload::text(told.to_string().into_bytes()));
+    let scope = SocketScope::RoomChannel(card.id, Channel::System);
+    call.services.directory.sockets().send(scope, None, None, &Payload::text(told.to_string().into_bytes()));
     Ok(HttpResponse::Ok().json(shown))
 }
 
