@@ -1,10 +1,15 @@
 //! A class at work through everything that goes wrong, from a seed: socket clients of both dialects and REST clients on
 //! one board, cut wires, readers that fall asleep, the server killed and started, Postgres stopped and started.
 //! At the end all copies are the server's state and each acknowledged batch is in it exactly once.
-//! `SEED=42 cargo test --test simulation` replays a plan; the seeds of past failures are pinned below.
+//! `SEED=42 cargo test --test simulation` replays a plan; the seeds of past failures are pinned below. `paused` does the
+//! same to the actors alone, in virtual time.
 
 #[path = "contract/harness/mod.rs"]
 mod harness;
+#[path = "simulation/memory.rs"]
+mod memory;
+#[path = "simulation/paused.rs"]
+mod paused;
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
@@ -96,13 +101,24 @@ async fn run(seed: u64) {
     );
 }
 
+/// `SEED`, or a new one.
+fn seed() -> u64 {
+    std::env::var("SEED").map_or_else(|_| now(), |seed| seed.parse().expect("SEED is a number"))
+}
+
+#[test]
+fn r8_boards_on_two_nodes_in_virtual_time_end_equal_whatever_the_journal_does_of_a_fresh_seed() {
+    paused::run(seed());
+}
+
+#[test]
+fn r8_boards_on_two_nodes_in_virtual_time_end_equal_whatever_the_journal_does_of_pinned_seeds() {
+    (1..=4).for_each(paused::run);
+}
+
 #[tokio::test]
 async fn r8_a_class_at_work_through_faults_of_a_fresh_seed_ends_equal() {
-    let seed = match std::env::var("SEED") {
-        Ok(seed) => seed.parse().expect("SEED is a number"),
-        Err(_) => now(),
-    };
-    run(seed).await;
+    run(seed()).await;
 }
 
 #[tokio::test]

@@ -15,9 +15,9 @@ use crate::actors::classroom::{
     SubmitCommand,
 };
 use crate::actors::messages::BoardError;
+use crate::actors::socket_registry::SocketRegistry;
 use m4sh_domain::access::AccessCause;
 use m4sh_domain::classroom::{ClassCommand, PupilSelection};
-use crate::actors::socket_registry::SocketRegistry;
 use m4sh_domain::ids::{BoardId, ClassroomId, LessonId, Rev, UserId};
 use m4sh_domain::limits;
 use m4sh_domain::refusal::{Refusal, RefusalCode};
