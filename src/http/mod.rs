@@ -170,11 +170,7 @@ fn add_operations(mut endpoints: Vec<Endpoint>, areas: Vec<Area>) -> Vec<Endpoin
 
 /// The routes outside the API.
 fn roots() -> Vec<Endpoint> {
-    let own = vec![
-        at("/health/live").get(health::live),
-        at("/health/ready").get(health::ready),
-        at("/blobs/{key:.+}").get(blobs::serve),
-    ];
+    let own = vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)];
     with_operations(own, Mount::Root)
 }
 
@@ -187,34 +183,9 @@ fn table() -> Vec<Endpoint> {
 
 /// The API's own routes, with what its methods leave in the event log.
 fn own() -> Vec<Endpoint> {
-    use EventCategory::{Account, Board, Classroom, Share};
+    use EventCategory::{Account, Board, Classroom};
     vec![
-        at("/solo/sessions/{id}/export").post(solo::exports::create).audit("POST", Board, "export_requested"),
-        at("/solo/sessions/{id}/exports").get(solo::exports::list),
-        at("/solo/sessions/{id}/thumbnail").get(solo::thumbnails::look).post(solo::thumbnails::refresh).audit_later(
-            "POST",
-            Board,
-            "thumbnail_refreshed",
-        ),
-        at("/solo/sessions/{id}/share")
-            .get(solo::sharing::status)
-            .post(solo::sharing::make)
-            .audit("POST", Share, "share_created")
-            .delete(solo::sharing::end)
-            .audit("DELETE", Share, "share_ended"),
         at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
-        at("/solo/public/{token}").get(public::read),
-        at("/solo/public/{token}/download").get(public::download::file),
-        at("/solo/public/{token}/assets/{sha256}").get(public::assets::picture),
-        assets_of("/boards/{id}/assets"),
-        asset_of("/boards/{id}/assets/{sha256}"),
-        assets_of("/solo/sessions/{id}/assets"),
-        asset_of("/solo/sessions/{id}/assets/{sha256}"),
-        at("/exports/{id}").get(solo::exports::read).delete(solo::exports::delete).audit(
-            "DELETE",
-            Board,
-            "export_deleted",
-        ),
         at("/boards/{id}/events").get(activity::of_board),
         at("/boards/{id}/history").get(history::list::list),
         at("/boards/{id}/history/at").get(history::state::at_time),
@@ -267,14 +238,6 @@ fn own() -> Vec<Endpoint> {
         at("/docs").get(openapi::page::index),
         at("/docs/{file}").get(openapi::page::file),
     ]
-}
-
-fn assets_of(pattern: &'static str) -> Endpoint {
-    at(pattern).get(assets::list).post(assets::upload).audit("POST", EventCategory::Board, "asset_uploaded")
-}
-
-fn asset_of(pattern: &'static str) -> Endpoint {
-    at(pattern).get(assets::read).delete(assets::delete).audit("DELETE", EventCategory::Board, "asset_deleted")
 }
 
 async fn nothing_here() -> Result<&'static str, Problem> {

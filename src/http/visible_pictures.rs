@@ -33,18 +33,18 @@ impl VisiblePictures {
 }
 
 impl Services {
-    /// Passes unless a whole state of the board may hold what is hidden from `who`, whose rights were looked at before.
+    /// Passes unless a whole state of the board may hold what is hidden from somebody with this visibility.
     ///
     /// # Errors
     /// 403.
-    pub(super) async fn may_have_whole_states(&self, board: BoardId, eyes: Visibility) -> Result<(), Problem> {
-        if eyes == Visibility::All || !self.store.was_isolated(board).await? {
+    pub(super) async fn may_have_whole_states(&self, board: BoardId, visibility: Visibility) -> Result<(), Problem> {
+        if visibility == Visibility::All || !self.store.was_isolated(board).await? {
             return Ok(());
         }
         Err(Problem::Forbidden("Work on this board was hidden, so its snapshots are for those who see all of it."))
     }
 
-    /// Which pictures of a board `who` may have, as whom it was found that they see with these eyes.
+    /// Which pictures of a board `who`, with this visibility, may have.
     ///
     /// # Errors
     /// As a read of the board.
@@ -52,9 +52,9 @@ impl Services {
         &self,
         board: BoardId,
         who: UserId,
-        eyes: Visibility,
+        visibility: Visibility,
     ) -> Result<VisiblePictures, Problem> {
-        if eyes == Visibility::All || !self.store.was_isolated(board).await? {
+        if visibility == Visibility::All || !self.store.was_isolated(board).await? {
             return Ok(VisiblePictures::All);
         }
         let state = self.directory.boards().read(board, who).await?.state;
@@ -77,7 +77,7 @@ impl Services {
     /// original.
     ///
     /// # Errors
-    /// As every query.
+    /// 503 without a database.
     pub(super) async fn forget_hidden_pictures(
         &self,
         from: BoardId,

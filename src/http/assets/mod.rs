@@ -1,5 +1,6 @@
-//! Pictures and documents of a board: uploaded once, referred to in operations as `asset:<sha256>`, read by signed URL.
-//! Called by the route table. Never believes what a file says it is, and gives a URL only to who may read the board.
+//! Pictures and documents of a board: uploaded once, referred to in operations as `asset:<sha256>`, read by signed URL
+//! (SPEC V10 to V14). Called by the route table. Never trusts what a file claims to be, and gives a URL only to who may read
+//! the board.
 
 mod check;
 mod form;
@@ -9,22 +10,35 @@ mod structure;
 use std::sync::LazyLock;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, dev,
     http::header::{self, HeaderMap},
-    web,
 };
 use bytes::Bytes;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use url::form_urlencoded;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
-use self::shapes::Shown;
+use self::shapes::AssetResponse;
 use super::{
     Services,
-    audit::AuditContext,
-    extract::{Paging, PublicBase, Signed},
+    extract::{PageResponse, Paging, PublicBase, Signed},
+    operation::{
+        Area, Operation,
+        answer::{CreatedOrFound, Json, NoContent},
+        argument::{Argument, Call},
+        context::Context,
+        delete, get,
+        params::{Path, describe_all, path_params},
+        post,
+        schemas::Line,
+        signature::Signature,
+    },
     problem::Problem,
+    solo::BoardPath,
+    states::off_thread,
     visible_pictures::VisiblePictures,
 };
 use crate::{blobs::BlobContent, objects::ObjectUpload};
@@ -34,13 +48,96 @@ use m4sh_domain::{
     ids::{BoardId, UserId},
     rate::Scope,
 };
-use m4sh_store::{AssetRow, LedgerKind, NewAsset};
+use m4sh_store::{AssetRow, EventCategory::Board, LedgerKind, NewAsset};
 
-type Id = web::Path<(BoardId,)>;
-type OneOf = web::Path<(BoardId, String)>;
+pub(super) use shapes::{FileResponse, sha256_of_hex};
+
+/// The name of the section, and what it is about.
+pub(super) const SECTION: (&str, &str) =
+    ("Assets", "Uploaded once, kept by hash, named in operations as `asset:<sha256>`.");
 
 /// Decoding takes memory and a core: so many at once in the whole process.
 static DECODES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(limits::ASSET_DECODES));
+
+/// Uploads and reads have two paths each: clients of boards and of solo sessions know their own.
+pub fn area() -> Area {
+    let of_boards = operations(
+        ("/boards/{id}/assets", "/boards/{id}/assets/{sha256}"),
+        ["upload_asset", "list_assets", "read_asset", "delete_asset"],
+    );
+    let of_sessions = operations(
+        ("/solo/sessions/{id}/assets", "/solo/sessions/{id}/assets/{sha256}"),
+        ["upload_session_asset", "list_session_assets", "read_session_asset", "delete_session_asset"],
+    );
+    Area::new(SECTION.0, SECTION.1, [of_boards, of_sessions].concat()).rate(Scope::SoloUser)
+}
+
+fn operations((all, one): (&'static str, &'static str), ids: [&'static str; 4]) -> [Operation; 4] {
+    [
+        post(all, ids[0], upload_asset)
+            .about(
+                "Upload an asset",
+                "The file as the body with its `Content-Type`, or as the one file of a form. What it is is told by its bytes, \
+                 which are checked. 200 when the board has them already.",
+            )
+            .answers(&["Uploaded.", "Known already."])
+            .errors(&["forbidden", "quota_exceeded", "unsupported_asset", "invalid_asset"])
+            .rate(Scope::Upload)
+            .body_limit(limits::ASSET_BYTES)
+            .audit(Board, "asset_uploaded"),
+        get(all, ids[1], list_assets).about("A board's assets", "Newest first.").answers(&["A page of them."]),
+        get(one, ids[2], read_asset).about("An asset", "").answers(&["The asset, with an address of its bytes."]),
+        delete(one, ids[3], delete_asset)
+            .about("Delete an asset", "By who leads here, or by its uploader.")
+            .answers(&["Gone."])
+            .errors(&["forbidden"])
+            .audit(Board, "asset_deleted"),
+    ]
+}
+
+path_params! {
+    /// An asset of a board.
+    struct AssetPath {
+        /// The board.
+        id: BoardId,
+        /// The asset.
+        sha256: String,
+    }
+}
+
+/// How to call an upload.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "only the description has it")]
+struct UploadQuery {
+    /// Its name; that of the form's file if there is one.
+    #[param(required = false, inline)]
+    name: Line,
+}
+
+/// A file on its way. It is read when its sender is known to have the right, and has a gate of its own.
+struct FilePayload {
+    request: HttpRequest,
+    payload: dev::Payload,
+}
+
+impl Argument for FilePayload {
+    fn describe(signature: &mut Signature) {
+        describe_all::<UploadQuery>(signature);
+        let file = json!({"schema": signature.schemas.of::<FileResponse>()});
+        signature.body = Some(json!({
+            "description": "PNG, JPEG, GIF, WebP or PDF.",
+            "required": true,
+            "content": {
+                "image/png": file, "image/jpeg": file, "image/gif": file, "image/webp": file, "application/pdf": file,
+            },
+        }));
+    }
+
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        Ok(Self { request: context.request.clone(), payload: context.payload() })
+    }
+}
 
 /// A file as it came.
 struct Upload {
@@ -50,94 +147,69 @@ struct Upload {
     name: Option<String>,
 }
 
-/// `POST /boards/{id}/assets/`: the file as the body with its `Content-Type` (and `?name=`), or as the one file of a
-/// form. 201, or 200 when the board has these bytes already.
-pub async fn upload(
-    services: web::Data<Services>,
-    path: Id,
-    trail: AuditContext,
+async fn upload_asset(
+    Path(BoardPath { id: board }): Path<BoardPath>,
     base: PublicBase,
-    Signed(who): Signed,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::Upload, who.user)?;
-    let board = path.0;
-    let place = Place::of(&services, board, who.user).await?;
+    call: Call,
+    file: FilePayload,
+) -> Result<CreatedOrFound<AssetResponse>, Problem> {
+    let place = Place::of(&call.services, board, call.user).await?;
     if !place.can.has(Permission::Upload) {
         return Err(Problem::Forbidden("You may not upload to this board, or its lesson is over."));
     }
-    let upload = form::read(&request, payload.into_inner()).await?;
+    let upload = form::read(&file.request, file.payload).await?;
     let name = shapes::name(upload.name.as_deref())?;
-    let asset = keep(&services, board, &place, who.user, upload, name).await?;
-    trail.node(board.0);
-    trail.note("asset", shapes::hex(&asset.row.sha256));
-    trail.note("bytes", asset.row.size);
-    let mut answer = if asset.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
-    Ok(answer.json(Shown::of(&services, &asset.row, &base).await?))
+    let StoredAsset { row, is_new } = store(&call.services, board, &place, call.user, upload, name).await?;
+    call.audit.node(board.0);
+    call.audit.note("asset", shapes::hex(&row.sha256));
+    call.audit.note("bytes", row.size);
+    let body = AssetResponse::of(&call.services, row, &base).await?;
+    Ok(if is_new { CreatedOrFound::Created(body) } else { CreatedOrFound::Found(body) })
 }
 
-/// `GET /boards/{id}/assets/`: the newest first.
-pub async fn list(
-    services: web::Data<Services>,
-    path: Id,
+async fn list_assets(
+    Path(BoardPath { id }): Path<BoardPath>,
     base: PublicBase,
-    Signed(who): Signed,
+    _: Signed,
     paging: Paging,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let place = Place::of(&services, path.0, who.user).await?;
+    call: Call,
+) -> Result<Json<PageResponse<AssetResponse>>, Problem> {
+    let (services, who) = (&call.services, call.user);
+    let place = Place::of(services, id, who).await?;
     let page = paging.page();
-    let (count, rows) = match services.pictures_for(path.0, who.user, place.eyes).await? {
-        VisiblePictures::All => services.store.list_assets(path.0, page).await?,
+    let (count, rows) = match services.pictures_for(id, who, place.visibility).await? {
+        VisiblePictures::All => services.store.list_assets(id, page).await?,
         VisiblePictures::Named(named, _) => {
             let named: Vec<_> = named.into_iter().collect();
-            services.store.list_named_assets(path.0, page, &named, who.user).await?
+            services.store.list_named_assets(id, page, &named, who).await?
         }
     };
-    let mut shown = Vec::with_capacity(rows.len());
-    for row in &rows {
-        shown.push(Shown::of(&services, row, &base).await?);
+    let mut results = Vec::with_capacity(rows.len());
+    for row in rows {
+        results.push(AssetResponse::of(services, row, &base).await?);
     }
-    Ok(paging.answer(page, count, shown))
+    Ok(Json(paging.response(page, count, results)))
 }
 
-/// `GET /boards/{id}/assets/{sha256}/`.
-pub async fn read(
-    services: web::Data<Services>,
-    path: OneOf,
-    base: PublicBase,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let (board, asset) = path.into_inner();
-    let place = Place::of(&services, board, who.user).await?;
-    let row = found(&services, board, &asset, &place, who.user).await?;
-    Ok(HttpResponse::Ok().json(Shown::of(&services, &row, &base).await?))
+async fn read_asset(Path(path): Path<AssetPath>, base: PublicBase, call: Call) -> Result<Json<AssetResponse>, Problem> {
+    let place = Place::of(&call.services, path.id, call.user).await?;
+    let row = found(&call.services, path.id, &path.sha256, &place, call.user).await?;
+    AssetResponse::of(&call.services, row, &base).await.map(Json)
 }
 
-/// `DELETE /boards/{id}/assets/{sha256}/`: by who leads here, or by its uploader while they may upload.
-pub async fn delete(
-    services: web::Data<Services>,
-    path: OneOf,
-    trail: AuditContext,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let (board, asset) = path.into_inner();
-    let place = Place::of(&services, board, who.user).await?;
-    let row = found(&services, board, &asset, &place, who.user).await?;
-    let own = row.author == Some(who.user) && place.can.has(Permission::Upload);
+/// By who leads here, or by its uploader while they may upload.
+async fn delete_asset(Path(path): Path<AssetPath>, call: Call) -> Result<NoContent, Problem> {
+    let (services, who) = (&call.services, call.user);
+    let place = Place::of(services, path.id, who).await?;
+    let row = found(services, path.id, &path.sha256, &place, who).await?;
+    let own = row.author == Some(who) && place.can.has(Permission::Upload);
     if !own && !place.role.leads() {
         return Err(Problem::Forbidden("Only its uploader, the owner or a tutor may delete this asset."));
     }
-    trail.node(board.0);
-    trail.note("asset", asset);
-    if services.store.delete_asset(board, &row.sha256).await? {
-        Ok(HttpResponse::NoContent().finish())
-    } else {
-        Err(Problem::NotFound)
-    }
+    call.audit.node(path.id.0);
+    call.audit.note("asset", path.sha256);
+    let is_deleted = services.store.delete_asset(path.id, &row.sha256).await?;
+    is_deleted.then_some(NoContent).ok_or(Problem::NotFound)
 }
 
 /// What somebody is on a board, and whose it is.
@@ -145,66 +217,68 @@ struct Place {
     owner: UserId,
     role: Role,
     can: Permissions,
-    eyes: Visibility,
+    visibility: Visibility,
 }
 
 impl Place {
     async fn of(services: &Services, board: BoardId, who: UserId) -> Result<Self, Problem> {
         let (access, standing) = services.standing(board, who).await?;
         let EffectiveRights { role, can, .. } = standing;
-        Ok(Self { owner: access.owner, role, can, eyes: standing.visibility(who) })
+        Ok(Self { owner: access.owner, role, can, visibility: standing.visibility(who) })
     }
 }
 
-struct Kept {
+/// The asset of an upload, and whether the board has it only now.
+struct StoredAsset {
     row: AssetRow,
     is_new: bool,
 }
 
-async fn keep(
+async fn store(
     services: &Services,
     board: BoardId,
     place: &Place,
     who: UserId,
     upload: Upload,
     name: String,
-) -> Result<Kept, Problem> {
+) -> Result<StoredAsset, Problem> {
     let Upload { bytes, declared, .. } = upload;
-    let seen = bytes.clone();
+    let checked_bytes = bytes.clone();
     let permit = DECODES.acquire().await.map_err(|error| Problem::Internal(error.to_string()))?;
-    let look = move || Ok::<_, Problem>((check::checked(&seen, declared.as_deref())?, Sha256::digest(&seen).into()));
-    let looked: (check::Checked, [u8; 32]) =
-        web::block(look).await.map_err(|error| Problem::Internal(error.to_string()))??;
+    let (checked, sha256): (_, [u8; 32]) = off_thread(move || {
+        let checked = check::checked(&checked_bytes, declared.as_deref())?;
+        Ok::<_, Problem>((checked, Sha256::digest(&checked_bytes).into()))
+    })
+    .await??;
     drop(permit);
-    let (checked, sha256) = looked;
     if let Some(row) = services.store.asset(board, &sha256).await? {
-        return Ok(Kept { row, is_new: false });
+        return Ok(StoredAsset { row, is_new: false });
     }
-    let deposit = ObjectUpload {
+    let upload = ObjectUpload {
         reference: Uuid::now_v7(),
         key: format!("solo/{}/{board}/assets/{}", place.owner, shapes::hex(&sha256)),
         media_type: checked.media_type.to_owned(),
         charge: Some((place.owner, LedgerKind::Asset)),
         metadata: vec![("session_id", board.to_string())],
     };
-    let deposited = services.objects.upload(deposit, BlobContent::Bytes(bytes)).await?;
+    let uploaded = services.objects.upload(upload, BlobContent::Bytes(bytes)).await?;
     let new = NewAsset { board, name, pixels: checked.pixels, pages: checked.pages, author: who };
-    match services.store.add_asset(&new, &deposited).await {
-        Ok(Some(row)) => Ok(Kept { row, is_new: true }),
+    match services.store.add_asset(&new, &uploaded).await {
+        Ok(Some(row)) => Ok(StoredAsset { row, is_new: true }),
         // Somebody was faster with the same bytes.
         Ok(None) => {
-            services.objects.abandon(&deposited).await;
+            services.objects.abandon(&uploaded).await;
             let row = services.store.asset(board, &sha256).await?.ok_or(Problem::NotFound)?;
-            Ok(Kept { row, is_new: false })
+            Ok(StoredAsset { row, is_new: false })
         }
         Err(error) => {
-            services.objects.abandon(&deposited).await;
+            services.objects.abandon(&uploaded).await;
             Err(error.into())
         }
     }
 }
 
-/// An asset that the asker may know of.
+/// An asset that `who` may know of.
 async fn found(
     services: &Services,
     board: BoardId,
@@ -214,7 +288,7 @@ async fn found(
 ) -> Result<AssetRow, Problem> {
     let sha256 = shapes::sha256(asset).ok_or(Problem::NotFound)?;
     let row = services.store.asset(board, &sha256).await?.ok_or(Problem::NotFound)?;
-    let may = services.pictures_for(board, who, place.eyes).await?.has(&row.sha256, row.author);
+    let may = services.pictures_for(board, who, place.visibility).await?.has(&row.sha256, row.author);
     may.then_some(row).ok_or(Problem::NotFound)
 }
 

@@ -1,9 +1,10 @@
-//! How an asset is shown and named. Called by `http::assets`. Never shows an object's key.
+//! How an asset is shown and named. Called by the handlers of assets and of shared boards. Never shows an object's key.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
-    http::{Services, extract::PublicBase, fields::Faults, problem::Problem, times},
+    http::{Services, extract::PublicBase, fields::Faults, operation::schemas::Moment, problem::Problem},
     objects::ObjectError,
 };
 use m4sh_domain::limits::{ASSET_URL_LIFE, NAME_CHARS};
@@ -12,36 +13,57 @@ use m4sh_store::AssetRow;
 /// The name of a file that came without one.
 const UNNAMED: &str = "Untitled";
 
-/// An asset.
-#[derive(Serialize)]
-pub(super) struct Shown<'a> {
+/// The bytes of a picture or a document.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "only the description has it")]
+pub struct FileResponse(Vec<u8>);
+
+/// An asset of a board.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AssetResponse {
+    /// The SHA-256 of its bytes in hex.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     id: String,
+    /// How operations name it.
+    #[schema(example = "asset:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     r#ref: String,
-    name: &'a str,
-    media_type: &'a str,
+    #[schema(example = "triangle.png")]
+    name: String,
+    #[schema(example = "image/png")]
+    media_type: String,
+    /// Bytes.
+    #[schema(minimum = 1, example = 20480)]
     size: u64,
+    /// Pixels, of a picture.
+    #[schema(required = true, example = 640)]
     width: Option<u32>,
+    #[schema(required = true, example = 480)]
     height: Option<u32>,
+    /// Of a document.
+    #[schema(required = true, example = json!(null))]
     pages: Option<u32>,
+    /// Where its bytes are, for a while.
+    #[schema(example = "https://board.school.example/blobs/…?expires=1767225600&signature=…")]
     url: String,
-    created_at: String,
+    created_at: Moment,
 }
 
-impl<'a> Shown<'a> {
-    pub(super) async fn of(services: &Services, row: &'a AssetRow, base: &PublicBase) -> Result<Self, Problem> {
+impl AssetResponse {
+    pub(super) async fn of(services: &Services, row: AssetRow, base: &PublicBase) -> Result<Self, Problem> {
         let url = services.objects.blobs().signed_url(&row.key, ASSET_URL_LIFE, &base.0).await;
         let id = hex(&row.sha256);
         Ok(Self {
             r#ref: format!("asset:{id}"),
             id,
-            name: &row.name,
-            media_type: &row.media_type,
+            name: row.name,
+            media_type: row.media_type,
             size: row.size,
             width: row.pixels.map(|pixels| pixels.0),
             height: row.pixels.map(|pixels| pixels.1),
             pages: row.pages,
             url: url.map_err(ObjectError::from)?,
-            created_at: times::utc_field(row.created_at),
+            created_at: Moment(row.created_at),
         })
     }
 }
@@ -66,7 +88,11 @@ pub(super) fn hex(sha256: &[u8; 32]) -> String {
 
 /// The hash that a path names, with or without `asset:` before it.
 pub(super) fn sha256(text: &str) -> Option<[u8; 32]> {
-    let text = text.strip_prefix("asset:").unwrap_or(text);
+    sha256_of_hex(text.strip_prefix("asset:").unwrap_or(text))
+}
+
+/// 64 hexadecimal digits, in the one way in which operations write them.
+pub(in crate::http) fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
@@ -99,6 +125,14 @@ mod tests {
         assert_eq!(sha256(&format!("asset:{id}")), Some([0xab; 32]));
         for wrong in ["", "ab", &id.to_uppercase(), &format!("{id}0"), &"я".repeat(32)] {
             assert_eq!(sha256(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn l18_an_asset_is_named_by_64_lower_case_digits() {
+        assert_eq!(sha256_of_hex(&"0f".repeat(32)), Some([0x0f; 32]));
+        for wrong in ["", "0f", &"0F".repeat(32), &"0f".repeat(33), &"0g".repeat(32), &"ä".repeat(32)] {
+            assert_eq!(sha256_of_hex(wrong), None, "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who may read objects from a page of another origin (contract/boards.md 4): the configured origins, without cookies,
+//! Who may read objects from a page of another origin (SPEC V5): the configured origins, without cookies,
 //! since the URL itself is the permission. Wrapped around the API's CORS by `app`, which it keeps from these paths.
 
 use actix_web::{

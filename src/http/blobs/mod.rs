@@ -1,10 +1,8 @@
-//! Objects of the local store, for whoever holds a signed URL: `GET /blobs/{key}?expires=&signature=`.
+//! Objects of the local store, for whoever holds a signed URL: `GET /blobs/{key}?expires=&signature=` (SPEC V3 to V5).
 //! Called by the route table. Never looks a key up before its signature is good, and never lets a browser run anything.
 
 pub mod cors;
 mod range;
-
-use std::borrow::Cow;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -18,9 +16,20 @@ use actix_web::{
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use url::form_urlencoded;
+use utoipa::IntoParams;
 
-use self::range::Wanted;
-use super::{Services, problem::Problem};
+use self::range::RequestedRange;
+use super::{
+    Services, assets,
+    operation::{
+        Area,
+        answer::Answer,
+        get,
+        params::{Path, Query, QueryParams, describe_all, path_params},
+        signature::{Schemas, Signature, Success},
+    },
+    problem::Problem,
+};
 use crate::blobs::{BlobError, SignedUrlQuery, attachment};
 use m4sh_store::BlobInfo;
 
@@ -31,19 +40,60 @@ const POLICY: &str = "default-src 'none'; sandbox";
 static POLICY_HEADER: HeaderName = HeaderName::from_static("content-security-policy");
 static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// `GET` and `HEAD /blobs/{key}`.
-pub async fn serve(services: web::Data<Services>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+/// Objects behind signed URLs.
+pub fn area() -> Area {
+    let operations = [get("/blobs/{key:.+}", "read_blob", read_blob)
+        .about(
+            "An object behind a signed URL",
+            "Where objects are in a folder of the server's. The slashes of the key are written as they are. Ranges and \
+             `If-None-Match` are honoured.",
+        )
+        .answers(&["The object.", "The part that `Range` asked for."])
+        .errors(&["forbidden", "range_not_satisfiable", "unavailable"])];
+    Area::new(assets::SECTION.0, assets::SECTION.1, operations).at_root()
+}
+
+path_params! {
+    /// An object.
+    struct BlobPath {
+        /// The object's key, of several segments.
+        key: String,
+    }
+}
+
+/// The bytes of an object, or a part of them.
+struct BlobAnswer(HttpResponse);
+
+impl Answer for BlobAnswer {
+    fn describe(schemas: &mut Schemas) -> Vec<Success> {
+        let mut success = |status| {
+            let content = Some(("application/octet-stream", schemas.of::<assets::FileResponse>(), None));
+            Success { status, content, headers: Vec::new() }
+        };
+        vec![success(200), success(206)]
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        Ok(self.0)
+    }
+}
+
+async fn read_blob(
+    Path(BlobPath { key }): Path<BlobPath>,
+    Query(query): Query<SignedUrlParams>,
+    request: HttpRequest,
+    services: web::Data<Services>,
+) -> Result<BlobAnswer, Problem> {
     let blobs = services.objects.blobs();
     if !blobs.is_local() {
         return Err(Problem::NotFound);
     }
-    let key = request.match_info().get("key").unwrap_or_default();
-    let query = Query::read(request.query_string());
+    let key = key.as_str();
     let now = Timestamp::now();
     let expires =
         query.admitted(key, blobs, now).ok_or(Problem::Forbidden("This link is not valid, or not any more."))?;
-    let card = services.store.blob_info(key).await?.ok_or(Problem::NotFound)?;
-    let tag = etag(&card);
+    let blob = services.store.blob_info(key).await?.ok_or(Problem::NotFound)?;
+    let tag = etag(&blob);
 
     let mut answer = HttpResponse::Ok();
     answer
@@ -53,28 +103,28 @@ pub async fn serve(services: web::Data<Services>, request: HttpRequest) -> Resul
         .insert_header((POLICY_HEADER.clone(), POLICY))
         .insert_header((RESOURCE_POLICY.clone(), "cross-origin"));
     if names(&request, header::IF_NONE_MATCH, &tag) {
-        return Ok(answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish());
+        return Ok(BlobAnswer(answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish()));
     }
     answer
-        .insert_header((header::CONTENT_TYPE, card.media_type.as_str()))
-        .insert_header((header::CONTENT_DISPOSITION, disposition(key, &card, query.name.as_deref())));
-    let range = match wanted(&request, &card, &tag) {
-        Wanted::Whole => 0..card.size,
-        Wanted::Nothing => return Err(Problem::RangeNotSatisfiable { size: card.size }),
-        Wanted::Part(range) => {
-            let of = format!("bytes {}-{}/{}", range.start, range.end - 1, card.size);
+        .insert_header((header::CONTENT_TYPE, blob.media_type.as_str()))
+        .insert_header((header::CONTENT_DISPOSITION, disposition(key, &blob, query.name.as_deref())));
+    let range = match requested_range(&request, &blob, &tag) {
+        RequestedRange::Whole => 0..blob.size,
+        RequestedRange::Nothing => return Err(Problem::RangeNotSatisfiable { size: blob.size }),
+        RequestedRange::Part(range) => {
+            let of = format!("bytes {}-{}/{}", range.start, range.end - 1, blob.size);
             answer.status(actix_web::http::StatusCode::PARTIAL_CONTENT).insert_header((header::CONTENT_RANGE, of));
             range
         }
     };
     if request.method() == Method::HEAD {
         let empty = futures_util::stream::empty::<Result<_, BlobError>>();
-        return Ok(sized(&mut answer, range.end - range.start, empty));
+        return Ok(BlobAnswer(sized(&mut answer, range.end - range.start, empty)));
     }
     let bytes = blobs.read(key, range.clone()).await.map_err(crate::objects::ObjectError::from)?;
-    // The head is out already: all that is left is to break off, and to say why in the log.
+    // The head is sent already: the body can only end early, with the reason in the log.
     let bytes = bytes.inspect_err(|error| tracing::error!(%error, "an object broke off while it was served"));
-    Ok(sized(&mut answer, range.end - range.start, bytes))
+    Ok(BlobAnswer(sized(&mut answer, range.end - range.start, bytes)))
 }
 
 fn sized(
@@ -85,28 +135,40 @@ fn sized(
     answer.body(SizedStream::new(size, bytes))
 }
 
-/// What a URL says behind its key.
-#[derive(Default)]
-struct Query<'a> {
+/// What a signed URL carries.
+#[derive(Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SignedUrlParams {
+    /// Seconds since 1970.
+    #[param(value_type = i64, required = true, example = 1_767_225_600)]
     expires: Option<i64>,
-    name: Option<Cow<'a, str>>,
-    signature: Option<Cow<'a, str>>,
+    #[param(value_type = String, required = true, example = "5f2c…")]
+    signature: Option<String>,
+    /// Saves the object under this name.
+    #[param(value_type = String, required = false)]
+    name: Option<String>,
 }
 
-impl<'a> Query<'a> {
-    fn read(text: &'a str) -> Self {
+impl QueryParams for SignedUrlParams {
+    fn describe(signature: &mut Signature) {
+        describe_all::<Self>(signature);
+    }
+
+    fn read(text: &str) -> Result<Self, Problem> {
         let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             match &*name {
                 "expires" => query.expires = value.parse().ok(),
-                "name" => query.name = Some(value),
-                "signature" => query.signature = Some(value),
+                "name" => query.name = Some(value.into_owned()),
+                "signature" => query.signature = Some(value.into_owned()),
                 _ => {}
             }
         }
-        query
+        Ok(query)
     }
+}
 
+impl SignedUrlParams {
     /// Until when it opens that key; `None`: it does not.
     fn admitted(&self, key: &str, blobs: &crate::blobs::Blobs, now: Timestamp) -> Option<i64> {
         let expires = self.expires?;
@@ -116,8 +178,8 @@ impl<'a> Query<'a> {
 }
 
 /// The bytes' own hash: the strongest tag there is.
-fn etag(card: &BlobInfo) -> String {
-    let hex: String = card.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+fn etag(blob: &BlobInfo) -> String {
+    let hex: String = blob.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hex}\"")
 }
 
@@ -127,19 +189,19 @@ fn names(request: &HttpRequest, name: HeaderName, tag: &str) -> bool {
     text.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
 }
 
-fn wanted(request: &HttpRequest, card: &BlobInfo, tag: &str) -> Wanted {
+fn requested_range(request: &HttpRequest, blob: &BlobInfo, tag: &str) -> RequestedRange {
     let Some(text) = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok()) else {
-        return Wanted::Whole;
+        return RequestedRange::Whole;
     };
     // A part of something else would spoil what the client has.
     let same = request.headers().get(header::IF_RANGE).is_none_or(|value| value.to_str().is_ok_and(|it| it == tag));
-    if same { range::wanted(text, card.size) } else { Wanted::Whole }
+    if same { range::requested(text, blob.size) } else { RequestedRange::Whole }
 }
 
-fn disposition(key: &str, card: &BlobInfo, name: Option<&str>) -> String {
+fn disposition(key: &str, blob: &BlobInfo, name: Option<&str>) -> String {
     match name {
         Some(name) => attachment(name),
-        None if SHOWN.contains(&card.media_type.as_str()) => "inline".to_owned(),
+        None if SHOWN.contains(&blob.media_type.as_str()) => "inline".to_owned(),
         None => attachment(key.rsplit('/').next().unwrap_or_default()),
     }
 }

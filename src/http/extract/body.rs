@@ -31,12 +31,6 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A diff save.
-    DiffBody = limits::DIFF_BODY;
-    /// A whole-state save.
-    StreamBody = limits::STREAM_BODY;
-    /// What a page says as it leaves.
-    BeaconBody = limits::BEACON_BODY;
     /// A new session, or a change of one.
     SessionBody = limits::SESSION_BODY;
     /// What boards measured.

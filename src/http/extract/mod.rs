@@ -9,10 +9,7 @@ mod paging;
 mod signed;
 
 pub use base::{base_required, base_when_given};
-pub use body::{
-    Anybody, BeaconBody, Body, DiffBody, Limit, MetricsBody, Sender, SessionBody, SignedBody, SmallBody, StreamBody,
-    TelemetryBody, is_json,
-};
+pub use body::{Anybody, Body, Limit, MetricsBody, Sender, SessionBody, SignedBody, SmallBody, TelemetryBody, is_json};
 pub use idempotency::{idempotency_key, key_of_text};
 pub use origin::{ClientOrigin, PublicBase, client_address, requested_host};
 pub use paging::{PageResponse, Paging};

@@ -15,7 +15,8 @@ use crate::http::operation::{
 pub fn add(document: &mut Value, areas: Vec<Area>) {
     let mut schemas = Schemas::default();
     for area in areas {
-        if let Some(tags) = document["tags"].as_array_mut() {
+        let is_known = |tags: &[Value]| tags.iter().any(|tag| tag["name"] == area.tag);
+        if let Some(tags) = document["tags"].as_array_mut().filter(|tags| !is_known(tags)) {
             tags.push(json!({"name": area.tag, "description": area.about}));
         }
         for operation in &area.operations {

@@ -159,6 +159,20 @@ impl Answer for NoContent {
     }
 }
 
+/// 302 to an address.
+pub struct Redirect(pub String);
+
+impl Answer for Redirect {
+    fn describe(_: &mut Schemas) -> Vec<Success> {
+        let location = ("Location", "Where it is, for a while.", "string");
+        vec![Success { status: 302, content: None, headers: vec![location] }]
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        Ok(HttpResponse::Found().insert_header((header::LOCATION, self.0)).finish())
+    }
+}
+
 /// An answer with a board's revision as its `ETag`.
 pub struct AtRevision<A>(pub Rev, pub A);
 

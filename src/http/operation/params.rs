@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{argument::Argument, context::Context, signature::Signature};
@@ -84,6 +85,21 @@ impl Param for RowLimit {
 
     fn schema(_: &mut Signature) -> Value {
         json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": u32::MAX})
+    }
+}
+
+/// A text of a query, its escapes resolved.
+pub struct Unescaped(pub String);
+
+impl Param for Unescaped {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        let pair = format!("_={text}");
+        let text = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, text)| text.into_owned());
+        Ok(Self(text.unwrap_or_default()))
+    }
+
+    fn schema(signature: &mut Signature) -> Value {
+        String::schema(signature)
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::{
     body::Field,
     schemas::{
-        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, ItemId, MessageKey, Name, Note, PageCount,
-        RevealedUsers, State, Url,
+        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, ItemId, LinkDays, LinkViews, MessageKey, Name, Note,
+        PageCount, RevealedUsers, State, Url,
     },
     signature::Schemas,
 };
@@ -21,8 +21,8 @@ use m4sh_domain::{
     ids::{Rev, UserId},
     json::Value,
     limits::{
-        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, NAME_CHARS, NOTE_CHARS, RULE_SECONDS,
-        URL_CHARS,
+        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, LINK_DAYS, LINK_DAYS_DEFAULT, LINK_VIEWS,
+        NAME_CHARS, NOTE_CHARS, RULE_SECONDS, URL_CHARS,
     },
 };
 
@@ -189,4 +189,34 @@ impl Field for FirstState {
     fn schema(schemas: &mut Schemas) -> Json {
         schemas.of::<Self>()
     }
+}
+
+/// Falsy means without a bound; what is absent is the default.
+macro_rules! amounts {
+    ($($name:ident = $most:expr, $default:expr;)+) => {$(
+        impl Field for $name {
+            type Value = Option<u32>;
+            const IS_REQUIRED: bool = false;
+
+            fn read(fields: &mut Fields, name: &'static str) -> Option<Self::Value> {
+                let value = match fields.any(name) {
+                    None => return Some($default),
+                    Some(value) if value.is_falsy() => return Some(None),
+                    Some(value) => value,
+                };
+                let number = whole(&value).filter(|number| *number <= $most);
+                let number = number.and_then(|number| u32::try_from(number).ok()).map(Some);
+                number.or_else(|| fields.wrong(name, &format!("A whole number from 0 to {} is required.", $most)))
+            }
+
+            fn schema(schemas: &mut Schemas) -> Json {
+                schemas.of::<Self>()
+            }
+        }
+    )+};
+}
+
+amounts! {
+    LinkDays = LINK_DAYS, u32::try_from(LINK_DAYS_DEFAULT).ok();
+    LinkViews = LINK_VIEWS, None;
 }

@@ -1,18 +1,25 @@
-//! The pictures of a shared board: addresses for those that its state names, and one at a time for pages that grow.
-//! Called by the public page and the route table. Never gives a picture of another board.
+//! The pictures of a shared board: addresses for those that its state names, and one at a time for pages that grow
+//! (SPEC L18). Called by the public board and the route table. Never gives a picture of another board.
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::web;
 use bytes::Bytes;
-use serde::Deserialize;
 
-use super::{opened, shown};
+use super::{opened, shown::Unlisted};
 use crate::{
     http::{
         Services,
-        extract::{ClientOrigin, PublicBase},
+        assets::sha256_of_hex,
+        extract::PublicBase,
+        operation::{
+            Operation,
+            answer::Redirect,
+            get,
+            params::{Path, Query, Unescaped, path_params, query_params},
+        },
         problem::Problem,
+        states::off_thread,
     },
     objects::ObjectError,
 };
@@ -20,33 +27,50 @@ use m4sh_domain::limits::ASSET_URL_LIFE;
 use m4sh_domain::{ids::BoardId, rate::Scope};
 use m4sh_render::assets_of;
 
-/// States up to this size are searched in less time than a hop to another thread takes.
+/// States up to this size are searched in less time than a change of threads takes.
 const SMALL: usize = 128 * 1024;
 
-/// The ticket of the public page, for a link whose views are all taken.
-#[derive(Deserialize)]
-pub struct Wanted {
-    ticket: Option<String>,
+/// A picture.
+pub(super) fn operation() -> Operation {
+    get("/solo/public/{token}/assets/{sha256}", "public_asset", public_asset)
+        .about("A picture of a shared board", "Takes no view.")
+        .answers(&["Where it is, for a short while."])
+        .errors(&["share_link_invalid", "not_found"])
+        .rate(Scope::SoloAnonAsset)
 }
 
-/// `GET /solo/public/{token}/assets/{sha256}/`: where the picture is, for a short while.
-pub async fn picture(
-    services: web::Data<Services>,
-    path: web::Path<(String, String)>,
-    wanted: web::Query<Wanted>,
+path_params! {
+    /// A picture of a shared board.
+    struct PublicAssetPath {
+        /// Of the link.
+        token: String,
+        /// As the state names it after `asset:`.
+        sha256: String,
+    }
+}
+
+query_params! {
+    /// The right to use a link whose views are all taken.
+    struct TicketQuery {
+        /// Of the public page: opens a link whose views are all taken to those who took one.
+        ticket: Unescaped,
+    }
+}
+
+async fn public_asset(
+    Path(PublicAssetPath { token, sha256 }): Path<PublicAssetPath>,
+    Query(TicketQuery { ticket }): Query<TicketQuery>,
     base: PublicBase,
-    from: ClientOrigin,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloAnonAsset, from.address)?;
-    let (token, asset) = path.into_inner();
-    let link = opened(&services, &token, wanted.ticket.as_deref()).await?;
-    let sha256 = hash(&asset).ok_or(Problem::NotFound)?;
+    services: web::Data<Services>,
+) -> Result<Unlisted<Redirect>, Problem> {
+    let ticket = ticket.map(|ticket| ticket.0);
+    let link = opened(&services, &token, ticket.as_deref()).await?;
+    let sha256 = sha256_of_hex(&sha256).ok_or(Problem::NotFound)?;
     let row = services.store.asset(link.board, &sha256).await?.ok_or(Problem::NotFound)?;
     if !services.pictures_for_guests(link.board).await?.has(&row.sha256, None) {
         return Err(Problem::NotFound);
     }
-    let url = address(&services, &base, &row.key).await?;
-    Ok(shown::guarded(HttpResponse::Found()).insert_header((header::LOCATION, url)).finish())
+    Ok(Unlisted(Redirect(address(&services, &base, &row.key).await?)))
 }
 
 /// Addresses for the pictures that a state names as `asset:<sha256>`, as far as the board has them.
@@ -60,9 +84,9 @@ pub(super) async fn of_state(
         assets_of(state)
     } else {
         let state = state.clone();
-        web::block(move || assets_of(&state)).await.map_err(|error| Problem::Internal(error.to_string()))?
+        off_thread(move || assets_of(&state)).await?
     };
-    let named: Vec<[u8; 32]> = named.iter().filter_map(|text| hash(text)).collect();
+    let named: Vec<[u8; 32]> = named.iter().filter_map(|text| sha256_of_hex(text)).collect();
     let mut urls = BTreeMap::new();
     if named.is_empty() {
         return Ok(urls);
@@ -76,31 +100,4 @@ pub(super) async fn of_state(
 
 async fn address(services: &Services, base: &PublicBase, key: &str) -> Result<String, Problem> {
     Ok(services.objects.blobs().signed_url(key, ASSET_URL_LIFE, &base.0).await.map_err(ObjectError::from)?)
-}
-
-/// 64 hexadecimal digits, in the one way in which operations write them.
-fn hash(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f').then(|| char::from(byte).to_digit(16)).flatten();
-    let pairs = text.as_bytes().as_chunks::<2>();
-    if pairs.0.len() != bytes.len() || !pairs.1.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs.0) {
-        *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
-    }
-    Some(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn l18_an_asset_is_named_by_64_lower_case_digits() {
-        assert_eq!(hash(&"0f".repeat(32)), Some([0x0f; 32]));
-        for wrong in ["", "0f", &"0F".repeat(32), &"0f".repeat(33), &"0g".repeat(32), &"ä".repeat(32)] {
-            assert_eq!(hash(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -3,107 +3,134 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
+use actix_web::{
+    HttpResponse,
+    http::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY},
+};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     actors::messages::BoardView,
-    http::{solo::detail, times},
+    http::{
+        operation::{
+            answer::Answer,
+            schemas::{Addresses, Moment},
+            signature::{Schemas, Success},
+        },
+        problem::Problem,
+    },
     identity::{LinkSigner, LinkTicket},
 };
-use m4sh_domain::ids::{BoardId, Rev};
+use m4sh_domain::ids::Rev;
 use m4sh_domain::limits::TICKET_LIFE;
 use m4sh_store::{LiveLink, SharedBoard};
 
 /// An owner without a name.
 const SOMEBODY: &str = "Somebody";
 
-/// Everything of the public page but the state, which follows as the last key.
-#[derive(Serialize)]
-struct Page<'a> {
-    id: BoardId,
-    name: &'a str,
+/// An answer that no cache keeps, no search engine finds and no other site is named to.
+pub struct Unlisted<A>(pub A);
+
+impl<A: Answer> Answer for Unlisted<A> {
+    fn describe(schemas: &mut Schemas) -> Vec<Success> {
+        A::describe(schemas)
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        let mut response = self.0.respond()?;
+        for (name, value) in [
+            (CACHE_CONTROL, "private, no-store"),
+            (REFERRER_POLICY, "no-referrer"),
+            (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        Ok(response)
+    }
+}
+
+/// A shared board as a stranger sees it.
+#[derive(Serialize, ToSchema)]
+pub struct PublicBoardResponse {
+    id: Uuid,
+    #[schema(example = "План уроку: параболи")]
+    name: String,
+    #[schema(minimum = 1)]
     page_count: u32,
+    /// First and last name.
+    #[schema(example = "Anna Kovalenko")]
     owner: String,
     allow_download: bool,
-    created_at: String,
+    created_at: Moment,
+    #[schema(required = true, example = json!(null))]
     thumbnail_url: Option<String>,
+    #[schema(minimum = 0, example = 7)]
     rev: u64,
-    expires_at: Option<String>,
-    live: Live,
+    #[schema(required = true)]
+    expires_at: Option<Moment>,
+    live: LiveResponse,
+    /// Where the pictures are that the state names, by their names in it.
+    #[schema(value_type = Addresses)]
     assets: BTreeMap<String, String>,
 }
 
-/// How to go on watching: the position from which a socket resumes, so that the state need not come twice.
-#[derive(Serialize)]
-struct Live {
+/// How to go on watching over a WebSocket, from here.
+#[derive(Serialize, ToSchema)]
+struct LiveResponse {
+    #[schema(example = "/ws/board/0190b2c4-7d1e-7f6a-9b3c-2f5d8e7a1c40/")]
     path: String,
+    /// Offered as the protocol `view.<ticket>`. It lives for a short time.
+    #[schema(example = "eyJsIjoi…")]
     ticket: String,
+    #[schema(minimum = 0)]
     epoch: u64,
 }
 
-/// An answer of the public routes: kept by nobody, found by no search engine, named to no other site.
-pub fn guarded(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
-    answer
-        .insert_header((header::CACHE_CONTROL, "private, no-store"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header(("x-robots-tag", "noindex, nofollow"));
-    answer
-}
-
-/// The addresses of a page's pictures.
-pub struct Pictures {
-    /// Of the board as a whole.
-    pub thumbnail: Option<String>,
-    /// Of those that the state names, by name.
-    pub of_state: BTreeMap<String, String>,
-}
-
-/// The public page of a board, with the addresses of its pictures and a ticket for what its visitor does next.
-pub fn page(
-    link: &LiveLink,
-    card: &SharedBoard,
-    pictures: Pictures,
-    view: &BoardView,
-    links: &LinkSigner,
-) -> HttpResponse {
-    let now = Timestamp::now();
-    let ends = now.saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
-    let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
-    let page = Page {
-        id: link.board,
-        name: &card.name,
-        page_count: page_count(card, view),
-        owner: owner(card),
-        allow_download: link.allow_download,
-        created_at: times::utc_field(card.created_at),
-        thumbnail_url: pictures.thumbnail,
-        rev: view.rev.0,
-        expires_at: link.expires_at.map(times::utc_field),
-        live: Live {
-            path: format!("/ws/board/{}/", link.board),
-            ticket: links.ticket(LinkTicket { link: link.id, board: link.board }, ends),
-            epoch: view.epoch.0,
-        },
-        assets: pictures.of_state,
-    };
-    guarded(HttpResponse::Ok())
-        .insert_header((header::ETAG, detail::etag(view.rev)))
-        .content_type("application/json")
-        .body(detail::splice(&page, &view.state))
+impl PublicBoardResponse {
+    /// A shared board without its state, with the addresses of its thumbnail and of the pictures in its state, and a ticket
+    /// for what its visitor does next.
+    pub fn of(
+        link: &LiveLink,
+        board: SharedBoard,
+        (thumbnail_url, assets): (Option<String>, BTreeMap<String, String>),
+        view: &BoardView,
+        links: &LinkSigner,
+    ) -> Self {
+        let ends = Timestamp::now().saturating_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
+        let ends = link.expires_at.map_or(ends, |expires| expires.min(ends));
+        Self {
+            id: link.board.0,
+            page_count: page_count(&board, view),
+            owner: owner(&board),
+            name: board.name,
+            allow_download: link.allow_download,
+            created_at: Moment(board.created_at),
+            thumbnail_url,
+            rev: view.rev.0,
+            expires_at: link.expires_at.map(Moment),
+            live: LiveResponse {
+                path: format!("/ws/board/{}/", link.board),
+                ticket: links.ticket(LinkTicket { link: link.id, board: link.board }, ends),
+                epoch: view.epoch.0,
+            },
+            assets,
+        }
+    }
 }
 
 /// Until something is saved the page count is what the client said; after that it is counted.
-pub fn page_count(card: &SharedBoard, view: &BoardView) -> u32 {
-    if view.rev == Rev(0) { card.page_count } else { view.page_count }
+pub fn page_count(board: &SharedBoard, view: &BoardView) -> u32 {
+    if view.rev == Rev(0) { board.page_count } else { view.page_count }
 }
 
 /// First and last name. Some people write their address there, and some write nothing: neither is shown.
-fn owner(card: &SharedBoard) -> String {
-    let (first, last) = (card.owner.0.trim(), card.owner.1.trim());
+fn owner(board: &SharedBoard) -> String {
+    let (first, last) = (board.owner.0.trim(), board.owner.1.trim());
     let name = format!("{first} {last}").trim().to_owned();
-    if name.is_empty() || name.to_lowercase().contains(&card.owner_email.to_lowercase()) {
+    if name.is_empty() || name.to_lowercase().contains(&board.owner_email.to_lowercase()) {
         return SOMEBODY.to_owned();
     }
     name

@@ -15,14 +15,13 @@ pub mod thumbnails;
 pub mod undo;
 pub mod visits;
 
-use actix_web::web;
-
-use super::operation::{Area, params::path_params};
-use m4sh_domain::ids::BoardId;
+use super::{
+    assets, blobs,
+    operation::{Area, params::path_params},
+};
+use m4sh_domain::{ids::BoardId, rate::Scope};
 
 pub(super) use super::states as state;
-
-type Id = web::Path<(BoardId,)>;
 
 path_params! {
     /// A board.
@@ -39,9 +38,19 @@ path_params! {
     }
 }
 
-/// Boards, saves, undo and snapshots.
+/// Boards and all that belongs to one.
 pub fn areas() -> Vec<Area> {
     let saves = [diff::operation(), stream::operation(), beacon::operation()];
     let about_saves = "Answered when what was saved is committed, and not before.";
-    vec![boards::area(), Area::new("Saving", about_saves, saves).frequent(), undo::area(), snapshots::area()]
+    let made = [&exports::operations()[..], &thumbnails::operations()].concat();
+    vec![
+        boards::area(),
+        Area::new("Saving", about_saves, saves).frequent(),
+        undo::area(),
+        snapshots::area(),
+        assets::area(),
+        blobs::area(),
+        Area::new("Exports", "Files and pictures of boards, made by the server.", made).rate(Scope::SoloUser),
+        sharing::area(),
+    ]
 }

@@ -1,68 +1,96 @@
-//! Thumbnails: asked for, looked at, and their addresses in lists (contract/boards.md 2.8).
-//! Called by the route table and by `detail`. Never draws: `jobs` does.
+//! Thumbnails: requested, looked at, and their addresses in lists (SPEC E41, E42).
+//! Called by the route table and by handlers that show boards. Never draws: `jobs` does.
 
-use actix_web::{HttpResponse, http::header, web};
-use jiff::Timestamp;
-use serde_json::json;
 use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Id;
+use super::BoardPath;
 use crate::{
     http::{
         Services,
-        audit::AuditContext,
-        extract::{PublicBase, Signed},
+        extract::PublicBase,
+        operation::{
+            Operation,
+            answer::{Json, Redirect},
+            argument::Call,
+            get,
+            params::Path,
+            post,
+        },
         problem::Problem,
     },
-    jobs::{JobHandler, JobStatus, NewJob, thumbnail::ThumbnailJob as Drawing},
+    jobs::{JobHandler, JobStatus, NewJob, thumbnail::ThumbnailJob},
     objects::ObjectError,
 };
 use m4sh_domain::limits;
-use m4sh_domain::rate::Scope;
-use m4sh_store::{BoardSummary, StoredThumbnail};
+use m4sh_store::{BoardSummary, EventCategory::Board, StoredThumbnail};
 
-/// `POST /solo/sessions/{id}/thumbnail/`: the board's picture as it is now, drawn if there is none of this revision.
-pub async fn refresh(
-    services: web::Data<Services>,
-    path: Id,
-    base: PublicBase,
-    trail: AuditContext,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    trail.node(path.0.0);
-    let card = services.store.board_summary(path.0, who.user).await?.ok_or(Problem::NotFound)?;
-    let picture = match card.thumbnail.clone().filter(|made| made.rev >= card.rev) {
-        Some(made) => made,
-        None => services.draw_thumbnail(&card).await?,
-    };
-    let url = services.thumbnail_url(&picture, &base).await?;
-    Ok(HttpResponse::Ok().json(json!({ "thumbnail_url": url, "status": "success" })))
+/// The thumbnail of a board.
+pub fn operations() -> [Operation; 2] {
+    [
+        post("/solo/sessions/{id}/thumbnail", "make_thumbnail", make_thumbnail)
+            .about(
+                "Make a board's thumbnail",
+                "Of what is saved now. The server also makes one by itself after changes.",
+            )
+            .answers(&["Made, or there already."])
+            .errors(&["thumbnail_failed"])
+            .audit_later(Board, "thumbnail_refreshed"),
+        get("/solo/sessions/{id}/thumbnail", "see_thumbnail", see_thumbnail)
+            .about("A board's thumbnail", "")
+            .answers(&["There is one."]),
+    ]
 }
 
-/// `GET /solo/sessions/{id}/thumbnail/`: on to the picture.
-pub async fn look(
-    services: web::Data<Services>,
-    path: Id,
+/// A picture of a board.
+#[derive(Serialize, ToSchema)]
+struct PictureResponse {
+    #[schema(example = "success", pattern = "^success$")]
+    status: &'static str,
+    #[schema(example = "https://board.school.example/blobs/solo/…/thumbnails/….webp?expires=…&signature=…")]
+    thumbnail_url: String,
+}
+
+/// Draws if there is no picture of this revision.
+async fn make_thumbnail(
+    Path(BoardPath { id }): Path<BoardPath>,
     base: PublicBase,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let card = services.store.board_summary(path.0, who.user).await?.ok_or(Problem::NotFound)?;
-    let picture = card.thumbnail.as_ref().ok_or(Problem::NotFound)?;
-    let url = services.thumbnail_url(picture, &base).await?;
-    Ok(HttpResponse::Found().insert_header((header::LOCATION, url)).finish())
+    call: Call,
+) -> Result<Json<PictureResponse>, Problem> {
+    let services = &call.services;
+    call.audit.node(id.0);
+    let board = services.store.board_summary(id, call.user).await?.ok_or(Problem::NotFound)?;
+    let picture = match board.thumbnail.clone().filter(|made| made.rev >= board.rev) {
+        Some(made) => made,
+        None => services.draw_thumbnail(&board).await?,
+    };
+    let thumbnail_url = services.thumbnail_url(&picture, &base).await?;
+    Ok(Json(PictureResponse { status: "success", thumbnail_url }))
+}
+
+async fn see_thumbnail(
+    Path(BoardPath { id }): Path<BoardPath>,
+    base: PublicBase,
+    call: Call,
+) -> Result<Redirect, Problem> {
+    let board = call.services.store.board_summary(id, call.user).await?.ok_or(Problem::NotFound)?;
+    let picture = board.thumbnail.as_ref().ok_or(Problem::NotFound)?;
+    call.services.thumbnail_url(picture, &base).await.map(Redirect)
 }
 
 impl Services {
-    /// What a card shows under `thumbnail_url`: the picture that the server made, else the address that a client gave.
+    /// The `thumbnail_url` of a board: the picture that the server made, else the address that a client gave.
     pub(in crate::http) async fn picture_of(
         &self,
-        card: &BoardSummary,
+        board: &BoardSummary,
         base: &PublicBase,
     ) -> Result<Option<String>, Problem> {
-        self.picture(card.thumbnail.as_ref(), card.thumbnail_url.as_deref(), base).await
+        self.picture(board.thumbnail.as_ref(), board.thumbnail_url.as_deref(), base).await
     }
 
     /// The address of the picture `made`, else the one that was `given`.
@@ -83,17 +111,17 @@ impl Services {
         Ok(self.objects.blobs().signed_url(&picture.key, life, &base.0).await.map_err(ObjectError::from)?)
     }
 
-    async fn draw_thumbnail(&self, card: &BoardSummary) -> Result<StoredThumbnail, Problem> {
+    async fn draw_thumbnail(&self, board: &BoardSummary) -> Result<StoredThumbnail, Problem> {
         // One job for all who ask for the same board at once would need a key that a failure gives back; drawing
         // twice is harmless, and the second run finds the first one's picture.
         let job = NewJob {
             id: Uuid::now_v7(),
-            kind: Drawing::KIND,
+            kind: ThumbnailJob::KIND,
             account: None,
-            node: Some(card.id),
+            node: Some(board.id),
             key: None,
             fingerprint: None,
-            params: json!({ "rev": card.rev.0 }),
+            params: json!({ "rev": board.rev.0 }),
             expires_at: None,
         };
         let asked = self.jobs.enqueue(job).await?.into_row();
@@ -101,7 +129,7 @@ impl Services {
         if done.is_none_or(|job| job.status != JobStatus::Completed) {
             return Err(Problem::ThumbnailFailed);
         }
-        self.store.thumbnail(card.id).await?.ok_or(Problem::ThumbnailFailed)
+        self.store.thumbnail(board.id).await?.ok_or(Problem::ThumbnailFailed)
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 
 /// The digest of [`plain`] (SPEC D1).
 const PLAIN_DIGEST: &str = "6de6df6a45d46a84d9e3627811c469c3dec6520859fb5b3e3641f09398bea689";
-/// … and for it with [`stroke`] in its page.
+/// The same with [`stroke`] in its page.
 const STROKE_DIGEST: &str = "14c93124111a390c3394be2d40d29b4a8541b23eb526d6847c778889394babd5";
 
 fn plain() -> Value {

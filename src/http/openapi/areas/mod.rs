@@ -6,16 +6,13 @@
 
 mod accounts;
 mod activity;
-mod assets;
 pub mod diagnostics;
-mod exports;
 mod history;
 mod history_shapes;
 pub mod hooks;
 mod room;
 mod room_shapes;
 mod service;
-mod sharing;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 
@@ -23,9 +20,6 @@ use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 pub fn all() -> Vec<Description> {
     vec![
         accounts::Api::openapi(),
-        assets::Api::openapi(),
-        exports::Api::openapi(),
-        sharing::Api::openapi(),
         history::Api::openapi(),
         room::Api::openapi(),
         hooks::Api::openapi(),

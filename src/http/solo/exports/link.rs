@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Asked, shown, wanted::Wanted};
+use super::{ExportKey, requested::RequestedExport, shown};
 use crate::{
-    http::{Services, extract::PublicBase, problem::Problem},
+    http::{Services, extract::PublicBase, operation::answer::CreatedOrFound, problem::Problem},
     jobs::{ExportFormat, ExportParams},
 };
 use m4sh_domain::ids::BoardId;
@@ -47,7 +47,7 @@ pub async fn for_link(
     board: BoardId,
     format: ExportFormat,
 ) -> Result<Download, Problem> {
-    made(services, base, board, Wanted { format, rev: None, page: None }, Audience::Public).await
+    made(services, base, board, RequestedExport { format, rev: None, page: None }, Audience::Public).await
 }
 
 /// The same of a revision, for somebody from whom nothing on the board is hidden.
@@ -61,7 +61,7 @@ pub async fn of_board(
     format: ExportFormat,
     rev: Option<u64>,
 ) -> Result<Download, Problem> {
-    made(services, base, board, Wanted { format, rev, page: None }, Audience::Leaders).await
+    made(services, base, board, RequestedExport { format, rev, page: None }, Audience::Leaders).await
 }
 
 /// For whom a file is made.
@@ -77,7 +77,7 @@ async fn made(
     services: &Services,
     base: &PublicBase,
     board: BoardId,
-    wanted: Wanted,
+    wanted: RequestedExport,
     audience: Audience,
 ) -> Result<Download, Problem> {
     let owner = services.store.board_access(board).await?.ok_or(Problem::NotFound)?.owner;
@@ -86,12 +86,12 @@ async fn made(
     // The space keeps such keys apart from keys of clients, which have none.
     let word = if public { "link" } else { "room" };
     let key = Some(format!("{word} {} {}", wanted.format.name(), params.rev));
-    let wanted = Wanted { rev: None, ..wanted };
-    let asked = Asked { board, who: owner, owner, key, fingerprint: wanted.fingerprint() };
+    let wanted = RequestedExport { rev: None, ..wanted };
+    let asked = ExportKey { board, who: owner, owner, key, fingerprint: wanted.fingerprint() };
     let id: Uuid = match services.export_known(&asked).await? {
         Some(id) => id,
         None => match services.ask_for_export(asked, params).await {
-            Ok((_, id)) => id,
+            Ok(CreatedOrFound::Created(id) | CreatedOrFound::Found(id)) => id,
             // How much the owner stores is no visitor's business.
             Err(Problem::QuotaExceeded { .. }) => return Err(Problem::ExportFailed(NO_ROOM.to_owned())),
             Err(other) => return Err(other),

@@ -1,22 +1,29 @@
-//! Exports: asked for, polled, listed, deleted (contract/boards.md 2.6).
+//! Exports: requested, polled, listed, deleted (SPEC E30 to E40).
 //! Called by the route table. Never makes a file: `jobs` does, and the answers tell how far it is.
 
 mod link;
+mod requested;
 mod shown;
-mod wanted;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Id;
+use super::BoardPath;
 use crate::{
     board_history,
     http::{
         Services,
-        audit::AuditContext,
-        extract::{Paging, PublicBase, Signed, SignedBody, SmallBody, idempotency_key},
+        extract::{PageResponse, Paging, PublicBase, Signed},
+        operation::{
+            Operation,
+            answer::{CreatedOrFound, Json, NoContent},
+            argument::{Call, IdempotencyHeader},
+            body::Body,
+            delete, get,
+            params::{Path, path_params},
+            post,
+        },
         problem::Problem,
     },
     jobs::{Enqueued, ExportParams, JobHandler, NewJob, export::ExportJob},
@@ -28,93 +35,121 @@ use m4sh_domain::{
     ids::{BoardId, Rev, UserId},
     rate::Scope,
 };
-use m4sh_store::{ExportRow, JobStatus};
+use m4sh_store::{EventCategory::Board, ExportRow, JobStatus};
 
 pub use link::{Download, for_link, of_board};
-use wanted::Wanted;
+use requested::RequestedExport;
+pub use shown::ExportFormatResponse;
+use shown::ExportResponse;
 
-type ExportId = web::Path<(Uuid,)>;
+/// Exports of boards.
+pub fn operations() -> [Operation; 4] {
+    [
+        post("/solo/sessions/{id}/export", "export_board", export_board)
+            .about(
+                "Export a board",
+                "Waits a second for the file; ask again by `id` until it is `completed` or `failed`. A key that is sent again \
+                 gives the same export; one that failed or expired gives its key back.",
+            )
+            .answers(&["Asked for, and perhaps done.", "Asked for before, under this key."])
+            .errors(&[
+                "invalid_format",
+                "forbidden",
+                "quota_exceeded",
+                "unknown_rev",
+                "not_found",
+                "session_too_large",
+                "key_reused",
+            ])
+            .links(|| json!({"poll": {"operationId": "read_export", "parameters": {"id": "$response.body#/id"}}}))
+            .rate(Scope::SoloExport)
+            .audit(Board, "export_requested"),
+        get("/solo/sessions/{id}/exports", "list_exports", list_exports)
+            .about("Exports of a board", "One's own, or all of them for its owner; newest first.")
+            .answers(&["A page of them."]),
+        get("/exports/{id}", "read_export", read_export).about("How far an export is", "").answers(&["The export."]),
+        delete("/exports/{id}", "delete_export", delete_export)
+            .about("Delete an export", "Frees what its file costs.")
+            .answers(&["Deleted."])
+            .audit(Board, "export_deleted"),
+    ]
+}
 
-/// `POST /solo/sessions/{id}/export/`: a file of the newest saved revision or of an earlier one. A small one is done
-/// when this answers.
-pub async fn create(
-    services: web::Data<Services>,
-    path: Id,
-    request: HttpRequest,
+path_params! {
+    /// An export.
+    struct ExportPath {
+        /// The export.
+        id: Uuid,
+    }
+}
+
+async fn export_board(
+    Path(BoardPath { id: board }): Path<BoardPath>,
     base: PublicBase,
-    trail: AuditContext,
-    body: SignedBody<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    let (board, who) = (path.0, body.who.user);
-    trail.node(board.0);
-    services.limiter.check(Scope::SoloExport, who)?;
-    let key = idempotency_key(request.headers())?;
-    let wanted = Wanted::read(&body.bytes)?;
+    call: Call,
+    IdempotencyHeader(key): IdempotencyHeader,
+    Body(wanted): Body<RequestedExport>,
+) -> Result<CreatedOrFound<ExportResponse>, Problem> {
+    let (services, who) = (&call.services, call.user);
+    call.audit.node(board.0);
     let owner = services.exportable(board, who).await?;
-    let asked = Asked { board, who, owner, key: key.map(Into::into), fingerprint: wanted.fingerprint() };
-    let (status, id) = match services.export_known(&asked).await? {
-        Some(known) => (StatusCode::OK, known),
+    let asked = ExportKey { board, who, owner, key: key.map(Into::into), fingerprint: wanted.fingerprint() };
+    let asked = match services.export_known(&asked).await? {
+        Some(known) => CreatedOrFound::Found(known),
         None => {
             let params = services.export_params(board, wanted).await?;
             services.ask_for_export(asked, params).await?
         }
     };
-    trail.note("export", id.to_string());
-    if status == StatusCode::CREATED {
+    let (CreatedOrFound::Created(id) | CreatedOrFound::Found(id)) = asked;
+    call.audit.note("export", id.to_string());
+    if matches!(asked, CreatedOrFound::Created(_)) {
         services.jobs.finished(id, limits::EXPORT_WAIT).await?;
     }
     let row = services.store.export(id, who).await?.ok_or(Problem::NotFound)?;
-    trail.data(json!({ "format": row.format, "rev": row.rev.0 }));
-    Ok(HttpResponse::build(status).json(shown::Export::of(&services, &base, &row).await?))
+    call.audit.data(json!({ "format": row.format, "rev": row.rev.0 }));
+    let body = ExportResponse::of(services, &base, row).await?;
+    Ok(match asked {
+        CreatedOrFound::Created(_) => CreatedOrFound::Created(body),
+        CreatedOrFound::Found(_) => CreatedOrFound::Found(body),
+    })
 }
 
-/// `GET /exports/{id}/`.
-pub async fn read(
-    services: web::Data<Services>,
-    path: ExportId,
+async fn read_export(
+    Path(ExportPath { id }): Path<ExportPath>,
     base: PublicBase,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let row = services.store.export(path.0, who.user).await?.ok_or(Problem::NotFound)?;
-    Ok(HttpResponse::Ok().json(shown::Export::of(&services, &base, &row).await?))
+    call: Call,
+) -> Result<Json<ExportResponse>, Problem> {
+    let row = call.services.store.export(id, call.user).await?.ok_or(Problem::NotFound)?;
+    ExportResponse::of(&call.services, &base, row).await.map(Json)
 }
 
-/// `GET /solo/sessions/{id}/exports/`: one's own of this board, or all of them for its owner; newest first.
-pub async fn list(
-    services: web::Data<Services>,
-    path: Id,
+async fn list_exports(
+    Path(BoardPath { id }): Path<BoardPath>,
     base: PublicBase,
-    Signed(who): Signed,
+    _: Signed,
     paging: Paging,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    services.store.board_summary(path.0, who.user).await?.ok_or(Problem::NotFound)?;
+    call: Call,
+) -> Result<Json<PageResponse<ExportResponse>>, Problem> {
+    call.services.store.board_summary(id, call.user).await?.ok_or(Problem::NotFound)?;
     let page = paging.page();
-    let (count, rows) = services.store.exports(path.0, who.user, page).await?;
+    let (count, rows) = call.services.store.exports(id, call.user, page).await?;
     let mut results = Vec::with_capacity(rows.len());
-    for row in &rows {
-        results.push(shown::Export::of(&services, &base, row).await?);
+    for row in rows {
+        results.push(ExportResponse::of(&call.services, &base, row).await?);
     }
-    Ok(paging.answer(page, count, results))
+    Ok(Json(paging.response(page, count, results)))
 }
 
-/// `DELETE /exports/{id}/`: frees what it costs.
-pub async fn delete(
-    services: web::Data<Services>,
-    path: ExportId,
-    trail: AuditContext,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let board = services.store.delete_export(path.0, who.user).await?.ok_or(Problem::NotFound)?;
-    trail.node(board.0);
-    trail.note("export", path.0.to_string());
-    Ok(HttpResponse::NoContent().finish())
+async fn delete_export(Path(ExportPath { id }): Path<ExportPath>, call: Call) -> Result<NoContent, Problem> {
+    let board = call.services.store.delete_export(id, call.user).await?.ok_or(Problem::NotFound)?;
+    call.audit.node(board.0);
+    call.audit.note("export", id.to_string());
+    Ok(NoContent)
 }
 
-/// Who asks for an export of what, and under which name.
-struct Asked {
+/// Who requests an export of what, and under which key.
+struct ExportKey {
     board: BoardId,
     who: UserId,
     /// Who pays.
@@ -135,7 +170,7 @@ impl Services {
     }
 
     /// The export that was asked for under this key before. One that failed or expired gives its key back.
-    async fn export_known(&self, asked: &Asked) -> Result<Option<Uuid>, Problem> {
+    async fn export_known(&self, asked: &ExportKey) -> Result<Option<Uuid>, Problem> {
         let Some(key) = &asked.key else { return Ok(None) };
         let Some((row, fingerprint)) = self.store.export_asked(asked.who, asked.board, key).await? else {
             return Ok(None);
@@ -147,8 +182,8 @@ impl Services {
         if fingerprint == asked.fingerprint { Ok(Some(row.id)) } else { Err(BoardRefusal::KeyReused.into()) }
     }
 
-    /// Checks that the revision and the page exist and are small enough, so that the asker is told at once.
-    async fn export_params(&self, board: BoardId, wanted: Wanted) -> Result<ExportParams, Problem> {
+    /// Checks that the revision and the page exist and are small enough, so that a refusal is answered at once.
+    async fn export_params(&self, board: BoardId, wanted: RequestedExport) -> Result<ExportParams, Problem> {
         let past =
             board_history::document_at(&self.store, board, wanted.rev.map(Rev)).await?.ok_or(Problem::UnknownRev)?;
         let bytes = past.document.byte_len();
@@ -156,12 +191,12 @@ impl Services {
             return Err(Problem::SessionTooLarge { bytes });
         }
         if wanted.page.is_some_and(|page| page >= past.page_count) {
-            return Err(Wanted::no_such_page(past.page_count));
+            return Err(RequestedExport::no_such_page(past.page_count));
         }
         Ok(ExportParams { format: wanted.format, rev: past.rev.0, page: wanted.page, public: false })
     }
 
-    async fn ask_for_export(&self, asked: Asked, params: ExportParams) -> Result<(StatusCode, Uuid), Problem> {
+    async fn ask_for_export(&self, asked: ExportKey, params: ExportParams) -> Result<CreatedOrFound<Uuid>, Problem> {
         self.has_room(asked.owner).await?;
         let job = NewJob {
             id: Uuid::now_v7(),
@@ -174,14 +209,14 @@ impl Services {
             expires_at: Some(Timestamp::now() + limits::EXPORT_LIFE),
         };
         match self.jobs.enqueue(job).await? {
-            Enqueued::New(row) => Ok((StatusCode::CREATED, row.id)),
-            // Somebody asked at the same moment.
-            Enqueued::Known(row) if row.fingerprint == Some(asked.fingerprint) => Ok((StatusCode::OK, row.id)),
+            Enqueued::New(row) => Ok(CreatedOrFound::Created(row.id)),
+            // The same request came at the same moment.
+            Enqueued::Known(row) if row.fingerprint == Some(asked.fingerprint) => Ok(CreatedOrFound::Found(row.id)),
             Enqueued::Known(_) => Err(BoardRefusal::KeyReused.into()),
         }
     }
 
-    /// Refuses beforehand what could not be kept anyway: an account that is full stays full.
+    /// Refuses beforehand what could not be stored anyway: an account that is full stays full.
     async fn has_room(&self, owner: UserId) -> Result<(), Problem> {
         let usage = self.store.usage(owner).await?.ok_or(Problem::NotFound)?;
         let used = usage.used + usage.reserved;

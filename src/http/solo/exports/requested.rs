@@ -1,19 +1,25 @@
 //! The body of `POST …/export/`. Called by the handler; never looks at the board.
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::ExportFormatResponse;
 use crate::{
     http::{
         fields::{self, Faults, Fields},
+        operation::{
+            body::{RawBody, RequestBody, describe_json},
+            signature::Schemas,
+        },
         problem::Problem,
     },
     jobs::ExportFormat,
 };
-use m4sh_domain::json::Value;
+use m4sh_domain::{json::Value, limits::BOARD_PAGES};
 
-/// What is asked for.
+/// What is requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Wanted {
+pub(super) struct RequestedExport {
     pub format: ExportFormat,
     /// `None`: the newest that is saved.
     pub rev: Option<u64>,
@@ -21,9 +27,8 @@ pub(super) struct Wanted {
     pub page: Option<u32>,
 }
 
-impl Wanted {
-    pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
-        let mut fields = Fields::parse(body)?;
+impl RequestedExport {
+    fn of(mut fields: Fields) -> Result<Self, Problem> {
         let format = match fields.any("format") {
             None | Some(Value::Null) => ExportFormat::Png,
             Some(named) => named.as_str().and_then(ExportFormat::from_name).ok_or(Problem::InvalidFormat)?,
@@ -48,7 +53,7 @@ impl Wanted {
         Ok(Self { format, rev, page })
     }
 
-    /// Of what was asked, not of what it came to: "the newest" is the same wish tomorrow.
+    /// Of what was requested, not of what it led to: "the newest" is the same request tomorrow.
     pub(super) fn fingerprint(self) -> [u8; 32] {
         Sha256::digest(format!("{} {:?} {:?}", self.format.name(), self.rev, self.page)).into()
     }
@@ -58,18 +63,57 @@ impl Wanted {
     }
 }
 
+impl RequestBody for RequestedExport {
+    fn describe(schemas: &mut Schemas) -> serde_json::Value {
+        let format = schemas.of::<ExportFormatResponse>();
+        let schema = json!({
+            "type": "object",
+            "description": "What to export.",
+            "properties": {
+                "format": {
+                    "oneOf": [format, {"type": "null"}],
+                    "description": "A PNG unless said otherwise.",
+                    "example": "pdf",
+                },
+                "rev": {
+                    "type": ["integer", "null"],
+                    "format": "int64",
+                    "minimum": 0,
+                    "maximum": 9_007_199_254_740_992_u64,
+                    "description": "A revision that the board ever had; the newest that is saved unless said otherwise.",
+                    "example": null,
+                },
+                "page": {
+                    "type": ["integer", "null"],
+                    "format": "int32",
+                    "minimum": 0,
+                    "maximum": BOARD_PAGES - 1,
+                    "description": "A page, counted from 0; not for JSON. Unless said otherwise a PDF has every page, a PNG and \
+                                    an SVG the open one.",
+                    "example": null,
+                },
+            },
+        });
+        describe_json(schemas, "ExportWish", schema, false)
+    }
+
+    async fn read(raw: RawBody) -> Result<Self, Problem> {
+        Self::of(raw.fields().await?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn e30_a_wish_is_read_with_png_and_the_newest_revision_as_defaults() {
-        let read = |body: &str| Wanted::read(body.as_bytes());
-        let png = Wanted { format: ExportFormat::Png, rev: None, page: None };
+        let read = |body: &str| RequestedExport::of(Fields::parse(body.as_bytes())?);
+        let png = RequestedExport { format: ExportFormat::Png, rev: None, page: None };
         for body in ["", "{}", r#"{"format":"png"}"#, r#"{"format":null,"rev":null,"page":null,"more":1}"#] {
             assert_eq!(read(body), Ok(png), "{body}");
         }
-        let pdf = Wanted { format: ExportFormat::Pdf, rev: Some(7), page: Some(0) };
+        let pdf = RequestedExport { format: ExportFormat::Pdf, rev: Some(7), page: Some(0) };
         assert_eq!(read(r#"{"format":"pdf","rev":7,"page":0}"#), Ok(pdf));
         for body in [r#"{"format":"docx"}"#, r#"{"format":7}"#, r#"{"format":""}"#, r#"{"format":"PNG"}"#] {
             assert_eq!(read(body), Err(Problem::InvalidFormat), "{body}");
@@ -91,7 +135,7 @@ mod tests {
 
     #[test]
     fn e35_different_wishes_have_different_fingerprints() {
-        let wish = |format, rev, page| Wanted { format, rev, page }.fingerprint();
+        let wish = |format, rev, page| RequestedExport { format, rev, page }.fingerprint();
         let all = [
             wish(ExportFormat::Png, None, None),
             wish(ExportFormat::Svg, None, None),
