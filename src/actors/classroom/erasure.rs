@@ -1,4 +1,4 @@
-//! What a lesson remembers of somebody who was erased from its rows (SPEC Q10): it is read anew. Turns of the classroom
+//! What a lesson remembers of somebody who was erased from its rows (SPEC Q10): it is read anew. Handlers of the classroom
 //! actor, asked for by the directory when it learns of an erasure, whichever process did it.
 
 use std::mem;

@@ -1,4 +1,4 @@
-//! Who works, who rests, who is away and who is stuck: one row for each pupil, told when it changes. Turns of the classroom
+//! Who works, who rests, who is away and who is stuck: one row for each pupil, told when it changes. Handlers of the classroom
 //! actor. Never guesses: a row follows from sockets, statuses and the journal's times.
 
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
 //! The feed: boards are asked what changed, their thumbnails follow, and each watcher gets what their budget allows, the
-//! newest first in line next time. Turns of the classroom actor. Never queues: a watcher who is behind gets the newest state.
+//! newest first in line next time. Handlers of the classroom actor. Never queues: a watcher who is behind gets the newest state.
 
 use std::collections::{HashMap, HashSet};
 

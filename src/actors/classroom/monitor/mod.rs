@@ -1,4 +1,4 @@
-//! A tutor's eyes: the boards of a lesson as live thumbnails, and who works, rests or is stuck. Turns of the classroom actor.
+//! The class monitor: the boards of a lesson as live thumbnails, and who works, is idle or is stuck. Handlers of the classroom actor.
 //! Asks boards now and then, only while somebody watches; never keeps a board awake and never waits for one.
 
 mod attention;

@@ -1,4 +1,4 @@
-//! The lesson as dashboards ask for it over REST: the same rows as the feed, once. A turn of the classroom actor that asks the
+//! The lesson as dashboards ask for it over REST: the same rows as the feed, once. A handler of the classroom actor that asks the
 //! boards first. Never wakes a board.
 
 use actix::prelude::*;
