@@ -5,8 +5,8 @@ use std::mem;
 
 use actix::prelude::*;
 
-use super::ClassroomActor;
-use crate::actors::clock;
+use super::actor::ClassroomActor;
+use super::messages::BroadcastFrame;
 use crate::actors::messages::BoardError;
 use m4sh_domain::access::{AccessCause, BoardAssignment, Role};
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
@@ -14,22 +14,6 @@ use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::server::ServerFrame;
 use m4sh_store::LessonAccess;
-
-/// Pupils who are to get a board of their own.
-#[derive(Default)]
-pub(super) struct BoardProvisioning {
-    /// Those who came in while others were given theirs.
-    wanting: Vec<UserId>,
-    giving: bool,
-}
-
-/// Say something to everybody in class.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct BroadcastFrame {
-    /// The frame, a small object with `t`.
-    pub frame: serde_json::Value,
-}
 
 impl Handler<BroadcastFrame> for ClassroomActor {
     type Result = ();
@@ -50,21 +34,8 @@ impl ClassroomActor {
         (on, template): (bool, Option<BoardId>),
         ctx: &mut Context<Self>,
     ) {
-        let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
-        let giving = async move {
-            if let Some(board) = template {
-                let access = directory.store().board_access(board).await.ok().flatten();
-                let standing = access.and_then(|access| access.standing(user, clock::timestamp()));
-                standing.ok_or(BoardError::NotFound)?;
-            }
-            let blank = directory.blank(template, None).await?;
-            let kept = directory.store().keep_making_boards(lesson, on, template).await;
-            let made = match (kept, on) {
-                (Ok(_), true) => directory.provide_boards(lesson, None, blank).await.map(drop),
-                (kept, _) => kept.map(drop),
-            };
-            made.map_err(|_| BoardError::Unavailable { retry_after: super::RETRY })
-        };
+        let (host, lesson) = (self.host.clone(), (self.classroom, self.session));
+        let giving = async move { host.provide_all(lesson, user, on, template).await };
         // The mailbox waits: what is sent next is done after it.
         ctx.wait(giving.into_actor(self).map(move |given, act, ctx| match given {
             Ok(()) => act.reload(AccessCause::Boards, ctx),
@@ -100,17 +71,14 @@ impl ClassroomActor {
         };
         self.provisioning.giving = true;
         let pupils = mem::take(&mut self.provisioning.wanting);
-        let (directory, lesson) = (self.directory.clone(), (self.classroom, self.session));
-        let giving = async move {
-            let blank = directory.blank(template, None).await.ok()?;
-            directory.provide_boards(lesson, Some(&pupils), blank).await.ok()
-        };
+        let (host, lesson) = (self.host.clone(), (self.classroom, self.session));
+        let giving = async move { host.provide(lesson, template, &pupils).await };
         ctx.spawn(giving.into_actor(self).map(|given, act, ctx| {
             act.provisioning.giving = false;
             match given {
-                Some(_) => act.reload(AccessCause::Boards, ctx),
+                Ok(()) => act.reload(AccessCause::Boards, ctx),
                 // The next time that they come in it is tried again.
-                None => tracing::warn!(session = %act.session, "pupils' boards could not be made"),
+                Err(_) => tracing::warn!(session = %act.session, "pupils' boards could not be made"),
             }
             act.provide(ctx);
         }));

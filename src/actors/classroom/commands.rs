@@ -1,58 +1,19 @@
 //! Commands on their way to the lesson's events: what they cost, and the old message that one may be about. Handlers of the
 //! classroom actor. Never judges a command: `events` does, in order.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
 
-use super::ClassroomActor;
-use super::events::{CommandReply, CommandSource, PendingCommand, Proposal, UNAVAILABLE};
+use super::actor::ClassroomActor;
+use super::events::UNAVAILABLE;
+use super::messages::SubmitCommand;
+use super::state::{CommandSource, PendingCommand, Proposal};
 use crate::actors::clock;
-use crate::actors::metrics::count_budget_hit;
-use m4sh_domain::budget::BucketSizes;
 use m4sh_domain::classroom::{ClassCommand, DeleteChat, EditChat};
 use m4sh_domain::ids::{ConnId, UserId};
-use m4sh_domain::rate::{Bucket, RateDecision, Scope};
+use m4sh_domain::rate::Scope;
 use m4sh_domain::refusal::{Refusal, RefusalCode};
-
-/// Something that is asked for over REST.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SubmitCommand {
-    /// Who.
-    pub user: UserId,
-    /// The name that others see.
-    pub name: Arc<str>,
-    /// What.
-    pub command: ClassCommand,
-    /// Hears what it came to.
-    pub reply: oneshot::Sender<Result<CommandReply, Refusal>>,
-}
-
-/// What people may still say, by person; kept a while after they left, so that reconnecting refills nothing.
-#[derive(Default)]
-pub(super) struct ClassBudgets(HashMap<(UserId, Scope), Bucket>);
-
-impl ClassBudgets {
-    pub(super) fn take(&mut self, user: UserId, scope: Scope, sizes: &BucketSizes) -> Result<(), Duration> {
-        let size = sizes.of(scope);
-        match self.0.entry((user, scope)).or_default().take(size.rate, size.burst, 1, clock::now()) {
-            RateDecision::Pass { .. } => Ok(()),
-            RateDecision::Wait(wait) => {
-                count_budget_hit(scope);
-                Err(wait)
-            }
-        }
-    }
-
-    pub(super) fn forget_full(&mut self) {
-        let now = clock::now();
-        self.0.retain(|_, bucket| !bucket.is_full(now));
-    }
-}
 
 impl ClassroomActor {
     pub(super) fn submit_from_socket(&mut self, conn: ConnId, command: ClassCommand, ctx: &mut Context<Self>) {
@@ -81,10 +42,10 @@ impl ClassroomActor {
         let Some(about) = about.filter(|chat| self.events.state.may_predate_window(*chat)) else {
             return self.enqueue(pending, ctx);
         };
-        let (store, session) = (self.directory.store().clone(), self.session);
-        let reading = async move { store.class_messages(session, &[about]).await };
+        let (host, session) = (self.host.clone(), self.session);
+        let reading = async move { host.message(session, about).await };
         ctx.spawn(reading.into_actor(self).map(move |read, act, ctx| match read {
-            Ok(found) => act.enqueue(PendingCommand { older: found.into_iter().next(), ..pending }, ctx),
+            Ok(older) => act.enqueue(PendingCommand { older, ..pending }, ctx),
             Err(error) => {
                 tracing::warn!(session = %act.session, %error, "a message could not be read");
                 act.reject(pending, UNAVAILABLE);
@@ -102,7 +63,7 @@ impl ClassroomActor {
 
     /// Spends one of a budget; `Err` with the time until the same would pass.
     pub(super) fn charge(&mut self, user: UserId, cost: Option<Scope>) -> Result<(), Duration> {
-        cost.map_or(Ok(()), |scope| self.budgets.take(user, scope, &self.directory.boards().node().sizes))
+        cost.map_or(Ok(()), |scope| self.budgets.take(user, scope, &self.host.boards().node().sizes))
     }
 }
 

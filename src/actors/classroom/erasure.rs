@@ -4,25 +4,9 @@
 use std::mem;
 
 use actix::prelude::*;
-use jiff::Timestamp;
 
-use super::ClassroomActor;
-
-/// Words were erased from the lesson's rows at that time.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct ReloadErased {
-    /// When; one that is known changes nothing.
-    pub at: Timestamp,
-}
-
-/// Which erasures are in what the actor remembers.
-#[derive(Default)]
-pub(super) struct ErasureState {
-    until: Option<Timestamp>,
-    /// One that waits for a write under way, which would bring back what it began with.
-    waits: Option<Timestamp>,
-}
+use super::actor::ClassroomActor;
+use super::messages::ReloadErased;
 
 impl Handler<ReloadErased> for ClassroomActor {
     type Result = ();
@@ -42,8 +26,8 @@ impl ClassroomActor {
             return;
         }
         let Some(at) = mem::take(&mut self.erasure.waits) else { return };
-        let (store, session) = (self.directory.store().clone(), self.session);
-        let reading = async move { store.class_state(session).await };
+        let (host, session) = (self.host.clone(), self.session);
+        let reading = async move { host.state(session).await };
         ctx.wait(reading.into_actor(self).map(move |read, act, _| match read {
             Ok(state) => {
                 act.events.state = state;

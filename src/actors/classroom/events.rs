@@ -1,108 +1,34 @@
 //! The lesson's events: gathered while one transaction is in flight, judged together, numbered, committed, and only then
 //! sent. Handlers of the classroom actor. Never sends what is not committed, and never gives two events one number.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
 
 use actix::prelude::*;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{ClassroomActor, LessonAccess};
+use super::actor::ClassroomActor;
+use super::state::{CommandReply, CommandSource, PendingCommand, Proposal, RETRY};
 use crate::actors::clock;
 use crate::actors::metrics::metrics;
 use m4sh_domain::classroom::{
-    AllowedSenders, ChatMessage, ClassChange, ClassCommand, ClassDecision, ClassEvent, ClassState, DecisionContext,
-    Recipients, RecordedChange, RecordedEvent, Requester,
+    AllowedSenders, ClassChange, ClassDecision, ClassEvent, ClassState, DecisionContext, Recipients, RecordedChange,
+    RecordedEvent, Requester,
 };
 use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::Object;
 use m4sh_domain::limits;
 use m4sh_domain::refusal::{Refusal, RefusalCode};
 use m4sh_protocol::server::ServerFrame;
-use m4sh_store::{CLASS_EVENT, StoreError};
+use m4sh_store::{CLASS_EVENT, LessonAccess, StoreError};
 
-/// How long nothing is tried after the database was away.
-const RETRY: Duration = Duration::from_secs(1);
 pub(super) const UNAVAILABLE: Refusal =
     Refusal::until(RefusalCode::Unavailable, "this cannot be kept right now; nobody was told", RETRY);
-
-/// What a command came to, for whoever sent it over REST.
-#[derive(Clone, PartialEq, Debug)]
-pub struct CommandReply {
-    /// Whether it happened now.
-    pub fresh: bool,
-    /// What was sent.
-    pub frame: Object,
-}
-
-/// What waits to become an event.
-pub(super) struct PendingCommand {
-    pub(super) source: CommandSource,
-    pub(super) user: UserId,
-    pub(super) name: Arc<str>,
-    pub(super) proposal: Proposal,
-    /// The message it is about, when that is no longer remembered.
-    pub(super) older: Option<ChatMessage>,
-}
-
-pub(super) enum Proposal {
-    /// Decided in its turn.
-    Command(ClassCommand),
-    /// Done already, and announced in its own way; with its author, where that is known.
-    Change(RecordedChange, Option<UserId>),
-}
-
-impl Proposal {
-    /// The author's own id of it, named in a refusal.
-    pub(super) fn id(&self) -> Option<&str> {
-        match self {
-            Self::Command(command) => command.id(),
-            Self::Change(..) => None,
-        }
-    }
-}
-
-/// By which way it came.
-pub(super) enum CommandSource {
-    Socket(ConnId),
-    Rest(oneshot::Sender<Result<CommandReply, Refusal>>),
-    /// From the class itself.
-    Class,
-}
 
 enum CommandOutcome {
     Happened(Box<RecordedEvent>, Vec<(Recipients, Object)>),
     Already(Object),
     Refused(Refusal),
-}
-
-/// The events of one lesson.
-#[derive(Default)]
-pub(super) struct ClassEventLog {
-    /// As committed.
-    pub(super) state: ClassState,
-    /// Whether the rows were read.
-    pub(super) loaded: bool,
-    waiting: VecDeque<PendingCommand>,
-    in_flight: bool,
-    /// Whether there may be rows that are not in `state`: somebody else wrote, or it is not known whether we did.
-    stale: bool,
-    backing_off: bool,
-}
-
-impl ClassEventLog {
-    /// Whether rows are being written or read.
-    pub(super) const fn is_writing(&self) -> bool {
-        self.in_flight
-    }
-
-    /// Whether nothing is under way.
-    pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && !self.in_flight && !self.stale
-    }
 }
 
 impl ClassroomActor {
@@ -143,9 +69,9 @@ impl ClassroomActor {
                 continue;
             }
             self.events.in_flight = true;
-            let (store, session) = (self.directory.store().clone(), self.session);
+            let (host, session) = (self.host.clone(), self.session);
             let writing = async move {
-                let append = store.append_class_events(session, &events);
+                let append = host.append(session, &events);
                 timeout(limits::CLASS_EVENT_WITHIN, append).await.unwrap_or_else(|late| Err(StoreError::late(late)))
             };
             ctx.spawn(writing.into_actor(self).map(move |written, act, ctx| act.written(settled, draft, written, ctx)));
@@ -244,9 +170,9 @@ impl ClassroomActor {
     /// Reads what was written without this actor's knowledge, and sends it.
     fn catch_up(&mut self, ctx: &mut Context<Self>) {
         self.events.in_flight = true;
-        let (store, session, seq) = (self.directory.store().clone(), self.session, self.events.state.seq());
+        let (host, session, seq) = (self.host.clone(), self.session, self.events.state.seq());
         let reading = async move {
-            let read = store.class_events_after(session, seq);
+            let read = host.events_after(session, seq);
             timeout(limits::CLASS_EVENT_WITHIN, read).await.unwrap_or_else(|late| Err(StoreError::late(late)))
         };
         ctx.spawn(reading.into_actor(self).map(|read, act, ctx| {

@@ -4,7 +4,9 @@
 use actix::prelude::*;
 use uuid::Uuid;
 
-use super::ClassroomActor;
+use super::actor::ClassroomActor;
+use super::messages::Reveal;
+use super::state::RETRY;
 use crate::actors::board::RevealLayers;
 use crate::actors::messages::{BoardError, Precondition, Save};
 use m4sh_domain::access::AccessCause;
@@ -13,16 +15,6 @@ use m4sh_domain::ids::{BoardId, ConnId, Rev, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::server::ServerFrame;
-
-/// Reveal work on the lesson's shared board and tell the class. Answered when it is committed.
-#[derive(Message)]
-#[rtype(result = "Result<Rev, BoardError>")]
-pub struct Reveal {
-    /// Who reveals it.
-    pub by: UserId,
-    /// Whose work.
-    pub whose: PupilSelection,
-}
 
 impl ClassroomActor {
     pub(super) fn reveal_for(&mut self, conn: ConnId, by: UserId, whose: PupilSelection, ctx: &mut Context<Self>) {
@@ -36,13 +28,13 @@ impl ClassroomActor {
     }
 
     pub(super) fn isolate(&self, conn: ConnId, on: bool, ctx: &mut Context<Self>) {
-        let (store, classroom, session) = (self.directory.store().clone(), self.classroom, self.session);
-        let writing = async move { store.set_isolated(classroom, session, on).await };
+        let (host, lesson) = (self.host.clone(), (self.classroom, self.session));
+        let writing = async move { host.set_isolated(lesson, on).await };
         ctx.wait(writing.into_actor(self).map(move |written, act, ctx| match written {
             Ok(_) => act.reload(AccessCause::Isolated, ctx),
             Err(error) => {
                 tracing::warn!(session = %act.session, %error, "isolation could not be written");
-                act.refuse(conn, None, &BoardError::Unavailable { retry_after: super::RETRY }.into());
+                act.refuse(conn, None, &BoardError::Unavailable { retry_after: RETRY }.into());
             }
         }));
     }
@@ -57,9 +49,9 @@ impl ClassroomActor {
         let board: Result<BoardId, BoardError> = match &self.known {
             Ok(access) => Ok(access.board),
             Err(Close::NotFound) => Err(BoardError::NotFound),
-            Err(_) => Err(BoardError::Unavailable { retry_after: super::RETRY }),
+            Err(_) => Err(BoardError::Unavailable { retry_after: RETRY }),
         };
-        let (boards, revealed) = (self.directory.boards().clone(), whose.clone());
+        let (boards, revealed) = (self.host.boards().clone(), whose.clone());
         let revealing = async move {
             let key = format!("reveal-{}", Uuid::now_v7()).into();
             let save = Save::new(by, Precondition::Any, Some(key), RevealLayers(revealed));

@@ -3,13 +3,9 @@
 
 use actix::prelude::*;
 
-use super::ClassroomActor;
+use super::actor::ClassroomActor;
+use super::messages::ListParticipants;
 use m4sh_domain::ids::UserId;
-
-/// Asks who is in class; each person once, in the order of ids.
-#[derive(Message)]
-#[rtype(result = "Vec<UserId>")]
-pub struct ListParticipants;
 
 impl Handler<ListParticipants> for ClassroomActor {
     type Result = Vec<UserId>;

@@ -2,16 +2,16 @@
 //! Never touches a document: boards do. One change is written at a time, in the order in which they were asked for, and
 //! the next is judged by what then holds; meanwhile the actor goes on.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::ClassroomActor;
+use super::actor::ClassroomActor;
+use super::state::PendingChange;
 use crate::actors::clock;
 use crate::actors::rights::{RightsError, RightsScope};
-use m4sh_domain::access::{PenLocks, RightsChange};
+use m4sh_domain::access::PenLocks;
 use m4sh_domain::classroom::RightsFrame;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
@@ -23,23 +23,6 @@ use m4sh_protocol::server::ServerFrame;
 
 /// When to ask again for what could not be done now.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// Changes that wait for their turn, and what the class was last told.
-#[derive(Default)]
-pub(super) struct RightsQueue {
-    waiting: VecDeque<PendingChange>,
-    busy: bool,
-    last_sent: PenLocks,
-    /// When the next lock ends by itself.
-    timer: Option<SpawnHandle>,
-}
-
-struct PendingChange {
-    conn: ConnId,
-    user: UserId,
-    id: Option<Box<str>>,
-    change: RightsChange,
-}
 
 impl ClassroomActor {
     pub(super) fn enqueue_change(&mut self, conn: ConnId, user: UserId, frame: RightsFrame, ctx: &mut Context<Self>) {
@@ -71,10 +54,10 @@ impl ClassroomActor {
 
     fn make(&mut self, asked: PendingChange, ctx: &mut Context<Self>) {
         self.rights_queue.busy = true;
-        let (directory, now) = (self.directory.clone(), clock::timestamp());
+        let host = self.host.clone();
         let place = RightsScope { classroom: self.classroom, session: Some(self.session) };
         let making = async move {
-            let made = directory.change_rights(place, asked.user, std::slice::from_ref(&asked.change), now).await;
+            let made = host.change_rights(place, asked.user, &asked.change).await;
             (asked, made)
         };
         // Not waited for: whoever speaks meanwhile is heard, and the news of this change come by the mailbox.

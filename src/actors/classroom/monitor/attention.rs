@@ -3,26 +3,13 @@
 
 use jiff::Timestamp;
 
-use super::super::ClassroomActor;
+use super::super::actor::ClassroomActor;
+use super::state::PupilActivity;
 use crate::actors::clock;
 use m4sh_domain::access::Role;
-use m4sh_domain::ids::{BoardId, ConnId, UserId};
+use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::client::ActivityStatus;
-
-/// One pupil, as a tutor sees how they are.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct PupilActivity {
-    pub(super) state: &'static str,
-    /// Where they did something last.
-    pub(super) board: Option<BoardId>,
-    pub(super) page: Option<String>,
-    pub(super) last: Option<Timestamp>,
-    pub(super) ops: u64,
-    pub(super) strokes: u64,
-    pub(super) hand: bool,
-    pub(super) done: bool,
-}
 
 impl ClassroomActor {
     /// How a pupil is at this moment.

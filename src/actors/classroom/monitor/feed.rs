@@ -1,19 +1,16 @@
 //! The feed: boards are asked what changed, their thumbnails follow, and each watcher gets what their budget allows, the
 //! newest first in line next time. Handlers of the classroom actor. Never queues: a watcher who is behind gets the newest state.
 
-use std::collections::{HashMap, HashSet};
-
 use actix::prelude::*;
 
-use super::super::ClassroomActor;
+use super::super::actor::ClassroomActor;
 use crate::actors::clock;
-use crate::actors::messages::{BoardActivity, BoardStatus, BoardStatusChanges, BoardStatusQuery};
-use crate::board_history;
+use crate::actors::messages::{BoardStatus, BoardStatusChanges, BoardStatusQuery};
 use m4sh_domain::board::{Document, Op};
-use m4sh_domain::ids::{BoardId, Epoch, Rev, UserId};
+use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::json::{Bounds, Object, Value};
 use m4sh_domain::limits;
-use m4sh_domain::rate::{Bucket, RateDecision, Scope};
+use m4sh_domain::rate::{RateDecision, Scope};
 use m4sh_domain::thumbnail::{LiveThumbnail, ThumbnailDelta, ThumbnailMark};
 use m4sh_protocol::server::ServerFrame;
 
@@ -21,34 +18,6 @@ use m4sh_protocol::server::ServerFrame;
 const ROW_MARKS: usize = 48;
 /// Bytes of one frame.
 const FRAME: usize = 12 * 1024;
-
-/// A board as the feed knows it.
-#[derive(Default)]
-pub(super) struct WatchedBoard {
-    at: Option<(Epoch, Rev)>,
-    sheet: Option<LiveThumbnail>,
-    /// Whether an answer, or a reading, is under way.
-    asking: bool,
-    pub(super) rev: Rev,
-    pub(super) pages: u32,
-    pub(super) online: HashSet<UserId>,
-    pub(super) activity: HashMap<UserId, BoardActivity>,
-}
-
-impl WatchedBoard {
-    pub(super) fn page(&self) -> Option<&str> {
-        self.sheet.as_ref().map(LiveThumbnail::page)
-    }
-}
-
-/// What one watcher has, and may have.
-#[derive(Default)]
-pub(super) struct FeedWatcher {
-    has: HashMap<BoardId, (String, u64)>,
-    budget: Bucket,
-    /// Which board comes first next time, so that none is always last.
-    next_board: usize,
-}
 
 impl ClassroomActor {
     /// Asks each board what changed, and tells what is known.
@@ -59,7 +28,7 @@ impl ClassroomActor {
                 continue;
             }
             let after = watched.sheet.as_ref().and(watched.at);
-            match self.directory.boards().find_awake(board) {
+            match self.host.boards().find_awake(board) {
                 Some(actor) => {
                     watched.asking = true;
                     let asking = actor.send(BoardStatusQuery { after: Some(after) });
@@ -70,9 +39,9 @@ impl ClassroomActor {
                 None if watched.sheet.is_none() && self.monitor.reads < limits::FEED_READS => {
                     watched.asking = true;
                     self.monitor.reads += 1;
-                    let store = self.directory.store().clone();
+                    let host = self.host.clone();
                     let reading = async move {
-                        let past = board_history::document_at(&store, board, None).await.ok().flatten()?;
+                        let past = host.document(board).await?;
                         let (rev, pages) = (past.rev, past.page_count);
                         Some((rev, pages, build_sheet(past.document).await))
                     };
@@ -129,7 +98,7 @@ impl ClassroomActor {
 
     /// Gives each watcher as many rows as their budget allows.
     fn send_thumbnails(&mut self) {
-        let size = self.directory.boards().node().sizes.of(Scope::WsFeed);
+        let size = self.host.boards().node().sizes.of(Scope::WsFeed);
         let (boards, now) = (self.lesson_boards(), clock::now());
         let conns: Vec<_> = self.monitor.watchers.keys().copied().collect();
         for conn in conns {

@@ -4,17 +4,17 @@
 mod attention;
 mod feed;
 mod overview;
+pub(super) mod state;
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use actix::prelude::*;
 
 pub use overview::{ClassOverview, GetOverview, OverviewBoard, OverviewPerson};
 
-use self::attention::PupilActivity;
-use self::feed::{FeedWatcher, WatchedBoard};
-use super::{ClassroomActor, StatusChanged};
+use self::state::FeedWatcher;
+use super::actor::ClassroomActor;
+use super::messages::StatusChanged;
 use crate::actors::clock;
 use m4sh_domain::access::BoardAssignment;
 use m4sh_domain::classroom::AllowedSenders;
@@ -22,37 +22,7 @@ use m4sh_domain::ids::{BoardId, ConnId, UserId};
 use m4sh_domain::json::{Object, Value};
 use m4sh_domain::limits;
 use m4sh_domain::refusal::Refusal;
-use m4sh_protocol::client::ActivityStatus;
 use m4sh_protocol::server::ServerFrame;
-
-/// What the eyes know of the lesson.
-pub(super) struct ClassMonitor {
-    watchers: HashMap<ConnId, FeedWatcher>,
-    boards: HashMap<BoardId, WatchedBoard>,
-    done: HashSet<UserId>,
-    statuses: HashMap<ConnId, ActivityStatus>,
-    stuck_after: Duration,
-    /// What watchers were last told of each.
-    last_sent: HashMap<UserId, PupilActivity>,
-    /// Sleeping boards that are being read.
-    reads: usize,
-    timers: Vec<SpawnHandle>,
-}
-
-impl Default for ClassMonitor {
-    fn default() -> Self {
-        Self {
-            watchers: HashMap::new(),
-            boards: HashMap::new(),
-            done: HashSet::new(),
-            statuses: HashMap::new(),
-            stuck_after: limits::STUCK_AFTER,
-            last_sent: HashMap::new(),
-            reads: 0,
-            timers: Vec::new(),
-        }
-    }
-}
 
 impl ClassroomActor {
     /// A socket that has its welcome asks to see the whole class.

@@ -4,7 +4,7 @@
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::super::ClassroomActor;
+use super::super::actor::ClassroomActor;
 use crate::actors::clock;
 use crate::actors::messages::BoardStatusQuery;
 use m4sh_domain::ids::{BoardId, Rev, UserId};
@@ -68,7 +68,7 @@ impl Handler<GetOverview> for ClassroomActor {
         let awake = self
             .lesson_boards()
             .into_iter()
-            .filter_map(|(board, _)| Some((board, self.directory.boards().find_awake(board)?)));
+            .filter_map(|(board, _)| Some((board, self.host.boards().find_awake(board)?)));
         // Only numbers are asked for, so that a look over REST costs the boards nothing.
         let asking = awake.map(|(board, actor)| async move {
             (board, actor.send(BoardStatusQuery { after: None }).await.ok().flatten())

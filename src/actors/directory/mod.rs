@@ -1,6 +1,10 @@
 //! Which class sessions are awake on this node, and what REST tells and asks them; boards are in `boards`.
 //! Called by `http` and `ws`. Never holds a board's state, never keeps a lock across an await.
 
+mod host;
+mod pupil_boards;
+mod rights;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +13,9 @@ use dashmap::DashMap;
 use tokio::sync::oneshot;
 
 use crate::actors::boards::Boards;
-use crate::actors::classroom::participants::ListParticipants;
 use crate::actors::classroom::{
-    BroadcastFrame, ClassOverview, ClassroomActor, CommandReply, GetOverview, ReloadClass, ReloadErased, Reveal,
-    SubmitCommand,
+    BroadcastFrame, ClassOverview, ClassroomActor, CommandReply, GetOverview, ListParticipants, ReloadClass,
+    ReloadErased, Reveal, SubmitCommand,
 };
 use crate::actors::messages::BoardError;
 use crate::actors::socket_registry::SocketRegistry;
@@ -62,9 +65,12 @@ impl Directory {
     pub fn locate_session(&self, classroom: ClassroomId, session: LessonId) -> Option<Addr<ClassroomActor>> {
         let shard = self.0.boards.next_shard()?;
         let start = || {
-            let directory = self.clone();
+            let (host, directory) = (Arc::new(self.clone()), self.clone());
+            let forget = move |actor: &Addr<ClassroomActor>| {
+                directory.0.sessions.remove_if(&(classroom, session), |_, known| known == actor);
+            };
             ClassroomActor::start_in_arbiter(&shard.arbiter, move |_| {
-                ClassroomActor::new(classroom, session, directory)
+                ClassroomActor::new(classroom, session, host, Box::new(forget))
             })
         };
         let mut entry = self.0.sessions.entry((classroom, session)).or_insert_with(start);
@@ -72,10 +78,6 @@ impl Directory {
             *entry = start();
         }
         Some(entry.clone())
-    }
-
-    pub(crate) fn forget_session(&self, door: (ClassroomId, LessonId), actor: &Addr<ClassroomActor>) {
-        self.0.sessions.remove_if(&door, |_, known| known == actor);
     }
 
     /// Reveals pupils' hidden work on a lesson's shared board and tells the class; returns the revision since which it is

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use crate::actors::directory::Directory;
+use super::Directory;
 use crate::actors::messages::BoardError;
 use crate::board_history;
 use crate::identity::display_name;
