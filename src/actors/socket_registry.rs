@@ -1,4 +1,4 @@
-//! The sockets of this process by what they live on: a login, a share link, a channel of the room client's lesson.
+//! The sockets of this process by what they live on: a login, a share link, a channel of a lesson.
 //! Filled by `ws`; asked when one of these ends, and by what sends to all of them. Never keeps a socket alive.
 
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use m4sh_domain::ids::{ConnId, LessonId, LinkId, LoginId, UserId};
 use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::payload::Payload;
-use m4sh_protocol::room::Channel;
 use m4sh_protocol::server::ServerFrame;
 
 /// What a socket lives on.
@@ -21,8 +20,8 @@ pub enum SocketScope {
     Login(LoginId),
     /// A share link: its end closes the socket.
     Link(LinkId),
-    /// A channel of the v0.24 room client.
-    RoomChannel(LessonId, Channel),
+    /// A named channel of a lesson, on which clients of another protocol reach one another.
+    LessonChannel(LessonId, &'static str),
 }
 
 /// A socket, as far as it takes to write to it.

@@ -27,7 +27,7 @@ use crate::config::Settings;
 use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
-use crate::http::{Cookies, Envelope, EventLog, Ingest, Policy, Readiness, Registration, Services, Visits};
+use crate::http::{Cookies, Envelope, EventLog, Ingest, MoreAreas, Policy, Readiness, Registration, Services, Visits};
 use crate::identity::{self, Authenticator, LinkSigner, Passwords, RateLimiter, TrustedProxies, UserProfiles};
 use crate::jobs::hooks::{Dispatcher, WebhookClient};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
@@ -224,7 +224,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
             .configure(ws::configure)
             .configure(compat::configure)
             .configure(page::configure)
-            .configure(http::configure)
+            .configure(|routes| http::configure(routes, MoreAreas(compat::areas)))
     })
     .workers(settings.workers)
     .tcp_nodelay(true)

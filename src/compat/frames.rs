@@ -1,10 +1,65 @@
 //! The frames of the room client (SPEC Q15 to Q18): channels, roles, permissions, and its board events as operations.
 //! Used by the sockets and by the routes. Pure.
 
+use m4sh_domain::access::{Permission, Role};
 use m4sh_domain::json::{Object, Value};
 use m4sh_protocol::payload::Payload;
 
-pub use m4sh_protocol::room::{Channel, PERMISSIONS, role as role_name};
+/// One of the three sockets that the client opens for a lesson.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Channel {
+    /// Signals of calls between browsers.
+    Webrtc,
+    /// What is drawn.
+    Board,
+    /// Participants and permissions.
+    System,
+}
+
+impl Channel {
+    /// Its name in the path.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Webrtc => "webrtc",
+            Self::Board => "board",
+            Self::System => "system",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Webrtc, Self::Board, Self::System].into_iter().find(|channel| channel.name() == name)
+    }
+}
+
+/// The client's permissions and the permissions of a lesson that decide them. `can_toggle_video` is always given beside them.
+pub const PERMISSIONS: [(&str, Permission); 7] = [
+    ("can_draw", Permission::Draw),
+    ("can_erase", Permission::Erase),
+    ("can_add_layers", Permission::AddPage),
+    ("can_delete_layers", Permission::DeletePage),
+    ("can_upload_images", Permission::Upload),
+    ("can_clear_board", Permission::Clear),
+    ("can_terminate", Permission::End),
+];
+
+/// A role as the client names it.
+pub const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner | Role::Tutor | Role::Assistant => "host",
+        Role::Student => "student",
+        Role::Viewer | Role::Guest => "viewer",
+    }
+}
+
+/// The role that a name of the client's gives.
+pub fn role_from_name(name: &str) -> Option<Role> {
+    match name {
+        "host" => Some(Role::Tutor),
+        "student" => Some(Role::Student),
+        "viewer" => Some(Role::Viewer),
+        _ => None,
+    }
+}
 
 /// An object of these members.
 pub fn object(members: impl IntoIterator<Item = (&'static str, Value)>) -> Object {
@@ -96,5 +151,13 @@ mod tests {
         assert_eq!((kind, data), ("stroke_add", json(r#"{"id":"s","w":1e16}"#)));
         assert_eq!(op_to_event(&json(r#"{"op":"remove","kind":"stroke","id":"s"}"#)).unwrap().0, "erase_stroke");
         assert_eq!(op_to_event(&json(r#"{"op":"add","kind":"page","value":{"id":"p"}}"#)), None);
+    }
+
+    #[test]
+    fn q12_roles_have_the_clients_names() {
+        for (name, role) in [("host", Some(Role::Tutor)), ("viewer", Some(Role::Viewer)), ("owner", None)] {
+            assert_eq!(role_from_name(name), role);
+        }
+        assert_eq!((role_name(Role::Assistant), role_name(Role::Guest)), ("host", "viewer"));
     }
 }

@@ -4,29 +4,28 @@
 
 mod activity;
 pub mod assets;
-mod audit;
+pub(crate) mod audit;
 mod auth;
 pub mod blobs;
 mod body;
-mod classrooms;
+pub(crate) mod classrooms;
 pub mod cors;
 mod diagnostics;
 mod envelope;
 pub mod extract;
-mod fields;
+pub(crate) mod fields;
 mod health;
-mod history;
+pub(crate) mod history;
 mod once;
-mod openapi;
-mod operation;
+pub(crate) mod openapi;
+pub(crate) mod operation;
 pub mod problem;
 mod public;
 mod request_id;
 mod rights;
-mod room;
 mod route;
-mod solo;
-mod states;
+pub(crate) mod solo;
+pub(crate) mod states;
 mod visible_pictures;
 
 use std::sync::Arc;
@@ -120,35 +119,48 @@ pub enum Cookies {
     Plain,
 }
 
+/// Areas that other modules add to this one's.
+#[derive(Clone, Copy)]
+pub struct MoreAreas(pub fn() -> Vec<Area>);
+
+impl MoreAreas {
+    /// This module's areas and those.
+    pub(crate) fn all(self) -> Vec<Area> {
+        areas().into_iter().chain((self.0)()).collect()
+    }
+}
+
 /// All routes. Needs `web::Data<Services>` in the app, and telemetry installed before.
-pub fn configure(routes: &mut web::ServiceConfig) {
+pub fn configure(routes: &mut web::ServiceConfig, more: MoreAreas) {
     routes.app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
-    for endpoint in roots() {
+    routes.app_data(more);
+    for endpoint in roots(more.all()) {
         routes.service(endpoint);
     }
     routes
         // One router, mounted twice: drive clients say `/api`, board clients `/api/v1`.
-        .service(api("/api/v1"))
-        .service(api("/api"))
+        .service(api("/api/v1", more))
+        .service(api("/api", more))
         .default_service(web::to(nothing_here));
 }
 
 /// The API under one prefix.
-fn api(prefix: &str) -> Scope {
-    table().into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
+fn api(prefix: &str, more: MoreAreas) -> Scope {
+    table(more.all()).into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
 }
 
 /// Every area, in the order of the description's sections. Paths are matched in this order, too.
 fn areas() -> Vec<Area> {
     let mut all = solo::areas();
     all.extend(classrooms::areas());
+    all.push(history::area());
     all
 }
 
 /// `endpoints` with the operations of the areas that are mounted so.
-fn with_operations(own: Vec<Endpoint>, mount: Mount) -> Vec<Endpoint> {
+fn with_operations(own: Vec<Endpoint>, areas: Vec<Area>, mount: Mount) -> Vec<Endpoint> {
     let (frequent, rest): (Vec<_>, Vec<_>) =
-        areas().into_iter().filter(|area| area.mount == mount).partition(|area| area.is_frequent);
+        areas.into_iter().filter(|area| area.mount == mount).partition(|area| area.is_frequent);
     let mut endpoints = add_operations(Vec::new(), frequent);
     endpoints.extend(own);
     add_operations(endpoints, rest)
@@ -169,16 +181,14 @@ fn add_operations(mut endpoints: Vec<Endpoint>, areas: Vec<Area>) -> Vec<Endpoin
 }
 
 /// The routes outside the API.
-fn roots() -> Vec<Endpoint> {
+fn roots(areas: Vec<Area>) -> Vec<Endpoint> {
     let own = vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)];
-    with_operations(own, Mount::Root)
+    with_operations(own, areas, Mount::Root)
 }
 
 /// Every route of the API.
-fn table() -> Vec<Endpoint> {
-    let mut all = own();
-    all.extend(room::table());
-    with_operations(all, Mount::Api)
+fn table(areas: Vec<Area>) -> Vec<Endpoint> {
+    with_operations(own(), areas, Mount::Api)
 }
 
 /// The API's own routes, with what its methods leave in the event log.
@@ -187,13 +197,6 @@ fn own() -> Vec<Endpoint> {
     vec![
         at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
         at("/boards/{id}/events").get(activity::of_board),
-        at("/boards/{id}/history").get(history::list::list),
-        at("/boards/{id}/history/at").get(history::state::at_time),
-        at("/boards/{id}/history/diff").get(history::compared::compare),
-        at("/boards/{id}/history/authors").get(history::authors::list),
-        at("/boards/{id}/history/{rev}").get(history::state::at_rev),
-        at("/boards/{id}/history/{rev}/restore").post(history::restore::restore).audit("POST", Board, "board_restored"),
-        at("/boards/{id}/replay").get(history::replay::replay),
         at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
         at("/logs/board-metrics/aggregate").get(diagnostics::aggregate),
@@ -204,16 +207,6 @@ fn own() -> Vec<Endpoint> {
         at("/auth/me").get(auth::me),
         at("/auth/usage").get(auth::usage),
         at("/auth/events").get(activity::of_account),
-        at("/classrooms/{id}/sessions/{sid}/replay").get(history::lesson::replay),
-        at("/classrooms/{id}/sessions/{sid}/summary").get(history::lesson::summary),
-        at("/classrooms/{id}/sessions/{sid}/timeline").get(history::lesson::timeline),
-        at("/classrooms/{id}/sessions/{sid}/snapshots").get(history::lesson::snapshots),
-        at("/classrooms/{id}/members/{user}/erase").post(classrooms::erasure::ask).audit(
-            "POST",
-            Classroom,
-            "erasure_requested",
-        ),
-        at("/classrooms/{id}/erasures/{job}").get(classrooms::erasure::look),
         at("/classrooms/{id}/hooks").get(classrooms::hooks::list).post(classrooms::hooks::create).audit(
             "POST",
             Classroom,
@@ -245,4 +238,4 @@ async fn nothing_here() -> Result<&'static str, Problem> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ impl Services {
     ///
     /// # Errors
     /// 404 for a board that is not there, or not for them.
-    pub(super) async fn rights(&self, board: BoardId, who: UserId) -> Result<Permissions, Problem> {
+    pub(crate) async fn rights(&self, board: BoardId, who: UserId) -> Result<Permissions, Problem> {
         self.standing(board, who).await.map(|(_, standing)| standing.can)
     }
 

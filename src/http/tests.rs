@@ -78,7 +78,7 @@ macro_rules! app {
                 .wrap(cors::cors(&["https://board.example".to_owned()]))
                 .wrap(Envelope)
                 .app_data($services.clone())
-                .configure(configure),
+                .configure(|routes| configure(routes, MoreAreas(Vec::new))),
         )
         .await
     };
@@ -122,7 +122,7 @@ fn person(email: &str, role: &str) -> Value {
 }
 
 mod boards;
-mod traces;
+pub mod traces;
 
 const ANY_ID: &str = "0198a000-0000-7000-8000-000000000000";
 
@@ -197,12 +197,13 @@ async fn h8_size_and_encoding_come_before_credentials_and_credentials_before_eve
 async fn h10_an_upload_that_is_refused_still_hears_its_413_over_a_real_connection() {
     let database = TestDatabase::new().await;
     let services = services(&database, generous()).await;
-    let server =
-        actix_web::HttpServer::new(move || App::new().wrap(Envelope).app_data(services.clone()).configure(configure))
-            .workers(1)
-            .disable_signals()
-            .bind("127.0.0.1:0")
-            .unwrap();
+    let server = actix_web::HttpServer::new(move || {
+        App::new().wrap(Envelope).app_data(services.clone()).configure(|routes| configure(routes, MoreAreas(Vec::new)))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind("127.0.0.1:0")
+    .unwrap();
     let address = server.addrs()[0];
     let server = server.run();
     let handle = server.handle();

@@ -9,7 +9,6 @@ pub mod dialect;
 pub mod msgpack;
 pub mod payload;
 pub mod presence;
-pub mod room;
 pub mod roster;
 pub mod server;
 #[cfg(test)]

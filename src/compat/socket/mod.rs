@@ -135,7 +135,7 @@ impl Translator for RoomTranslator {
     fn joined(&mut self) {
         let RoomSocket { conn, user, channel, ref outbox, .. } = self.socket;
         let socket = RegisteredSocket { conn, user: Some(user), dialect: Dialect::Json, outbox: outbox.clone() };
-        let scope = SocketScope::RoomChannel(self.lesson, channel);
+        let scope = SocketScope::LessonChannel(self.lesson, channel.name());
         self.socket.registration = self.context.directory.sockets().register(scope, socket, usize::MAX);
     }
 

@@ -39,7 +39,7 @@ impl RoomTranslator {
         frame.remove("t");
         let (is_for_one, frame) = (to.is_some(), encode(frame));
         let (registry, scope) =
-            (self.context.directory.sockets(), SocketScope::RoomChannel(self.lesson, Channel::Webrtc));
+            (self.context.directory.sockets(), SocketScope::LessonChannel(self.lesson, Channel::Webrtc.name()));
         let readers = if is_for_one { 1 } else { registry.count(scope) };
         if frame.len().saturating_mul(readers) > SIGNAL_BYTES {
             return self.send(error("too_large", "say to whom this is: it is too long for all", None));

@@ -1,51 +1,96 @@
 //! One person's work taken out of a class for good: asked for by a tutor, done by a job, looked at while it goes on.
 //! Called by the route table (SPEC Q9). Never erases who leads the class, and never says what was erased.
 
-use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::call::Call;
+use super::{
+    call::Tutor,
+    paths::{ErasurePath, MemberErasurePath},
+};
 use crate::{
-    http::{problem::Problem, times},
+    http::{
+        operation::{
+            Operation,
+            answer::{Accepted, Json},
+            argument::Call,
+            get,
+            params::Path,
+            post,
+            schemas::Moment,
+        },
+        problem::Problem,
+    },
     jobs::{
         JobHandler, JobRow, NewJob,
         erase::{EraseParams, ErasePersonJob},
     },
 };
-use m4sh_domain::ids::{ClassroomId, UserId};
+use m4sh_domain::rate::Scope;
+use m4sh_store::EventCategory::Classroom;
 
-/// How far it is.
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: Uuid,
-    status: &'static str,
-    progress: u8,
-    error: Option<&'a str>,
-    result: Option<&'a Value>,
-    created_at: String,
-    finished_at: Option<String>,
+/// They stand in the section about the past.
+pub fn operations() -> [Operation; 2] {
+    [
+        post("/classrooms/{id}/members/{user}/erase", "erase_member", erase_member)
+            .about(
+                "Erase a member's work",
+                "From all lessons of the class, for good: strokes, texts, pictures, talk, and their name in the history. \
+                 Done by a job.",
+            )
+            .answers(&["Asked for."])
+            .rate(Scope::ApiUser)
+            .audit(Classroom, "erasure_requested"),
+        get("/classrooms/{id}/erasures/{job}", "read_erasure", read_erasure)
+            .about("How far an erasure is", "")
+            .answers(&["So far."])
+            .rate(Scope::ApiUser),
+    ]
 }
 
-impl<'a> From<&'a JobRow> for Shown<'a> {
-    fn from(row: &'a JobRow) -> Self {
+/// An erasure.
+#[derive(Serialize, ToSchema)]
+struct ErasureResponse {
+    id: Uuid,
+    /// `pending`, `processing`, `completed` or `failed`.
+    #[schema(value_type = String, example = "pending")]
+    status: &'static str,
+    /// Percent.
+    #[schema(minimum = 0, maximum = 100, example = 0)]
+    progress: u8,
+    #[schema(required = true, example = json!(null))]
+    error: Option<String>,
+    /// How much was taken out.
+    #[schema(required = true, example = json!(null))]
+    result: Option<Value>,
+    created_at: Moment,
+    #[schema(required = true, example = json!(null))]
+    finished_at: Option<Moment>,
+}
+
+impl From<JobRow> for ErasureResponse {
+    fn from(row: JobRow) -> Self {
         Self {
             id: row.id,
             status: row.status.name(),
             progress: row.progress,
-            error: row.error.as_deref(),
-            result: row.result.as_ref(),
-            created_at: times::utc_field(row.created_at),
-            finished_at: row.finished_at.map(times::utc_field),
+            error: row.error,
+            result: row.result,
+            created_at: Moment(row.created_at),
+            finished_at: row.finished_at.map(Moment),
         }
     }
 }
 
-/// `POST /classrooms/{id}/members/{user}/erase/`: also for somebody who is no member any more.
-pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<HttpResponse, Problem> {
-    let (classroom, user) = *path;
-    let class = call.require_tutor(classroom).await?;
+/// Also of somebody who is no member any more.
+async fn erase_member(
+    call: Call,
+    Path(path): Path<MemberErasurePath>,
+    Tutor(class): Tutor,
+) -> Result<Accepted<ErasureResponse>, Problem> {
+    let (classroom, user) = (path.id, path.user);
     call.services.people.profile(user).await?.ok_or(Problem::NotFound)?;
     let member = call.services.store.classroom(classroom, user).await?;
     if user == class.owner || member.is_some_and(|(_, role)| role.leads()) {
@@ -64,18 +109,16 @@ pub async fn ask(call: Call, path: web::Path<(ClassroomId, UserId)>) -> Result<H
     };
     let row = call.services.jobs.enqueue(job).await?.into_row();
     call.audit.data(json!({"member": user, "job": row.id}));
-    Ok(HttpResponse::Accepted().json(Shown::from(&row)))
+    Ok(Accepted(row.into()))
 }
 
-/// `GET /classrooms/{id}/erasures/{job}/`: by any tutor of the class.
-pub async fn look(call: Call, path: web::Path<(ClassroomId, Uuid)>) -> Result<HttpResponse, Problem> {
-    let (classroom, job) = *path;
-    call.require_tutor(classroom).await?;
-    let row = call.services.store.job(job).await?.filter(|row| row.kind == ErasePersonJob::KIND);
+/// By any tutor of the class.
+async fn read_erasure(call: Call, Path(path): Path<ErasurePath>, _: Tutor) -> Result<Json<ErasureResponse>, Problem> {
+    let row = call.services.store.job(path.job).await?.filter(|row| row.kind == ErasePersonJob::KIND);
     let row = row.ok_or(Problem::NotFound)?;
     let params: Option<EraseParams> = serde_json::from_value(row.params.clone()).ok();
-    if params.and_then(|params| params.classroom) != Some(classroom) {
+    if params.and_then(|params| params.classroom) != Some(path.id) {
         return Err(Problem::NotFound);
     }
-    Ok(HttpResponse::Ok().json(Shown::from(&row)))
+    Ok(Json(row.into()))
 }

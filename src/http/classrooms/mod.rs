@@ -49,6 +49,7 @@ use m4sh_domain::{
 };
 use m4sh_store::{AccountRole, ClassroomRow, EventCategory, NewClassroom, StoreError};
 use paths::ClassPath;
+pub use paths::LessonPath;
 use shapes::ClassroomResponse;
 
 /// Classrooms, lessons and what is in them.

@@ -26,6 +26,20 @@ path_params! {
         /// The webhook.
         hook: HookId,
     }
+    /// Somebody whose work is erased.
+    pub struct MemberErasurePath {
+        /// The classroom.
+        id: ClassroomId,
+        /// The member, also a former one.
+        user: UserId,
+    }
+    /// An erasure.
+    pub struct ErasurePath {
+        /// The classroom.
+        id: ClassroomId,
+        /// The erasure.
+        job: Uuid,
+    }
     /// A lesson of a class.
     pub struct LessonPath {
         /// The classroom.

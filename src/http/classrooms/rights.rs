@@ -333,7 +333,7 @@ fn effective(access: &LessonAccess, member: UserId) -> Result<RightsResponse, Pr
 
 impl Call {
     /// Judges changes in a lesson by what holds now and makes them.
-    pub(in crate::http) async fn change(
+    pub(crate) async fn change(
         &self,
         id: ClassroomId,
         session: LessonId,

@@ -1,118 +1,144 @@
-//! The past of boards over REST: revisions, states, comparisons, authors, restoring and replay (SPEC Q).
-//! Called by the route table. Whoever may read a board may read its past, and sees of it what they may see: everything
-//! goes through their eyes first. Never wakes a board but to restore.
+//! The history of boards and lessons: revisions, states, differences, authors, restoring and replay (SPEC Q).
+//! Whoever may read a board may read its history, of which they see what they may see. Never wakes a board but to restore.
 
-pub mod asked;
-pub mod authors;
-pub mod compared;
+mod authors;
+mod diff;
 pub mod lesson;
-pub mod list;
-pub mod replay;
+pub mod lesson_replay;
+pub mod query;
+mod replay;
 pub mod restore;
-pub mod shown;
-pub mod state;
+mod revisions;
+pub mod shapes;
+mod state;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use actix_web::web;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::{Services, problem::Problem};
+use super::{
+    Services, classrooms,
+    operation::Area,
+    problem::Problem,
+    solo::{BoardPath, RevisionPath},
+};
 use crate::board_history::{self, BoardAtRevision};
-use asked::Moment;
 use m4sh_domain::limits;
 use m4sh_domain::{
     access::{EffectiveRights, Visibility},
     board::{Document, ERASED, JournalEntry, Op},
     ids::{BoardId, Rev, UserId},
+    rate::Scope,
 };
 use m4sh_store::BoardAccess;
+use query::HistoryPoint;
+pub(crate) use query::history_query;
+pub use query::{HistoryParam, QueryReader, parse_time};
+use shapes::Names;
+pub use shapes::PersonResponse;
 
 /// Rebuilding is bounded for the whole process: each takes a state's memory and a journal's time.
 static REBUILDS: Semaphore = Semaphore::const_new(limits::REBUILDS_AT_ONCE);
 
-/// Somebody who reads a board's past.
-pub(super) struct Reader {
-    /// The board.
+/// The operations about the past.
+pub fn area() -> Area {
+    let about = "Whoever may read a board may read its past, and sees of it what they may see: of hidden work not even its \
+                 time and author.";
+    let operations = [
+        &revisions::operations()[..],
+        &diff::operations(),
+        &authors::operations(),
+        &state::operations(),
+        &restore::operations(),
+        &replay::operations(),
+        &lesson_replay::operations(),
+        &lesson::operations(),
+        &classrooms::erasure::operations(),
+    ];
+    Area::new("History", about, operations.concat()).rate(Scope::SoloUser)
+}
+
+/// Somebody who reads a board's history.
+pub struct HistoryReader {
     pub board: BoardId,
-    /// What its rights follow from.
+    /// What the board's rights follow from.
     pub access: BoardAccess,
-    /// What they may do.
+    /// What the reader may do.
     pub standing: EffectiveRights,
-    /// What they see.
-    pub eyes: Visibility,
+    pub visibility: Visibility,
 }
 
 /// A batch as its reader may see it.
-pub(super) struct Batch {
+pub struct VisibleBatch {
     /// The batch; its operations are in `ops`.
-    pub entry: JournalEntry,
-    /// The operations that are seen.
-    pub ops: Vec<Op>,
+    entry: JournalEntry,
+    /// The operations that are visible.
+    ops: Vec<Op>,
 }
 
 impl Services {
-    /// Somebody before a board's past.
-    pub(super) async fn reader(&self, board: BoardId, who: UserId) -> Result<Reader, Problem> {
+    /// A reader of a board's history; 404 when they may not see the board.
+    pub(crate) async fn history_reader(&self, board: BoardId, who: UserId) -> Result<HistoryReader, Problem> {
         let (access, standing) = self.standing(board, who).await?;
-        Ok(Reader { board, access, standing, eyes: standing.visibility(who) })
+        Ok(HistoryReader { board, access, standing, visibility: standing.visibility(who) })
     }
 
-    /// The revision that a board had at a moment. A revision that it never had is `unknown_rev`.
-    pub(super) async fn rev_of(&self, board: BoardId, moment: Moment) -> Result<Rev, Problem> {
-        match moment {
-            Moment::Rev(rev) => Ok(rev),
-            Moment::Time(at) => {
+    /// The revision that a board had at a point.
+    async fn rev_at(&self, board: BoardId, point: HistoryPoint) -> Result<Rev, Problem> {
+        match point {
+            HistoryPoint::Rev(rev) => Ok(rev),
+            HistoryPoint::Time(at) => {
                 let found = self.store.revs_at(&[board], at).await?;
                 Ok(found.first().map_or(Rev(0), |(_, rev)| *rev))
             }
         }
     }
 
-    /// A board's state at a revision, or the newest, as a reader sees it.
-    pub(super) async fn past_seen(&self, reader: &Reader, rev: Option<Rev>) -> Result<BoardAtRevision, Problem> {
-        let _turn = REBUILDS.acquire().await.map_err(|error| Problem::Internal(error.to_string()))?;
+    /// What a reader may see of a board at a revision, or at the newest. `unknown_rev` when it never had that one.
+    pub(crate) async fn visible_board_at(
+        &self,
+        reader: &HistoryReader,
+        rev: Option<Rev>,
+    ) -> Result<BoardAtRevision, Problem> {
+        let _permit = REBUILDS.acquire().await.map_err(|error| Problem::Internal(error.to_string()))?;
         let past = board_history::document_at(&self.store, reader.board, rev).await?.ok_or(Problem::UnknownRev)?;
-        let eyes = reader.eyes;
+        let visibility = reader.visibility;
         off_thread(move || {
-            let document: Document = past.document.visible_to(eyes).into_owned();
+            let document: Document = past.document.visible_to(visibility).into_owned();
             BoardAtRevision { rev: past.rev, page_count: document.page_count(), document }
         })
         .await
     }
 
-    /// The names of people, as others in class see them. Who is not there any more has none.
-    pub(super) async fn names(
-        &self,
-        people: impl IntoIterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, Arc<str>>, Problem> {
-        let mut names = HashMap::new();
+    /// The names of people, as others in class see them; none for accounts that are gone.
+    pub(crate) async fn names(&self, people: impl IntoIterator<Item = UserId>) -> Result<Names, Problem> {
+        let mut names = Names::new();
         for user in people {
             if user != ERASED
                 && !names.contains_key(&user)
-                && let Some(card) = self.people.profile(user).await?
+                && let Some(profile) = self.people.profile(user).await?
             {
-                names.insert(user, Arc::from(&*card.name));
+                names.insert(user, Arc::from(&*profile.name));
             }
         }
         Ok(names)
     }
 }
 
-/// Reads entries as these eyes see them. A batch of which a reader sees nothing is left out whole: not even its author
-/// and its time are told.
-pub(super) async fn seen(entries: Vec<JournalEntry>, eyes: Visibility) -> Result<Vec<Batch>, Problem> {
-    let seen = seen_with(entries.into_iter().map(|entry| ((), entry)).collect(), eyes).await?;
-    Ok(seen.into_iter().map(|((), batch)| batch).collect())
+/// Entries as a reader may see them. A batch of which nothing is visible is left out whole, with its author and time.
+async fn visible_batches(entries: Vec<JournalEntry>, visibility: Visibility) -> Result<Vec<VisibleBatch>, Problem> {
+    let entries = entries.into_iter().map(|entry| ((), entry)).collect();
+    Ok(visible_batches_with(entries, visibility).await?.into_iter().map(|((), batch)| batch).collect())
 }
 
-/// The same of entries that have something beside them.
-pub(super) async fn seen_with<T: Send + 'static>(
+/// The same of entries with a value beside each.
+async fn visible_batches_with<T: Send + 'static>(
     entries: Vec<(T, JournalEntry)>,
-    eyes: Visibility,
-) -> Result<Vec<(T, Batch)>, Problem> {
-    let read = move |(beside, entry)| match one_seen(entry, eyes) {
+    visibility: Visibility,
+) -> Result<Vec<(T, VisibleBatch)>, Problem> {
+    let read = move |(beside, entry)| match visible_batch(entry, visibility) {
         Ok(Some(batch)) => Some(Ok((beside, batch))),
         Ok(None) => None,
         Err(problem) => Some(Err(problem)),
@@ -120,21 +146,26 @@ pub(super) async fn seen_with<T: Send + 'static>(
     off_thread(move || entries.into_iter().filter_map(read).collect()).await?
 }
 
-fn one_seen(entry: JournalEntry, eyes: Visibility) -> Result<Option<Batch>, Problem> {
-    let text = entry.ops_visible_to(eyes);
+fn visible_batch(entry: JournalEntry, visibility: Visibility) -> Result<Option<VisibleBatch>, Problem> {
+    let text = entry.ops_visible_to(visibility);
     let ops = Op::parse_journal(entry.rev, &text).map_err(|error| Problem::Internal(error.to_string()))?;
-    let is_hidden = ops.is_empty() && eyes != Visibility::All;
-    Ok((!is_hidden).then_some(Batch { entry, ops }))
+    let is_hidden = ops.is_empty() && visibility != Visibility::All;
+    Ok((!is_hidden).then_some(VisibleBatch { entry, ops }))
 }
 
 /// On a thread for blocking work.
-pub(in crate::http) async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
+pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     web::block(work).await.map_err(|error| Problem::Internal(error.to_string()))
 }
 
-/// Milliseconds since 1970, for orders that compare.
-pub(in crate::http) fn millis(at: Timestamp) -> i64 {
-    at.as_millisecond()
+/// The canonical state of a document.
+pub fn state_bytes(document: &Document) -> Vec<u8> {
+    let mut state = Vec::new();
+    document.write_state(&mut state);
+    state
+}
+
+/// Whole milliseconds from one time to another.
+pub fn milliseconds(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_millisecond() - from.as_millisecond()
 }

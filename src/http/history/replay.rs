@@ -1,140 +1,139 @@
-//! `GET /boards/{id}/replay/`: what was done on a board, operation by operation, with its times (contract/boards.md 9).
-//! Called by the route table. Never thins out: points keep their own times.
+//! `GET /boards/{id}/replay/`: what was done on a board, operation by operation, with its times (SPEC Q7).
+//! Never thins out: points keep their own times.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
-    Reader,
-    asked::{Asked, Moment},
-    list::request_field,
-    off_thread, seen,
-    shown::{self, Operation},
+    BoardPath, HistoryReader, off_thread,
+    query::{Author, HistoryPoint, Operations, Page, Point, Revision, RevisionCursor, history_query},
+    shapes::{self, OperationResponse},
+    state_bytes, visible_batches,
 };
-use crate::http::{Services, extract::Signed, problem::Problem};
-use m4sh_domain::limits::{ITEM_ID_BYTES, REPLAY_BYTES, REPLAY_OPS, REPLAY_OPS_MAX, REPLAY_ROWS};
-use m4sh_domain::{
-    ids::{BoardId, Rev, UserId},
-    rate::Scope,
+use crate::http::{
+    Services,
+    operation::{
+        Operation,
+        answer::{Json, Slot, Spliced},
+        argument::Call,
+        get,
+        params::Path,
+        schemas::State,
+    },
+    problem::Problem,
 };
+use m4sh_domain::ids::Rev;
+use m4sh_domain::limits::{REPLAY_BYTES, REPLAY_ROWS};
 
-/// Whose and which operations are told.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Of this person only.
-    pub user: Option<UserId>,
-    /// Of this page only, and of the whole state.
-    pub page: Option<String>,
-    /// Until this revision or time.
-    pub to: Option<Moment>,
+pub(super) fn operations() -> [Operation; 1] {
+    [get("/boards/{id}/replay", "replay_board", replay_board)
+        .about("Replay a board", "Operations in order with their times; the points of strokes keep theirs.")
+        .answers(&["A page of operations."])
+        .errors(&["not_found", "unknown_rev"])]
 }
 
-/// What stands before the operations.
-#[derive(Serialize)]
-struct Head {
-    session_id: BoardId,
-    board_id: BoardId,
+history_query! {
+    /// Which operations.
+    struct ReplayQuery {
+        /// Only by this person.
+        user: Author,
+        /// Only on this page.
+        page: Page,
+        /// From this revision or time on; of a replay, after it.
+        from: Point,
+        /// After this revision.
+        from_rev: Revision,
+        /// Up to this revision or time; the newest revision when not told.
+        to: Point,
+        /// Operations; a batch is never cut.
+        limit: Operations,
+        /// Of `next`.
+        cursor: RevisionCursor,
+    }
+}
+
+/// A page of a board's replay.
+#[derive(Serialize, ToSchema)]
+struct BoardReplayResponse {
+    /// The board, as the old client names it.
+    session_id: Uuid,
+    board_id: Uuid,
+    #[schema(minimum = 0, example = 0)]
     from_rev: u64,
+    #[schema(minimum = 0, example = 7)]
     last_rev: u64,
-    operations: Vec<Operation>,
+    operations: Vec<OperationResponse>,
+    #[schema(required = true, example = json!(null))]
     next: Option<String>,
+    /// The state at `from_rev`; `null` on later pages.
+    #[schema(required = true, value_type = Option<State>)]
+    start_state: Slot,
 }
 
-/// A page of operations; the first one begins with the state that they build on.
-pub async fn replay(
-    services: web::Data<Services>,
-    path: web::Path<(BoardId,)>,
-    request: HttpRequest,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let board = path.0;
-    let mut asked = Asked::of(&request);
-    let limit = asked.limit(REPLAY_OPS, REPLAY_OPS_MAX);
-    let filter = Filter {
-        user: asked.parsed("user", "Must be a valid UUID."),
-        page: asked.text("page", ITEM_ID_BYTES),
-        to: asked.moment("to"),
-    };
-    let from_rev = asked.rev("from_rev", "A revision is required.");
-    let from = asked.moment("from").or(from_rev.map(Moment::Rev));
-    let cursor = asked.rev("cursor", "Not a cursor of this list.");
-    asked.check()?;
-    let reader = services.reader(board, who.user).await?;
-    let start = services.rev_of(board, from.unwrap_or(Moment::Rev(Rev(0)))).await?;
-    let after = cursor.unwrap_or(start);
+async fn replay_board(
+    Path(path): Path<BoardPath>,
+    call: Call,
+    query: ReplayQuery,
+) -> Result<Json<Spliced<BoardReplayResponse>>, Problem> {
+    let (services, board) = (&call.services, path.id);
+    let from = query.from.or(query.from_rev.map(HistoryPoint::Rev)).unwrap_or(HistoryPoint::Rev(Rev(0)));
+    let reader = services.history_reader(board, call.user).await?;
+    let start = services.rev_at(board, from).await?;
     let last = services.store.journal_span(board).await?.last;
-    let up_to = match filter.to {
-        Some(to) => services.rev_of(board, to).await?.min(last),
+    let up_to = match query.to {
+        Some(to) => services.rev_at(board, to).await?.min(last),
         None => last,
     };
-    let (operations, done) = services.operations(&reader, after, up_to, limit as usize, &filter).await?;
-    let next = (done < up_to).then(|| {
-        let again = |name| request_field(&request, name);
-        asked.path_with(&[
-            ("user", filter.user.map(|user| user.to_string())),
-            ("page", filter.page.clone()),
-            ("from", again("from")),
-            ("from_rev", again("from_rev")),
-            ("to", again("to")),
-            ("limit", Some(limit.to_string())),
-            ("cursor", Some(done.to_string())),
-        ])
-    });
-    let head = Head { session_id: board, board_id: board, from_rev: start.0, last_rev: up_to.0, operations, next };
-    let past = match cursor {
-        None => Some(services.past_seen(&reader, Some(start)).await?),
+    let (operations, done) = services.operations(&reader, query.cursor.unwrap_or(start), up_to, &query).await?;
+    let set = [("limit", query.limit.to_string()), ("cursor", done.to_string())];
+    let head = BoardReplayResponse {
+        session_id: board.0,
+        board_id: board.0,
+        from_rev: start.0,
+        last_rev: up_to.0,
+        operations,
+        next: (done < up_to).then(|| query.next.with(&set)),
+        start_state: Slot,
+    };
+    let past = match query.cursor {
+        None => Some(services.visible_board_at(&reader, Some(start)).await?),
         Some(_) => None,
     };
-    let body = off_thread(move || with_start(&head, past.map(|past| past.document).as_ref())).await?;
-    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(body))
-}
-
-/// A body with the state that it begins with, or `null`.
-pub fn with_start(head: &impl Serialize, state: Option<&m4sh_domain::board::Document>) -> Vec<u8> {
-    let mut body = Vec::with_capacity(4096);
-    // Writing plain fields to memory cannot fail; were it to, the answer would be visibly broken JSON.
-    if serde_json::to_writer(&mut body, head).is_ok() {
-        body.pop();
-    }
-    body.extend_from_slice(b",\"start_state\":");
-    match state {
-        Some(state) => state.write_state(&mut body),
-        None => body.extend_from_slice(b"null"),
-    }
-    body.push(b'}');
-    body
+    let body = off_thread(move || {
+        let state = past.map_or_else(|| b"null".to_vec(), |past| state_bytes(&past.document));
+        Spliced::new(&head, &state)
+    });
+    Ok(Json(body.await??))
 }
 
 impl Services {
-    /// Operations after a revision, whole batches of them, and up to which revision they were looked at.
-    pub(in crate::http) async fn operations(
+    /// Operations after a revision, in whole batches, and the revision up to which the journal was read.
+    async fn operations(
         &self,
-        reader: &Reader,
+        reader: &HistoryReader,
         after: Rev,
         up_to: Rev,
-        limit: usize,
-        filter: &Filter,
-    ) -> Result<(Vec<Operation>, Rev), Problem> {
+        query: &ReplayQuery,
+    ) -> Result<(Vec<OperationResponse>, Rev), Problem> {
         if after >= up_to {
             return Ok((Vec::new(), up_to));
         }
         let mut entries = self.store.journal_page(reader.board, after, REPLAY_ROWS, REPLAY_BYTES).await?;
         entries.retain(|entry| entry.rev <= up_to);
-        let Some(looked_at) = entries.last().map(|entry| entry.rev) else { return Ok((Vec::new(), up_to)) };
-        entries.retain(|entry| filter.user.is_none_or(|user| entry.key.author == user));
-        let batches = seen(entries, reader.eyes).await?;
+        let Some(read_to) = entries.last().map(|entry| entry.rev) else { return Ok((Vec::new(), up_to)) };
+        entries.retain(|entry| query.user.is_none_or(|user| entry.key.author == user));
+        let batches = visible_batches(entries, reader.visibility).await?;
         let names = self.names(batches.iter().map(|batch| batch.entry.key.author)).await?;
-        let (mut told, mut done) = (Vec::new(), looked_at);
+        let mut operations = Vec::new();
         for batch in batches {
             let rev = batch.entry.rev;
-            let more: Vec<_> = shown::operations(batch, filter.page.as_deref(), None, &names).collect();
-            if !told.is_empty() && told.len() + more.len() > limit {
-                done = Rev(rev.0 - 1);
-                break;
+            let more: Vec<_> = shapes::operations(batch, query.page.as_deref(), None, &names).collect();
+            if !operations.is_empty() && operations.len() + more.len() > query.limit as usize {
+                return Ok((operations, Rev(rev.0 - 1)));
             }
-            told.extend(more);
+            operations.extend(more);
         }
-        Ok((told, done))
+        Ok((operations, read_to))
     }
 }

@@ -1,85 +1,99 @@
-//! A board's whole state as it was: `GET /boards/{id}/history/{rev}/` and `GET /boards/{id}/history/at/?time=`.
-//! Called by the route table. Never parses a state again: its canonical bytes are spliced in.
+//! A board's whole state as it was, at a revision and at a time (SPEC Q2).
+//! Never parses a state again: its canonical bytes are spliced in.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
-    Reader,
-    asked::{Asked, time},
-    off_thread, seen,
-    shown::Person,
+    BoardPath, HistoryReader, RevisionPath, off_thread,
+    query::{HistoryPoint, RequiredTime, history_query},
+    shapes::PersonResponse,
+    state_bytes, visible_batches,
 };
-use crate::http::{Services, extract::Signed, fields::Faults, problem::Problem, solo::detail, times};
-use m4sh_domain::{
-    ids::{BoardId, Rev},
-    rate::Scope,
+use crate::http::{
+    Services,
+    operation::{
+        Operation,
+        answer::{AtRevision, Json, Slot, Spliced},
+        argument::Call,
+        get,
+        params::Path,
+        schemas::{Moment, State},
+    },
+    problem::Problem,
 };
+use m4sh_domain::ids::Rev;
 
-/// What stands before the state.
-#[derive(Serialize)]
-struct Head {
-    board_id: BoardId,
+const ERRORS: &[&str] = &["not_found", "unknown_rev"];
+
+pub(super) fn operations() -> [Operation; 2] {
+    [
+        get("/boards/{id}/history/at", "read_moment", read_at_time)
+            .about("A board at a time", "")
+            .answers(&["The state of then."])
+            .errors(ERRORS),
+        get("/boards/{id}/history/{rev}", "read_revision", read_revision)
+            .about("A board at a revision", "")
+            .answers(&["The state of then."])
+            .errors(ERRORS),
+    ]
+}
+
+history_query! {
+    /// When.
+    struct TimeQuery {
+        /// The time.
+        time: RequiredTime,
+    }
+}
+
+/// A board as it was.
+#[derive(Serialize, ToSchema)]
+struct PastBoardResponse {
+    board_id: Uuid,
+    #[schema(minimum = 0, example = 0)]
     rev: u64,
-    at: Option<String>,
-    by: Option<Person>,
+    /// `null` for revision 0, and where its reader may not know.
+    #[schema(required = true, example = json!(null))]
+    at: Option<Moment>,
+    #[schema(required = true, example = json!(null))]
+    by: Option<PersonResponse>,
+    #[schema(minimum = 1, example = 1)]
     page_count: u32,
+    #[schema(value_type = State)]
+    state: Slot,
 }
 
-/// At a revision.
-pub async fn at_rev(
-    services: web::Data<Services>,
-    path: web::Path<(BoardId, u64)>,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let reader = services.reader(path.0, who.user).await?;
-    answer(&services, &reader, Rev(path.1)).await
+type PastBoard = AtRevision<Json<Spliced<PastBoardResponse>>>;
+
+async fn read_revision(Path(path): Path<RevisionPath>, call: Call) -> Result<PastBoard, Problem> {
+    let reader = call.services.history_reader(path.id, call.user).await?;
+    read(&call.services, &reader, Rev(path.rev)).await
 }
 
-/// At a time.
-pub async fn at_time(
-    services: web::Data<Services>,
-    path: web::Path<(BoardId,)>,
-    request: HttpRequest,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    let mut asked = Asked::of(&request);
-    let text = asked.text("time", 64).ok_or_else(|| wrong_time("This field is required."))?;
-    let at = time(&text).ok_or_else(|| wrong_time("A time is required (2026-01-31T12:00:00Z)."))?;
-    let reader = services.reader(path.0, who.user).await?;
-    let rev = services.rev_of(path.0, super::Moment::Time(at)).await?;
-    answer(&services, &reader, rev).await
+async fn read_at_time(Path(path): Path<BoardPath>, call: Call, query: TimeQuery) -> Result<PastBoard, Problem> {
+    let reader = call.services.history_reader(path.id, call.user).await?;
+    let rev = call.services.rev_at(path.id, HistoryPoint::Time(query.time)).await?;
+    read(&call.services, &reader, rev).await
 }
 
-fn wrong_time(words: &str) -> Problem {
-    Problem::Invalid(Faults::one("time", words))
-}
-
-async fn answer(services: &Services, reader: &Reader, rev: Rev) -> Result<HttpResponse, Problem> {
-    let past = services.past_seen(reader, Some(rev)).await?;
+async fn read(services: &Services, reader: &HistoryReader, rev: Rev) -> Result<PastBoard, Problem> {
+    let past = services.visible_board_at(reader, Some(rev)).await?;
     let before = Rev(rev.0.saturating_sub(1));
     let entry = services.store.journal_page(reader.board, before, 1, 1).await?;
     let entry = entry.into_iter().filter(|entry| entry.rev == rev).collect();
     // Who made it is told to those who see something of what was made.
-    let batch = seen(entry, reader.eyes).await?.pop();
+    let batch = visible_batches(entry, reader.visibility).await?.pop();
     let names = services.names(batch.iter().map(|batch| batch.entry.key.author)).await?;
-    let head = Head {
-        board_id: reader.board,
+    let head = PastBoardResponse {
+        board_id: reader.board.0,
         rev: rev.0,
-        at: batch.as_ref().map(|batch| times::utc_field(batch.entry.at)),
-        by: batch.and_then(|batch| Person::of(batch.entry.key.author, &names)),
+        at: batch.as_ref().map(|batch| Moment(batch.entry.at)),
+        by: batch.and_then(|batch| PersonResponse::of(batch.entry.key.author, &names)),
         page_count: past.page_count,
+        state: Slot,
     };
-    let body = off_thread(move || {
-        let mut state = Vec::new();
-        past.document.write_state(&mut state);
-        detail::splice(&head, &state)
-    })
-    .await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, detail::etag(rev)))
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .body(body))
+    let body = off_thread(move || Spliced::new(&head, &state_bytes(&past.document))).await??;
+    Ok(AtRevision(rev, Json(body)))
 }

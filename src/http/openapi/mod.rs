@@ -8,7 +8,7 @@ mod failures;
 mod operations;
 pub mod page;
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,6 +21,7 @@ use utoipa::OpenApi;
 
 // Areas that are not declared yet find them here.
 use crate::http::operation::{schemas as words, shared_params as params};
+use crate::http::{MoreAreas, operation::Area};
 
 /// How long a cache may answer in our place; a new version is seen within minutes.
 const CACHED: &str = "public, max-age=300";
@@ -39,16 +40,22 @@ struct Document {
     etag: String,
 }
 
-static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
-    let bytes = Bytes::from(build().to_string());
-    let hash = Sha256::digest(&bytes);
-    let etag = hash.iter().take(8).fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
-    Document { bytes, etag }
-});
+impl Document {
+    fn of(areas: Vec<Area>) -> Self {
+        let bytes = Bytes::from(build(areas).to_string());
+        let hash = Sha256::digest(&bytes);
+        let etag = hash.iter().take(8).fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
+        Self { bytes, etag }
+    }
+}
+
+/// The areas are the same for the whole process.
+static DOCUMENT: OnceLock<Document> = OnceLock::new();
 
 /// `GET /openapi.json`.
 pub async fn document(request: HttpRequest) -> HttpResponse {
-    let Document { bytes, etag } = &*DOCUMENT;
+    let areas = || request.app_data::<MoreAreas>().map_or_else(crate::http::areas, |more| more.all());
+    let Document { bytes, etag } = DOCUMENT.get_or_init(|| Document::of(areas()));
     let known = request.headers().get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let is_known = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));
     let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
@@ -61,7 +68,7 @@ pub async fn document(request: HttpRequest) -> HttpResponse {
 }
 
 /// The whole document.
-fn build() -> Value {
+fn build(areas: Vec<Area>) -> Value {
     let mut api = Root::openapi();
     for area in areas::all() {
         api.merge(area);
@@ -74,10 +81,10 @@ fn build() -> Value {
         "bearerFormat": "JWT",
         "description": "The `access` token of a login. It lives 15 minutes; `POST /api/v1/auth/refresh/` gives the next.",
     });
-    operations::add(&mut document, crate::http::areas());
+    operations::add(&mut document, areas);
     complete_spec::complete(&mut document);
     document
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

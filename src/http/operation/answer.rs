@@ -34,17 +34,17 @@ pub trait Answer: 'static {
 }
 
 /// A JSON body: how it is written, beside how it is described.
-pub trait JsonBody: ToSchema + 'static {
+pub trait JsonBody: ToSchema + Sized + 'static {
     /// Its bytes.
     ///
     /// # Errors
     /// A value that JSON cannot hold.
-    fn write(&self) -> Result<Vec<u8>, Problem>;
+    fn write(self) -> Result<Vec<u8>, Problem>;
 }
 
 impl<T: Serialize + ToSchema + 'static> JsonBody for T {
-    fn write(&self) -> Result<Vec<u8>, Problem> {
-        serde_json::to_vec(self).map_err(|error| Problem::Internal(error.to_string()))
+    fn write(self) -> Result<Vec<u8>, Problem> {
+        serde_json::to_vec(&self).map_err(|error| Problem::Internal(error.to_string()))
     }
 }
 
@@ -52,7 +52,7 @@ impl<T: Serialize + ToSchema + 'static> JsonBody for T {
 pub struct Canonical<T>(pub T);
 
 impl<T: Serialize + ToSchema + 'static> JsonBody for Canonical<T> {
-    fn write(&self) -> Result<Vec<u8>, Problem> {
+    fn write(self) -> Result<Vec<u8>, Problem> {
         let failed = |error: serde_json::Error| Problem::Internal(error.to_string());
         // A map of `serde_json` is sorted.
         let value = serde_json::to_value(&self.0).map_err(failed)?;
@@ -62,21 +62,75 @@ impl<T: Serialize + ToSchema + 'static> JsonBody for Canonical<T> {
     }
 }
 
-impl<T: ToSchema> PartialSchema for Canonical<T> {
-    fn schema() -> RefOr<Schema> {
-        T::schema()
+/// A body with its keys sorted at every level, as `serde_json::Value` writes it.
+pub struct Sorted<T>(pub T);
+
+impl<T: Serialize + ToSchema + 'static> JsonBody for Sorted<T> {
+    fn write(self) -> Result<Vec<u8>, Problem> {
+        let value = serde_json::to_value(&self.0).map_err(|error| Problem::Internal(error.to_string()))?;
+        Ok(value.to_string().into_bytes())
     }
 }
 
-impl<T: ToSchema> ToSchema for Canonical<T> {
-    fn name() -> std::borrow::Cow<'static, str> {
-        T::name()
-    }
+/// The last field of a body whose JSON is given as bytes and not read again: see [`Spliced`].
+#[derive(Clone, Copy, Debug)]
+pub struct Slot;
 
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        T::schemas(schemas);
+impl Serialize for Slot {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
     }
 }
+
+/// A body `T` whose last field is a [`Slot`], with the bytes in it.
+pub struct Spliced<T>(Vec<u8>, std::marker::PhantomData<T>);
+
+impl<T: Serialize> Spliced<T> {
+    /// Writes the body.
+    ///
+    /// # Errors
+    /// A value that JSON cannot hold, or one whose last field is no slot.
+    pub fn new(head: &T, bytes: &[u8]) -> Result<Self, Problem> {
+        let mut body = Vec::with_capacity(bytes.len() + 512);
+        serde_json::to_writer(&mut body, head).map_err(|error| Problem::Internal(error.to_string()))?;
+        if !body.ends_with(b"null}") {
+            return Err(Problem::Internal("a body without a slot at its end".to_owned()));
+        }
+        body.truncate(body.len() - b"null}".len());
+        body.extend_from_slice(bytes);
+        body.push(b'}');
+        Ok(Self(body, std::marker::PhantomData))
+    }
+}
+
+impl<T: ToSchema + 'static> JsonBody for Spliced<T> {
+    fn write(self) -> Result<Vec<u8>, Problem> {
+        Ok(self.0)
+    }
+}
+
+/// Wrappers have the schema of what they wrap.
+macro_rules! transparent_schemas {
+    ($($name:ident)+) => {$(
+        impl<T: ToSchema> PartialSchema for $name<T> {
+            fn schema() -> RefOr<Schema> {
+                T::schema()
+            }
+        }
+
+        impl<T: ToSchema> ToSchema for $name<T> {
+            fn name() -> std::borrow::Cow<'static, str> {
+                T::name()
+            }
+
+            fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+                T::schemas(schemas);
+            }
+        }
+    )+};
+}
+
+transparent_schemas!(Canonical Sorted Spliced);
 
 /// Writes what is no printable ASCII as `\uXXXX`.
 struct Ascii;
@@ -94,7 +148,7 @@ fn json_success<T: JsonBody>(status: u16, schemas: &mut Schemas) -> Success {
     Success { status, content: Some(("application/json", schemas.of::<T>(), None)), headers: Vec::new() }
 }
 
-fn json_response(status: StatusCode, body: &impl JsonBody) -> Result<HttpResponse, Problem> {
+fn json_response(status: StatusCode, body: impl JsonBody) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::build(status).content_type("application/json").body(body.write()?))
 }
 
@@ -110,7 +164,7 @@ macro_rules! json_answers {
 
             fn respond(self) -> Result<HttpResponse, Problem> {
                 let status = StatusCode::from_u16($status).map_err(|error| Problem::Internal(error.to_string()))?;
-                json_response(status, &self.0)
+                json_response(status, self.0)
             }
         }
     )+};
@@ -123,6 +177,20 @@ json_answers! {
     Created = 201;
     /// 202 with a JSON body.
     Accepted = 202;
+}
+
+/// 200 with a list.
+pub struct JsonList<T>(pub Vec<T>);
+
+impl<T: Serialize + ToSchema + 'static> Answer for JsonList<T> {
+    fn describe(schemas: &mut Schemas) -> Vec<Success> {
+        let list = json!({"type": "array", "items": schemas.of::<T>()});
+        vec![Success { status: 200, content: Some(("application/json", list, None)), headers: Vec::new() }]
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        Ok(HttpResponse::Ok().json(self.0))
+    }
 }
 
 /// 201 for what is new, 200 for what was there already.
@@ -140,8 +208,8 @@ impl<T: JsonBody> Answer for CreatedOrFound<T> {
 
     fn respond(self) -> Result<HttpResponse, Problem> {
         match self {
-            Self::Created(body) => json_response(StatusCode::CREATED, &body),
-            Self::Found(body) => json_response(StatusCode::OK, &body),
+            Self::Created(body) => json_response(StatusCode::CREATED, body),
+            Self::Found(body) => json_response(StatusCode::OK, body),
         }
     }
 }

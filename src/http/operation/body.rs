@@ -12,7 +12,7 @@ use super::{
     signature::{Schemas, Signature},
 };
 use crate::http::{fields::Fields, problem::Problem, states};
-use m4sh_domain::ids::{BoardId, UserId};
+use m4sh_domain::ids::{BoardId, ClassroomId, UserId};
 
 /// A field of a body.
 pub trait Field {
@@ -136,7 +136,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(Uuid, UserId, BoardId);
+ids!(Uuid, UserId, BoardId, ClassroomId);
 
 impl Field for bool {
     type Value = Self;

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::{
     body::Field,
     schemas::{
-        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, ItemId, LinkDays, LinkViews, MessageKey, Name, Note,
-        PageCount, RevealedUsers, State, Url,
+        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, Happening, ItemId, LinkDays, LinkViews, MessageKey,
+        Name, Note, PageCount, RevealedUsers, State, Url,
     },
     signature::Schemas,
 };
@@ -21,8 +21,8 @@ use m4sh_domain::{
     ids::{Rev, UserId},
     json::Value,
     limits::{
-        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, FEED_BOARDS, ITEM_ID_BYTES, LINK_DAYS, LINK_DAYS_DEFAULT, LINK_VIEWS,
-        NAME_CHARS, NOTE_CHARS, RULE_SECONDS, URL_CHARS,
+        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_WORD_CHARS, FEED_BOARDS, ITEM_ID_BYTES, LINK_DAYS,
+        LINK_DAYS_DEFAULT, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, RULE_SECONDS, URL_CHARS,
     },
 };
 
@@ -141,6 +141,7 @@ reads! {
     };
     Batch: Value = |fields, name| fields.required_value(name);
     Name: String = |fields, name| fields.needed_name(name, NAME_CHARS);
+    Happening: String = |fields, name| fields.needed_name(name, CLIENT_WORD_CHARS);
     ChatText: Arc<str> = |fields, name| {
         let text = fields.required_value(name)?;
         let text = text.as_str().filter(|text| is_phrase(text, CHAT_CHARS)).map(Into::into);

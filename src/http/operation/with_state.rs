@@ -23,7 +23,7 @@ pub struct WithState<T> {
 }
 
 impl<T: Serialize + ToSchema + 'static> JsonBody for WithState<T> {
-    fn write(&self) -> Result<Vec<u8>, Problem> {
+    fn write(self) -> Result<Vec<u8>, Problem> {
         splice(&self.head, &self.state).map_err(|error| Problem::Internal(error.to_string()))
     }
 }

@@ -48,7 +48,7 @@ impl Services {
     ///
     /// # Errors
     /// 401 without an account.
-    pub(in crate::http) async fn must_exist(&self, user: UserId) -> Result<UserProfile, Problem> {
+    pub(crate) async fn must_exist(&self, user: UserId) -> Result<UserProfile, Problem> {
         let profile = self.people.profile(user).await?;
         profile.ok_or_else(|| Problem::Unauthenticated("This account does not exist.".into()))
     }

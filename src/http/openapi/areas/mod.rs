@@ -7,11 +7,7 @@
 mod accounts;
 mod activity;
 pub mod diagnostics;
-mod history;
-mod history_shapes;
 pub mod hooks;
-mod room;
-mod room_shapes;
 mod service;
 
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
@@ -20,8 +16,6 @@ use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Description};
 pub fn all() -> Vec<Description> {
     vec![
         accounts::Api::openapi(),
-        history::Api::openapi(),
-        room::Api::openapi(),
         hooks::Api::openapi(),
         activity::Api::openapi(),
         diagnostics::Api::openapi(),
