@@ -165,15 +165,6 @@ impl Fields {
         if self.lacks(field) { self.wrong(field, REQUIRED) } else { self.text(field, max) }
     }
 
-    /// A text that may be `null`: `Some(None)`.
-    pub fn nullable_text(&mut self, field: &'static str, max: usize) -> Option<Option<String>> {
-        if matches!(self.members.get(field), Some(Value::Null)) {
-            self.members.remove(field);
-            return Some(None);
-        }
-        self.text(field, max).map(Some)
-    }
-
     /// A text that is not blank; `None` when absent.
     pub fn name(&mut self, field: &'static str, max: usize) -> Option<String> {
         let text = self.text(field, max)?;

@@ -193,7 +193,7 @@ fn table(areas: Vec<Area>) -> Vec<Endpoint> {
 
 /// The API's own routes, with what its methods leave in the event log.
 fn own() -> Vec<Endpoint> {
-    use EventCategory::{Account, Board, Classroom};
+    use EventCategory::{Account, Classroom};
     vec![
         at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
         at("/boards/{id}/events").get(activity::of_board),

@@ -131,12 +131,6 @@ impl Endpoint {
         self.trace(method, Trace::Event { category, action, pace: Pace::AtOnce })
     }
 
-    /// The same without waiting for the commit: for what clients do every few seconds.
-    #[must_use]
-    pub fn audit_later(self, method: &'static str, category: EventCategory, action: &'static str) -> Self {
-        self.trace(method, Trace::Event { category, action, pace: Pace::Later })
-    }
-
     /// `method` leaves no event, because of `why`. A method that changes something must say one or the other.
     #[must_use]
     pub fn unaudited(self, method: &'static str, why: &'static str) -> Self {

@@ -16,15 +16,6 @@ use crate::{
 use m4sh_domain::ids::Rev;
 use m4sh_store::BoardSummary;
 
-// For areas that are not declared yet.
-pub use crate::http::operation::answer::etag;
-
-/// The members of `head` and, as the last, `state`.
-#[must_use]
-pub fn splice(head: &impl Serialize, state: &[u8]) -> Vec<u8> {
-    crate::http::operation::with_state::splice(head, state).unwrap_or_default()
-}
-
 /// A board in a list.
 #[derive(Serialize, ToSchema)]
 pub struct BoardRowResponse {
