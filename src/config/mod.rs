@@ -20,7 +20,7 @@ pub use maintenance::{MaintenanceSettings, WebhookSettings};
 pub use storage::{BucketSettings, CdnSettings, StorageBackend, StorageSettings};
 pub use tick::TickSetting;
 
-/// Realtime classroom server: live whiteboards that never lose a stroke they called saved.
+/// Realtime classroom server with live whiteboards.
 #[derive(Parser, Debug)]
 #[command(name = "m4sh", version, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -31,7 +31,7 @@ pub struct Cli {
     /// A settings file in TOML; config/example.toml lists every key.
     #[arg(long, env = "M4SH_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// The rate of one scope, for instance `solo_diff=1000/min`; also M4SH_RATES_SOLO_DIFF. May be repeated.
+    /// Rate of one scope, such as `solo_diff=1000/min`; also M4SH_RATES_SOLO_DIFF. May be repeated.
     #[arg(long = "rate", value_name = "SCOPE=RATE", global = true)]
     rates: Vec<String>,
 }
@@ -45,45 +45,45 @@ pub enum Command {
     /// Run the server (the default).
     #[default]
     Serve,
-    /// Bring the database's schema up to date and exit.
+    /// Apply the migrations to the database and exit.
     Migrate,
-    /// Check every board's journal against its checkpoints and exit; 1 if something is wrong.
+    /// Compare the journal of every board with its checkpoints and exit; 1 if they differ.
     Verify,
-    /// Draw one picture of a board: what the server starts for each (not for people).
+    /// Draw one picture of a board: the child process of the server, not for direct use.
     #[command(hide = true)]
     Render,
-    /// Print the budgets of a socket with the rates in force, as JSON.
+    /// Print the budgets of sockets with the rates in force, as JSON.
     Budgets {
-        /// As a JavaScript module, which clients can compile in.
+        /// As a JavaScript module for clients.
         #[arg(long)]
         js: bool,
     },
-    /// Do one job of the schedule now and print its result as JSON; exit 1 if it fails. Without a name: list them.
+    /// Run one scheduled job now and print its result as JSON; exit 1 if it fails. Without a name: list them.
     Job {
         /// The job's name.
         name: Option<String>,
-        /// What it is told, as a JSON object, for instance `{"keep_last": 5}`.
+        /// Its parameters as a JSON object, such as `{"keep_last": 5}`.
         params: Option<String>,
     },
 }
 
-/// The settings as they are written; each is optional and has a default.
+/// The settings as written; each is optional and has a default.
 #[derive(Args, Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields, default)]
 struct RawSettings {
-    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080].
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080].
     #[arg(long, env = "M4SH_BIND", global = true)]
     bind: Option<String>,
-    /// Where the managed cluster, secrets and files live [default: ./data].
+    /// Directory of the private PostgreSQL, secrets and files [default: ./data].
     #[arg(long, env = "M4SH_DATA_DIR", global = true)]
     data_dir: Option<PathBuf>,
-    /// A PostgreSQL server to use; absent: the managed local cluster.
+    /// URL of a PostgreSQL server; absent: the private one.
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     database_url: Option<String>,
-    /// A Redis server that nodes share; absent: one node. Not served by this version: it is refused.
+    /// URL of a Redis server for several nodes; refused by this version.
     #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
     redis_url: Option<String>,
-    /// The secret of access tokens (HS256), at least 32 bytes; absent: made once and kept in the data directory.
+    /// Secret of access tokens (HS256), at least 32 bytes; absent: generated once and stored in the data directory.
     #[arg(long, env = "M4SH_JWT_SECRET", global = true, hide_env_values = true)]
     jwt_secret: Option<String>,
     /// Who may register: open or closed [default: open].
@@ -93,94 +93,94 @@ struct RawSettings {
     #[arg(long, env = "M4SH_DEMO", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     demo: Option<bool>,
-    /// Where metrics and debug pages listen, or `off` [default: 127.0.0.1:9090].
+    /// Address of metrics and debug pages, or `off` [default: 127.0.0.1:9090].
     #[arg(long, env = "M4SH_ADMIN_BIND", global = true)]
     admin_bind: Option<String>,
-    /// The web application's address, for links [default: http://localhost:5173].
+    /// Address of the web application, for links [default: http://localhost:5173].
     #[arg(long, env = "FRONTEND_URL", global = true)]
     frontend_url: Option<String>,
     /// Origins that browsers may call from, separated by commas; `*` for any [default: the frontend's].
     #[arg(long, env = "M4SH_CORS_ORIGINS", value_delimiter = ',', global = true)]
     cors_origins: Option<Vec<String>>,
-    /// The cursor tick in milliseconds, or `auto` [default: auto].
+    /// Interval of cursor frames in milliseconds, or `auto` [default: auto].
     #[arg(long, env = "M4SH_TICK_MS", global = true)]
     tick_ms: Option<TickSetting>,
     /// Threads for sockets and boards [default: half of the cores, at least 1].
     #[arg(long, env = "M4SH_WORKERS", global = true)]
     workers: Option<usize>,
-    /// How to log: human or json [default: human].
+    /// Log format: human or json [default: human].
     #[arg(long, env = "M4SH_LOG", global = true)]
     log: Option<LogFormat>,
-    /// An OpenTelemetry collector (OTLP over HTTP), for instance http://localhost:4318.
+    /// URL of an OpenTelemetry collector (OTLP over HTTP), such as http://localhost:4318.
     #[arg(long, env = "M4SH_OTLP_ENDPOINT", global = true)]
     otlp_endpoint: Option<String>,
-    /// Connections to PostgreSQL [default: 16].
+    /// Number of connections to PostgreSQL [default: 16].
     #[arg(long, env = "M4SH_POOL_SIZE", global = true)]
     pool_size: Option<u32>,
-    /// Networks of the proxies in front, such as 127.0.0.1 or 10.0.0.0/8, whose X-Forwarded-* are believed [default: none].
+    /// Networks of the proxies in front, such as 127.0.0.1 or 10.0.0.0/8, whose X-Forwarded-* are trusted [default: none].
     #[arg(long, env = "M4SH_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     trusted_proxies: Option<Vec<String>>,
-    /// The address under which people reach this server, for links; absent: as the request says.
+    /// Public address of this server, for links; absent: that of the request.
     #[arg(long, env = "M4SH_PUBLIC_URL", global = true)]
     public_url: Option<String>,
-    /// Where objects are kept: local or s3 [default: local].
+    /// Object store: local or s3 [default: local].
     #[arg(long, env = "SOLO_STORAGE_BACKEND", global = true)]
     storage_backend: Option<StorageBackend>,
-    /// The folder of the local backend [default: blobs in the data directory].
+    /// Folder of the local object store [default: blobs in the data directory].
     #[arg(long, env = "M4SH_STORAGE_DIR", global = true)]
     storage_dir: Option<PathBuf>,
-    /// S3: the key's id.
+    /// S3: access key id.
     #[arg(long, env = "AWS_ACCESS_KEY_ID", global = true)]
     s3_access_key_id: Option<String>,
-    /// S3: the key's secret.
+    /// S3: secret access key.
     #[arg(long, env = "AWS_SECRET_ACCESS_KEY", global = true, hide_env_values = true)]
     s3_secret_access_key: Option<String>,
-    /// S3: the region; R2 says auto [default: eu-central-1].
+    /// S3: region; auto for R2 [default: eu-central-1].
     #[arg(long, env = "AWS_S3_REGION_NAME", global = true)]
     s3_region: Option<String>,
-    /// S3: the endpoint of R2 or another store; absent: Amazon's.
+    /// S3: endpoint of R2 or another store; absent: Amazon's.
     #[arg(long, env = "AWS_S3_ENDPOINT_URL", global = true)]
     s3_endpoint_url: Option<String>,
-    /// S3: the endpoint as browsers reach it, where that is another [default: the endpoint].
+    /// S3: endpoint for browsers, when it differs [default: the endpoint].
     #[arg(long, env = "M4SH_S3_PUBLIC_ENDPOINT_URL", global = true)]
     s3_public_endpoint_url: Option<String>,
-    /// S3: the bucket [default: solo-workspace].
+    /// S3: bucket [default: solo-workspace].
     #[arg(long, env = "AWS_STORAGE_BUCKET_NAME", global = true)]
     s3_bucket: Option<String>,
     /// S3: whether the bucket is in the path instead of the host [default: true with an endpoint, else false].
     #[arg(long, env = "M4SH_S3_PATH_STYLE", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     s3_path_style: Option<bool>,
-    /// A CDN before the S3 bucket: its domain. Used only with a signing key.
+    /// Domain of a CDN in front of the bucket. Used only with a signing key.
     #[arg(long, env = "SOLO_CDN_DOMAIN", global = true)]
     cdn_domain: Option<String>,
-    /// The key that signs the CDN's URLs, at least 16 bytes.
+    /// Key that signs URLs of the CDN, at least 16 bytes.
     #[arg(long, env = "SOLO_CDN_SIGNING_KEY", global = true, hide_env_values = true)]
     cdn_signing_key: Option<String>,
     /// Whether this process runs jobs: the schedule, exports, thumbnails [default: true].
     #[arg(long, env = "M4SH_JOBS", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     jobs: Option<bool>,
-    /// How old a changed board's newest snapshot may grow before one is taken, or `off` [default: 10min].
+    /// Age of the newest snapshot after which a changed board gets another one, or `off` [default: 10min].
     #[arg(long, env = "M4SH_SNAPSHOT_EVERY", global = true)]
     snapshot_every: Option<JobInterval>,
-    /// Snapshots kept of each board; pinned ones stay besides [default: 20].
+    /// Snapshots kept of each board, besides pinned ones [default: 20].
     #[arg(long, env = "SOLO_SNAPSHOT_RETENTION_KEEP_LAST", global = true, allow_negative_numbers = true)]
     snapshot_keep_last: Option<i64>,
     /// Days that reports of clients are kept [default: 30].
     #[arg(long, env = "M4SH_CLIENT_EVENT_DAYS", global = true)]
     client_event_days: Option<u32>,
-    /// Days that the event log is kept, but for saves; 0 is for ever [default: 0].
+    /// Days that the event log is kept, except events of saves; 0 is for ever [default: 0].
     #[arg(long, env = "M4SH_EVENT_DAYS", global = true)]
     event_days: Option<u32>,
-    /// Days that a lesson is kept after its end, with its boards, their past and what was said; 0 is for ever [default: 0].
+    /// Days that a lesson is kept after its end, with its boards, their history and its messages; 0 is for ever [default: 0].
     #[arg(long, env = "M4SH_LESSON_DAYS", global = true)]
     lesson_days: Option<u32>,
-    /// Whether webhooks may go to private addresses, such as services beside this one [default: false].
+    /// Whether webhooks may use private addresses [default: false].
     #[arg(long, env = "M4SH_HOOKS_ALLOW_PRIVATE", global = true, num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     hooks_allow_private: Option<bool>,
-    /// How long a webhook's receiver may fail before the webhook is paused [default: 24h].
+    /// How long a receiver may fail before its webhook is paused [default: 24h].
     #[arg(long, env = "M4SH_HOOKS_GIVE_UP", global = true)]
     hooks_give_up: Option<JobInterval>,
     /// Rates by scope.
@@ -192,10 +192,10 @@ struct RawSettings {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum RegistrationSetting {
-    /// Anybody.
+    /// Anybody may register.
     #[default]
     Open,
-    /// Nobody: accounts are made by an operator.
+    /// Nobody may register.
     Closed,
 }
 
@@ -203,19 +203,19 @@ pub enum RegistrationSetting {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Readable lines.
     #[default]
     Human,
     /// One JSON object a line.
     Json,
 }
 
-/// A text that does not print.
+/// A text that `Debug` does not print.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself.
+    /// The text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -249,7 +249,7 @@ pub struct Settings {
     pub frontend_url: String,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
-    /// A fixed cursor tick, or `None`.
+    /// A fixed tick interval, or `None`.
     pub tick: Option<Duration>,
     /// Threads for sockets and boards.
     pub workers: usize,
@@ -259,13 +259,13 @@ pub struct Settings {
     pub otlp_endpoint: Option<String>,
     /// Connections to PostgreSQL.
     pub pool_size: u32,
-    /// Networks whose X-Forwarded-* headers are believed.
+    /// Networks whose X-Forwarded-* headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The address under which people reach this server, without a slash at the end; `None`: as each request says.
+    /// Public address of this server without a slash at the end; `None`: that of each request.
     pub public_url: Option<String>,
-    /// Where objects are kept.
+    /// The object store.
     pub storage: StorageSettings,
-    /// Jobs, snapshots on a timer, and how long things are kept.
+    /// Jobs, automatic snapshots and retention.
     pub maintenance: MaintenanceSettings,
     /// The rates in force.
     pub rates: Rates,
@@ -277,7 +277,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("settings file {0}: {1}")]
     Read(PathBuf, std::io::Error),
-    /// The file is no settings file, or has a key that is not known.
+    /// The file is no settings file, or has an unknown key.
     #[error("settings file {0}: {1}")]
     Parse(PathBuf, toml::de::Error),
     /// A value is wrong.
@@ -298,10 +298,10 @@ impl Cli {
         self.command == Some(Command::Render)
     }
 
-    /// The command, and the settings that flags, environment and file make together.
+    /// The command, and the settings of flags, environment and file together.
     ///
     /// # Errors
-    /// [`ConfigError`] says which setting is wrong and why.
+    /// [`ConfigError`] names the wrong setting.
     pub fn resolve(
         self,
         environment: impl Iterator<Item = (String, String)>,
