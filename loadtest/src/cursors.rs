@@ -21,7 +21,7 @@ const DRAIN: u64 = 2_000_000;
 /// `cursors`: the load
 #[derive(Args, Clone, Debug)]
 pub struct CursorsArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -38,10 +38,10 @@ pub struct CursorLoad {
     /// Pupils in each class
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(2..=2000))]
     pub pupils: u32,
-    /// How many of them move their pens [default: all]
+    /// How many of them move their cursor [default: all]
     #[arg(long)]
     pub active: Option<u32>,
-    /// Cursors a second of each moving pen
+    /// Cursors a second of each of them
     #[arg(long, default_value_t = 20.0)]
     pub hz: f64,
     /// Measured seconds

@@ -20,7 +20,7 @@ const SETTLE: u64 = 2_000_000;
 /// `idle`: the load
 #[derive(Args, Clone, Debug)]
 pub struct IdleArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -34,13 +34,13 @@ pub struct IdleLoad {
     /// Connections
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=25_000))]
     pub connections: u32,
-    /// Classes they are spread over [default: one for 30]
+    /// Classes, over which they are distributed [default: one for 30]
     #[arg(long)]
     pub classes: Option<u32>,
     /// Pupils of each class; more connections than pupils are second tabs
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub pupils: u32,
-    /// Seconds they are held
+    /// Seconds that they stay open
     #[arg(long, default_value_t = 3.0)]
     pub seconds: f64,
 }

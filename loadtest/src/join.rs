@@ -22,13 +22,13 @@ const PING_EVERY: u64 = 2_000;
 /// `join`: the load
 #[derive(Args, Clone, Debug)]
 pub struct JoinArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// Items on the board
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1..=40_000))]
     pub items: u32,
-    /// Pupils who are there already
+    /// Pupils at the board before
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=300))]
     pub present: u32,
     /// Joins, one after another

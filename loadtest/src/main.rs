@@ -48,9 +48,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The yardstick: a bare epoll relay with one shared frame per room and tick
+    /// The baseline: an epoll relay with one shared frame per room and tick
     Relay(relay::RelayArgs),
-    /// Classes full of moving cursors: deliveries, latency, CPU per delivery
+    /// Cursors in classes: deliveries, latency, CPU per delivery
     Cursors(cursors::CursorsArgs),
     /// Strokes over sockets: accepted, saved, exactly once
     Ops(ops::OpsArgs),
@@ -60,19 +60,19 @@ enum Command {
     Idle(idle::IdleArgs),
     /// Readers that stop reading while others draw
     Stall(stall::StallArgs),
-    /// A lesson of hours, compressed: memory and latency slice by slice
+    /// Hours of a lesson, compressed: memory and latency over time
     Soak(soak::SoakArgs),
-    /// Joining a large board, and whether those who are there notice
+    /// Joining a large board, and the effect on the others
     Join(join::JoinArgs),
-    /// Every connection breaks at once and comes back
+    /// Every connection breaks at once and reconnects
     Storm(storm::StormArgs),
-    /// Clients that tell of themselves while others save
+    /// Client reports while others save
     Telemetry(telemetry::TelemetryArgs),
-    /// A scripted lesson: what each saw, with nothing missing, doubled or leaked
+    /// A scripted lesson: each participant must see everything once and nothing hidden
     Lesson(lesson::LessonArgs),
-    /// Make people and classes ahead, and keep them in a plan file
+    /// Create people and classes, and store them in a plan file
     Prepare(prepare::PrepareArgs),
-    /// Everything in turn, on servers that it starts itself: the closing numbers
+    /// Every run, on servers that it starts itself
     Suite(suite::SuiteArgs),
 }
 

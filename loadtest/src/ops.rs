@@ -24,7 +24,7 @@ const DRAIN: u64 = 15_000_000;
 /// `ops`: the load
 #[derive(Args, Clone, Debug)]
 pub struct OpsArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -41,22 +41,22 @@ pub struct OpsLoad {
     /// Boards they draw on, at most as many as writers
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub boards: u32,
-    /// One class's board instead: every writer is another pupil
+    /// All writers are pupils on the board of one class
     #[arg(long)]
     pub hot: bool,
     /// Sockets on each board that only read
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=500))]
     pub watchers: u32,
-    /// Strokes a second of each writer, however many are under way; 0: as fast as they are accepted
+    /// Strokes a second of each writer, whatever is pending; 0: as fast as they are accepted
     #[arg(long, default_value_t = 0.0)]
     pub hz: f64,
-    /// Batches that each writer has under way
+    /// Pending batches of each writer
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub inflight: u32,
-    /// Strokes that a writer keeps on its board: a batch past that removes its oldest, too
+    /// Strokes of a writer on its board: a batch beyond that also removes the oldest
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub keep: u32,
-    /// Every so many batches one is sent twice; 0 for never
+    /// One of so many batches is sent twice; 0: never
     #[arg(long, default_value_t = 100)]
     pub resend_every: u32,
     /// Accounts that own the boards

@@ -11,7 +11,7 @@ use crate::{
 /// `prepare`: what to make
 #[derive(Args, Clone, Debug)]
 pub struct PrepareArgs {
-    /// Where to make it; `--plan` is required
+    /// The server; `--plan` is required
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// Classes

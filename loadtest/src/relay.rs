@@ -29,13 +29,13 @@ const PENDING_LIMIT: usize = 256 * 1024;
 /// `relay`: the yardstick
 #[derive(clap::Args, Clone, Debug)]
 pub struct RelayArgs {
-    /// Where to listen, on loopback; port 0 takes a free one
+    /// Loopback address to listen on; port 0 picks a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     pub bind: SocketAddr,
     /// Milliseconds between two frames of a room
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub tick_ms: u64,
-    /// Seconds after which it stops by itself
+    /// Seconds until it stops
     #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
     /// Pin it to this core

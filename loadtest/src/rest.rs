@@ -22,7 +22,7 @@ const CHECKED: usize = 20;
 /// `rest`: the load
 #[derive(Args, Clone, Debug)]
 pub struct RestArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -33,16 +33,16 @@ pub struct RestArgs {
 /// The shape of a saving load.
 #[derive(Args, Clone, Debug)]
 pub struct RestLoad {
-    /// Kept connections, each with one save under way
+    /// Connections, each with one pending save
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub writers: u32,
-    /// Boards, shared out among the writers; at least one each
+    /// Boards, divided among the writers; at least one each
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub boards: u32,
     /// Accounts that own the boards
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub owners: u32,
-    /// Bytes that each board holds before the first save
+    /// Bytes of each board before the first save
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub state_bytes: u32,
     /// Measured seconds

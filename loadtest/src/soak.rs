@@ -25,19 +25,19 @@ const DRAIN: u64 = 15_000_000;
 /// `soak`: the load
 #[derive(Args, Clone, Debug)]
 pub struct SoakArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// Pupils
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(2..=300))]
     pub pupils: u32,
-    /// Batches that each has under way
+    /// Pending batches of each pupil
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub inflight: u32,
-    /// Strokes that each keeps on the board
+    /// Strokes of each pupil on the board
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub keep: u32,
-    /// Strokes in all: 30 pupils make 108,000 in two hours
+    /// Total strokes: 30 pupils draw 108,000 in two hours
     #[arg(long, default_value_t = 108_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     pub strokes: u64,
 }

@@ -22,7 +22,7 @@ const WAKING: u64 = 5_000_000;
 /// `stall`: the load
 #[derive(Args, Clone, Debug)]
 pub struct StallArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -45,13 +45,13 @@ pub struct StallLoad {
     /// Strokes a second of all others together
     #[arg(long, default_value_t = 50.0)]
     pub strokes: f64,
-    /// Seconds before the stall, to compare with
+    /// Seconds before the stall, for comparison
     #[arg(long, default_value_t = 5.0)]
     pub calm: f64,
     /// Seconds of the stall
     #[arg(long, default_value_t = 30.0)]
     pub seconds: f64,
-    /// The stalled sockets' receive buffer, in bytes
+    /// Receive buffer of the stalled sockets, in bytes
     #[arg(long, default_value_t = 8192)]
     pub receive_buffer: u32,
 }

@@ -22,7 +22,7 @@ const DRAIN: u64 = 30_000_000;
 /// `storm`: the load
 #[derive(Args, Clone, Debug)]
 pub struct StormArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -36,10 +36,10 @@ pub struct StormLoad {
     /// Classes
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub classes: u32,
-    /// Pupils in each: classes times pupils sockets in all
+    /// Pupils in each class, one socket each
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=300))]
     pub pupils: u32,
-    /// One of so many draws
+    /// One of so many pupils draws
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=300))]
     pub one_in: u32,
     /// Seconds of drawing before the storm, and after it

@@ -33,25 +33,25 @@ pub struct SuiteArgs {
     /// Rounds of the paired runs [default: 5, with --short 3]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub rounds: Option<u32>,
-    /// Only runs whose name begins so; may be given more than once
+    /// Only runs whose name starts with this; may be repeated
     #[arg(long)]
     pub only: Vec<String>,
-    /// Milliseconds of the relay's tick, and m4sh's
+    /// Tick of the relay and of m4sh, in milliseconds
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub tick_ms: u64,
-    /// m4sh's workers
+    /// Workers of m4sh
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: u32,
-    /// The dialect of the sockets of m4sh (the relay always speaks JSON)
+    /// Dialect of the sockets of m4sh (the relay always uses JSON)
     #[arg(long, value_enum, default_value = "json")]
     pub dialect: Dialect,
-    /// More settings of m4sh, as KEY=VALUE; may be given more than once
+    /// A setting of m4sh, as KEY=VALUE; may be repeated
     #[arg(long)]
     pub set: Vec<String>,
-    /// Fail, too, when a goal is missed
+    /// Also fail when a goal is missed
     #[arg(long)]
     pub strict: bool,
-    /// Write everything here, too
+    /// Also write all figures to this file
     #[arg(long)]
     pub json: Option<PathBuf>,
 }

@@ -20,7 +20,7 @@ use crate::{
 /// `telemetry`: the load
 #[derive(Args, Clone, Debug)]
 pub struct TelemetryArgs {
-    /// Where to run
+    /// The server
     #[command(flatten)]
     pub arena: ArenaArgs,
     /// The load
@@ -31,22 +31,22 @@ pub struct TelemetryArgs {
 /// The shape of the load.
 #[derive(Args, Clone, Debug)]
 pub struct TelemetryLoad {
-    /// Requests a second that tell something, all together
+    /// Reports a second, in total
     #[arg(long, default_value_t = 10_000.0)]
     pub rate: f64,
-    /// Kept connections that tell
+    /// Connections that report
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub connections: u32,
-    /// Kept connections that save, one save under way each
+    /// Connections that save, with one pending save each
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub writers: u32,
     /// Saves a second of each writer
     #[arg(long, default_value_t = 10.0)]
     pub hz: f64,
-    /// Seconds of each stretch
+    /// Seconds of each interval
     #[arg(long, default_value_t = 3.0)]
     pub seconds: f64,
-    /// Pairs of stretches, without and with
+    /// Pairs of intervals, without and with reports
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub pairs: u32,
 }

@@ -36,8 +36,8 @@ pub struct Cli {
     rates: Vec<String>,
 }
 
-const AFTER_HELP: &str = "Every setting is a flag, an environment variable and a key of the settings file; a flag wins over the environment, \
-which wins over the file. Without a database URL, m4sh keeps a private PostgreSQL cluster in its data directory.";
+const AFTER_HELP: &str = "Every setting is a flag, an environment variable and a key of the settings file; a flag overrides the environment, \
+which overrides the file. Without a database URL, m4sh runs a private PostgreSQL cluster in its data directory.";
 
 /// What to do.
 #[derive(Subcommand, Debug, Clone, PartialEq, Eq, Default)]

@@ -23,10 +23,10 @@ use stage::Stage;
 /// `lesson`: how long and how many
 #[derive(Args, Clone, Debug)]
 pub struct LessonArgs {
-    /// Where to run; `--url` is not needed with `--server`
+    /// The server; `--url` is not needed with `--server`
     #[command(flatten)]
     pub arena: ArenaArgs,
-    /// Start this m4sh for the lesson, and kill it in the middle
+    /// Start this m4sh program for the lesson, and kill it in the middle
     #[arg(long)]
     pub server: Option<PathBuf>,
     /// Pupils
@@ -35,7 +35,7 @@ pub struct LessonArgs {
     /// Seconds of drawing in each act
     #[arg(long, default_value_t = 4.0)]
     pub seconds: f64,
-    /// The tutor does not watch the boards: what watching costs is the difference to a lesson with it
+    /// The tutor does not watch the boards, to measure the cost of watching
     #[arg(long)]
     pub blind: bool,
 }
