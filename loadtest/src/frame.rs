@@ -94,7 +94,7 @@ fn push_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: u8) {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short), _) if short < 126 => out.push(masked | short),
         (_, Ok(medium)) => {
-            out.push(masked | 126);
+            out.push(masked | 0x7e);
             out.extend_from_slice(&medium.to_be_bytes());
         }
         _ => {

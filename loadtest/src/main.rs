@@ -1,6 +1,13 @@
 //! m4sh-load: measures an m4sh server on this machine, and the bare relay that it is compared with.
 //! Started by people and by `make load`. Never leaves loopback, never runs unbounded, ends what it started.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "figures of a run of minutes"
+)]
+
 mod arena;
 mod client;
 mod clock;

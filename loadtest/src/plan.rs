@@ -79,12 +79,11 @@ impl Tokens {
         if let Some(token) = self.known.get(&person.id) {
             return Ok(token.clone());
         }
-        let token = match &self.secret {
-            Some(secret) => token::sign(secret, person.id, role)?,
-            None => {
-                let body = json!({"email": person.email, "password": person.password});
-                text(&http.expect(200, "POST", "/api/v1/auth/login/", "", Some(&body))?, "access")?
-            }
+        let token = if let Some(secret) = &self.secret {
+            token::sign(secret, person.id, role)?
+        } else {
+            let body = json!({"email": person.email, "password": person.password});
+            text(&http.expect(200, "POST", "/api/v1/auth/login/", "", Some(&body))?, "access")?
         };
         self.known.insert(person.id, token.clone());
         Ok(token)

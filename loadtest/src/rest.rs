@@ -1,4 +1,4 @@
-//! `rest`: writers that save diffs over kept connections, each with the last ETag of boards that it owns.
+//! `rest`: writers that save diffs over kept connections, each with the last `ETag` of boards that it owns.
 //! Called by hand and by the suite. Never has two requests under way on one connection, as a browser's autosave.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};

@@ -217,7 +217,9 @@ fn sockets(data_dir: &Path, cluster: &Path, user: &ServerUser) -> Result<Option<
 
 /// A name for what belongs to a data directory: short, and another for each.
 fn name_of(data_dir: &Path) -> String {
-    Sha256::digest(data_dir.as_os_str().as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = Sha256::digest(data_dir.as_os_str().as_bytes()).into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 fn private_folder(path: &Path) -> Result<File, ClusterError> {

@@ -2,6 +2,13 @@
 //! Called by jobs and exports through [`Renderer`], and by `main` as the rendering process ([`child::run`]).
 //! Never fetches anything, never reads a system font, and never runs in the server's own process (ADR 0016).
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "coordinates: every number of a scene is finite and bounded (SPEC E1)"
+)]
+
 pub mod child;
 mod draw;
 mod extent;

@@ -48,5 +48,6 @@ fn refused(error: refinery::Error) -> StoreError {
 #[cfg(any(test, feature = "testing"))]
 pub(super) fn fingerprint() -> String {
     let runner = embedded::migrations::runner();
-    runner.get_migrations().iter().map(|one| format!("{one} {};", one.checksum())).collect()
+    let migrations: Vec<_> = runner.get_migrations().iter().map(|one| format!("{one} {};", one.checksum())).collect();
+    migrations.concat()
 }

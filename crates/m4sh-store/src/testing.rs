@@ -2,6 +2,8 @@
 //! Used by tests only. Takes the server of `M4SH_TEST_DATABASE_URL` (a superuser's URL), or starts a private cluster
 //! that lives as long as the test process, however that ends. Never touches a database that it did not make.
 
+#![allow(clippy::unwrap_used, clippy::mem_forget, reason = "for tests, also those of other packages")]
+
 use std::{
     io::Write,
     path::Path,

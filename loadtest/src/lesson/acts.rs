@@ -70,7 +70,9 @@ fn draw(stage: &mut Stage<'_>, seconds: f64, mark: &str, who: impl Fn(usize) -> 
         let now = stage.clock.micros() - began;
         if now >= drawn * 1_000_000 / STROKES {
             drawn += 1;
-            people.iter().for_each(|person| stroke(stage, *person, 0, mark));
+            for person in &people {
+                stroke(stage, *person, 0, mark);
+            }
         }
         if now >= moved * 1_000_000 / MOVES {
             moved += 1;

@@ -135,7 +135,9 @@ impl Copy {
             for ((page, list, id), (at, item)) in &copy.items {
                 lists.entry((page.clone(), list.clone())).or_default().push((*at, id.clone(), item.clone()));
             }
-            lists.values_mut().for_each(|list| list.sort_by_key(|(at, ..)| *at));
+            for list in lists.values_mut() {
+                list.sort_by_key(|(at, ..)| *at);
+            }
             lists
         };
         let (mine, theirs) = (of(self), of(other));

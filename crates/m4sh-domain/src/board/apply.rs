@@ -168,14 +168,13 @@ impl BatchApplier<'_, '_> {
                 .map(Arc::from)
                 .or_else(|| document.active_page()),
         };
-        match named {
-            Some(id) => Ok((pages.find(&id).ok_or("there is no such page")?, id)),
-            None => {
-                let slot = document.current_page().ok_or("the board has no pages")?;
-                let id = pages.get(slot).and_then(Keyed::id).ok_or("the page has no usable id")?;
-                // Of pages with the same id the first one is meant, also at replay.
-                Ok((pages.find(id).unwrap_or(slot), id.clone()))
-            }
+        if let Some(id) = named {
+            Ok((pages.find(&id).ok_or("there is no such page")?, id))
+        } else {
+            let slot = document.current_page().ok_or("the board has no pages")?;
+            let id = pages.get(slot).and_then(Keyed::id).ok_or("the page has no usable id")?;
+            // Of pages with the same id the first one is meant, also at replay.
+            Ok((pages.find(id).unwrap_or(slot), id.clone()))
         }
     }
 
@@ -401,7 +400,7 @@ fn required_id<'a>(op: &DraftOp<'a>) -> Result<&'a str, OpFault> {
 }
 
 /// The id of what is added, which must be text.
-fn new_id<'a>(value: Payload<'a>) -> Result<&'a str, OpFault> {
+fn new_id(value: Payload<'_>) -> Result<&str, OpFault> {
     let members = value.value.as_object().ok_or("the value must be an object")?;
     let id = members.get("id").and_then(|id| id.as_str()).ok_or("the value needs an id")?;
     let usable = !id.is_empty() && id.len() <= limits::ITEM_ID_BYTES && id.trim().len() == id.len();

@@ -82,7 +82,7 @@ fn bench_append() {
 fn bench_change_at_the_start_of_a_2_mb_board() {
     let mut board = grown(LARGE);
     let update = |n: usize| {
-        let ops = format!(r##"[{{"op":"update","kind":"stroke","id":"old-0","patch":{{"size":{n}}}}}]"##);
+        let ops = format!(r#"[{{"op":"update","kind":"stroke","id":"old-0","patch":{{"size":{n}}}}}]"#);
         (key(format!("u{n}")), parse(&ops).unwrap())
     };
     measure("update the first stroke of 2 MB, with digest", 200, update, |(key, ops)| {
@@ -98,7 +98,7 @@ fn bench_change_at_the_start_of_a_2_mb_board() {
         },
     );
     let refused = |n: usize| {
-        let ops = r##"[{"op":"remove","kind":"stroke","id":"old-0"},{"op":"remove","kind":"stroke","id":"nobody"}]"##;
+        let ops = r#"[{"op":"remove","kind":"stroke","id":"old-0"},{"op":"remove","kind":"stroke","id":"nobody"}]"#;
         (key(format!("r{n}")), parse(ops).unwrap())
     };
     measure("a refused batch on 2 MB, with digest", 200, refused, |(key, ops)| {

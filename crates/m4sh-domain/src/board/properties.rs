@@ -209,7 +209,7 @@ proptest! {
         let text = board.state();
         let again = Document::from_value(json(&text)).unwrap();
         prop_assert_eq!(&again, board.document());
-        prop_assert_eq!(super::testing::state(&again), text);
+        prop_assert_eq!(testing::state(&again), text);
     }
 
     #[test]

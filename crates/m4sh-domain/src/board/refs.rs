@@ -77,6 +77,8 @@ impl<'a> PageRef<'a> {
     /// The page's own members, without its lists of items.
     pub fn members(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let members = self.page.members().into_iter();
-        members.flat_map(|members| members.iter()).filter_map(|(key, part)| Some((key, part.raw()?.as_ref())))
+        members
+            .flat_map(super::members::ObjectMembers::iter)
+            .filter_map(|(key, part)| Some((key, part.raw()?.as_ref())))
     }
 }

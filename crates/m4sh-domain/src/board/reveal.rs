@@ -43,13 +43,12 @@ impl Board {
         if !layers::items_of(&self.document).any(|(_, _, item)| is_revealed(item)) {
             return Ok(None);
         }
-        let ops = match self.as_operations(is_revealed) {
-            Some(ops) => ops,
-            None => {
-                let mut target = self.document.clone();
-                layers::take_off(&mut target, is_revealed);
-                self.overwrite(target)
-            }
+        let ops = if let Some(ops) = self.as_operations(is_revealed) {
+            ops
+        } else {
+            let mut target = self.document.clone();
+            layers::take_off(&mut target, is_revealed);
+            self.overwrite(target)
         };
         let fingerprint = fingerprint_of(&Sha256::digest(&ops).into());
         Ok(Some(self.accept(key, at, ops, None, fingerprint, (BatchKind::Edit, None))))

@@ -93,6 +93,10 @@ impl<T: Keyed> Slots<T> {
     /// Undoes the last [`Slots::push`].
     pub(super) fn pop(&mut self) {
         if let Some(last) = self.slots.len().checked_sub(1) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a state has fewer items than bytes (limits::BOARD_BYTES)"
+            )]
             self.take(last as u32);
             self.slots.truncate(last);
         }
@@ -135,6 +139,10 @@ impl<T: Keyed> Slots<T> {
     /// Changes each element in place, in order. Their ids must stay.
     pub(super) fn edit_each(&mut self, mut change: impl FnMut(&mut T)) {
         for slot in 0..self.slots.len() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a state has fewer items than bytes (limits::BOARD_BYTES)"
+            )]
             self.edit(slot as u32, &mut change);
         }
     }

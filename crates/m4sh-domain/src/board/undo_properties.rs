@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{prelude::*, sample::select};
 
+use super::slots::Keyed as _;
 use super::{
     testing::*,
     tests::undo::{ANNA, BEN, key_of, turn},
@@ -44,9 +45,12 @@ fn op() -> impl Strategy<Value = String> {
             "remove" => format!(r#"{{"op":"remove","kind":"page","id":"{page}"}}"#),
             _ => format!(r#"{{"op":"update","kind":"page","id":"{page}","patch":{{"name":"{id}"}}}}"#),
         });
-    let meta = (any::<bool>(), name(), 0..3_u8).prop_map(|(add, key, n)| match add {
-        true => format!(r#"{{"op":"add","kind":"meta","value":{{"{key}":{n}}}}}"#),
-        false => format!(r#"{{"op":"remove","kind":"meta","id":"{key}"}}"#),
+    let meta = (any::<bool>(), name(), 0..3_u8).prop_map(|(add, key, n)| {
+        if add {
+            format!(r#"{{"op":"add","kind":"meta","value":{{"{key}":{n}}}}}"#)
+        } else {
+            format!(r#"{{"op":"remove","kind":"meta","id":"{key}"}}"#)
+        }
     });
     prop_oneof![8 => item, 2 => page_op, 1 => meta]
 }
@@ -113,7 +117,6 @@ fn items(document: &Document) -> Items {
     layers::items_of(document)
         .map(|(page, list, item)| {
             let id = |id: Option<&Arc<str>>| id.unwrap().to_string();
-            use super::slots::Keyed as _;
             ((id(page.id()), list, id(item.id())), String::from_utf8(item.bytes().to_vec()).unwrap())
         })
         .collect()

@@ -158,7 +158,7 @@ pub fn script(sizes: &BucketSizes) -> String {
             .to_owned();
     for (name, budget) in json(sizes).iter() {
         let line = String::from_utf8(budget.to_canonical()).unwrap_or_default();
-        text.push_str(&format!("  {name}: {line},\n"));
+        text.extend(["  ", name, ": ", &line, ",\n"]);
     }
     text.push_str("};\n");
     text

@@ -109,7 +109,10 @@ fn b8_every_budget_stands_in_the_table_once_and_is_told_with_holder_and_unit() {
             assert!(budget.get(key).is_some(), "{}: {key}", scope.name());
         }
     }
-    assert_eq!(told.get("ws_ops").and_then(|ops| ops.get("burst")).and_then(|burst| burst.as_u64()), Some(240));
+    assert_eq!(
+        told.get("ws_ops").and_then(|ops| ops.get("burst")).and_then(super::super::json::Value::as_u64),
+        Some(240)
+    );
 }
 
 #[test]

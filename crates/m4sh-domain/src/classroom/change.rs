@@ -36,7 +36,7 @@ impl ClassChange {
 pub struct RecordedChange {
     /// Its kind.
     pub change: ClassChange,
-    /// ChangeTarget and what.
+    /// `ChangeTarget` and what.
     pub data: Object,
 }
 

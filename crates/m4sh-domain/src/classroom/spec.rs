@@ -168,7 +168,7 @@ pub(super) trait Event: Sized + Into<ClassEvent> {
         kind == Self::KIND
     }
 
-    /// ChangeTarget it is about: whose hand, to whom a private message goes, whose vote.
+    /// `ChangeTarget` it is about: whose hand, to whom a private message goes, whose vote.
     fn person(&self) -> Option<Uuid> {
         None
     }

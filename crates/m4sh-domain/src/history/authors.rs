@@ -57,7 +57,7 @@ impl AuthorIndex {
             let id = op.id.as_deref().or_else(|| op.value.as_ref()?.get("id")?.as_str());
             match (op.kind, op.action) {
                 (OpKind::Item(kind), action) => {
-                    self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, attribution)
+                    self.item(op.page_id.as_deref().unwrap_or_default(), kind, id, action, attribution);
                 }
                 (OpKind::State, Action::Add) => self.whole(op.value.as_ref(), attribution),
                 (OpKind::State | OpKind::Meta, _) => {}

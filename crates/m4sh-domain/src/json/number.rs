@@ -66,7 +66,13 @@ pub(super) fn write_float(value: f64, out: &mut Vec<u8>) {
 /// Writes a double that has few decimal places, as coordinates do, and says whether it did. The quotient of two
 /// exact doubles is the double nearest to the decimal fraction, and a fraction of at most 15 digits that reads
 /// back is the only one as short, so the first that fits is what the slow way finds.
-#[allow(clippy::float_cmp, reason = "bit for bit is what is asked")]
+#[expect(clippy::float_cmp, reason = "exact equality is required")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "below 1e15, so exact in every type; a digit is below 10"
+)]
 fn write_short(value: f64, out: &mut Vec<u8>) -> bool {
     let size = value.abs();
     if size == 0.0 || size >= 1e11 {
@@ -77,7 +83,6 @@ fn write_short(value: f64, out: &mut Vec<u8>) -> bool {
         if scaled / scale as f64 != size {
             continue;
         }
-        // Below 1e15, so exact in both types.
         let scaled = scaled as u64;
         if value < 0.0 {
             out.push(b'-');
@@ -116,8 +121,8 @@ impl Text {
         let bits = value.to_bits();
         let (exponent, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
         let (exponent, mantissa) = if exponent == 0 { (1, fraction) } else { (exponent, fraction | 1 << 52) };
-        let power = i64::from(mantissa.trailing_zeros()) + exponent as i64 - 1075;
-        if places > 0 && power == -(places as i64) - 1 && self.bytes[end - 1] % 2 == 1 {
+        let power = i64::from(mantissa.trailing_zeros()) + exponent.cast_signed() - 1075;
+        if places > 0 && power == -i64::try_from(places).unwrap_or(i64::MAX) - 1 && self.bytes[end - 1] % 2 == 1 {
             self.bytes[end - 1] -= 1;
         }
     }

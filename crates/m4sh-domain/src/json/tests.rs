@@ -40,7 +40,7 @@ fn d1_the_digest_vectors_of_the_contract_hold() {
     ];
     for (text, digest) in vectors {
         let hash = Sha256::digest(parse(text).unwrap().to_canonical());
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hash.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         assert_eq!(hex, digest, "{text}");
     }
 }

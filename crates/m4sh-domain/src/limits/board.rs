@@ -47,7 +47,8 @@ pub const UNDO_ROWS: i64 = 5_000;
 /// How long a clear can be restored (SPEC Z6).
 pub const CLEAR_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Bytes at the start of a stored clear that name its page: a length and an id.
-pub const CLEAR_HEAD_BYTES: i32 = 2 + ITEM_ID_BYTES as i32;
+pub const CLEAR_HEAD_BYTES: i32 = 2 + 256;
+const _: () = assert!(CLEAR_HEAD_BYTES as usize == 2 + ITEM_ID_BYTES);
 /// Frame of a live stroke, in bytes: one second of points from a pen with a high sample rate.
 pub const DRAW_FRAME: usize = 8 * 1024;
 /// Open strokes of one person, one for each finger.

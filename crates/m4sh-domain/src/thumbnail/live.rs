@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn y21_a_sheet_keeps_the_newest_marks_only() {
         let mut thumbnail = LiveThumbnail::default();
-        for id in 0..limits::THUMB_MARKS as u32 + 50 {
+        for id in 0..u32::try_from(limits::THUMB_MARKS).unwrap() + 50 {
             thumbnail.apply(&add("p", id));
         }
         let mut subscriber = Subscriber::default();

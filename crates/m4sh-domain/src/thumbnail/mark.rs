@@ -31,6 +31,7 @@ impl ThumbnailMark {
         if matches!(tool, "laser" | "select" | "eraser") {
             return None;
         }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..=20")]
         let width = number("size").map_or(1, |size| (size / 12.0).round().clamp(1.0, 20.0) as u8);
         let (form, points) = match kind.drawing() {
             Drawing::Stroke | Drawing::Shape

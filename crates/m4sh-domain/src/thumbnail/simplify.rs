@@ -13,6 +13,7 @@ pub(super) type GridPoint = (i32, i32);
 /// The grid point of board coordinates.
 pub(super) fn place(x: f64, y: f64) -> GridPoint {
     // Marks far outside the page are not visible; the bound keeps the sums below from overflowing.
+    #[expect(clippy::cast_possible_truncation, reason = "clamped")]
     let step = |value: f64| (value / UNIT).round().clamp(-4_096.0, 8_192.0) as i32;
     (step(x), step(y))
 }

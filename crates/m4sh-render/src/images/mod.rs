@@ -168,16 +168,15 @@ fn lies_on_its_side(turn: Orientation) -> bool {
 fn encode(picture: &DynamicImage, format: ImageFormat) -> Option<Vec<u8>> {
     use image::codecs::{jpeg::JpegEncoder, png};
     let mut out = Vec::new();
-    match format {
-        ImageFormat::Jpeg => picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut out, 90)).ok()?,
-        _ => {
-            let (quick, filter) = (png::CompressionType::Fast, png::FilterType::Adaptive);
-            let encoder = png::PngEncoder::new_with_quality(&mut out, quick, filter);
-            if picture.color().has_alpha() {
-                picture.to_rgba8().write_with_encoder(encoder).ok()?;
-            } else {
-                picture.to_rgb8().write_with_encoder(encoder).ok()?;
-            }
+    if format == ImageFormat::Jpeg {
+        picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut out, 90)).ok()?
+    } else {
+        let (quick, filter) = (png::CompressionType::Fast, png::FilterType::Adaptive);
+        let encoder = png::PngEncoder::new_with_quality(&mut out, quick, filter);
+        if picture.color().has_alpha() {
+            picture.to_rgba8().write_with_encoder(encoder).ok()?;
+        } else {
+            picture.to_rgb8().write_with_encoder(encoder).ok()?;
         }
     }
     Some(out)

@@ -63,6 +63,6 @@ fn raster(bytes: &Arc<Vec<u8>>) -> Option<ImageKind> {
 }
 
 /// The parsed SVG: only shapes and pixels.
-pub fn written(tree: &usvg::Tree) -> String {
+pub fn written(tree: &Tree) -> String {
     tree.to_string(&usvg::WriteOptions::default())
 }

@@ -158,11 +158,9 @@ mod tests {
                 let one_spot = (dots[early].0, dots[early].1) == (dots[late].0, dots[late].1);
                 let holds = match (dots[early].2, dots[late].2) {
                     _ if !one_spot => true,
-                    // An eraser takes from ink that is as deep or deeper.
-                    (false, true) => depths[early] >= depths[late],
+                    // An eraser takes from ink that is as deep or deeper; deeper ink is drawn first.
+                    (false, true | false) => depths[early] >= depths[late],
                     (true, false) => depths[early] > depths[late],
-                    // Deeper ink is drawn first.
-                    (false, false) => depths[early] >= depths[late],
                     (true, true) => true,
                 };
                 prop_assert!(holds, "{early} and {late} of {dots:?}: {depths:?}");

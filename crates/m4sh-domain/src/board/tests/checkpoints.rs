@@ -79,7 +79,7 @@ fn d20_depth_and_size_that_a_board_may_reach_survive_a_checkpoint_and_the_journa
     board.say(&format!(r#"[{{"op":"add","kind":"stroke","value":{{"id":"a","deep":{deep}}}}}]"#)).unwrap();
     let (document, _) = Checkpoint::decode(&board.checkpoint().encode()).unwrap();
     assert_eq!(state(&document), board.state());
-    let mut copy = crate::board::testing::board("{}");
+    let mut copy = testing::board("{}");
     copy.replay(JournalEntry::clone(&board.since(Rev(0)).unwrap()[0])).unwrap();
     assert_eq!(copy.state(), board.state());
     assert!(Value::parse(board.state().as_bytes(), Bounds { depth: 80, nodes: 1_000 }).is_ok());

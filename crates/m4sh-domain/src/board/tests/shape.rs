@@ -9,8 +9,8 @@ fn d3_faults_of_shape_are_told_with_the_operation_and_the_field() {
     assert_eq!(parse("{}"), Err(OpsError::NotAList));
     assert_eq!(parse("[]"), Err(OpsError::Empty));
     for (op, field) in [
-        (r#"7"#, "ops"),
-        (r#"{}"#, "op"),
+        (r"7", "ops"),
+        (r"{}", "op"),
         (r#"{"op":"upsert","kind":"stroke"}"#, "op"),
         (r#"{"op":1,"kind":"stroke"}"#, "op"),
         (r#"{"op":"add"}"#, "kind"),

@@ -13,14 +13,14 @@ fn d1_the_digest_of_a_board_is_that_of_its_canonical_state() {
     assert_eq!(board.digest().to_string(), "14c93124111a390c3394be2d40d29b4a8541b23eb526d6847c778889394babd5");
     for falsy in ["null", "[]", "0", "{}"] {
         let digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
-        assert_eq!(crate::board::testing::board(falsy).digest().to_string(), digest);
+        assert_eq!(testing::board(falsy).digest().to_string(), digest);
     }
 }
 
 #[test]
 fn d6_every_object_is_a_state_and_survives_as_it_is() {
     for text in [
-        r#"{}"#,
+        r"{}",
         r#"{"pages":[]}"#,
         r#"{"pages":[{"strokes":[]}]}"#,
         r#"{"pages":null}"#,

@@ -130,7 +130,7 @@ fn z1_a_new_edit_leaves_nothing_to_redo() {
     undo(&mut board, ANNA).unwrap();
     say(&mut board, BEN, r#"[{"op":"add","kind":"stroke","value":{"id":"b1"}}]"#);
     let mut other = Board::new(board.document().clone(), board.rev());
-    other.restore_undo([(ANNA, Rev(2), BatchKind::Undo(Rev(1)), Some(bytes::Bytes::new()))]);
+    other.restore_undo([(ANNA, Rev(2), BatchKind::Undo(Rev(1)), Some(Bytes::new()))]);
     assert_eq!(other.plan_undo(ANNA, UndoDirection::Redo, Authorship::FULL), Err(BoardRefusal::UndoTooLarge));
     say(&mut board, ANNA, r#"[{"op":"add","kind":"stroke","value":{"id":"d"}}]"#);
     assert_eq!(redo(&mut board, ANNA), Err(BoardRefusal::NothingToUndo));

@@ -244,7 +244,7 @@ fn f7_nobody_learns_who_chose_what_in_an_anonymous_poll() {
             assert!(!text.contains(&ANN.to_string()) && !text.contains("choices"), "{text}");
         }
     }
-    assert!(!lesson.shown_to(TUTOR).contains(&format!("\"{}\":[", ANN)));
+    assert!(!lesson.shown_to(TUTOR).contains(&format!("\"{ANN}\":[")));
 }
 
 #[test]
