@@ -1,5 +1,5 @@
 //! One operation of the REST surface, declared once: its route, words, rate, limit, event and errors are here, its
-//! parameters, body and answers follow from its handler's signature (ADR 0029). Called by the areas' `area()` functions.
+//! parameters, body and answers follow from its handler's signature (ADR 0032). Called by the areas' `area()` functions.
 //! Never decides anything about a request: the arguments and the handler do.
 
 #![allow(dead_code, reason = "areas are converted one after the other")]
