@@ -83,7 +83,7 @@ pub async fn rebuild(
         {
             return Ok(Some(RebuiltBoard { board, checkpoint: at }));
         }
-        tracing::error!(board = %id, rev = %at, "checkpoint is not usable, walking back");
+        tracing::error!(board = %id, rev = %at, "checkpoint is not usable, trying the one before");
     }
     if found_any { Err(BoardHistoryError::NoGoodCheckpoint) } else { Ok(None) }
 }

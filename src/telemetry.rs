@@ -80,7 +80,7 @@ impl Telemetry {
         if let Some(traces) = self.traces
             && let Err(error) = traces.shutdown()
         {
-            tracing::warn!(%error, "the last traces could not be sent");
+            tracing::warn!(%error, "last spans could not be exported");
         }
     }
 }

@@ -144,7 +144,7 @@ impl Database {
         if let Self::Managed(cluster) = self
             && let Err(error) = cluster.stop().await
         {
-            tracing::error!(%error, "the managed cluster did not stop; it is picked up at the next start");
+            tracing::error!(%error, "the private PostgreSQL did not stop, the next start adopts it");
         }
     }
 }
@@ -247,7 +247,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         signal = stop_signal() => signal,
         ended = serving => return Err(format!("the server ended by itself: {ended:?}").into()),
     };
-    tracing::info!(signal = stopped, "stopping: sockets come back later, boards are committed");
+    tracing::info!(signal = stopped, "stopping, closing sockets and committing boards");
     closing.readiness.drain();
     let jobs = async {
         if let Some((runner, hooks)) = running {
@@ -281,10 +281,7 @@ fn policy(settings: &Settings) -> Policy {
 async fn stop(directory: &Directory, server: ServerHandle, admin: Option<ServerHandle>) {
     let unfinished = directory.boards().drain().await;
     if unfinished > 0 {
-        tracing::error!(
-            boards = unfinished,
-            "some boards could not commit everything in time; nothing called saved is lost"
-        );
+        tracing::error!(boards = unfinished, "some boards could not be committed in time, no saved revision is lost");
     }
     server.stop(true).await;
     if let Some(admin) = admin {

@@ -166,7 +166,7 @@ impl LeasedJob<'_> {
             return self.give_up(why).await;
         }
         let wait = backoff(self.row.attempts, Uuid::new_v4().as_u64_pair().1);
-        tracing::warn!(kind = self.kind.name, job = %self.row.id, why, ?wait, "job is tried again");
+        tracing::warn!(kind = self.kind.name, job = %self.row.id, why, ?wait, "job will be retried");
         match self.insist(|| self.store.retry_job(self.row.id, self.lease, why, wait)).await {
             Ok(true) => RunOutcome::Retried,
             Ok(false) | Err(_) => RunOutcome::Lost,

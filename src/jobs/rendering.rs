@@ -75,7 +75,7 @@ impl RenderContext {
         match self.blobs.get(&image.key, limits::RENDER_IMAGE_BYTES).await {
             Ok(bytes) => Ok(Some((hex(&image.sha256), bytes))),
             Err(BlobError::Missing) => {
-                tracing::error!(key = image.key, "an image of a board is not in the object store");
+                tracing::error!(key = image.key, "image of a board is missing in the object store");
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -110,7 +110,7 @@ fn failed(error: &RenderError, attempts: u32) -> JobError {
         RenderError::Broken(_) => "The board has something that cannot be drawn.",
         RenderError::Crashed(_) => "The board could not be drawn.",
     };
-    tracing::warn!(%error, attempts, "a board is not drawn");
+    tracing::warn!(%error, attempts, "board could not be drawn");
     if matches!(error, RenderError::Crashed(_)) && attempts < CRASHES {
         return JobError::Retry(words.to_owned());
     }
@@ -119,7 +119,7 @@ fn failed(error: &RenderError, attempts: u32) -> JobError {
 
 impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "a job has no database");
+        tracing::warn!(%error, "database unavailable for a job");
         Self::Retry("The database could not be asked.".to_owned())
     }
 }
@@ -135,7 +135,7 @@ impl From<BoardHistoryError> for JobError {
 
 impl From<BlobError> for JobError {
     fn from(error: BlobError) -> Self {
-        tracing::warn!(%error, "a job has no object store");
+        tracing::warn!(%error, "object store unavailable for a job");
         Self::Retry("The file store could not be asked.".to_owned())
     }
 }
@@ -147,11 +147,11 @@ impl From<ObjectError> for JobError {
             ObjectError::Quota { .. } => Self::Fail("quota_exceeded".to_owned()),
             ObjectError::Store(error) => error.into(),
             ObjectError::Unavailable(_) | ObjectError::Missing => {
-                tracing::warn!(%error, "a job could not keep its file");
+                tracing::warn!(%error, "result of a job could not be stored");
                 Self::Retry("The file store could not be written.".to_owned())
             }
             ObjectError::Conflict(_) => {
-                tracing::error!(%error, "a job could not keep its file");
+                tracing::error!(%error, "result of a job could not be stored");
                 Self::Fail("The file could not be stored.".to_owned())
             }
         }

@@ -138,7 +138,7 @@ impl Runner {
                 Ok(Some(row)) => row,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::debug!(%error, "no job can be taken now");
+                    tracing::debug!(%error, "no job could be claimed");
                     return;
                 }
             };
@@ -214,7 +214,7 @@ impl RunnerHandle {
         }
         self.stage.send_replace(ShutdownStage::GivingBack);
         if tokio::time::timeout(limits::JOBS_DRAIN, &mut task).await.is_err() {
-            tracing::warn!("some jobs could not be given back; others take them when their leases end");
+            tracing::warn!("some jobs could not be released, they are free when their leases end");
             task.abort();
         }
     }

@@ -82,7 +82,7 @@ impl Schedule {
             match jobs.enqueue(occurrence(kind, due)).await {
                 Ok(_) => drop(self.asked.insert(kind, due)),
                 Err(error) => {
-                    tracing::debug!(kind, %error, "scheduled work could not be asked for yet");
+                    tracing::debug!(kind, %error, "scheduled job could not be enqueued");
                     return;
                 }
             }

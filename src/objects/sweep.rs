@@ -88,7 +88,7 @@ impl ObjectService {
                 // No store has ever had an object of such a name.
                 Ok(()) | Err(BlobError::Key(_)) => true,
                 Err(error) => {
-                    tracing::warn!(key, %error, "an object could not be removed; it is tried again");
+                    tracing::warn!(key, %error, "object could not be removed, it will be retried");
                     failed = true;
                     false
                 }
@@ -136,7 +136,7 @@ impl ObjectService {
         let swept = self.sweep().await?;
         counter!("m4sh_vault_orphans_total").increment(found.removed);
         counter!("m4sh_vault_missing_objects_total").increment(found.missing);
-        tracing::info!(?found, ?swept, "the object store was compared with the rows");
+        tracing::info!(?found, ?swept, "object store compared with its rows");
         Ok(found)
     }
 
@@ -156,7 +156,7 @@ impl ObjectService {
             found.loose += self.store.mark_unreferenced(&ids).await?;
             for row in rows.iter().filter(|row| !was_listed(&row.key)) {
                 if !self.blobs.exists(&row.key).await? {
-                    tracing::error!(key = row.key, "an object that has a row is not in the store");
+                    tracing::error!(key = row.key, "object with a row is missing in the store");
                     found.missing += 1;
                 }
             }
@@ -171,7 +171,7 @@ impl ObjectService {
         let mended = self.store.reconcile_usage().await?;
         let mut outcome = ReconcileReport::default();
         for one in &mended {
-            tracing::error!(account = %one.account, was = ?one.was, is = ?one.is, "an account differed from its ledger");
+            tracing::error!(account = %one.account, was = ?one.was, is = ?one.is, "storage usage of an account differed from its ledger");
             outcome.mended += 1;
             outcome.drift += one.was.0.abs_diff(one.is.0) + one.was.1.abs_diff(one.is.1);
         }

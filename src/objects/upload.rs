@@ -110,7 +110,7 @@ impl ObjectService {
         let late = || ObjectError::Unavailable(format!("the upload took longer than {} s", UPLOAD_DEADLINE.as_secs()));
         let outcome = put.map_or_else(|_| Err(late()), |put| put.map_err(ObjectError::from));
         if let Err(error) = &outcome {
-            tracing::warn!(key = new.key, size = new.size, %error, "an upload failed and was given up");
+            tracing::warn!(key = new.key, size = new.size, %error, "upload failed");
         }
         outcome
     }
@@ -147,7 +147,7 @@ impl Drop for UploadGuard {
 
 async fn release(store: &Store, reference: Uuid, blob: Uuid) {
     if let Err(error) = store.cancel_upload(reference, blob).await {
-        tracing::warn!(%reference, %error, "a reservation could not be released; it runs out by itself");
+        tracing::warn!(%reference, %error, "reservation could not be released, it expires");
     }
 }
 

@@ -181,7 +181,7 @@ impl PendingSocket {
             Ok(Some(card)) => card,
             Ok(None) => return Err(Close::Unauthorized),
             Err(error) => {
-                tracing::warn!(%error, "who somebody is could not be read");
+                tracing::warn!(%error, "profile of a user could not be read");
                 return Err(Close::Moved);
             }
         };

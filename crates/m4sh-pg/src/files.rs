@@ -147,7 +147,7 @@ impl ClusterFiles {
         let Some(pid) = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok()) else { return };
         let Ok(name) = fs::read_to_string(format!("/proc/{pid}/comm")) else { return };
         if !name.starts_with("post") {
-            tracing::warn!(pid, "the local database's pid file names another program; removing it");
+            tracing::warn!(pid, "pid file of the private PostgreSQL names another program, removing it");
             // A failure shows as the start's own.
             let _ = fs::remove_file(&path);
         }
@@ -181,7 +181,7 @@ fn elsewhere(data_dir: &Path) -> PathBuf {
     tracing::info!(
         data_dir = %data_dir.display(),
         cluster = %cluster.display(),
-        "the user that runs PostgreSQL cannot enter the data directory; its cluster is kept elsewhere"
+        "the user of PostgreSQL cannot enter the data directory, using another folder"
     );
     cluster
 }

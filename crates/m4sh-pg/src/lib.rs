@@ -125,7 +125,7 @@ impl Cluster {
     pub async fn stop(self) -> Result<(), ClusterError> {
         if let Err(error) = self.control(&["stop", "-m", "fast", "-w", "-t", "60"]).await {
             // What was committed is safe either way; the next start replays it from the write-ahead log.
-            tracing::warn!(%error, "the local database cluster did not stop in time; stopping it at once");
+            tracing::warn!(%error, "the private PostgreSQL did not stop in time, stopping it immediately");
             self.control(&["stop", "-m", "immediate", "-w", "-t", "60"]).await?;
         }
         Ok(())

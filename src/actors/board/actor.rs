@@ -74,7 +74,7 @@ impl BoardActor {
         if let Some(timer) = self.housekeeping.take() {
             ctx.cancel_future(timer);
         }
-        tracing::debug!(board = %self.id, "board left memory");
+        tracing::debug!(board = %self.id, "board unloaded");
     }
 
     /// The fence turned this owner away: the board has another one, or it was deleted. Nothing else happens to the board
@@ -91,7 +91,7 @@ impl BoardActor {
 
     fn ownership_lost(&mut self, deleted: bool, ctx: &mut Context<Self>) {
         if let Ok(awake) = self.awake() {
-            tracing::warn!(board = %awake.id, epoch = %awake.epoch, rev = %awake.board.rev(), deleted, "board is no longer ours");
+            tracing::warn!(board = %awake.id, epoch = %awake.epoch, rev = %awake.board.rev(), deleted, "lost ownership of the board");
             let (close, error) = match deleted {
                 true => (Close::NotFound, BoardError::NotFound),
                 false => (Close::Moved, BoardError::Unavailable { retry_after: Duration::from_secs(1) }),

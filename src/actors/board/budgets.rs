@@ -173,7 +173,7 @@ impl AwakeBoard {
             count_budget_hit(Scope::WsRefused);
             count_throttled(Scope::WsRefused, "closed");
             let wait = self.node.shared_budgets.start_cooldown(user.into(), now);
-            tracing::info!(board = %self.id, %conn, %user, ?wait, "does not keep to a budget, and is turned away for a while");
+            tracing::info!(board = %self.id, %conn, %user, ?wait, "budget exceeded repeatedly, refused for a while");
             self.close_seat_for(conn, Close::RateLimited, Some(wait));
         }
     }

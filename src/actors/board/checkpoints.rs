@@ -136,7 +136,7 @@ impl AwakeBoard {
             }
             Ok(false) => ctx.notify(JournalEvent::Fenced),
             Err(error) => {
-                tracing::warn!(board = %self.id, %rev, %error, "checkpoint not written, the journal still holds everything")
+                tracing::warn!(board = %self.id, %rev, %error, "checkpoint could not be written, the journal is complete")
             }
         }
         self.answer_drained();

@@ -179,7 +179,7 @@ impl AwakeBoard {
                 }),
                 Ok(None) => Err(BoardRefusal::UnknownClear.into()),
                 Err(error) => {
-                    tracing::warn!(board = %awake.id, %of, %error, "what was cleared could not be read");
+                    tracing::warn!(board = %awake.id, %of, %error, "cleared items could not be read");
                     let detail = "what was cleared cannot be read right now";
                     Err(Refusal::until(RefusalCode::Unavailable, detail, RETRY_UNSAVED))
                 }

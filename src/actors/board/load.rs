@@ -34,7 +34,7 @@ pub(super) async fn load(
         retry(Duration::from_secs(1))
     };
     let unreadable = || {
-        tracing::error!(board = %id, "no checkpoint of the board can be read, and it is not served from a guess");
+        tracing::error!(board = %id, "no checkpoint of the board is readable, it is not served");
         retry(Duration::from_secs(60))
     };
     let lease = Lease::take(leases, id).await.map_err(|_| retry(Duration::from_millis(200)))?;

@@ -169,7 +169,7 @@ impl AwakeBoard {
         if seat.outbox.is_severed() {
             metrics().slow_readers.increment(1);
             count_lagging("closed");
-            tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, it may come back and resume");
+            tracing::info!(board = %self.id, %conn, user = %seat.user, "reader is too slow, closing its socket, it may resume");
         }
         self.people.get_mut(&seat.user)?.seats -= 1;
         Some(seat.user)

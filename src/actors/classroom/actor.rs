@@ -120,7 +120,7 @@ impl ClassroomActor {
                 self.unregister(ctx);
             }
             Err(error) => {
-                tracing::warn!(session = %self.session, %error, "class session could not be read");
+                tracing::warn!(session = %self.session, %error, "lesson could not be read");
                 if change.is_some() {
                     // A change of rights must arrive: try until Postgres answers.
                     ctx.run_later(Duration::from_secs(1), move |act, ctx| act.load(ctx, change));

@@ -78,7 +78,7 @@ impl ClassroomActor {
             match given {
                 Ok(()) => act.reload(AccessCause::Boards, ctx),
                 // The next time that they come in it is tried again.
-                Err(_) => tracing::warn!(session = %act.session, "pupils' boards could not be made"),
+                Err(_) => tracing::warn!(session = %act.session, "boards of pupils could not be created"),
             }
             act.provide(ctx);
         }));

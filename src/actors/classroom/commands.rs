@@ -47,7 +47,7 @@ impl ClassroomActor {
         ctx.spawn(reading.into_actor(self).map(move |read, act, ctx| match read {
             Ok(older) => act.enqueue(PendingCommand { older, ..pending }, ctx),
             Err(error) => {
-                tracing::warn!(session = %act.session, %error, "a message could not be read");
+                tracing::warn!(session = %act.session, %error, "chat message could not be read");
                 act.reject(pending, UNAVAILABLE);
             }
         }));

@@ -34,7 +34,7 @@ impl ClassroomActor {
                 act.erasure.until = Some(at);
             }
             // The directory says it again.
-            Err(error) => tracing::warn!(session = %act.session, %error, "a lesson could not be read anew"),
+            Err(error) => tracing::warn!(session = %act.session, %error, "lesson could not be reloaded"),
         }));
     }
 }

@@ -83,7 +83,7 @@ impl ClassroomActor {
                 self.refuse(conn, id, &Refusal::new(RefusalCode::NotFound, detail));
             }
             Err(RightsError::Store(error)) => {
-                tracing::warn!(session = %self.session, %error, "a change of rights could not be kept");
+                tracing::warn!(session = %self.session, %error, "change of rights could not be written");
                 let detail = "this cannot be kept right now";
                 self.refuse(conn, id, &Refusal::until(RefusalCode::Unavailable, detail, AGAIN));
             }

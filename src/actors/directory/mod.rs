@@ -117,7 +117,7 @@ impl Directory {
             tokio::time::sleep(limits::ERASURE_CHECK_INTERVAL).await;
             if let Err(error) = self.apply_erasures().await {
                 // Nothing is known then; the fence still keeps an old owner from writing.
-                tracing::warn!(%error, "erasures could not be looked at");
+                tracing::warn!(%error, "erasures could not be checked");
             }
         }
     }
@@ -150,7 +150,7 @@ impl Directory {
         let mut sessions = match self.store().lessons_of_boards(classroom, &awake).await {
             Ok(sessions) => sessions,
             Err(error) => {
-                tracing::error!(%classroom, %error, "members changed, but their sessions could not be read");
+                tracing::error!(%classroom, %error, "members changed, but their lessons could not be read");
                 Vec::new()
             }
         };

@@ -28,7 +28,7 @@ impl Directory {
             None => Document::default(),
             Some(board) => {
                 let past = board_history::document_at(self.store(), board, rev).await.map_err(|error| {
-                    tracing::warn!(%board, %error, "a template could not be read");
+                    tracing::warn!(%board, %error, "template could not be read");
                     BoardError::Unavailable { retry_after: RETRY }
                 })?;
                 past.ok_or(BoardError::NotFound)?.document

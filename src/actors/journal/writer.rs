@@ -156,7 +156,7 @@ impl JournalWriter {
             }
             FlushOutcome::Rejected(error) => {
                 metrics().flush_failures.increment(1);
-                tracing::warn!(%error, rows = count, "postgres refused a transaction, its boards go one at a time");
+                tracing::warn!(%error, rows = count, "postgres refused a transaction, writing its boards one at a time");
                 self.one_board_at_a_time = true;
                 self.schedule_retry(ctx);
             }
@@ -177,7 +177,7 @@ impl JournalWriter {
         let mut last: HashMap<(BoardId, Epoch), (Rev, Recipient<JournalEvent>)> = HashMap::with_capacity(count);
         for row in self.waiting.drain(..count) {
             self.waiting_bytes -= row.entry.stored_len();
-            tracing::debug!(parent: &row.span, board = %row.board, rev = %row.entry.rev, "batch answered by postgres");
+            tracing::debug!(parent: &row.span, board = %row.board, rev = %row.entry.rev, "batch committed by postgres");
             last.insert((row.board, row.epoch), (row.entry.rev, row.owner));
         }
         self.health.set_waiting_bytes(self.waiting_bytes);
@@ -206,7 +206,7 @@ impl JournalWriter {
     /// With nothing left to try, nothing would tell that the journal is writable again.
     fn recover_if_empty(&mut self) {
         if self.waiting.is_empty() && self.health.set_writable(true) {
-            tracing::info!("nothing waits for postgres any more");
+            tracing::info!("no batches wait for postgres");
         }
     }
 

@@ -191,7 +191,7 @@ impl RoomTranslator {
             Ok(()) => match self.context.directory.boards().read(self.board, user).await {
                 Ok(view) => return Some(view),
                 Err(error) => {
-                    tracing::debug!(board = %self.board, %error, "a board could not be read for a room client");
+                    tracing::debug!(board = %self.board, %error, "board could not be read for a room client");
                     Duration::from_secs(1)
                 }
             },

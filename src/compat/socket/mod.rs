@@ -69,7 +69,7 @@ struct RoomTranslator {
 impl RoomTranslator {
     async fn open(lesson: LessonId, socket: RoomSocket, context: Arc<SocketContext>) -> Result<Translated, Close> {
         let row = context.store.room_lesson(lesson).await.map_err(|error| {
-            tracing::warn!(%error, "a lesson could not be read");
+            tracing::warn!(%error, "lesson could not be read");
             Close::Moved
         })?;
         let row = row.ok_or(Close::NotFound)?;

@@ -50,7 +50,7 @@ impl RoomTranslator {
         match self.number(user).await {
             Ok(number) => Some(number),
             Err(error) => {
-                tracing::warn!(%error, "a number could not be read");
+                tracing::warn!(%error, "number of an account could not be read");
                 None
             }
         }

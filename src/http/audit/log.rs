@@ -59,7 +59,7 @@ impl EventLog {
         if let Some(committed) = committed
             && timeout(EVENT_WAIT, committed).await.is_err()
         {
-            tracing::warn!("an event is not committed yet, its request is answered without");
+            tracing::warn!("answering a request before its audit event is committed");
         }
     }
 
@@ -71,14 +71,14 @@ impl EventLog {
             committed.await.ok()
         });
         if !matches!(flushed.await, Ok(Some(()))) {
-            tracing::error!(waiting = EVENTS_WAITING - self.queue.capacity(), "not every event could be kept");
+            tracing::error!(waiting = EVENTS_WAITING - self.queue.capacity(), "audit events dropped at shutdown");
         }
     }
 }
 
 fn lost(count: usize, why: &str) {
     metrics::counter!("m4sh_events_lost_total").increment(count as u64);
-    tracing::error!(count, why, "events lost");
+    tracing::error!(count, why, "audit events lost");
 }
 
 struct Writer {
@@ -121,7 +121,7 @@ impl Writer {
                 return self.keep_one_by_one(&events, &error).await;
             }
             if !self.away.swap(true, Relaxed) {
-                tracing::warn!(%error, "the event log waits for postgres");
+                tracing::warn!(%error, "audit events wait for postgres");
             }
             sleep(retry).await;
             retry = (retry * 2).min(RETRY_LAST);
@@ -132,7 +132,7 @@ impl Writer {
 
     /// One event that the database does not take must not cost the others.
     async fn keep_one_by_one(&self, events: &[AuditEvent], error: &StoreError) {
-        tracing::error!(%error, count = events.len(), "a batch of events was refused; each is tried alone");
+        tracing::error!(%error, count = events.len(), "postgres refused a batch of audit events, writing them one at a time");
         for event in events {
             if let Err(error) = self.store.record_events(std::slice::from_ref(event), true).await {
                 lost(1, &format!("{}: {error}", event.action));

@@ -177,7 +177,7 @@ async fn rotate(
         Rotation::Rotated { login, account } => Ok(Some((login, account))),
         Rotation::Replayed { login } => {
             services.authenticator.revoke(login);
-            tracing::warn!(%login, "a used refresh token was shown again, its login is ended");
+            tracing::warn!(%login, "refresh token replayed, its login was ended");
             trail.note("login", login.to_string());
             trail.refused("refresh_replayed");
             Ok(None)

@@ -123,7 +123,7 @@ async fn read_blob(
     }
     let bytes = blobs.read(key, range.clone()).await.map_err(crate::objects::ObjectError::from)?;
     // The head is sent already: the body can only end early, with the reason in the log.
-    let bytes = bytes.inspect_err(|error| tracing::error!(%error, "an object broke off while it was served"));
+    let bytes = bytes.inspect_err(|error| tracing::error!(%error, "reading an object failed while it was served"));
     Ok(BlobAnswer(sized(&mut answer, range.end - range.start, bytes)))
 }
 

@@ -98,7 +98,7 @@ impl Ingest {
         self.0.closing.store(true, Relaxed);
         self.0.news.notify_one();
         if timeout(most, closed).await.is_err() {
-            tracing::warn!(waiting = self.queue().events.len(), "what clients told last is not kept");
+            tracing::warn!(waiting = self.queue().events.len(), "client reports dropped at shutdown");
         }
     }
 
@@ -117,11 +117,11 @@ impl Ingest {
                 // The database decides whether it can take them; a batch that it does not like is dropped whole.
                 while let Err(error) = store.record_client_events(&batch).await {
                     if !error.is_unavailable() {
-                        tracing::error!(%error, count = batch.len(), "what clients told was refused");
+                        tracing::error!(%error, count = batch.len(), "postgres refused client reports");
                         metrics::counter!("m4sh_client_events_lost_total").increment(batch.len() as u64);
                         break;
                     }
-                    tracing::warn!(%error, "what clients tell waits for postgres");
+                    tracing::warn!(%error, "client reports wait for postgres");
                     sleep(retry).await;
                     retry = (retry * 2).min(RETRY_LAST);
                 }

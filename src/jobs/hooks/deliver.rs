@@ -22,7 +22,7 @@ impl Dispatcher {
     /// Tells a webhook what it has not heard. Whatever cannot be noted is told again: the lease ends by itself.
     pub(super) async fn deliver(&self, hook: ClaimedHook, lease: Uuid, stop: &watch::Receiver<bool>) {
         if let Err(error) = self.events(&hook, lease, stop).await {
-            tracing::debug!(hook = %hook.id, %error, "a delivery cannot be noted now");
+            tracing::debug!(hook = %hook.id, %error, "delivery could not be recorded");
         }
     }
 
@@ -68,7 +68,7 @@ impl Dispatcher {
         let missed =
             FailedDelivery { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };
         if self.store.hook_delivery_failed(hook.id, lease, &missed).await? && !goes_on {
-            tracing::warn!(hook = %hook.id, error, ?failing, "a webhook failed for too long, or for good, and is paused");
+            tracing::warn!(hook = %hook.id, error, ?failing, "webhook paused after failures");
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Dispatcher {
             match self.store.collect_hook_events().await {
                 Ok(Some(_)) => {}
                 Ok(None) => return,
-                Err(error) => return tracing::debug!(%error, "classes with webhooks cannot be looked at now"),
+                Err(error) => return tracing::debug!(%error, "classes with webhooks could not be scanned"),
             }
         }
     }
@@ -85,7 +85,7 @@ impl Dispatcher {
                     tasks.spawn(async move { own.deliver(hook, lease, &stop).await });
                 }
                 Ok(None) => return,
-                Err(error) => return tracing::debug!(%error, "no webhook can be taken now"),
+                Err(error) => return tracing::debug!(%error, "no webhook could be claimed"),
             }
         }
     }
