@@ -180,7 +180,7 @@ async fn lesson(store: &Store, classroom: ClassroomId) -> Result<LessonRow, Demo
         page_count,
         checkpoint,
     };
-    store.create_lesson(new).await?.ok_or(DemoError::Vanished("the classroom"))
+    store.create_lesson(&new).await?.ok_or(DemoError::Vanished("the classroom"))
 }
 
 /// The tutor's oldest board on the first page, or a new one.

@@ -114,14 +114,17 @@ impl<'a> Mine<'a> {
 
 impl<'a> Happened<'a> {
     fn of(row: &'a EventRow) -> Self {
-        let name = |(first, last, email): &(String, String, String)| display_name(first, last, email);
+        let text = |name: &'a Option<String>| name.as_deref().unwrap_or_default();
         Self {
             id: row.id,
             at: times::utc_field(row.at),
             category: &row.category,
             action: &row.action,
             user: row.actor,
-            display_name: row.names.as_ref().map(name),
+            display_name: row
+                .email
+                .as_ref()
+                .map(|email| display_name(text(&row.first_name), text(&row.last_name), email)),
             link: row.link,
         }
     }

@@ -29,7 +29,7 @@ impl Services {
         who: UserId,
     ) -> Result<(BoardAccess, EffectiveRights), Problem> {
         let access = self.store.board_access(board).await?.ok_or(Problem::NotFound)?;
-        let standing = access.standing(who, Timestamp::now()).ok_or(Problem::NotFound)?;
+        let standing = access.effective(who, Timestamp::now()).ok_or(Problem::NotFound)?;
         Ok((access, standing))
     }
 

@@ -141,7 +141,7 @@ impl ExportJob {
         }
         let (access, asker) = (self.studio.store.board_access(board).await?, job.account);
         let Some((access, asker)) = access.zip(asker) else { return Ok(None) };
-        Ok(access.standing(asker, Timestamp::now()).map(|standing| standing.visibility(asker)))
+        Ok(access.effective(asker, Timestamp::now()).map(|standing| standing.visibility(asker)))
     }
 }
 

@@ -1,17 +1,17 @@
-//! What clients tell of themselves: kept many at a time, read as percentiles, removed when old.
+//! What clients report of themselves: kept many at a time, read as percentiles, removed when old.
 //! Written by `http::diagnostics`. Never waited for: a crash of the database may take the last moments.
 
 use jiff::Timestamp;
 
-use super::{
+use crate::{
     Store, StoreError,
-    pool::Params,
-    rows::{self, get},
+    query::{One, queries, row, text_enum},
+    sql::{SqlColumn, each},
 };
 use m4sh_domain::ids::UserId;
 
-m4sh_domain::named_enum! {
-    /// What kind of thing a client told.
+text_enum! {
+    /// What kind of thing a client reported.
     pub enum ClientEventKind {
         /// What a board measured of itself.
         BoardMetric = "board_metric",
@@ -20,7 +20,7 @@ m4sh_domain::named_enum! {
     }
 }
 
-/// The figures of a board metric, each as it was told.
+/// The figures of a board metric, each as it was reported.
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
 pub struct ClientMetrics {
     /// Draws that a save caused, a count.
@@ -35,14 +35,13 @@ pub struct ClientMetrics {
     pub overlay_copy_ms: Option<f64>,
 }
 
-/// One thing that a client told.
+/// One thing that a client reported.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClientEvent {
     /// When it came, by our clock: theirs are wrong too often.
     pub at: Timestamp,
-    /// What kind it is.
     pub kind: ClientEventKind,
-    /// Who told it, where they showed a token.
+    /// Who reported it, where they showed a token.
     pub account: Option<UserId>,
     /// The client's own session, or the board.
     pub session: Option<String>,
@@ -65,135 +64,93 @@ pub struct MetricPercentiles {
     pub p95: Option<f64>,
 }
 
-/// The board metrics of one version in one hour.
-#[derive(Clone, PartialEq, Debug)]
-pub struct HourlyMetrics {
-    /// The application's version, where it was told.
-    pub version: Option<String>,
-    /// When the hour began.
-    pub hour: Timestamp,
-    /// How many metrics.
-    pub count: u64,
-    /// In milliseconds.
-    pub save_rtt: MetricPercentiles,
-    /// In milliseconds.
-    pub input_latency: MetricPercentiles,
+impl SqlColumn for MetricPercentiles {
+    type Sql<'r> = Option<Vec<Option<f64>>>;
+    fn from_sql(both: Self::Sql<'_>) -> Result<Self, StoreError> {
+        let both = both.unwrap_or_default();
+        Ok(Self { p50: both.first().copied().flatten(), p95: both.get(1).copied().flatten() })
+    }
 }
 
-/// One statement is one transaction, which does not wait for the disk.
-const RECORD: &str = "
-    WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-    INSERT INTO client_event (
-        at, kind, account, session, name, version, extra_draws_during_save, main_thread_block_ms, input_latency_ms,
-        save_rtt_ms, overlay_copy_ms, data
-    )
-    SELECT e.at, e.kind, e.account, e.session, e.name, e.version, e.draws, e.block, e.latency, e.rtt, e.copy,
-        e.data::json
-    FROM commit, unnest(
-        $1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[],
-        $9::float8[], $10::float8[], $11::float8[], $12::text[]
-    ) AS e (at, kind, account, session, name, version, draws, block, latency, rtt, copy, data)";
+row! {
+    /// The board metrics of one version in one hour.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct HourlyMetrics {
+        /// The application's version, where it was reported.
+        pub version: Option<String>,
+        /// When the hour began.
+        pub hour: Timestamp,
+        /// How many metrics.
+        pub count: u64,
+        /// In milliseconds.
+        pub save_rtt: MetricPercentiles,
+        /// In milliseconds.
+        pub input_latency: MetricPercentiles,
+    }
+}
 
-const AGGREGATE: &str = "
-    SELECT version, date_trunc('hour', at, 'UTC') AS hour, count(*) AS count,
-        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY save_rtt_ms) AS save_rtt,
-        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY input_latency_ms) AS input_latency
-    FROM client_event
-    WHERE kind = 'board_metric' AND at >= $1 AND at < $2 AND ($3::text IS NULL OR version = $3)
-    GROUP BY 1, 2
-    ORDER BY hour DESC, version
-    LIMIT $4";
+queries! {
+    /// Appends what clients reported, in one round trip. `Unavailable` may have kept it. One statement is one transaction,
+    /// which does not wait for the disk.
+    pub fn record_client_events(events: &[ClientEvent]) -> () = "
+        WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+        INSERT INTO client_event (
+            at, kind, account, session, name, version, extra_draws_during_save, main_thread_block_ms, input_latency_ms,
+            save_rtt_ms, overlay_copy_ms, data
+        )
+        SELECT e.at, e.kind, e.account, e.session, e.name, e.version, e.draws, e.block, e.latency, e.rtt, e.copy,
+            e.data::json
+        FROM commit, unnest(
+            $1::timestamptz[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[],
+            $9::float8[], $10::float8[], $11::float8[], $12::text[]
+        ) AS e (at, kind, account, session, name, version, draws, block, latency, rtt, copy, data)", [
+        each(events, |event| event.at), each(events, |event| event.kind), each(events, |event| event.account),
+        each(events, |event| event.session.as_deref()), each(events, |event| event.name.as_deref()),
+        each(events, |event| event.version.as_deref()), each(events, |event| event.figures.extra_draws_during_save),
+        each(events, |event| event.figures.main_thread_block_ms), each(events, |event| event.figures.input_latency_ms),
+        each(events, |event| event.figures.save_rtt_ms), each(events, |event| event.figures.overlay_copy_ms),
+        each(events, |event| event.data.as_deref()),
+    ];
 
-/// The oldest page; ids follow time, so the first page without an old row is the last to look at.
-const PURGE: &str = "
-    WITH page AS MATERIALIZED (
-        SELECT id, at FROM client_event WHERE id > $1 ORDER BY id LIMIT 10000
-    ), gone AS (
-        DELETE FROM client_event e USING page p WHERE e.id = p.id AND p.at < $2 RETURNING e.id
-    )
-    SELECT count(*) AS gone, coalesce((SELECT max(id) FROM page), 0) AS last FROM gone";
+    /// Board metrics from `from` to before `to`, of one version or of all, by hour, the newest hour first; at most `limit`
+    /// rows. Reads a range of time.
+    #[plan(scan)]
+    pub fn board_metrics(from: Timestamp, to: Timestamp, version: Option<&str>, limit: i64) -> Vec<HourlyMetrics> = "
+        SELECT version, date_trunc('hour', at, 'UTC') AS hour, count(*) AS count,
+            percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY save_rtt_ms) AS save_rtt,
+            percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY input_latency_ms) AS input_latency
+        FROM client_event
+        WHERE kind = 'board_metric' AND at >= $1 AND at < $2 AND ($3::text IS NULL OR version = $3)
+        GROUP BY 1, 2
+        ORDER BY hour DESC, version
+        LIMIT $4";
+
+    /// The oldest page; ids follow time, so the first page without an old row is the last to look at.
+    #[plan(scan)]
+    fn purge_page(after: i64, older_than: Timestamp) -> One<(u64, i64)> = "
+        WITH page AS MATERIALIZED (
+            SELECT id, at FROM client_event WHERE id > $1 ORDER BY id LIMIT 10000
+        ), gone AS (
+            DELETE FROM client_event e USING page p WHERE e.id = p.id AND p.at < $2 RETURNING e.id
+        )
+        SELECT count(*), coalesce((SELECT max(id) FROM page), 0) FROM gone";
+}
 
 impl Store {
-    /// Appends what clients told, in one round trip.
+    /// Removes what clients reported before `older_than`; how many rows.
     ///
     /// # Errors
-    /// As every query; `Unavailable` may have kept them.
-    pub async fn record_client_events(&self, events: &[ClientEvent]) -> Result<(), StoreError> {
-        macro_rules! column {
-            ($of:expr) => {
-                events.iter().map($of).collect::<Vec<_>>()
-            };
-        }
-        let columns: Params = &[
-            &column!(|event| event.at),
-            &column!(|event| event.kind.name()),
-            &column!(|event| event.account.map(|user| user.0)),
-            &column!(|event| event.session.as_deref()),
-            &column!(|event| event.name.as_deref()),
-            &column!(|event| event.version.as_deref()),
-            &column!(|event| event.figures.extra_draws_during_save),
-            &column!(|event| event.figures.main_thread_block_ms),
-            &column!(|event| event.figures.input_latency_ms),
-            &column!(|event| event.figures.save_rtt_ms),
-            &column!(|event| event.figures.overlay_copy_ms),
-            &column!(|event| event.data.as_deref()),
-        ];
-        self.pool.get().await?.execute(RECORD, columns).await.map(drop)
-    }
-
-    /// Board metrics from `from` to before `to`, of one version or of all, by hour, the newest hour first; at most
-    /// `most` rows.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn board_metrics(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        version: Option<&str>,
-        most: i64,
-    ) -> Result<Vec<HourlyMetrics>, StoreError> {
-        let rows = self.pool.get().await?.query(AGGREGATE, &[&from, &to, &version, &most]).await?;
-        let percentiles = |row, column| {
-            let both = get::<Option<Vec<Option<f64>>>>(row, column)?.unwrap_or_default();
-            Ok::<_, StoreError>(MetricPercentiles {
-                p50: both.first().copied().flatten(),
-                p95: both.get(1).copied().flatten(),
-            })
-        };
-        rows.iter()
-            .map(|row| {
-                Ok(HourlyMetrics {
-                    version: get(row, "version")?,
-                    hour: get(row, "hour")?,
-                    count: rows::count(row, "count")?,
-                    save_rtt: percentiles(row, "save_rtt")?,
-                    input_latency: percentiles(row, "input_latency")?,
-                })
-            })
-            .collect()
-    }
-
-    /// Removes what clients told before `older_than`; how many.
-    ///
-    /// # Errors
-    /// As every query; what was removed until then stays removed.
+    /// [`StoreError`]; what was removed until then stays removed.
     pub async fn purge_client_events(&self, older_than: Timestamp) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
-        let (mut after, mut gone) = (0_i64, 0);
+        let (mut after, mut gone) = (0, 0);
         loop {
-            let page = conn.query_one(PURGE, &[&after, &older_than]).await?;
-            let removed = rows::count(&page, "gone")?;
+            let (removed, last) = purge_page(&conn, after, older_than).await?;
             if removed == 0 {
                 return Ok(gone);
             }
             gone += removed;
-            after = get(&page, "last")?;
+            after = last;
         }
     }
 }
-
-/// What this file asks on a request's way, for the test that looks at the plans. An aggregate reads a range of time and
-/// a purge whole pages, on purpose.
-#[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[RECORD];

@@ -2,14 +2,13 @@
 //! the job that erases. Never leaves a board half done: one transaction each, under a raised epoch (ADR 0023).
 
 use jiff::Timestamp;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{
-    Store, StoreError, boards,
+use crate::{
+    Store, StoreError,
     journal::FORMAT,
-    pool::{Params, Tx},
-    rows::{self, get, signed, signed_pages},
+    query::{One, queries},
+    sql::each,
 };
 use m4sh_domain::limits;
 use m4sh_domain::{
@@ -61,143 +60,155 @@ pub enum ErasureError {
     Corrupt(#[from] Corrupt),
 }
 
-const OF_CLASSROOM: &str = "SELECT board FROM class_board WHERE classroom = $1 ORDER BY board";
+queries! {
+    fn boards_of_classroom(classroom: ClassroomId) -> Vec<BoardId> = "
+        SELECT board FROM class_board WHERE classroom = $1 ORDER BY board";
 
-/// Reads the whole journal, which has no index by author: saves should not pay for what happens once in a year.
-const EVERYWHERE: &str = "
-    SELECT board FROM journal WHERE author = $1
-    UNION
-    SELECT board FROM session_board WHERE pupil = $1
-    UNION
-    SELECT node FROM asset WHERE author = $1
-    UNION
-    SELECT node FROM job WHERE account = $1 AND kind = 'export' AND node IS NOT NULL
-    ORDER BY board";
+    /// Reads the whole journal, which has no index by author: saves should not pay for what happens once in a year.
+    #[plan(scan)]
+    fn boards_of_author(author: UserId) -> Vec<BoardId> = "
+        SELECT board FROM journal WHERE author = $1
+        UNION
+        SELECT board FROM session_board WHERE pupil = $1
+        UNION
+        SELECT node FROM asset WHERE author = $1
+        UNION
+        SELECT node FROM job WHERE account = $1 AND kind = 'export' AND node IS NOT NULL
+        ORDER BY board";
 
-const WROTE: &str = "SELECT EXISTS (SELECT FROM journal WHERE board = $1 AND author = $2) AS wrote";
+    /// Whether somebody wrote on a board.
+    pub fn wrote_on(board: BoardId, author: UserId) -> One<bool> = "
+        SELECT EXISTS (SELECT FROM journal WHERE board = $1 AND author = $2)";
 
-const OWNER: &str = "
-    SELECT n.owner FROM node n JOIN board b ON b.id = n.id
-    WHERE b.id = $1 AND NOT EXISTS (SELECT FROM class_board c WHERE c.board = b.id)";
+    /// Whether a board is somebody's own and of no class: all of it is theirs.
+    pub fn is_own_board(board: BoardId, owner: UserId) -> bool = "
+        SELECT FROM node n JOIN board b ON b.id = n.id
+        WHERE b.id = $1 AND n.owner = $2 AND NOT EXISTS (SELECT FROM class_board c WHERE c.board = b.id)";
 
-/// Waits for the appends in flight; from then on the former owner writes nothing.
-const RAISE: &str = "UPDATE board SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
+    /// Waits for the appends in flight; from then on the former owner writes nothing.
+    fn raise_epoch(board: BoardId) -> Option<Epoch> = "
+        UPDATE board SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
 
-const TAIL: &str = "
-    SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint, course, regard
-    FROM journal WHERE board = $1 AND rev > $2 ORDER BY rev";
+    #[plan(batch)]
+    fn tail(board: BoardId, after: Rev) -> Vec<JournalEntry> = "
+        SELECT rev, author, client, batch, at, ops, format, digest, page_count, fingerprint, course, regard
+        FROM journal WHERE board = $1 AND rev > $2 ORDER BY rev";
 
-const REWRITE: &str = "
-    UPDATE journal j
-    SET author = n.author, client = n.client, batch = n.batch, fingerprint = n.fingerprint, digest = n.digest,
-        page_count = n.page_count, ops = n.ops, format = $9
-    FROM unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::integer[], $8::bytea[], $10::bytea[])
-        AS n (rev, author, client, batch, fingerprint, page_count, ops, digest)
-    WHERE j.board = $1 AND j.rev = n.rev";
+    #[plan(batch)]
+    fn rewrite_rows(board: BoardId, entries: &[JournalEntry]) -> u64 = "
+        UPDATE journal j
+        SET author = n.author, client = n.client, batch = n.batch, fingerprint = n.fingerprint, digest = n.digest,
+            page_count = n.page_count, ops = n.ops, format = $9
+        FROM unnest(
+            $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::integer[], $8::bytea[], $10::bytea[]
+        ) AS n (rev, author, client, batch, fingerprint, page_count, ops, digest)
+        WHERE j.board = $1 AND j.rev = n.rev", [
+        board, each(entries, |entry| entry.rev), each(entries, |entry| entry.key.author),
+        each(entries, |entry| entry.key.client), each(entries, |entry| &*entry.key.id),
+        each(entries, |entry| entry.fingerprint.cast_signed()), each(entries, |entry| entry.page_count.max(1)),
+        each(entries, |entry| &*entry.ops), FORMAT,
+        each(entries, |entry| entry.digest.as_ref().map(|digest| digest.0.as_slice())),
+    ];
 
-/// Ways back hold what they would bring back, whose ever it was: after this nobody takes anything back from before it.
-const FORGET_BACKS: &str = "UPDATE journal SET back = NULL WHERE board = $1 AND back IS NOT NULL";
+    /// Inverses hold what they would restore, whose ever it was: after this nobody undoes anything from before it.
+    #[plan(batch)]
+    fn forget_inverses(board: BoardId) -> () = "
+        UPDATE journal SET back = NULL WHERE board = $1 AND back IS NOT NULL";
 
-/// All but the oldest, from which the journal is replayed.
-const DROP_CHECKPOINTS: &str = "
-    DELETE FROM checkpoint WHERE board = $1 AND rev > (SELECT min(rev) FROM checkpoint WHERE board = $1)";
+    /// All but the oldest, from which the journal is replayed.
+    fn drop_checkpoints(board: BoardId) -> () = "
+        DELETE FROM checkpoint WHERE board = $1 AND rev > (SELECT min(rev) FROM checkpoint WHERE board = $1)";
 
-const KEEP_CHECKPOINT: &str = "
-    INSERT INTO checkpoint (board, epoch, rev, bytes) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    fn insert_checkpoint(board: BoardId, epoch: Epoch, rev: Rev, bytes: &[u8]) -> () = "
+        INSERT INTO checkpoint (board, epoch, rev, bytes) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
-const NOTE: &str = "INSERT INTO board_erasure (board, epoch) VALUES ($1, $2)";
+    fn note_erasure(board: BoardId, epoch: Epoch) -> () = "INSERT INTO board_erasure (board, epoch) VALUES ($1, $2)";
 
-const SNAPSHOTS: &str = "DELETE FROM revision WHERE node = $1 AND number >= $2";
+    fn delete_snapshots(board: BoardId, from: Rev) -> u64 = "DELETE FROM revision WHERE node = $1 AND number >= $2";
 
-const PICTURES: &str = "DELETE FROM rendition WHERE node = $1 AND number >= $2";
+    fn delete_pictures(board: BoardId, from: Rev) -> u64 = "DELETE FROM rendition WHERE node = $1 AND number >= $2";
 
-const EXPORTS: &str = "
-    DELETE FROM job WHERE node = $1 AND kind = 'export' AND (account = $3 OR (params ->> 'rev')::bigint >= $2)";
+    fn delete_exports(board: BoardId, from: Rev, author: UserId) -> u64 = "
+        DELETE FROM job
+        WHERE node = $1 AND kind = 'export' AND (account = $3 OR (params ->> 'rev')::bigint >= $2)";
 
-const ASSETS: &str = "DELETE FROM asset WHERE node = $1 AND author = $2";
+    fn delete_assets(board: BoardId, author: UserId) -> u64 = "DELETE FROM asset WHERE node = $1 AND author = $2";
 
-/// A pupil's own board may be called by their name.
-const UNNAME: &str = "
-    UPDATE node n SET name = 'Board', thumbnail_url = NULL, updated_at = now()
-    FROM session_board b WHERE b.board = $1 AND b.pupil = $2 AND n.id = b.board";
+    /// A pupil's own board may be called by their name.
+    fn rename_pupil_board(board: BoardId, pupil: UserId) -> () = "
+        UPDATE node n SET name = 'Board', thumbnail_url = NULL, updated_at = now()
+        FROM session_board b WHERE b.board = $1 AND b.pupil = $2 AND n.id = b.board";
 
-const SNAPSHOT_AUTHORS: &str = "UPDATE revision SET author = NULL, note = '' WHERE node = $1 AND author = $2";
+    fn erase_from_snapshots(board: BoardId, author: UserId) -> () = "
+        UPDATE revision SET author = NULL, note = '' WHERE node = $1 AND author = $2";
 
-const EVENTS: &str = "
-    UPDATE event SET actor = NULL, ip = NULL, agent = NULL, data = '{}' WHERE node = $1 AND actor = $2";
+    fn erase_from_events(board: BoardId, actor: UserId) -> () = "
+        UPDATE event SET actor = NULL, ip = NULL, agent = NULL, data = '{}' WHERE node = $1 AND actor = $2";
 
-/// The numbers stay, so that an order of events has no hole; the words go.
-const SAID: &str = "
-    WITH said AS (
-        UPDATE class_event e
-        SET kind = 'erased', author = nullif(e.author, $1), person = NULL, about = NULL, data = '{}',
-            removed_at = coalesce(removed_at, now()), removed_by = nullif(e.removed_by, $1)
-        FROM class_session s
-        WHERE (e.author = $1 OR e.person = $1) AND s.id = e.session AND ($2::uuid IS NULL OR s.classroom = $2)
-        RETURNING e.session
-    ), noted AS (
-        INSERT INTO lesson_erasure (session) SELECT DISTINCT session FROM said
-        ON CONFLICT ON CONSTRAINT lesson_erasure_pkey DO UPDATE SET at = now()
-    )
-    SELECT count(*) AS count FROM said";
+    /// The numbers stay, so that an order of events has no hole; the words go.
+    #[plan(batch)]
+    fn erase_class_events(person: UserId, classroom: Option<ClassroomId>) -> One<u64> = "
+        WITH said AS (
+            UPDATE class_event e
+            SET kind = 'erased', author = nullif(e.author, $1), person = NULL, about = NULL, data = '{}',
+                removed_at = coalesce(removed_at, now()), removed_by = nullif(e.removed_by, $1)
+            FROM class_session s
+            WHERE (e.author = $1 OR e.person = $1) AND s.id = e.session AND ($2::uuid IS NULL OR s.classroom = $2)
+            RETURNING e.session
+        ), noted AS (
+            INSERT INTO lesson_erasure (session) SELECT DISTINCT session FROM said
+            ON CONFLICT ON CONSTRAINT lesson_erasure_pkey DO UPDATE SET at = now()
+        )
+        SELECT count(*) FROM said";
 
-const MENTIONED: &str = "
-    SELECT e.session, e.seq, e.data
-    FROM class_event e
-    JOIN class_session s ON s.id = e.session
-    WHERE ($2::uuid IS NULL OR s.classroom = $2) AND position(convert_to($1, 'UTF8') IN e.data) > 0
-    ORDER BY e.session, e.seq
-    LIMIT $3";
+    #[plan(scan)]
+    fn mentions(name: &str, classroom: Option<ClassroomId>) -> Vec<(LessonId, u64, Vec<u8>)> = "
+        SELECT e.session, e.seq, e.data
+        FROM class_event e
+        JOIN class_session s ON s.id = e.session
+        WHERE ($2::uuid IS NULL OR s.classroom = $2) AND position(convert_to($1, 'UTF8') IN e.data) > 0
+        ORDER BY e.session, e.seq
+        LIMIT $3", [name, classroom, limits::CLEANING_ROWS];
 
-const UNMENTION: &str = "UPDATE class_event SET data = $3 WHERE session = $1 AND seq = $2";
+    fn replace_data(session: LessonId, seq: u64, data: &[u8]) -> u64 = "
+        UPDATE class_event SET data = $3 WHERE session = $1 AND seq = $2";
 
-/// What webhooks are told later: the event stays in its order, and names nobody.
-const TOLD: &str = "
-    UPDATE hook_event SET person = NULL, data = data || '{\"user\": null}'
-    WHERE person = $1 AND ($2::uuid IS NULL OR classroom = $2)";
+    /// What webhooks are sent later: the event stays in its order, and names nobody.
+    #[plan(batch)]
+    fn erase_hook_events(person: UserId, classroom: Option<ClassroomId>) -> u64 = r#"
+        UPDATE hook_event SET person = NULL, data = data || '{"user": null}'
+        WHERE person = $1 AND ($2::uuid IS NULL OR classroom = $2)"#;
 
-const ANSWERS: &str = "DELETE FROM idempotency WHERE account = $1";
+    fn delete_answers(account: UserId) -> u64 = "DELETE FROM idempotency WHERE account = $1";
 
-const REPORTS: &str = "DELETE FROM client_event WHERE account = $1";
+    #[plan(scan)]
+    fn delete_reports(account: UserId) -> u64 = "DELETE FROM client_event WHERE account = $1";
 
-const RECENT_LESSONS: &str = "
-    SELECT s.classroom, s.id, e.at
-    FROM lesson_erasure e
-    JOIN class_session s ON s.id = e.session
-    WHERE e.at > now() - make_interval(secs => 600)";
+    /// Lessons from whose events somebody was erased in the last ten minutes, and when.
+    pub fn lessons_erased_lately() -> Vec<(ClassroomId, LessonId, Timestamp)> = "
+        SELECT s.classroom, s.id, e.at
+        FROM lesson_erasure e
+        JOIN class_session s ON s.id = e.session
+        WHERE e.at > now() - make_interval(secs => 600)";
 
-const RECENT: &str = "SELECT board, epoch FROM board_erasure WHERE at > now() - make_interval(secs => 600)";
+    /// Boards from whose history somebody was erased in the last ten minutes, with the epoch since which they are as they
+    /// are.
+    pub fn recent_erasures() -> Vec<(BoardId, Epoch)> = "
+        SELECT board, epoch FROM board_erasure WHERE at > now() - make_interval(secs => 600)";
+}
 
 impl Store {
     /// The boards that a scope names, in the order of their ids.
     ///
     /// # Errors
-    /// As every query.
+    /// [`StoreError`].
     pub async fn boards_to_erase(&self, scope: ErasureScope, who: UserId) -> Result<Vec<BoardId>, StoreError> {
         let conn = self.pool.get().await?;
-        let rows = match scope {
-            ErasureScope::Board(board) => return Ok(vec![board]),
-            ErasureScope::Classroom(classroom) => conn.query(OF_CLASSROOM, &[&classroom.0]).await?,
-            ErasureScope::Everywhere => conn.query(EVERYWHERE, &[&who.0]).await?,
-        };
-        rows.iter().map(|row| get(row, "board").map(BoardId)).collect()
-    }
-
-    /// Whether somebody wrote on a board.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn wrote_on(&self, board: BoardId, who: UserId) -> Result<bool, StoreError> {
-        get(&self.pool.get().await?.query_one(WROTE, &[&board.0, &who.0]).await?, "wrote")
-    }
-
-    /// Whether a board is somebody's own and of no class: all of it is theirs.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn is_own_board(&self, board: BoardId, who: UserId) -> Result<bool, StoreError> {
-        let row = self.pool.get().await?.query_opt(OWNER, &[&board.0]).await?;
-        Ok(row.map(|row| get::<Uuid>(&row, "owner")).transpose()? == Some(who.0))
+        match scope {
+            ErasureScope::Board(board) => Ok(vec![board]),
+            ErasureScope::Classroom(classroom) => boards_of_classroom(&conn, classroom).await,
+            ErasureScope::Everywhere => boards_of_author(&conn, who).await,
+        }
     }
 
     /// Takes a person out of one board, all or nothing: raises its epoch, hands the journal after `known` to `rewrite`,
@@ -214,29 +225,25 @@ impl Store {
     ) -> Result<Option<ErasureCounts>, ErasureError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
-        let Some(raised) = tx.query_opt(RAISE, &[&board.0]).await? else { return Ok(None) };
-        let epoch = rows::epoch(&raised)?;
-        let tail = tx.query(TAIL, &[&board.0, &signed(known.0)]).await?;
-        let tail = tail.iter().map(boards::entry).collect::<Result<Vec<_>, _>>()?;
-        let rewritten = rewrite(tail)?;
+        let Some(epoch) = raise_epoch(&tx, board).await? else { return Ok(None) };
+        let rewritten = rewrite(tail(&tx, board, known).await?)?;
         let mut erased = ErasureCounts::default();
         if let Some(first) = rewritten.first {
-            erased.rows = rewrite_rows(&tx, board, &rewritten.rows).await?;
-            tx.execute(FORGET_BACKS, &[&board.0]).await?;
-            tx.execute(DROP_CHECKPOINTS, &[&board.0]).await?;
-            let checkpoint: Params = &[&board.0, &signed(epoch.0), &signed(rewritten.head.0), &rewritten.checkpoint];
-            tx.execute(KEEP_CHECKPOINT, checkpoint).await?;
-            tx.execute(NOTE, &[&board.0, &signed(epoch.0)]).await?;
-            let from = signed(first.0);
-            erased.objects += tx.execute(SNAPSHOTS, &[&board.0, &from]).await?;
-            erased.objects += tx.execute(PICTURES, &[&board.0, &from]).await?;
+            for entries in rewritten.rows.chunks(limits::FLUSH_ROWS) {
+                erased.rows += rewrite_rows(&tx, board, entries).await?;
+            }
+            forget_inverses(&tx, board).await?;
+            drop_checkpoints(&tx, board).await?;
+            insert_checkpoint(&tx, board, epoch, rewritten.head, &rewritten.checkpoint).await?;
+            note_erasure(&tx, board, epoch).await?;
+            erased.objects += delete_snapshots(&tx, board, first).await?;
+            erased.objects += delete_pictures(&tx, board, first).await?;
         }
-        let from = rewritten.first.map_or(i64::MAX, |first| signed(first.0));
-        erased.objects += tx.execute(EXPORTS, &[&board.0, &from, &who.0]).await?;
-        erased.objects += tx.execute(ASSETS, &[&board.0, &who.0]).await?;
-        for sql in [UNNAME, SNAPSHOT_AUTHORS, EVENTS] {
-            tx.execute(sql, &[&board.0, &who.0]).await?;
-        }
+        erased.objects += delete_exports(&tx, board, rewritten.first.unwrap_or(Rev(u64::MAX)), who).await?;
+        erased.objects += delete_assets(&tx, board, who).await?;
+        rename_pupil_board(&tx, board, who).await?;
+        erase_from_snapshots(&tx, board, who).await?;
+        erase_from_events(&tx, board, who).await?;
         tx.commit().await?;
         Ok(Some(erased))
     }
@@ -244,81 +251,32 @@ impl Store {
     /// Takes away what a person said in lessons, of one class or of all, and what others' events say of them by id.
     ///
     /// # Errors
-    /// As every query; what was done until then stays done.
+    /// [`StoreError`]; what was done until then stays done.
     pub async fn erase_from_lessons(&self, who: UserId, classroom: Option<ClassroomId>) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
-        let classroom = classroom.map(|id| id.0);
-        let mut changed = rows::count(&conn.query_one(SAID, &[&who.0, &classroom]).await?, "count")?;
-        changed += conn.execute(TOLD, &[&who.0, &classroom]).await?;
+        let mut changed = erase_class_events(&conn, who, classroom).await?;
+        changed += erase_hook_events(&conn, who, classroom).await?;
         let (name, nobody) = (who.to_string(), Uuid::nil().to_string());
         loop {
-            let rows = conn.query(MENTIONED, &[&name, &classroom, &limits::CLEANING_ROWS]).await?;
-            for row in &rows {
-                let (session, seq): (Uuid, i64) = (get(row, "session")?, get(row, "seq")?);
-                let data = replaced(get::<&[u8]>(row, "data")?, name.as_bytes(), nobody.as_bytes());
-                changed += conn.execute(UNMENTION, &[&session, &seq, &data]).await?;
-            }
-            if rows.is_empty() {
+            let found = mentions(&conn, &name, classroom).await?;
+            if found.is_empty() {
                 return Ok(changed);
             }
+            for (session, seq, data) in found {
+                let data = replaced(&data, name.as_bytes(), nobody.as_bytes());
+                changed += replace_data(&conn, session, seq, &data).await?;
+            }
         }
     }
 
-    /// Takes away what is kept of a person beside boards and lessons: answers under their keys, what their clients told.
+    /// Takes away what is kept of a person beside boards and lessons: answers under their keys, what their clients reported.
     ///
     /// # Errors
-    /// As every query.
+    /// [`StoreError`].
     pub async fn erase_reports(&self, who: UserId) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
-        Ok(conn.execute(ANSWERS, &[&who.0]).await? + conn.execute(REPORTS, &[&who.0]).await?)
+        Ok(delete_answers(&conn, who).await? + delete_reports(&conn, who).await?)
     }
-
-    /// Boards from whose past somebody was erased lately, with the epoch since which they are as they are.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn recent_erasures(&self) -> Result<Vec<(BoardId, Epoch)>, StoreError> {
-        let rows = self.pool.get().await?.query(RECENT, &[]).await?;
-        rows.iter().map(|row: &Row| Ok((BoardId(get(row, "board")?), rows::epoch(row)?))).collect()
-    }
-}
-
-impl Store {
-    /// Lessons from whose events somebody was erased lately, and when.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn lessons_erased_lately(&self) -> Result<Vec<(ClassroomId, LessonId, Timestamp)>, StoreError> {
-        let rows = self.pool.get().await?.query(RECENT_LESSONS, &[]).await?;
-        let read = |row: &Row| Ok((ClassroomId(get(row, "classroom")?), LessonId(get(row, "id")?), get(row, "at")?));
-        rows.iter().map(read).collect()
-    }
-}
-
-/// Writes rows anew, some at a time.
-async fn rewrite_rows(tx: &Tx<'_>, board: BoardId, entries: &[JournalEntry]) -> Result<u64, StoreError> {
-    let mut written = 0;
-    for some in entries.chunks(limits::FLUSH_ROWS) {
-        macro_rules! column {
-            ($of:expr) => {
-                some.iter().map($of).collect::<Vec<_>>()
-            };
-        }
-        let with: Params = &[
-            &board.0,
-            &column!(|entry| signed(entry.rev.0)),
-            &column!(|entry| entry.key.author.0),
-            &column!(|entry| entry.key.client.0),
-            &column!(|entry| &*entry.key.id),
-            &column!(|entry| entry.fingerprint.cast_signed()),
-            &column!(|entry| signed_pages(entry.page_count)),
-            &column!(|entry| &*entry.ops),
-            &FORMAT,
-            &column!(|entry| entry.digest.as_ref().map(|digest| digest.0.as_slice())),
-        ];
-        written += tx.execute(REWRITE, with).await?;
-    }
-    Ok(written)
 }
 
 fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
@@ -332,29 +290,3 @@ fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     out.extend_from_slice(rest);
     out
 }
-
-/// What this file asks, for the test that looks at the plans; what looks everywhere is not among it.
-#[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[
-    OF_CLASSROOM,
-    WROTE,
-    OWNER,
-    RAISE,
-    DROP_CHECKPOINTS,
-    KEEP_CHECKPOINT,
-    NOTE,
-    SNAPSHOTS,
-    PICTURES,
-    EXPORTS,
-    ASSETS,
-    UNNAME,
-    SNAPSHOT_AUTHORS,
-    EVENTS,
-    UNMENTION,
-    ANSWERS,
-    RECENT,
-    RECENT_LESSONS,
-];
-/// What it does to many rows at once.
-#[cfg(test)]
-pub(super) const BATCHES: &[&str] = &[TAIL, REWRITE, FORGET_BACKS, SAID, TOLD];

@@ -7,11 +7,15 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Store, StoreError, rows::get};
+use crate::{
+    Store, StoreError,
+    query::{One, queries, text_enum},
+    sql::each,
+};
 use m4sh_domain::ids::UserId;
 use m4sh_domain::limits::AGENT_CHARS;
 
-m4sh_domain::named_enum! {
+text_enum! {
     /// What an event is about (SPEC U).
     pub enum EventCategory {
         /// Files and folders.
@@ -20,9 +24,8 @@ m4sh_domain::named_enum! {
         Share = "share",
         /// Accounts and logins.
         Account = "account",
-        /// Boards.
         Board = "board",
-        /// Classrooms and their sessions.
+        /// Classrooms and their lessons.
         Classroom = "classroom",
         /// Administration.
         Admin = "admin",
@@ -36,7 +39,6 @@ pub struct RequestOrigin {
     pub address: Option<IpAddr>,
     /// `User-Agent`; cut to `limits::AGENT_CHARS` when kept.
     pub agent: Option<String>,
-    /// The request's id.
     pub request_id: Option<String>,
 }
 
@@ -45,11 +47,9 @@ pub struct RequestOrigin {
 pub struct AuditEvent {
     /// A fresh UUIDv7; the same event recorded twice is recorded once.
     pub id: Uuid,
-    /// When it happened.
     pub at: Timestamp,
     /// Who did it; kept by id after the account is gone.
     pub actor: Option<UserId>,
-    /// What it is about.
     pub category: EventCategory,
     /// What was done, such as `login_refused`; `snake_case`.
     pub action: &'static str,
@@ -57,7 +57,6 @@ pub struct AuditEvent {
     pub node: Option<Uuid>,
     /// The share link concerned.
     pub link: Option<Uuid>,
-    /// Where from.
     pub origin: RequestOrigin,
     /// What else is worth keeping; never a secret.
     pub data: serde_json::Value,
@@ -65,17 +64,17 @@ pub struct AuditEvent {
 
 impl RequestOrigin {
     pub(super) fn agent(&self) -> Option<String> {
-        self.agent.as_deref().map(|agent| storable(agent).take(AGENT_CHARS).collect())
+        self.agent.as_deref().map(storable)
     }
 
-    fn request_id(&self) -> Option<String> {
-        self.request_id.as_deref().map(|id| storable(id).take(AGENT_CHARS).collect())
+    pub(super) fn request_id(&self) -> Option<String> {
+        self.request_id.as_deref().map(storable)
     }
 }
 
-/// Postgres keeps every character but one.
-fn storable(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().filter(|c| *c != '\0')
+/// PostgreSQL keeps every character but one.
+fn storable(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(AGENT_CHARS).collect()
 }
 
 /// `jsonb` knows no `\u0000`, so it goes wherever it stands; keys are this program's own.
@@ -98,77 +97,66 @@ fn clean(value: &mut serde_json::Value) {
     }
 }
 
-/// One statement is one transaction, which waits for the disk only when somebody waits for it.
-const RECORD: &str = "
-    WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', CASE WHEN $1 THEN 'on' ELSE 'off' END, true))
-    INSERT INTO event (id, at, actor, category, action, node, link, ip, agent, request_id, data)
-    SELECT e.id, e.at, e.actor, e.category, e.action, e.node, e.link, e.ip, e.agent, e.request_id, e.data::jsonb
-    FROM commit, unnest(
-        $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::inet[],
-        $10::text[], $11::text[], $12::text[]
-    ) AS e (id, at, actor, category, action, node, link, ip, agent, request_id, data)
-    ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING";
+queries! {
+    /// One statement is one transaction, which waits for the disk only when somebody waits for it.
+    fn record(events: &[AuditEvent], durably: bool) -> () = "
+        WITH commit AS MATERIALIZED (
+            SELECT set_config('synchronous_commit', CASE WHEN $1 THEN 'on' ELSE 'off' END, true)
+        )
+        INSERT INTO event (id, at, actor, category, action, node, link, ip, agent, request_id, data)
+        SELECT e.id, e.at, e.actor, e.category, e.action, e.node, e.link, e.ip, e.agent, e.request_id, e.data::jsonb
+        FROM commit, unnest(
+            $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::inet[],
+            $10::text[], $11::text[], $12::text[]
+        ) AS e (id, at, actor, category, action, node, link, ip, agent, request_id, data)
+        ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING", [
+        durably, each(events, |event| event.id), each(events, |event| event.at), each(events, |event| event.actor),
+        each(events, |event| event.category), each(events, |event| event.action), each(events, |event| event.node),
+        each(events, |event| event.link), each(events, |event| event.origin.address),
+        each(events, |event| event.origin.agent()), each(events, |event| event.origin.request_id()),
+        each(events, |event| storable_json(&event.data)),
+    ];
 
-/// A page of the log in the order of ids, which is that of time; what is old and of these actions goes.
-const PURGE: &str = "
-    WITH page AS MATERIALIZED (
-        SELECT id, at, action FROM event WHERE id > $1 ORDER BY id LIMIT 5000
-    ), gone AS (
-        DELETE FROM event e USING page p WHERE e.id = p.id AND p.at < $2 AND p.action = ANY($3) RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM gone) AS gone, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last,
-        coalesce((SELECT min(at) FROM page), $2) >= $2 AS is_young";
+    /// A page of the log in the order of ids, which is that of time; what is old and of these actions goes. Reads whole
+    /// pages.
+    #[plan(scan)]
+    fn purge_page(after: Uuid, older_than: Timestamp, actions: &[&str]) -> One<(u64, Option<Uuid>, bool)> = "
+        WITH page AS MATERIALIZED (
+            SELECT id, at, action FROM event WHERE id > $1 ORDER BY id LIMIT 5000
+        ), gone AS (
+            DELETE FROM event e USING page p WHERE e.id = p.id AND p.at < $2 AND p.action = ANY($3) RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM gone), (SELECT id FROM page ORDER BY id DESC LIMIT 1),
+            coalesce((SELECT min(at) FROM page), $2) >= $2";
+}
 
 impl Store {
     /// Appends events. With `durably` they are on disk when this returns; without, a crash of the database may take
     /// the last moments of them.
     ///
     /// # Errors
-    /// As every query; the same events may be recorded again.
+    /// [`StoreError`]; the same events may be recorded again.
     pub async fn record_events(&self, events: &[AuditEvent], durably: bool) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
-        macro_rules! column {
-            ($of:expr) => {
-                events.iter().map($of).collect::<Vec<_>>()
-            };
-        }
-        let rows: super::pool::Params = &[
-            &durably,
-            &column!(|event| event.id),
-            &column!(|event| event.at),
-            &column!(|event| event.actor.map(|user| user.0)),
-            &column!(|event| event.category.name()),
-            &column!(|event| event.action),
-            &column!(|event| event.node),
-            &column!(|event| event.link),
-            &column!(|event| event.origin.address),
-            &column!(|event| event.origin.agent()),
-            &column!(|event| event.origin.request_id()),
-            &column!(|event| storable_json(&event.data)),
-        ];
-        self.pool.get().await?.execute(RECORD, rows).await.map(drop)
+        record(&self.pool.get().await?, events, durably).await
     }
 
     /// Removes the events of these actions that happened before `older_than`; how many.
     ///
     /// # Errors
-    /// As every query; what was removed until then stays removed.
+    /// [`StoreError`]; what was removed until then stays removed.
     pub async fn purge_events(&self, older_than: Timestamp, actions: &[&str]) -> Result<u64, StoreError> {
         let conn = self.pool.get().await?;
         let (mut after, mut gone) = (Uuid::nil(), 0);
         loop {
-            let Some(page) = conn.query_opt(PURGE, &[&after, &older_than, &actions]).await? else { return Ok(gone) };
-            gone += u64::try_from(get::<i64>(&page, "gone")?).unwrap_or(0);
-            match get::<Option<Uuid>>(&page, "last")? {
-                Some(last) if !get::<bool>(&page, "is_young")? => after = last,
+            let (removed, last, is_young) = purge_page(&conn, after, older_than, actions).await?;
+            gone += removed;
+            match last {
+                Some(last) if !is_young => after = last,
                 Some(_) | None => return Ok(gone),
             }
         }
     }
 }
-
-/// What this file asks on a request's way, for the test that looks at the plans; a purge reads whole pages on purpose.
-#[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[RECORD];

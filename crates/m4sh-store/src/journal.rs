@@ -1,4 +1,4 @@
-//! Appends to the journal: the moment at which a batch becomes saved. Called by the journal writers, one session each.
+//! Appends to the journal: the moment at which a batch becomes saved. Called by the journal writers, one connection each.
 //! Never says that a row is committed before Postgres has flushed it, and never writes for an owner who was replaced.
 
 use std::{
@@ -9,14 +9,14 @@ use std::{
     },
 };
 
-use jiff::Timestamp;
 use tokio_postgres::{Client, NoTls, Statement};
-use uuid::Uuid;
 
-use super::{
-    Store, StoreError,
-    pool::{self, Params},
-    rows::{get, signed, signed_pages},
+#[cfg(test)]
+use crate::query::{Plan, Query, QueryOutput, param_types};
+use crate::{
+    Store, StoreError, pool,
+    query::ParamList,
+    sql::{FromRow, SqlParam, each},
 };
 use m4sh_domain::{
     board::JournalEntry,
@@ -108,7 +108,7 @@ impl JournalConnection {
         Ok(client.prepare(APPEND).await?)
     }
 
-    /// Whether only a new session can append: the connection is gone, or the last append was `Unavailable`.
+    /// Whether only a new connection can append: the connection is gone, or the last append was `Unavailable`.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.client.is_closed()
@@ -122,7 +122,7 @@ impl JournalConnection {
     ///
     /// # Errors
     /// `Unavailable`: whether the rows are committed is not known; the same rows may be appended again, on a new
-    /// session.
+    /// connection.
     pub async fn append(&self, rows: &[JournalRow]) -> Result<HashSet<(BoardId, Epoch)>, StoreError> {
         let answer = Self::append_on(&self.client, &self.append, rows).await;
         if answer.as_ref().is_err_and(StoreError::is_unavailable) {
@@ -131,94 +131,62 @@ impl JournalConnection {
         answer
     }
 
-    /// The append itself, apart from the session so that tests can hold its transaction open.
+    /// The append itself, apart from the connection so that tests can hold its transaction open.
     pub(super) async fn append_on(
         client: &Client,
         append: &Statement,
         rows: &[JournalRow],
     ) -> Result<HashSet<(BoardId, Epoch)>, StoreError> {
-        // In the order of ids, which is the order in which whoever locks several boards locks them.
-        let held: BTreeSet<_> = rows.iter().map(|row| (row.board, row.epoch)).collect();
-        let held_ids: Vec<Uuid> = held.iter().map(|(board, _)| board.0).collect();
-        let held_epochs: Vec<i64> = held.iter().map(|(_, epoch)| signed(epoch.0)).collect();
-        let columns = Columns::of(rows);
-        let with: Params = &[
-            &held_ids,
-            &held_epochs,
-            &columns.boards,
-            &columns.epochs,
-            &columns.revs,
-            &columns.ats,
-            &columns.fingerprints,
-            &columns.page_counts,
-            &columns.authors,
-            &columns.clients,
-            &columns.batches,
-            &columns.digests,
-            &columns.ops,
-            &columns.courses,
-            &columns.regards,
-            &columns.backs,
-            &FORMAT,
-        ];
-        let fenced = client.query(append, with).await?;
-        fenced.iter().map(|row| Ok((BoardId(get(row, "id")?), super::rows::epoch(row)?))).collect()
+        let fenced = client.query(append, &append_params(rows).refs()).await?;
+        fenced.iter().map(<(BoardId, Epoch)>::from_row).collect()
     }
 }
 
+/// The parameters of [`APPEND`]: the rows turned on their side, as UNNEST wants them.
+fn append_params(rows: &[JournalRow]) -> impl ParamList {
+    // In the order of ids, which is the order in which whoever locks several boards locks them.
+    let held: Vec<_> = rows.iter().map(|row| (row.board, row.epoch)).collect::<BTreeSet<_>>().into_iter().collect();
+    let kinds = each(rows, |row| row.entry.kind.to_stored());
+    (
+        each(&held, |(board, _)| board.0),
+        each(&held, |(_, epoch)| epoch.to_sql()),
+        each(rows, |row| row.board.0),
+        each(rows, |row| row.epoch.to_sql()),
+        each(rows, |row| row.entry.rev.to_sql()),
+        each(rows, |row| row.entry.at),
+        each(rows, |row| row.entry.fingerprint.cast_signed()),
+        each(rows, |row| row.entry.page_count.max(1).to_sql()),
+        each(rows, |row| row.entry.key.author.0),
+        each(rows, |row| row.entry.key.client.0),
+        each(rows, |row| &*row.entry.key.id),
+        each(rows, |row| row.entry.digest.as_ref().map(|digest| digest.0.as_slice())),
+        each(rows, |row| &*row.entry.ops),
+        each(&kinds, |kind| kind.map(|(kind, _)| kind)),
+        each(&kinds, |kind| kind.map(|(_, target)| target.to_sql())),
+        each(rows, |row| row.entry.inverse.as_deref()),
+        FORMAT,
+    )
+}
+
+/// Prepared by the connection itself, and listed for the tests like every other query.
+#[cfg(test)]
+pub(crate) const QUERIES: &[Query] = &[Query {
+    name: "journal::append",
+    sql: APPEND,
+    plan: Plan::Batch,
+    params: param_types(|| append_params(&[])),
+    check: <Vec<(BoardId, Epoch)> as QueryOutput>::check,
+}];
+
 #[cfg(test)]
 impl JournalConnection {
-    /// A setting as this session has it.
+    /// A setting as this connection has it.
     pub(super) async fn setting(&self, name: &str) -> String {
         self.client.query_one("SELECT current_setting($1)", &[&name]).await.unwrap().get(0)
     }
 
-    /// The number of the server's process behind this session.
+    /// The number of the server's process behind this connection.
     pub(super) async fn server_process(&self) -> i32 {
         self.client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
-    }
-}
-
-/// The rows turned on their side, as UNNEST wants them.
-#[derive(Default)]
-struct Columns<'a> {
-    boards: Vec<Uuid>,
-    epochs: Vec<i64>,
-    revs: Vec<i64>,
-    ats: Vec<Timestamp>,
-    fingerprints: Vec<i64>,
-    page_counts: Vec<i32>,
-    authors: Vec<Uuid>,
-    clients: Vec<Uuid>,
-    batches: Vec<&'a str>,
-    digests: Vec<Option<&'a [u8]>>,
-    ops: Vec<&'a [u8]>,
-    courses: Vec<Option<i16>>,
-    regards: Vec<Option<i64>>,
-    backs: Vec<Option<&'a [u8]>>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(rows: &'a [JournalRow]) -> Self {
-        let mut columns = Self::default();
-        for row in rows {
-            let entry = &*row.entry;
-            columns.boards.push(row.board.0);
-            columns.epochs.push(signed(row.epoch.0));
-            columns.revs.push(signed(entry.rev.0));
-            columns.ats.push(entry.at);
-            columns.fingerprints.push(entry.fingerprint.cast_signed());
-            columns.page_counts.push(signed_pages(entry.page_count));
-            columns.authors.push(entry.key.author.0);
-            columns.clients.push(entry.key.client.0);
-            columns.batches.push(&entry.key.id);
-            columns.digests.push(entry.digest.as_ref().map(|digest| digest.0.as_slice()));
-            columns.ops.push(&entry.ops);
-            let course = entry.kind.to_stored();
-            columns.courses.push(course.map(|(course, _)| course));
-            columns.regards.push(course.map(|(_, regard)| signed(regard)));
-            columns.backs.push(entry.inverse.as_deref());
-        }
-        columns
     }
 }

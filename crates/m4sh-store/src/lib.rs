@@ -34,11 +34,13 @@ mod logins;
 pub mod migrate;
 mod overviews;
 mod pool;
+mod query;
 mod renditions;
 mod retention;
 mod revisions;
+mod rights;
 mod room_client;
-mod rows;
+mod sql;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -47,6 +49,8 @@ mod undo;
 mod usage_stats;
 
 use m4sh_domain::limits;
+
+use query::queries;
 
 pub use accounts::{Account, AccountRole, CreateAccountError, NewAccount};
 pub use assets::{AssetRow, CopyAssetsResult, NewAsset};
@@ -60,10 +64,10 @@ pub use erasure::{ErasureCounts, ErasureError, ErasureScope, RewrittenHistory};
 pub use error::{Cause, StoreError};
 pub use event_pages::{EventFilter, EventRow};
 pub use events::{AuditEvent, EventCategory, RequestOrigin};
-pub use exports::{BoardImage, ExportRow, ExportSubject};
+pub use exports::{BoardImage, ExportFile, ExportRow, ExportSubject};
 pub use garbage_collection::{CorrectedUsage, StoredBlob};
 pub use history::{AuthorActivity, HistoryRange, JournalPosition, JournalSpan};
-pub use hook_deliveries::{ClaimedHook, DeliveryRow, FailedDelivery, NumberedEvent};
+pub use hook_deliveries::{ClaimedHook, DeliveryRow, FailedDelivery, NumberedEvent, SigningSecrets};
 pub use hooks::{HookPatch, HookRow, HookStatus, NewHook, ReplayFrom};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use jobs::{Enqueued, JobKinds, JobObject, JobRow, JobStatus, NewJob};
@@ -78,7 +82,7 @@ pub use renditions::StoredThumbnail;
 pub use retention::{ExpiringRows, TrimmedSnapshots};
 pub use revisions::{DeleteSnapshotResult, NewSnapshot, SaveSnapshotResult, SnapshotOrigin, SnapshotRow};
 pub use room_client::{RoomKind, RoomLesson, RoomPhase, RoomPlan};
-pub use undo::{ClearRow, Turned};
+pub use undo::{ClearRow, RecalledBatch};
 
 /// The door to Postgres. A clone shares the same pool of connections.
 #[derive(Clone, Debug)]
@@ -98,14 +102,11 @@ impl Store {
         pool.prove().await?;
         Ok(Self { pool })
     }
+}
 
+queries! {
     /// Asks the database for an answer; what readiness is made of.
-    ///
-    /// # Errors
-    /// `Unavailable` when it gives none.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.pool.get().await?.execute("SELECT 1", &[]).await.map(drop)
-    }
+    pub fn ping() -> () = "SELECT 1";
 }
 
 /// Which rows of a list.
@@ -124,8 +125,11 @@ impl Default for PageRequest {
 }
 
 impl PageRequest {
-    /// As the parameters of `LIMIT` and `OFFSET`.
-    fn bounds(self) -> (i64, i64) {
-        (i64::from(self.limit.min(limits::PAGE_MAX)), i64::from(self.offset))
+    fn limit(self) -> i64 {
+        self.limit.min(limits::PAGE_MAX).into()
+    }
+
+    fn offset(self) -> i64 {
+        self.offset.into()
     }
 }

@@ -3,7 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::{Account, RequestOrigin, Store, StoreError, rows::get};
+use crate::{
+    Account, RequestOrigin, Store, StoreError,
+    query::{queries, row},
+};
 use m4sh_domain::ids::{LoginId, UserId};
 use m4sh_domain::limits;
 
@@ -13,13 +16,12 @@ pub type TokenHash = [u8; 32];
 /// A login to be opened.
 #[derive(Clone, Debug)]
 pub struct NewLogin {
-    /// A fresh id.
     pub id: LoginId,
     /// The first refresh token's hash.
     pub refresh: TokenHash,
     /// Now; the token lives for `limits::REFRESH_TOKEN_LIFE` from here.
     pub at: Timestamp,
-    /// Where from; kept so that a person can tell one login from another.
+    /// Kept so that a person can tell one login from another.
     pub origin: RequestOrigin,
 }
 
@@ -55,130 +57,105 @@ fn expiry(now: Timestamp) -> Result<Timestamp, StoreError> {
     now.checked_add(limits::REFRESH_TOKEN_LIFE).map_err(StoreError::query)
 }
 
-const OPEN: &str = "
-    WITH login AS (
-        INSERT INTO auth_session (id, account, created_at, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6)
-    )
-    INSERT INTO refresh_token (hash, auth_session, expires_at) VALUES ($7, $1, $4)";
+row! {
+    struct RotatedToken {
+        login: LoginId,
+        account: Account,
+    }
+}
 
-/// Whoever updates the token's row first has it. The other waits for that row, finds it used, and gets none.
-const ROTATE: &str = "
-    WITH taken AS (
-        UPDATE refresh_token t SET used_at = $3
-        FROM auth_session s JOIN account a ON a.id = s.account
-        WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > $3
-            AND s.id = t.auth_session AND s.ended_at IS NULL AND a.disabled_at IS NULL
-        RETURNING s.id AS login, a.id, a.email, a.first_name, a.last_name, a.role, a.quota_bytes, a.created_at,
-            false AS disabled
-    ), successor AS (
-        INSERT INTO refresh_token (hash, auth_session, expires_at) SELECT $2, login, $4 FROM taken
-    ), kept AS (
-        UPDATE auth_session s SET expires_at = $4 FROM taken WHERE s.id = taken.login
-    )
-    SELECT * FROM taken";
+row! {
+    struct UnusableToken {
+        login: LoginId,
+        used: bool,
+        expired: bool,
+    }
+}
 
-/// Why `ROTATE` gave none; its own statement, so that it sees what the one who was first has committed.
-const FATE: &str = "
-    SELECT auth_session AS login, used_at IS NOT NULL AS used, expires_at <= $2 AS expired
-    FROM refresh_token
-    WHERE hash = $1";
+queries! {
+    fn open(user: UserId, login: &NewLogin, expires_at: Timestamp) -> () = "
+        WITH login AS (
+            INSERT INTO auth_session (id, account, created_at, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6)
+        )
+        INSERT INTO refresh_token (hash, auth_session, expires_at) VALUES ($7, $1, $4)", [
+        login.id, user, login.at, expires_at, login.origin.address, login.origin.agent(), &login.refresh,
+    ];
 
-/// For requests that can show nothing but the cookie.
-const HOLDER: &str = "
-    SELECT s.account
-    FROM refresh_token t
-    JOIN auth_session s ON s.id = t.auth_session
-    JOIN account a ON a.id = s.account
-    WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > $2 AND s.ended_at IS NULL AND a.disabled_at IS NULL";
+    /// Whoever updates the token's row first has it. The other waits for that row, finds it used, and gets none.
+    fn rotate(old: &TokenHash, new: &TokenHash, now: Timestamp, expires_at: Timestamp) -> Option<RotatedToken> = "
+        WITH taken AS (
+            UPDATE refresh_token t SET used_at = $3
+            FROM auth_session s JOIN account a ON a.id = s.account
+            WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > $3
+                AND s.id = t.auth_session AND s.ended_at IS NULL AND a.disabled_at IS NULL
+            RETURNING s.id AS login, a.id, a.email, a.first_name, a.last_name, a.role, a.quota_bytes, a.created_at,
+                false AS disabled
+        ), successor AS (
+            INSERT INTO refresh_token (hash, auth_session, expires_at) SELECT $2, login, $4 FROM taken
+        ), kept AS (
+            UPDATE auth_session s SET expires_at = $4 FROM taken WHERE s.id = taken.login
+        )
+        SELECT * FROM taken";
 
-const END: &str = "UPDATE auth_session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    /// Why `rotate` gave none; its own statement, so that it sees what the one who was first has committed.
+    fn why_unusable(token: &TokenHash, now: Timestamp) -> Option<UnusableToken> = "
+        SELECT auth_session AS login, used_at IS NOT NULL AS used, expires_at <= $2 AS expired
+        FROM refresh_token
+        WHERE hash = $1";
 
-const END_ALL: &str = "UPDATE auth_session SET ended_at = $2 WHERE account = $1 AND ended_at IS NULL RETURNING id";
+    /// Whose unused refresh token that is, for requests that can show nothing but the cookie; `None` when it is good for
+    /// nothing any more. Uses nothing up.
+    pub fn holder_of_refresh(token: &TokenHash, now: Timestamp) -> Option<UserId> = "
+        SELECT s.account
+        FROM refresh_token t
+        JOIN auth_session s ON s.id = t.auth_session
+        JOIN account a ON a.id = s.account
+        WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > $2 AND s.ended_at IS NULL AND a.disabled_at IS NULL";
 
-const ENDED_SINCE: &str = "SELECT id FROM auth_session WHERE ended_at >= $1 ORDER BY ended_at";
+    /// Ends a login and with it all its refresh tokens. `false`: it was over already, or never was.
+    pub fn end_login(login: LoginId, now: Timestamp) -> bool = "
+        UPDATE auth_session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+
+    /// Ends every login of a user; those that this call ended.
+    pub fn end_logins_of(user: UserId, now: Timestamp) -> Vec<LoginId> = "
+        UPDATE auth_session SET ended_at = $2 WHERE account = $1 AND ended_at IS NULL RETURNING id";
+
+    /// Logins that ended at `since` or later, oldest first: access tokens of theirs that are still young are refused.
+    pub fn logins_ended_since(since: Timestamp) -> Vec<LoginId> = "
+        SELECT id FROM auth_session WHERE ended_at >= $1 ORDER BY ended_at";
+}
 
 impl Store {
     /// Opens a login of an account that exists.
     ///
     /// # Errors
-    /// As every query.
+    /// [`StoreError`].
     pub async fn open_login(&self, user: UserId, login: &NewLogin) -> Result<(), StoreError> {
-        let row: super::pool::Params = &[
-            &login.id.0,
-            &user.0,
-            &login.at,
-            &login.expires_at()?,
-            &login.origin.address,
-            &login.origin.agent(),
-            &login.refresh.as_slice(),
-        ];
-        self.pool.get().await?.execute(OPEN, row).await.map(drop)
+        open(&self.pool.get().await?, user, login, login.expires_at()?).await
     }
 
     /// Exchanges a refresh token for its successor. Of two callers with the same token exactly one is `Rotated`.
     ///
     /// # Errors
-    /// As every query.
+    /// [`StoreError`].
     pub async fn rotate_refresh(
         &self,
         old: &TokenHash,
         new: &TokenHash,
         now: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let (old, new) = (old.as_slice(), new.as_slice());
         let conn = self.pool.get().await?;
-        if let Some(row) = conn.query_opt(ROTATE, &[&old, &new, &now, &expiry(now)?]).await? {
-            return Ok(Rotation::Rotated { login: LoginId(get(&row, "login")?), account: Account::from_row(&row)? });
+        if let Some(RotatedToken { login, account }) = rotate(&conn, old, new, now, expiry(now)?).await? {
+            return Ok(Rotation::Rotated { login, account });
         }
-        let Some(row) = conn.query_opt(FATE, &[&old, &now]).await? else { return Ok(Rotation::Unknown) };
-        // An expired token proves nothing any more, used or not: soon its row is gone and it is unknown.
-        if get(&row, "expired")? {
-            return Ok(Rotation::Expired);
-        }
-        if get(&row, "used")? {
-            let login = LoginId(get(&row, "login")?);
-            conn.execute(END, &[&login.0, &now]).await?;
-            return Ok(Rotation::Replayed { login });
-        }
-        Ok(Rotation::Unknown)
-    }
-
-    /// Whose unused refresh token that is; `None` when it is good for nothing any more. Uses nothing up.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn holder_of_refresh(&self, token: &TokenHash, now: Timestamp) -> Result<Option<UserId>, StoreError> {
-        let row = self.pool.get().await?.query_opt(HOLDER, &[&token.as_slice(), &now]).await?;
-        row.map(|row| get(&row, "account").map(UserId)).transpose()
-    }
-
-    /// Ends a login and with it all its refresh tokens. `false`: it was over already, or never was.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn end_login(&self, login: LoginId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.pool.get().await?.execute(END, &[&login.0, &now]).await? == 1)
-    }
-
-    /// Ends every login of a user; those that this call ended.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn end_logins_of(&self, user: UserId, now: Timestamp) -> Result<Vec<LoginId>, StoreError> {
-        let rows = self.pool.get().await?.query(END_ALL, &[&user.0, &now]).await?;
-        rows.iter().map(|row| get(row, "id").map(LoginId)).collect()
-    }
-
-    /// Logins that ended at `since` or later, oldest first: access tokens of theirs that are still young are refused.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn logins_ended_since(&self, since: Timestamp) -> Result<Vec<LoginId>, StoreError> {
-        let rows = self.pool.get().await?.query(ENDED_SINCE, &[&since]).await?;
-        rows.iter().map(|row| get(row, "id").map(LoginId)).collect()
+        Ok(match why_unusable(&conn, old, now).await? {
+            // An expired token proves nothing any more, used or not: soon its row is gone and it is unknown.
+            Some(token) if token.expired => Rotation::Expired,
+            Some(UnusableToken { login, used: true, .. }) => {
+                end_login(&conn, login, now).await?;
+                Rotation::Replayed { login }
+            }
+            Some(_) | None => Rotation::Unknown,
+        })
     }
 }
-
-/// What this file asks, for the test that looks at the plans.
-#[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[OPEN, ROTATE, FATE, HOLDER, END, END_ALL, ENDED_SINCE];

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bb8_postgres::PostgresConnectionManager;
-use tokio_postgres::{Client, Config, GenericClient, NoTls, Row, Statement, types::ToSql};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement, types::ToSql};
 
 use super::StoreError;
 
@@ -24,7 +24,7 @@ const STATEMENT_WITHIN: Duration = Duration::from_secs(10);
 /// How long we wait for an answer: longer than the server works, so that its own word comes first.
 const ANSWER_WITHIN: Duration = Duration::from_secs(12);
 
-pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// What the connections to `url` are made from.
 pub(super) fn config(url: &str) -> Result<Config, StoreError> {
@@ -59,7 +59,7 @@ pub(super) async fn within_connect_time<T>(
 #[derive(Debug)]
 pub(super) struct CachingClient {
     client: Client,
-    shared: StatementCache,
+    cache: StatementCache,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ struct StatementCache {
 
 impl StatementCache {
     /// Preparing costs a round trip and a plan; what was prepared costs neither again.
-    async fn prepare(&self, client: &impl GenericClient, sql: &'static str) -> Result<Statement, StoreError> {
+    async fn prepare(&self, client: &Client, sql: &'static str) -> Result<Statement, StoreError> {
         let known = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
         if let Some(statement) = known {
             return Ok(statement);
@@ -89,94 +89,64 @@ impl StatementCache {
             Err(StoreError::unavailable(late))
         })
     }
+}
 
-    async fn query(
-        &self,
-        client: &impl GenericClient,
-        sql: &'static str,
-        with: Params<'_>,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.answer(async { Ok(client.query(&self.prepare(client, sql).await?, with).await?) }).await
+/// Where statements are asked: a connection or the transaction that is open on it.
+#[derive(Clone, Copy)]
+pub struct Executor<'a> {
+    client: &'a Client,
+    cache: &'a StatementCache,
+}
+
+impl Executor<'_> {
+    /// Every row.
+    pub(super) async fn query(self, sql: &'static str, with: Params<'_>) -> Result<Vec<Row>, StoreError> {
+        let Self { client, cache } = self;
+        cache.answer(async { Ok(client.query(&cache.prepare(client, sql).await?, with).await?) }).await
     }
 
-    async fn execute(
-        &self,
-        client: &impl GenericClient,
-        sql: &'static str,
-        with: Params<'_>,
-    ) -> Result<u64, StoreError> {
-        self.answer(async { Ok(client.execute(&self.prepare(client, sql).await?, with).await?) }).await
+    /// How many rows it touched or found.
+    pub(super) async fn execute(self, sql: &'static str, with: Params<'_>) -> Result<u64, StoreError> {
+        let Self { client, cache } = self;
+        cache.answer(async { Ok(client.execute(&cache.prepare(client, sql).await?, with).await?) }).await
     }
 }
 
-/// What a statement can be asked on: a connection or a transaction.
-macro_rules! ask {
-    () => {
-        /// Every row.
-        pub(super) async fn query(&self, sql: &'static str, with: Params<'_>) -> Result<Vec<Row>, StoreError> {
-            self.shared().query(self.client(), sql, with).await
-        }
+impl<'a> From<&'a Conn<'_>> for Executor<'a> {
+    fn from(conn: &'a Conn<'_>) -> Self {
+        Self { client: &conn.0.client, cache: &conn.0.cache }
+    }
+}
 
-        /// The first row, where there can be but one.
-        pub(super) async fn query_opt(&self, sql: &'static str, with: Params<'_>) -> Result<Option<Row>, StoreError> {
-            Ok(self.query(sql, with).await?.into_iter().next())
-        }
-
-        /// How many rows it touched.
-        pub(super) async fn execute(&self, sql: &'static str, with: Params<'_>) -> Result<u64, StoreError> {
-            self.shared().execute(self.client(), sql, with).await
-        }
-    };
+impl<'a> From<&'a Tx<'_>> for Executor<'a> {
+    fn from(tx: &'a Tx<'_>) -> Self {
+        Self { client: tx.inner.client(), cache: tx.cache }
+    }
 }
 
 /// A connection for one caller, back in the pool when dropped.
 pub(super) struct Conn<'a>(bb8::PooledConnection<'a, ConnectionManager>);
 
 impl Conn<'_> {
-    ask!();
-
-    /// The row of a statement that always has one.
-    pub(super) async fn query_one(&self, sql: &'static str, with: Params<'_>) -> Result<Row, StoreError> {
-        self.query_opt(sql, with).await?.ok_or_else(|| StoreError::query("a row is missing"))
-    }
-
-    fn client(&self) -> &Client {
-        &self.0.client
-    }
-
-    fn shared(&self) -> &StatementCache {
-        &self.0.shared
-    }
-
     /// Opens a transaction. Dropped without `commit` it is rolled back.
     pub(super) async fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
-        let CachingClient { client, shared } = &mut *self.0;
-        let shared = &*shared;
-        let inner = shared.answer(async { Ok(client.transaction().await?) }).await?;
-        Ok(Tx { inner, shared })
+        let CachingClient { client, cache } = &mut *self.0;
+        let cache = &*cache;
+        let inner = cache.answer(async { Ok(client.transaction().await?) }).await?;
+        Ok(Tx { inner, cache })
     }
 }
 
 /// A transaction at read committed: each statement sees what was committed before it began.
 pub(super) struct Tx<'a> {
     inner: tokio_postgres::Transaction<'a>,
-    shared: &'a StatementCache,
+    cache: &'a StatementCache,
 }
 
-impl<'a> Tx<'a> {
-    ask!();
-
-    fn client(&self) -> &tokio_postgres::Transaction<'a> {
-        &self.inner
-    }
-
-    fn shared(&self) -> &StatementCache {
-        self.shared
-    }
-
+impl Tx<'_> {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let Self { inner, shared } = self;
-        shared.answer(async { Ok(inner.commit().await?) }).await
+        let Self { inner, cache } = self;
+        cache.answer(async { Ok(inner.commit().await?) }).await
     }
 }
 
@@ -186,7 +156,7 @@ pub(super) struct ConnectionManager(PostgresConnectionManager<NoTls>);
 
 impl ConnectionManager {
     fn broken(session: &CachingClient) -> bool {
-        session.shared.stuck.load(Ordering::Relaxed) || session.client.is_closed()
+        session.cache.stuck.load(Ordering::Relaxed) || session.client.is_closed()
     }
 }
 
@@ -196,7 +166,7 @@ impl bb8::ManageConnection for ConnectionManager {
 
     async fn connect(&self) -> Result<CachingClient, StoreError> {
         within_connect_time(async {
-            Ok(CachingClient { client: self.0.connect().await?, shared: StatementCache::default() })
+            Ok(CachingClient { client: self.0.connect().await?, cache: StatementCache::default() })
         })
         .await
     }

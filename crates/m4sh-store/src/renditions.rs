@@ -3,10 +3,10 @@
 
 use tokio_postgres::Row;
 
-use super::{
+use crate::{
     Store, StoreError, UploadedObject, blobs,
-    pool::Params,
-    rows::{self, get, signed},
+    query::queries,
+    sql::{FromRow, RowField, column},
 };
 use m4sh_domain::ids::{BoardId, Rev};
 
@@ -19,47 +19,46 @@ pub struct StoredThumbnail {
     pub rev: Rev,
 }
 
-impl StoredThumbnail {
-    /// The columns `picture` and `shows`, which are NULL where there is none.
-    pub(super) fn from_row(row: &Row) -> Result<Option<Self>, StoreError> {
-        let Some(key) = get(row, "picture")? else { return Ok(None) };
-        Ok(Some(Self { key, rev: Rev(rows::count(row, "shows")?) }))
+/// The columns `thumbnail_key` and `thumbnail_rev`, which are NULL where there is none.
+impl RowField for Option<StoredThumbnail> {
+    fn read(row: &Row, _: &'static str) -> Result<Self, StoreError> {
+        let Some(key) = column(row, "thumbnail_key")? else { return Ok(None) };
+        Ok(Some(StoredThumbnail { key, rev: column(row, "thumbnail_rev")? }))
     }
 }
 
-const FIND: &str = "
-    SELECT b.key AS picture, r.number AS shows
-    FROM rendition r JOIN blob b ON b.id = r.blob
-    WHERE r.node = $1 AND r.kind = 'thumbnail'";
+impl FromRow for StoredThumbnail {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { key: column(row, "thumbnail_key")?, rev: column(row, "thumbnail_rev")? })
+    }
+}
 
-/// With the picture its id changes, too: the old one's blob is let go by a trigger, under the old id.
-const KEEP: &str = "
-    INSERT INTO rendition (id, node, kind, number, blob)
-    SELECT $1, n.id, 'thumbnail', $3, $4 FROM node n WHERE n.id = $2
-    ON CONFLICT (node, kind) DO UPDATE
-        SET id = excluded.id, number = excluded.number, blob = excluded.blob, created_at = now()
-        WHERE rendition.number <= excluded.number";
+queries! {
+    /// The thumbnail of a board, if one was made.
+    pub fn thumbnail(board: BoardId) -> Option<StoredThumbnail> = "
+        SELECT b.key AS thumbnail_key, r.number AS thumbnail_rev
+        FROM rendition r JOIN blob b ON b.id = r.blob
+        WHERE r.node = $1 AND r.kind = 'thumbnail'";
+
+    /// With the picture its id changes, too: the old one's blob is released by a trigger, under the old id.
+    fn upsert(picture: &UploadedObject, board: BoardId, rev: Rev) -> bool = "
+        INSERT INTO rendition (id, node, kind, number, blob)
+        SELECT $1, n.id, 'thumbnail', $3, $4 FROM node n WHERE n.id = $2
+        ON CONFLICT (node, kind) DO UPDATE
+            SET id = excluded.id, number = excluded.number, blob = excluded.blob, created_at = now()
+            WHERE rendition.number <= excluded.number", [picture.reference, board, rev, picture.blob];
+}
 
 impl Store {
-    /// The thumbnail of a board, if one was made.
+    /// Makes an uploaded picture of revision `rev` the board's thumbnail, and seals it. `false`: the board is gone or
+    /// has a picture of a later revision, and the upload must be abandoned.
     ///
     /// # Errors
-    /// As every query.
-    pub async fn thumbnail(&self, board: BoardId) -> Result<Option<StoredThumbnail>, StoreError> {
-        let row = self.pool.get().await?.query_opt(FIND, &[&board.0]).await?;
-        row.map_or(Ok(None), |row| StoredThumbnail::from_row(&row))
-    }
-
-    /// Makes a deposited picture of revision `rev` the board's thumbnail, and seals it. `false`: the board is gone or
-    /// has a picture of a later revision, and the deposit must be abandoned.
-    ///
-    /// # Errors
-    /// As every query.
+    /// [`StoreError`].
     pub async fn save_thumbnail(&self, board: BoardId, rev: Rev, picture: &UploadedObject) -> Result<bool, StoreError> {
         let mut conn = self.pool.get().await?;
         let tx = conn.begin().await?;
-        let row: Params = &[&picture.reference, &board.0, &signed(rev.0), &picture.blob];
-        if tx.execute(KEEP, row).await? == 0 {
+        if !upsert(&tx, picture, board, rev).await? {
             return Ok(false);
         }
         blobs::seal(&tx, picture).await?;
@@ -67,7 +66,3 @@ impl Store {
         Ok(true)
     }
 }
-
-/// What this file asks, for the test that looks at the plans.
-#[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[FIND, KEEP];

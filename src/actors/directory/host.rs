@@ -63,7 +63,7 @@ impl ClassHost for Directory {
         async move {
             if let Some(board) = template {
                 let access = self.store().board_access(board).await.ok().flatten();
-                let standing = access.and_then(|access| access.standing(by, clock::timestamp()));
+                let standing = access.and_then(|access| access.effective(by, clock::timestamp()));
                 standing.ok_or(BoardError::NotFound)?;
             }
             let blank = self.blank(template, None).await?;

@@ -107,7 +107,7 @@ async fn open_lesson(
         page_count: fresh.page_count,
         checkpoint: fresh.checkpoint,
     };
-    let row = call.services.store.create_lesson(new).await?.ok_or(Problem::NotFound)?;
+    let row = call.services.store.create_lesson(&new).await?.ok_or(Problem::NotFound)?;
     if let Some(from) = opening.template_board_id {
         call.services.copy_assets(from, row.board, class.owner, &fresh.state).await?;
     }

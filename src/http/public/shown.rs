@@ -128,9 +128,9 @@ pub fn page_count(board: &SharedBoard, view: &BoardView) -> u32 {
 
 /// First and last name. Some people write their address there, and some write nothing: neither is shown.
 fn owner(board: &SharedBoard) -> String {
-    let (first, last) = (board.owner.0.trim(), board.owner.1.trim());
+    let (first, last) = (board.first_name.trim(), board.last_name.trim());
     let name = format!("{first} {last}").trim().to_owned();
-    if name.is_empty() || name.to_lowercase().contains(&board.owner_email.to_lowercase()) {
+    if name.is_empty() || name.to_lowercase().contains(&board.email.to_lowercase()) {
         return SOMEBODY.to_owned();
     }
     name
@@ -149,8 +149,9 @@ mod tests {
                 thumbnail_url: None,
                 thumbnail: None,
                 created_at: Timestamp::UNIX_EPOCH,
-                owner: (first.to_owned(), last.to_owned()),
-                owner_email: "Olena@school.test".to_owned(),
+                first_name: first.to_owned(),
+                last_name: last.to_owned(),
+                email: "Olena@school.test".to_owned(),
             })
         };
         assert_eq!(of("Olena", "Kovalenko"), "Olena Kovalenko");

@@ -81,7 +81,7 @@ fn since(moment: Timestamp) -> Duration {
 fn delivery<'a>(hook: &'a ClaimedHook, event: &'a NumberedEvent) -> Delivery<'a> {
     Delivery {
         url: &hook.url,
-        secrets: &hook.secrets,
+        secrets: &hook.secrets.0,
         delivery: delivery_id(hook.id.0, event.id),
         id: event.id,
         kind: &event.kind,

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{
-    BoardPatch, JournalConnection, NewClassroom, NewLesson, PageRequest, StoreError, board_queries::LIST,
-    testing::TestDatabase,
-};
+use crate::{BoardPatch, JournalConnection, NewClassroom, NewLesson, PageRequest, StoreError, testing::TestDatabase};
 use m4sh_domain::access::Role;
 use m4sh_domain::ids::{ClassroomId, LessonId};
 use m4sh_domain::limits;
@@ -24,7 +21,7 @@ async fn some_class_board(store: &Store, tutor: UserId) -> (ClassroomId, LessonI
         page_count: 1,
         checkpoint: b"zero".to_vec(),
     };
-    store.create_lesson(new).await.unwrap().unwrap();
+    store.create_lesson(&new).await.unwrap().unwrap();
     (class, session, board)
 }
 
@@ -155,7 +152,8 @@ async fn a_list_reads_neither_checkpoints_nor_operations() {
     drop(locked);
 
     // 20 MB of operations are 2,600 blocks; the cards need a few for each board.
-    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {LIST}");
+    let list = queries::sql("board_queries::list_boards");
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {list}");
     let plan = client.query_one(&explain, &[&me.0, &50_i64, &0_i64]).await.unwrap();
     let plan: PlainJson = plan.get(0);
     let blocks = plan.0.split("\"Shared Hit Blocks\": ").nth(1).unwrap().split(',').next().unwrap();

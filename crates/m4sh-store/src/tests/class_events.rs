@@ -23,7 +23,7 @@ async fn lesson(store: &Store, tutor: UserId) -> LessonId {
         page_count: 1,
         checkpoint: b"zero".to_vec(),
     };
-    store.create_lesson(new).await.unwrap();
+    store.create_lesson(&new).await.unwrap();
     session
 }
 

@@ -22,7 +22,7 @@ async fn lesson(store: &Store) -> (UserId, UserId, ClassroomId, LessonId) {
         page_count: 1,
         checkpoint: b"zero".to_vec(),
     };
-    store.create_lesson(new).await.unwrap().unwrap();
+    store.create_lesson(&new).await.unwrap().unwrap();
     (tutor, pupil, classroom, session)
 }
 

@@ -106,10 +106,10 @@ async fn k5_a_session_has_its_board_in_the_classrooms_folder_and_ends_once() {
     let tutor = somebody(&store).await;
     let class = store.create_classroom(&new_class(tutor, "ABC")).await.unwrap().id;
     let (new, later) = (new_session(class), new_session(class));
-    let made = store.create_lesson(new.clone()).await.unwrap().unwrap();
+    let made = store.create_lesson(&new).await.unwrap().unwrap();
     assert_eq!((made.status, made.board, made.ended_at), (LessonStatus::Active, new.board, None));
-    store.create_lesson(later.clone()).await.unwrap().unwrap();
-    assert_eq!(store.create_lesson(new_session(ClassroomId(Uuid::now_v7()))).await.unwrap(), None);
+    store.create_lesson(&later).await.unwrap().unwrap();
+    assert_eq!(store.create_lesson(&new_session(ClassroomId(Uuid::now_v7()))).await.unwrap(), None);
 
     let sql =
         "SELECT count(*) FROM node n JOIN \"group\" g ON g.folder = n.parent WHERE g.id = $1 AND n.owner = g.owner";
@@ -157,7 +157,7 @@ async fn deleting_a_classroom_takes_its_sessions_boards_and_journals_and_nothing
     let solo = store.create_board(new_board(tutor)).await.unwrap().id;
     let class = store.create_classroom(&new_class(tutor, "ABC")).await.unwrap().id;
     let session = new_session(class);
-    store.create_lesson(session.clone()).await.unwrap();
+    store.create_lesson(&session).await.unwrap();
     let journal = JournalConnection::open(&store).await.unwrap();
     for board in [solo, session.board] {
         let epoch = store.claim_board(board).await.unwrap().unwrap().epoch;

@@ -116,7 +116,7 @@ async fn measure_a_list_of_1000_boards_with_pictures_and_what_preparing_once_spa
         let prepared = begun.elapsed() / 1_000;
         let begun = Instant::now();
         for _ in 0..1_000 {
-            client.query(crate::boards::ACCESS, &[&board.0]).await.unwrap();
+            client.query(queries::sql("boards::board_access"), &[&board.0]).await.unwrap();
         }
         let each_time = begun.elapsed() / 1_000;
         println!("round {round}: list {list:?}; board_access {prepared:?}, prepared each time {each_time:?}");

@@ -12,7 +12,7 @@ mod journal;
 mod measure;
 mod migrate;
 mod outage;
-mod plans;
+mod queries;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{JournalConnection, StoreError, testing::TestDatabase};
+use crate::{JournalConnection, StoreError, pool::Executor, testing::TestDatabase};
 
 const END_OTHERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -84,8 +84,9 @@ async fn a_transaction_that_is_given_up_halfway_leaves_nothing_behind() {
     {
         let mut conn = store.pool.get().await.unwrap();
         let tx = conn.begin().await.unwrap();
-        tx.execute("DELETE FROM node", &[]).await.unwrap();
-        tx.execute("UPDATE account SET first_name = 'Eve' WHERE id = $1", &[&ada.0]).await.unwrap();
+        let db = Executor::from(&tx);
+        db.execute("DELETE FROM node", &[]).await.unwrap();
+        db.execute("UPDATE account SET first_name = 'Eve' WHERE id = $1", &[&ada.0]).await.unwrap();
     }
     assert_eq!(store.account(ada).await.unwrap().unwrap().first_name, "Ada");
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";

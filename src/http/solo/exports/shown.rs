@@ -84,7 +84,7 @@ impl ExportResponse {
             progress: row.progress,
             file_url: url.clone(),
             signed_url: url,
-            file_size: row.file.as_ref().map_or(0, |(_, size)| *size),
+            file_size: row.file.as_ref().map_or(0, |file| file.size),
             is_expired: super::is_expired(&row, now),
             // Of an attempt that failed there is a reason, too, but the next attempt may succeed.
             error: row.error.filter(|_| row.status == JobStatus::Failed),
@@ -103,13 +103,13 @@ pub(super) async fn address(
     row: &ExportRow,
     now: Timestamp,
 ) -> Result<Option<String>, Problem> {
-    let Some((key, _)) = row.file.as_ref().filter(|_| row.status == JobStatus::Completed) else { return Ok(None) };
+    let Some(file) = row.file.as_ref().filter(|_| row.status == JobStatus::Completed) else { return Ok(None) };
     let left = row.expires_at.map_or(SignedDuration::MAX, |end| end.duration_since(now));
     let Some(left) = left.try_into().ok().filter(|left: &std::time::Duration| left.as_secs() > 0) else {
         return Ok(None);
     };
     let life = left.min(limits::EXPORT_LINK_LIFE);
     let name = format!("{}.{}", row.name, row.format);
-    let url = services.objects.blobs().signed_download(key, life, &base.0, &name).await;
+    let url = services.objects.blobs().signed_download(&file.key, life, &base.0, &name).await;
     Ok(Some(url.map_err(ObjectError::from)?))
 }
