@@ -37,7 +37,7 @@ pub struct Metrics {
     pub flush_failures: Counter,
     /// Rows waiting for a flush: the depth of the journal writers' queues.
     pub journal_depth: Gauge,
-    /// Seconds from a submit to its turn: how long a board's mailbox is.
+    /// Seconds from a submit to its handler: how long a board's mailbox is.
     pub mailbox_seconds: Histogram,
     /// Checkpoints written.
     pub checkpoints: Counter,
@@ -76,7 +76,7 @@ pub fn count_budget_hit(scope: Scope) {
     counter!("m4sh_budget_hits_total", "scope" => scope.name()).increment(1);
 }
 
-/// Counts a step of somebody on the budget ladder: `warned`, `presence`, `refused`, `closed` or `turned_away`.
+/// Counts a level of somebody's throttle: `warned`, `presence`, `refused`, `closed` or `turned_away`.
 pub fn count_throttled(scope: Scope, rung: &'static str) {
     counter!("m4sh_budget_total", "scope" => scope.name(), "rung" => rung).increment(1);
 }

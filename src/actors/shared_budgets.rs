@@ -1,5 +1,5 @@
 //! What is spent together and outlives a seat: the budgets of lessons and addresses, and who is turned away for a while.
-//! Kept by the directory; used by boards, which spend, and at the sockets' door. Never grows without bound: what is full
+//! Part of the node; spent by boards, checked when a socket opens. Never grows without bound: what is full
 //! again, and nobody holds, is forgotten.
 
 use std::hash::Hash;
@@ -113,7 +113,7 @@ struct Cooldown {
     length: Duration,
 }
 
-/// See the module's words.
+/// The budgets of lessons and addresses, and who may not come back yet.
 #[derive(Default)]
 pub struct SharedBudgets {
     classes: DashMap<(ClassroomId, LessonId), SharedBudgetPool>,
@@ -138,7 +138,7 @@ impl SharedBudgets {
         pool(&self.addresses, if crowded { RateLimitKey::CROWD } else { address })
     }
 
-    /// Turns somebody away for a while, longer each time that it comes soon after the last; answers for how long.
+    /// Starts a cooldown, twice as long when it follows soon after the last one; returns its length.
     pub fn start_cooldown(&self, who: RateLimitKey, now: Duration) -> Duration {
         self.sweep(now);
         let mut cooling = self.cooldowns.entry(who).or_insert(Cooldown { until: now, length: Duration::ZERO });

@@ -19,7 +19,7 @@ use m4sh_store::{LinkVisit, LiveLink, RequestOrigin, StoreError};
 /// The name that a class sees: a guest has none of their own here.
 pub(super) const GUEST_NAME: &str = "Guest";
 
-/// What a guest shows at the door.
+/// What a guest shows to be let in.
 pub(super) enum GuestCredential {
     /// The link's token: each hello takes a view.
     Token(ShareToken),

@@ -34,7 +34,7 @@ pub(super) enum SocketEndpoint {
     Translated(OpenTranslator),
 }
 
-/// Who comes.
+/// Who opened a socket.
 pub(super) enum Visitor {
     Account(Principal),
     Guest(Guest),
@@ -49,7 +49,7 @@ struct Identified {
     guest_slot: Option<Registration>,
 }
 
-/// Somebody who is not let in.
+/// Why a socket is closed before it joins.
 pub(super) struct Rejected {
     pub(super) close: Close,
     /// When they may come back, where that is not what the code says.
@@ -69,7 +69,7 @@ impl Rejected {
     }
 }
 
-/// Somebody at the door.
+/// A socket that has not joined.
 pub(super) struct PendingSocket {
     pub(super) conn: ConnId,
     pub(super) dialect: Dialect,

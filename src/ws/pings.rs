@@ -1,5 +1,5 @@
 //! One connection's pings: when the next is due, and what the time to their answers says of the connection.
-//! Used by `pump`. Never sends anything.
+//! Used by `socket_loop`. Never sends anything.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use m4sh_domain::limits;
 use m4sh_protocol::roster::Quality;
 
-/// See the module's words.
+/// The pings of one connection.
 pub(super) struct PingTimer {
     sent: u64,
     due: Instant,
@@ -58,7 +58,7 @@ impl PingTimer {
         }
     }
 
-    /// The connection's quality, when it is another than was told last.
+    /// The connection's quality, when it changed since the last call.
     pub(super) fn changed_quality(&mut self) -> Option<Quality> {
         let news = self.known.filter(|known| self.last_sent != Some(*known));
         self.last_sent = self.known;

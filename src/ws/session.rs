@@ -85,7 +85,7 @@ impl JoinedSession {
             }
             ClientFrame::Select(selection) => self.update_presence(PresenceUpdate::Select(selection)),
             ClientFrame::Class(frame) => match &self.class {
-                // Waiting for the turn keeps what one person says in order, and a flood out of the actor's mailbox.
+                // Waiting for the handler keeps one person's frames in order, and a flood out of the actor's mailbox.
                 Some(class) => drop(class.send(SubmitFrame { conn: self.conn, frame }).await),
                 None => {
                     let id = if let ClassAction::Rights(frame) = &frame.action { frame.id.as_deref() } else { None };
@@ -103,7 +103,7 @@ impl JoinedSession {
             }
             ClientFrame::Command(frame) => {
                 let span = tracing::debug_span!("work", conn = %self.conn);
-                // As with a batch, waiting for the turn is the back-pressure.
+                // As with a batch, waiting for the handler is the back-pressure.
                 let work = BoardCommand { conn: self.conn, frame, bytes: bytes.len(), span };
                 if self.board.send(work).await.is_err() {
                     return ControlFlow::Break(SessionEnd::Close(Close::Moved));
@@ -182,7 +182,7 @@ impl JoinedSession {
         }
     }
 
-    /// Waiting for the turn is the back-pressure: while the board is busy this socket is not read.
+    /// Waiting for the handler is the back-pressure: while the board is busy this socket is not read.
     /// `false` when there is no board any more, so that the client must come back and send it again.
     async fn submit(&self, id: Box<str>, ops: Vec<m4sh_domain::board::Op>, bytes: usize, sent: Duration) -> bool {
         let span = tracing::debug_span!("batch", conn = %self.conn, %id);

@@ -1,5 +1,5 @@
-//! One socket's loop: messages in, outbox out, silence watched; and the one door through which it ends.
-//! Spawned by `handshake`. The only place that awaits the socket; actors never do (anchors: actix-ws waits when full).
+//! One socket's loop: messages in, outbox out, silence watched; and the one place where it ends.
+//! Spawned by `upgrade`. The only place that awaits the socket; actors never do, since a full socket would hold them up.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -81,7 +81,7 @@ pub(super) async fn run(
     metrics().connections.decrement(1);
 }
 
-/// From the greeting to the reason for closing.
+/// From the handshake to the reason for closing.
 async fn serve(wire: &mut SocketLoop, greeting: Result<Box<PendingSocket>, Close>) -> Result<Close, Disconnected> {
     let opened = match greeting {
         Ok(greeting) => Box::pin(greeting.open(wire.outbox.clone())).await,
@@ -172,7 +172,7 @@ impl SocketLoop {
         }
     }
 
-    /// The loop of a seated connection, until somebody ends it.
+    /// The loop of a joined session, until somebody ends it.
     async fn run_session(&mut self, seated: &mut JoinedSession) -> Result<Close, Disconnected> {
         let silence = sleep(self.next_check());
         tokio::pin!(silence);

@@ -98,7 +98,7 @@ fn accept(
     Ok(response)
 }
 
-/// Who comes, and to what door; or the code to close with.
+/// Who opened the socket, and where it leads; or the code to close with.
 fn authenticate(
     request: &HttpRequest,
     offer: SubprotocolOffer,
@@ -139,7 +139,7 @@ fn authenticate(
         return Err(Close::Moved.into());
     }
     match (&visitor, door.ok_or(Close::NotFound)?) {
-        // A link leads to its board and to no class, and the presence dialect has no word for what is drawn.
+        // A link leads to its board and to no class, and the presence dialect has no frames for drawing.
         (Visitor::Guest(_), SocketEndpoint::Class(..) | SocketEndpoint::Translated(_)) => {
             Err(Close::Unauthorized.into())
         }
@@ -156,7 +156,7 @@ fn count_open(scope: Scope, caller: impl Into<RateLimitKey>, sockets: &SocketCon
     })
 }
 
-/// The same, of somebody who may be turned away for a while; to knock meanwhile costs nothing and gains nothing.
+/// The same, of somebody who may be in a cooldown; an attempt meanwhile counts for nothing.
 fn check_admission(scope: Scope, caller: RateLimitKey, sockets: &SocketContext) -> Result<(), Rejected> {
     if let Some(left) = sockets.directory.boards().node().shared_budgets.cooldown_left(caller, clock::now()) {
         count_throttled(Scope::WsRefused, "turned_away");

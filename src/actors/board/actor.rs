@@ -78,11 +78,11 @@ impl BoardActor {
     }
 
     /// The fence turned this owner away: the board has another one, or it was deleted. Nothing else happens to the board
-    /// until that is known, since those at it are told to come back in the one case and to stay away in the other.
+    /// until that is known, since clients are asked to come back in the one case and to stay away in the other.
     pub(super) fn fenced(&mut self, ctx: &mut Context<Self>) {
         let (id, journal) = (self.id, self.shard.journal.clone());
         let asking = async move {
-            // Whoever comes back to a board that is gone after all is told so at the door.
+            // A client that comes back to a board that was deleted after all is refused when it joins.
             let asked = tokio::time::timeout(Duration::from_secs(2), journal.access(id)).await;
             matches!(asked, Ok(Ok(None)))
         };
@@ -107,7 +107,7 @@ impl BoardActor {
         awake.forget_full_budgets();
         // A storm of joiners is over by now; the copy need not outlive it.
         awake.shared_state = None;
-        // A quiet board hears nothing from the journal writer, so it looks by itself.
+        // A quiet board gets no event from the journal writer, so it looks by itself.
         awake.journal_state(awake.shard.health.is_writable());
         awake.checkpoint_if_due(ctx);
         if awake.may_park() {
@@ -180,7 +180,7 @@ impl Actor for BoardActor {
     }
 }
 
-/// Work whose end is a turn of the board, if the board is still awake then.
+/// Work whose result is handled by the board, if it is still awake then.
 pub(super) trait IntoBoardFuture: Future + Sized + 'static {
     fn then_on_board(
         self,

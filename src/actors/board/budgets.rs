@@ -157,7 +157,7 @@ impl AwakeBoard {
         Ok(())
     }
 
-    /// Tells what a batch has used of a budget, the first time of a spell.
+    /// Sends how much of a budget a batch has used, once for each episode.
     pub(super) fn send_budget_warning(&mut self, conn: ConnId, user: UserId) {
         let warning = self.budgets.get_mut(&user).and_then(|budgets| budgets.warning.take());
         if let Some(BudgetWarning { scope, left, used }) = warning {

@@ -54,7 +54,7 @@ impl AwakeBoard {
         }
     }
 
-    /// Says whether commits flow, once for each change.
+    /// Sends whether the journal is writable, once for each change.
     pub(super) fn journal_state(&mut self, flowing: bool) {
         if self.durability.stall_reported == flowing {
             self.durability.stall_reported = !flowing;
@@ -142,7 +142,7 @@ impl AwakeBoard {
         self.answer_drained();
     }
 
-    /// Commits and checkpoints what there is, closing every seat; the receiver hears whether all of it is safe.
+    /// Commits and checkpoints what there is, closing every seat; resolves to whether all of it is safe.
     pub(super) fn drain(&mut self, ctx: &mut Context<BoardActor>) -> oneshot::Receiver<bool> {
         self.seal_all(ctx);
         self.draining = true;

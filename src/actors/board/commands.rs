@@ -48,7 +48,7 @@ impl AwakeBoard {
                 let done = self.repeat_or(conn, &key, way.name(), |awake| {
                     let by = awake.access.authorship(user);
                     let plan = awake.board.plan_undo(user, way, by);
-                    // Looking for what there is to take back costs as much as taking it back.
+                    // Finding what to undo costs as much as undoing it.
                     let (cost, ops) = plan.as_ref().map_or((bytes, &[][..]), |plan| (bytes.max(plan.bytes), &plan.ops));
                     awake.check_submit(user, cost, ops)?;
                     let plan = plan?;
@@ -139,7 +139,7 @@ impl AwakeBoard {
         self.check_submit(user, bytes, &[])
     }
 
-    /// Reads what a clear took, when it is saved, and goes on in a later turn: it may be a large page.
+    /// Reads what a clear removed, once it is saved, and continues in a later handler: it may be a large page.
     fn read_cleared(&mut self, conn: ConnId, key: BatchKey, of: Rev, bytes: usize, ctx: &mut Context<BoardActor>) {
         let span = tracing::Span::current();
         let known = match self.board.find_receipt(&key, &unclear_content(of)) {

@@ -32,7 +32,7 @@ const SELECTIONS: usize = 2;
 impl AwakeBoard {
     pub(super) fn update_presence(&mut self, show: UpdatePresence, ctx: &mut Context<BoardActor>) {
         let UpdatePresence { conn, what } = show;
-        // A guest only watches: nobody sees their pen, and what they send costs no more than this look.
+        // A guest only watches: what they send is dropped here.
         let Some(user) = self.seats.get(&conn).filter(|seat| !seat.is_guest).map(|seat| seat.user) else { return };
         match what {
             PresenceUpdate::Cursor(cursor) => match self.allow_cursor(user) {
@@ -143,7 +143,7 @@ impl AwakeBoard {
         self.charge_deliveries(&looked, others, now);
         self.charge_deliveries(&drawn, others, now);
         let (people, strokes) = (&self.people, &self.strokes);
-        // Once for those who are told of everybody, and once for those from whom pupils are hidden.
+        // Once for those who see everybody, and once for those from whom pupils are hidden.
         let isolated = self.access.is_isolated();
         let mut news = [false, true].map(|apart| {
             let find = |users: &[UserId]| -> Vec<&BoardMember> {

@@ -30,7 +30,7 @@ pub(super) struct Durability {
     pub(super) drained: Vec<oneshot::Sender<bool>>,
 }
 
-/// A checkpoint on its way. It is encoded beside the board's turns, and written only when the journal holds
+/// A checkpoint on its way. It is encoded beside the board's handlers, and written only when the journal holds
 /// everything that it contains: a checkpoint ahead of its journal would leave a hole in the history.
 pub(super) enum CheckpointStage {
     Idle,

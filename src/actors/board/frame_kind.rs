@@ -7,7 +7,7 @@ use crate::actors::outbox::FrameKind;
 use m4sh_domain::board::JournalEntry;
 use m4sh_protocol::server::ServerFrame;
 
-/// What a frame is to a reader that falls behind.
+/// What a frame is to a lagging reader.
 pub(super) fn frame_kind(frame: &ServerFrame<'_>) -> FrameKind {
     match frame {
         ServerFrame::Ops(entry) => FrameKind::Ops(entry.rev),

@@ -1,6 +1,5 @@
-//! Readers that fell behind: what each frame is to them, and how they are brought back in one frame.
-//! Used by the board actor's turns; the outbox says who is behind, and since which revision. Never lets a revision be
-//! skipped: the tail or the state begins where the reader was told to.
+//! Lagging readers: how one frame brings them up to date. Handlers of the board actor; the outbox says who lags, and since
+//! which revision. Never skips a revision: the tail or the state begins where the reader stopped.
 
 use super::state::AwakeBoard;
 use crate::actors::metrics::count_lagging;
@@ -9,8 +8,8 @@ use m4sh_protocol::CatchUp;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame, SyncContent};
 
 impl AwakeBoard {
-    /// A reader that was behind has taken everything that waited: it gets what it missed, the tail where that is the
-    /// smaller, else the document.
+    /// A lagging reader has taken everything that was queued: it gets what it missed, as a tail where that is smaller than
+    /// the document.
     pub(super) fn send_catch_up(&mut self, conn: ConnId) {
         let Some(seat) = self.seats.get(&conn) else { return };
         let Some(from) = seat.outbox.lagging_since() else { return };

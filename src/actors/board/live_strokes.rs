@@ -22,9 +22,9 @@ pub(super) struct LiveStroke {
     pub(super) page: Option<String>,
     pub(super) head: Object,
     pub(super) points: Vec<StrokePoint>,
-    /// So many of them were told.
+    /// How many of them were sent.
     pub(super) sent: usize,
-    /// When it was last heard of.
+    /// When its last part came.
     pub(super) last_heard: Duration,
     /// Since when its socket is gone.
     pub(super) orphaned_at: Option<Duration>,
@@ -61,7 +61,7 @@ impl LiveStrokes {
         self.active.iter().filter(|live| live.sent < live.points.len()).map(|live| live.user).collect()
     }
 
-    /// Everything up to here is told.
+    /// All points so far are sent.
     pub(super) fn mark_sent(&mut self) {
         self.active.iter_mut().for_each(|live| live.sent = live.points.len());
     }

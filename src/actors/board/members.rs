@@ -22,11 +22,11 @@ pub(super) struct BoardSeat {
     pub(super) client: ClientId,
     pub(super) dialect: Dialect,
     pub(super) outbox: Outbox,
-    /// Whether it came by a share link: it only watches, and is told nobody's name.
+    /// Whether it came by a share link: it only watches, and is sent nobody's name.
     pub(super) is_guest: bool,
-    /// What its person was last told that they are and may do.
+    /// The rights that were last sent to it.
     pub(super) standing: EffectiveRights,
-    /// Through which eyes it is shown everything.
+    /// What is visible to it.
     pub(super) eyes: Visibility,
     /// How its client is.
     pub(super) status: ConnectionStatus,

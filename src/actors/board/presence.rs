@@ -1,5 +1,5 @@
 //! Who is there and how they are: one person of several seats, who leaves a moment after the last of them, and whose
-//! places are told to those who may see them. Used by the board actor's turns. Never counts anybody who has no seat.
+//! places are told to those who may see them. Handlers of the board actor. Never counts anybody who has no seat.
 
 use actix::prelude::*;
 
@@ -49,7 +49,7 @@ impl AwakeBoard {
         roster
     }
 
-    /// Takes what the seats of somebody say as one, and tells the others when it is news.
+    /// Combines the statuses of somebody's seats, and sends a change to the others.
     pub(super) fn refresh_status(&mut self, except: Option<ConnId>, user: UserId) {
         let moods = || self.seats.values().filter(|seat| seat.user == user).map(|seat| &seat.status);
         let Some(status) = moods().map(ConnectionStatus::status).max_by_key(|status| status_priority(*status)) else {

@@ -94,7 +94,7 @@ impl AwakeBoard {
             || self.shard.health.waiting_bytes() > limits::UNSAVED_SHARD_BYTES
     }
 
-    /// A new revision: everybody hears of it, and the journal takes it.
+    /// A new revision: it is sent to everybody and handed to the journal writer.
     pub(super) fn publish(
         &mut self,
         author: Option<ConnId>,
@@ -175,7 +175,7 @@ impl AwakeBoard {
         Ok(())
     }
 
-    /// A receiver that hears when `rev` is committed, unless it is already.
+    /// Resolves when `rev` is committed; `None` when it is already.
     pub(super) fn durable_at(&mut self, rev: Rev) -> Option<Durable> {
         (rev > self.durability.durable).then(|| self.durability.wait_for(rev))
     }

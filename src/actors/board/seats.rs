@@ -1,5 +1,5 @@
-//! Seats: who is connected to this board, and what they are told. Used by the board actor's turns.
-//! Never waits for a reader: one that is too slow falls behind, or loses its seat and may resume.
+//! Seats: joining, leaving, and sending to those at the board. Handlers of the board actor.
+//! Never waits for a reader: one that is too slow lags, or loses its seat and may resume.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl AwakeBoard {
             return Err(JoinError::Close(close));
         };
         if door == AccessPath::Class && !self.access.is_live() {
-            // The lesson ended between the classroom's door and this one.
+            // The lesson ended after the class let them in.
             return Err(JoinError::Close(Close::SessionEnded));
         }
         if self.seats.len() >= limits::BOARD_SEATS {
@@ -121,7 +121,7 @@ impl AwakeBoard {
     }
 
     /// What a reader gets who knows the board up to `from`: what it missed, if history has it and it is at most `most`
-    /// bytes, or the whole document. The presence dialect has no word for either.
+    /// bytes, or the whole document. The presence dialect has neither.
     pub(super) fn content(
         &mut self,
         from: Option<Rev>,
@@ -209,7 +209,7 @@ impl AwakeBoard {
         self.close_seat_for(conn, close, None);
     }
 
-    /// Closes a seat; with a time, its client is told not to come back before.
+    /// Closes a seat; `wait` is how long its client is asked to stay away.
     pub(super) fn close_seat_for(&mut self, conn: ConnId, close: Close, wait: Option<Duration>) {
         if let Some(seat) = self.seats.get(&conn) {
             match wait {
@@ -275,7 +275,7 @@ impl AwakeBoard {
     }
 }
 
-/// The class of a board, for those who did not come in by the class's door.
+/// The class of a board, for those who did not join the class.
 fn class_ids((classroom, session): (ClassroomId, LessonId)) -> Object {
     let ids = [("classroom", classroom.to_string()), ("session", session.to_string())];
     ids.into_iter().map(|(key, id)| (key.to_owned(), id.into())).collect()

@@ -49,11 +49,11 @@ pub(super) struct AwakeBoard {
     pub(super) durability: Durability,
     /// The document as joiners and readers get it, while it does not change.
     pub(super) shared_state: Option<(Rev, VisibleStates)>,
-    /// Through which eyes people last looked, since this owner has the board.
+    /// The visibility of each person who read the board since this owner has it.
     pub(super) visibility: HashMap<UserId, VisibilitySince>,
     /// What each has done here since the board woke.
     pub(super) activity: HashMap<UserId, BoardActivity>,
-    /// When somebody last asked anything.
+    /// When the last request came.
     pub(super) last_used: Duration,
     pub(super) draining: bool,
     /// When the next rule that counts for somebody here ends, and the timer for it.
@@ -61,7 +61,7 @@ pub(super) struct AwakeBoard {
     pub(super) _lease: Lease,
 }
 
-/// Through which eyes somebody looked last, and from which revision on.
+/// The visibility that somebody last had, and the revision since which it holds.
 pub(super) struct VisibilitySince {
     pub(super) eyes: Visibility,
     pub(super) since: Rev,

@@ -1,4 +1,4 @@
-//! What a tutor's feed asks of a board now and then: what changed, who worked. Turns of the board actor.
+//! The status of a board for a tutor's feed: what changed, who worked. Handlers of the board actor.
 //! Never keeps a board awake, and costs a board nothing while nobody looks but a count for each batch.
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Strokes while the pen is down: they grow on others' screens with the tick, and become one batch when it is lifted
-//! (SPEC Z7, Z8). Turns of the board actor. Never journals a point by itself, and never loses one that it took.
+//! (SPEC Z7, Z8). Handlers of the board actor. Never journals a point by itself, and never loses one that it took.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use m4sh_protocol::board_command::{Draw, StrokeEnd, StrokeProgress};
 use m4sh_protocol::server::ServerFrame;
 use m4sh_store::BoardLesson;
 
-/// How often it is looked whose pen is gone.
+/// How often strokes without a socket are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl AwakeBoard {
@@ -143,7 +143,7 @@ impl AwakeBoard {
         value.insert("id", &*live.id);
         value.insert("points", live.points.iter().map(|point| point.to_item()).collect::<Vec<_>>());
         let op = Op::stroke(live.page, Value::Object(value));
-        // The pen may have been taken meanwhile; what it drew before is sealed all the same.
+        // The right to draw may be gone meanwhile; what was drawn before is sealed all the same.
         let by = self.access.authorship(live.user);
         let id = key.id.clone();
         match self.board.submit(key, vec![op], by, clock::timestamp(), false) {
@@ -196,7 +196,7 @@ impl AwakeBoard {
         }
     }
 
-    /// Looks now and then whose pen is gone, as long as any stroke is under way.
+    /// Looks periodically for strokes whose socket is gone, as long as any stroke is live.
     fn schedule_orphan_check(&mut self, ctx: &mut Context<BoardActor>) {
         if std::mem::replace(&mut self.strokes.check_armed, true) {
             return;

@@ -17,9 +17,9 @@ pub(super) struct UserBudgets {
     pub(super) talk: Bucket,
     pub(super) draw: Bucket,
     pub(super) ladder: Throttle,
-    /// Whether this user was told that cursors are being dropped, once for each spell.
+    /// Whether it was reported that cursors are dropped, once for each episode.
     pub(super) drop_reported: bool,
-    /// What the user is to be told of an operation that passed.
+    /// The warning to send after an operation that passed.
     pub(super) warning: Option<BudgetWarning>,
     /// What is shared with others from the address that they last came from; a guest's sends nothing.
     pub(super) address: Option<SharedBudgetPool>,
@@ -34,7 +34,7 @@ pub(super) struct BudgetWarning {
 /// What a budget says of a cursor move.
 pub(super) enum CursorVerdict {
     Take,
-    /// Drop it; `Some` the first time of a spell.
+    /// Drop it; `Some` the first time of an episode.
     Drop(Option<(Scope, Duration)>),
     Flood,
 }

@@ -1,5 +1,5 @@
-//! To each what their eyes may see: states, batches, and since when somebody sees as they do.
-//! Used by the board actor's turns. Never encodes for one reader what another one with the same view was given.
+//! To each what is visible to them: states, batches, and since which revision their visibility holds. Handlers of the board
+//! actor. Never encodes for one reader what was encoded for another one with the same visibility.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -13,8 +13,8 @@ use m4sh_domain::limits;
 use m4sh_protocol::server::{EncodedFrame, ServerFrame, SharedState};
 
 impl AwakeBoard {
-    /// Notes through which eyes somebody looks now. The revision from which on they saw everything so: what they keep
-    /// of an earlier one was seen otherwise, and cannot be continued. `None`: not since this owner has the board.
+    /// Notes the visibility of somebody. The revision since which it holds: what they keep of an earlier one was filtered
+    /// differently and cannot be continued. `None`: not since this owner has the board.
     pub(super) fn note_visibility(&mut self, user: UserId, eyes: Visibility) -> Option<Rev> {
         if eyes == Visibility::Public {
             // A guest is nobody else, before and after.
@@ -58,7 +58,7 @@ impl AwakeBoard {
         state
     }
 
-    /// Says a batch to every seat but its author's, each as its eyes see it.
+    /// Sends a batch to every seat but its author's, each as far as it is visible there.
     pub(super) fn broadcast_batch(&mut self, author: Option<ConnId>, entry: &Arc<JournalEntry>) {
         let Some(owners) = entry.layer_owners() else { return self.broadcast(author, &ServerFrame::Ops(entry)) };
         let narrow = |eyes| match eyes {

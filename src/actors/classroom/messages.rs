@@ -107,11 +107,11 @@ pub struct ViewChanged {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct SubmitCommand {
-    /// Who.
+    /// Whose command it is.
     pub user: UserId,
     /// The name that others see.
     pub name: Arc<str>,
-    /// What.
+    /// The command.
     pub command: ClassCommand,
     /// Hears what it came to.
     pub reply: oneshot::Sender<Result<CommandReply, Refusal>>,

@@ -1,4 +1,4 @@
-//! Who is in class, and how to speak to them. Used by the classroom actor's turns.
+//! Who is in class, and how to speak to them. Used by the classroom actor's handlers.
 //! Never waits for a reader: the outbox of one that is too slow closes itself.
 
 use std::collections::HashMap;
@@ -55,7 +55,7 @@ impl ClassSocket {
         let Some(payload) = frame.get(self.dialect) else { return };
         match &mut self.waiting {
             Some(waiting) => waiting.push(payload.clone()),
-            // A full outbox has closed itself, and its pump gives the seat back.
+            // A full outbox has closed itself, and its socket loop gives the seat back.
             None => drop(self.outbox.push(payload.clone())),
         }
     }
@@ -97,7 +97,7 @@ impl ClassSockets {
     }
 
     /// Gives everybody the role that they have now, and closes the sockets of those who have none here any more. Their
-    /// pumps give the seats back.
+    /// socket loops give the seats back.
     pub(super) fn update_roles(&mut self, role: impl Fn(UserId) -> Option<Role>) {
         for seat in self.seats.values_mut() {
             match role(seat.user) {

@@ -114,7 +114,7 @@ impl ClassBudgets {
     }
 }
 
-/// Changes that wait for their turn, and what the class was last told.
+/// Changes that wait to be judged, and the locks that were last sent.
 #[derive(Default)]
 pub(super) struct RightsQueue {
     pub(super) waiting: VecDeque<PendingChange>,

@@ -203,7 +203,7 @@ impl JournalWriter {
         owner.do_send(JournalEvent::Fenced);
     }
 
-    /// With nothing left to try, nothing would tell that the journal is writable again.
+    /// With nothing left to try, no flush would show that the journal is writable again.
     fn recover_if_empty(&mut self) {
         if self.waiting.is_empty() && self.health.set_writable(true) {
             tracing::info!("no batches wait for postgres");

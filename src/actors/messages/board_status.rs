@@ -13,7 +13,7 @@ use m4sh_domain::ids::{Epoch, Rev, UserId};
 #[derive(Message)]
 #[rtype(result = "Option<BoardStatus>")]
 pub struct BoardStatusQuery {
-    /// What to tell of the document: nothing, everything (`Some(None)`), or what came after a position.
+    /// How much of the document to send: nothing, all of it (`Some(None)`), or what came after a position.
     pub after: Option<Option<(Epoch, Rev)>>,
 }
 

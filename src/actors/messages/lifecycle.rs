@@ -36,7 +36,7 @@ pub struct Append {
     pub epoch: Epoch,
     /// The batch.
     pub entry: Arc<JournalEntry>,
-    /// Whom to tell.
+    /// Who is told what became of it.
     pub owner: Recipient<JournalEvent>,
     /// The span of the request or connection that it came by.
     pub span: tracing::Span,

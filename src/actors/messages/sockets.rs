@@ -17,7 +17,7 @@ use m4sh_protocol::close::Close;
 use m4sh_protocol::dialect::Dialect;
 use m4sh_protocol::roster::{Quality, Selection};
 
-/// Take a seat. The welcome goes into the outbox in the same turn, so that nothing falls between.
+/// Take a seat. The welcome goes into the outbox in the same handler, so that nothing falls between.
 #[derive(Message, Clone)]
 #[rtype(result = "Result<(), JoinError>")]
 pub struct Attach {
@@ -35,15 +35,15 @@ pub struct Attach {
     pub outbox: Outbox,
     /// Where it left.
     pub resume: Option<Position>,
-    /// By which door it came.
+    /// By which route it came.
     pub access_path: AccessPath,
-    /// How the class stands, for whoever came in by its door.
+    /// The state of the class, for those who joined by it.
     pub class: Option<Arc<Object>>,
     /// What their operations spend together with those of others from the same address.
     pub address: Option<SharedBudgetPool>,
 }
 
-/// By which door somebody comes to a board.
+/// The route by which somebody comes to a board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessPath {
     /// The board's own.
@@ -73,7 +73,7 @@ pub struct Detach {
     pub for_good: bool,
 }
 
-/// Everything that waited for a reader who is behind is written: it can be brought back.
+/// Everything that was queued for a lagging reader is written: it can be brought up to date.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct OutboxDrained {
@@ -99,7 +99,7 @@ pub struct Submit {
     pub span: tracing::Span,
 }
 
-/// Take back, clear, or go on with a stroke; the answer goes through the outbox.
+/// Undo, redo, clear, restore, or continue a stroke; the answer goes through the outbox.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct BoardCommand {
@@ -125,7 +125,7 @@ pub struct UpdatePresence {
 
 /// What others see of a person.
 pub enum PresenceUpdate {
-    /// Where the pen is.
+    /// The pointer.
     Cursor(Cursor),
     /// What is looked at.
     View(View),

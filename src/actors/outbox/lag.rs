@@ -1,6 +1,6 @@
-//! A reader that fell behind: what is still queued for it and will be said anew is freed, what comes is left out, and one
+//! A lagging reader: what is still queued for it and will be sent anew is freed, what comes is left out, and one
 //! frame brings it back when it has taken the rest. Used by the outbox under its lock. Never leaves a gap: the reader is
-//! told everything up to `from`, and what brings it back begins there.
+//! sent everything up to `from`, and what brings it up to date begins there.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use m4sh_protocol::payload::Payload;
 
 /// What is kept of it.
 pub(super) struct Lag {
-    /// It was told everything up to here.
+    /// It was sent everything up to here.
     pub(super) from: Rev,
     /// Whether the board was asked to bring it back.
     pub(super) requested: bool,
@@ -24,7 +24,7 @@ pub(super) struct Lag {
 }
 
 impl OutboxQueue {
-    /// Frees what will be said anew. Does nothing for one that is behind already, or is told no operations.
+    /// Frees what will be sent anew. Does nothing for one that lags already, or gets no operations.
     pub(super) fn start_lag(&mut self, now: Duration) {
         let (Some(told), None) = (self.sent_rev, &self.lag) else { return };
         let mut behind = Lag { from: told, requested: false, answers: Vec::new(), missed: 0 };
@@ -54,7 +54,7 @@ impl OutboxQueue {
         count_lagging("behind");
     }
 
-    /// Takes what is not for the lane of a reader that is behind; gives back what is.
+    /// Keeps what is not for the lane of a lagging reader; returns what is.
     pub(super) fn defer(
         &mut self,
         frame: Payload,
@@ -77,7 +77,7 @@ impl OutboxQueue {
         Ok(None)
     }
 
-    /// Puts what brings the reader back before whatever else came meanwhile, and its answers right behind it.
+    /// Queues what brings the reader up to date before whatever else came meanwhile, and its answers after it.
     pub(super) fn catch_up(&mut self, rev: Rev, frame: Payload) {
         let Some(behind) = self.lag.take() else { return };
         if self.lane.is_empty() {

@@ -1,5 +1,5 @@
 //! What waits to be written to one connection: an ordered lane bounded in bytes, and a slot in which the latest wins.
-//! Pushed by actors, drained by the connection's pump. Never waits: a reader that is too slow falls behind (`lag`) or is
+//! Pushed by actors, drained by the socket loop. Never waits: a reader that is too slow lags (`lag`) or is
 //! let go (SPEC W7, W16, C4).
 
 mod lag;
@@ -42,10 +42,10 @@ struct OutboxQueue {
     slot: Option<Arc<[Payload]>>,
     /// Whether a tick was left out since the last one that was offered.
     missed_tick: bool,
-    /// The board's revision up to which the reader is told everything by what is, or was, in the lane; `None` for a
-    /// reader that is told no operations.
+    /// The board's revision up to which everything is, or was, in the lane; `None` for a reader that gets no
+    /// operations.
     sent_rev: Option<Rev>,
-    /// What is kept of a reader that fell behind.
+    /// What is kept of a lagging reader.
     lag: Option<Box<Lag>>,
     /// The class's slot beside the board's: lasers and the leader's view.
     class_slot: Option<Arc<[Payload]>>,
@@ -58,7 +58,7 @@ struct QueuedFrame {
     kind: FrameKind,
 }
 
-/// What a frame is to a reader that falls behind.
+/// What a frame is to a lagging reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FrameKind {
     /// It stays in its place.
@@ -71,14 +71,14 @@ pub enum FrameKind {
     Transient,
 }
 
-/// What the pump should do next.
+/// What the socket loop should do next.
 #[derive(Debug)]
 pub enum OutboxItem {
     /// Write this frame of the ordered lane.
     Frame(Payload),
     /// Write these frames of the slot.
     Latest(Arc<[Payload]>),
-    /// Everything that waited is written, and the reader was behind: the board should be told so.
+    /// Everything that was queued is written and the reader lags: the board is to bring it up to date.
     Drained,
     /// Everything before was written: close.
     Close(Close),
@@ -106,7 +106,7 @@ impl Outbox {
         self.push_as(frame, FrameKind::Plain)
     }
 
-    /// Appends a frame to the ordered lane, or leaves it to what brings the reader back when it is behind.
+    /// Appends a frame to the ordered lane, or leaves it to what brings a lagging reader up to date.
     ///
     /// # Errors
     /// As [`Outbox::push`].
@@ -116,18 +116,18 @@ impl Outbox {
         done
     }
 
-    /// From here on the reader is told the board's operations, and by what is in the lane it knows them up to `rev`.
+    /// From here on the reader gets the board's operations; what is in the lane has them up to `rev`.
     pub fn track_ops(&self, rev: Rev) {
         self.queue().sent_rev = Some(rev);
     }
 
-    /// The revision up to which a reader that is behind was told everything; `None` when it is not behind.
+    /// The revision up to which a lagging reader was sent everything; `None` when it does not lag.
     #[must_use]
     pub fn lagging_since(&self) -> Option<Rev> {
         self.queue().lag.as_ref().map(|behind| behind.from)
     }
 
-    /// Brings a reader back that was behind: `frame` has everything up to `rev`, and its own answers follow it.
+    /// Ends the lag: `frame` has everything up to `rev`, and the answers to the reader's own batches follow it.
     pub fn catch_up(&self, rev: Rev, frame: Payload) {
         self.queue().catch_up(rev, frame);
         self.0.waker.wake();

@@ -1,4 +1,4 @@
-//! The outbox by itself: order, bounds, falling behind and coming back. Never a socket.
+//! The outbox by itself: order, bounds, lag and catching up. Never a socket.
 
 use super::*;
 

@@ -14,7 +14,7 @@ use m4sh_domain::rate::Bucket;
 use m4sh_domain::thumbnail::LiveThumbnail;
 use m4sh_protocol::client::ActivityStatus;
 
-/// What the eyes know of the lesson.
+/// The boards and pupils of a lesson, as far as watchers need them.
 pub(in super::super) struct ClassMonitor {
     pub(super) watchers: HashMap<ConnId, FeedWatcher>,
     pub(super) boards: HashMap<BoardId, WatchedBoard>,
