@@ -27,8 +27,10 @@ use crate::config::Settings;
 use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
-use crate::http::{Cookies, Envelope, EventLog, Ingest, MoreAreas, Policy, Readiness, Registration, Services, Visits};
-use crate::identity::{self, Authenticator, LinkSigner, Passwords, RateLimiter, TrustedProxies, UserProfiles};
+use crate::http::{
+    Cookies, Envelope, EventLog, Ingest, MoreAreas, Policy, Readiness, Registration, RestRates, Services, Visits,
+};
+use crate::identity::{self, Authenticator, LinkSigner, Passwords, TrustedProxies, UserProfiles};
 use crate::jobs::hooks::{Dispatcher, WebhookClient};
 use crate::jobs::{Jobs, snapshots::SnapshotService};
 use crate::objects::ObjectService;
@@ -194,7 +196,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
         people,
         links,
         passwords,
-        limiter: RateLimiter::new(settings.rates.clone()),
+        limiter: RestRates::new(settings.rates.clone()),
         events: EventLog::start(store.clone()),
         ingest: Ingest::start(store.clone()),
         visits: Visits::default(),

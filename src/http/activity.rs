@@ -1,143 +1,168 @@
 //! Views of the event log: what happened to one's account, to a board, and who came by its links.
 //! Called by the route table. Never shows an address but one's own and those of visitors to who shared the board.
 
-use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
-    Services,
-    extract::{Paging, Signed},
+    extract::{PageResponse, Paging, Signed},
+    operation::{Area, answer::Json, argument::Call, get, params::Path, schemas::Moment},
     problem::Problem,
-    times,
+    solo::BoardPath,
 };
 use crate::identity::display_name;
-use m4sh_domain::access::Permission;
-use m4sh_domain::{
-    ids::{BoardId, LinkId, UserId},
-    rate::Scope,
-};
+use m4sh_domain::{access::Permission, rate::Scope};
 use m4sh_store::{EventFilter, EventRow};
 
-type Id = web::Path<(BoardId,)>;
+/// Views of the event log.
+pub fn area() -> Area {
+    let operations = [
+        get("/auth/events", "account_events", account_events)
+            .about("What happened to my account", "Logins, also those that were tried in vain, and what was shared.")
+            .answers(&["A page of events."])
+            .rate(Scope::ApiUser),
+        get("/boards/{id}/events", "board_events", board_events)
+            .about("What happened to a board", "For those who manage it.")
+            .answers(&["A page of events."])
+            .errors(&["forbidden"]),
+        get("/solo/sessions/{id}/share/access-log", "share_visits", share_visits)
+            .about("Who came by a board's links", "Also by those that ended.")
+            .answers(&["A page of visits."])
+            .errors(&["forbidden"]),
+    ];
+    Area::new("Activity", "What happened, by whom, and who came by a link. Newest first.", operations)
+        .rate(Scope::SoloUser)
+}
 
 /// Something that concerns one's account.
-#[derive(Serialize)]
-struct Mine<'a> {
-    id: uuid::Uuid,
-    at: String,
-    category: &'a str,
-    action: &'a str,
+#[derive(Serialize, ToSchema)]
+struct AccountEventResponse {
+    id: Uuid,
+    at: Moment,
+    #[schema(example = "account")]
+    category: String,
+    #[schema(example = "logged_in")]
+    action: String,
+    #[schema(required = true, example = "203.0.113.7")]
     ip: Option<String>,
-    user_agent: Option<&'a str>,
-    node: Option<uuid::Uuid>,
+    #[schema(required = true, example = "Mozilla/5.0")]
+    user_agent: Option<String>,
+    /// The board, if it was about one.
+    #[schema(required = true, example = json!(null))]
+    node: Option<Uuid>,
+    /// More about it; each action has keys of its own.
+    #[schema(required = true, example = json!({}))]
     data: serde_json::Value,
 }
 
 /// Something that happened to a board.
-#[derive(Serialize)]
-struct Happened<'a> {
-    id: uuid::Uuid,
-    at: String,
-    category: &'a str,
-    action: &'a str,
-    user: Option<UserId>,
+#[derive(Serialize, ToSchema)]
+struct BoardEventResponse {
+    id: Uuid,
+    at: Moment,
+    #[schema(example = "board")]
+    category: String,
+    #[schema(example = "board_changed")]
+    action: String,
+    #[schema(required = true)]
+    user: Option<Uuid>,
+    #[schema(required = true, example = "Anna Kovalenko")]
     display_name: Option<String>,
-    link: Option<LinkId>,
+    #[schema(required = true, example = json!(null))]
+    link: Option<Uuid>,
 }
 
 /// A visit by a link.
-#[derive(Serialize)]
-struct Visited<'a> {
-    accessed_at: String,
-    action: &'a str,
+#[derive(Serialize, ToSchema)]
+struct VisitResponse {
+    accessed_at: Moment,
+    #[schema(example = "viewed")]
+    action: String,
+    #[schema(required = true, example = "203.0.113.7")]
     ip: Option<String>,
-    user_agent: Option<&'a str>,
-    link: Option<LinkId>,
+    #[schema(required = true, example = "Mozilla/5.0")]
+    user_agent: Option<String>,
+    #[schema(required = true)]
+    link: Option<Uuid>,
 }
 
-/// `GET /auth/events/`: logins, also those that were tried in vain, and what was shared.
-pub async fn of_account(
-    services: web::Data<Services>,
-    Signed(who): Signed,
+async fn account_events(
+    _: Signed,
     paging: Paging,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::ApiUser, who.user)?;
+    call: Call,
+) -> Result<Json<PageResponse<AccountEventResponse>>, Problem> {
     let page = paging.page();
-    let (count, rows) = services.store.events(EventFilter::Account(who.user), page).await?;
-    Ok(paging.answer(page, count, rows.iter().map(Mine::of).collect::<Result<_, _>>()?))
+    let (count, rows) = call.services.store.events(EventFilter::Account(call.user), page).await?;
+    let rows = rows.into_iter().map(AccountEventResponse::of).collect::<Result<_, _>>()?;
+    Ok(Json(paging.response(page, count, rows)))
 }
 
-/// `GET /boards/{id}/events/`: a board's activity, for those who manage it.
-pub async fn of_board(
-    services: web::Data<Services>,
-    path: Id,
-    Signed(who): Signed,
+async fn board_events(
+    Path(path): Path<BoardPath>,
+    _: Signed,
     paging: Paging,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    if !services.rights(path.0, who.user).await?.has(Permission::Manage) {
+    call: Call,
+) -> Result<Json<PageResponse<BoardEventResponse>>, Problem> {
+    if !call.services.rights(path.id, call.user).await?.has(Permission::Manage) {
         return Err(Problem::Forbidden("Only those who manage this board see its activity."));
     }
     let page = paging.page();
-    let (count, rows) = services.store.events(EventFilter::Board(path.0), page).await?;
-    Ok(paging.answer(page, count, rows.iter().map(Happened::of).collect()))
+    let (count, rows) = call.services.store.events(EventFilter::Board(path.id), page).await?;
+    Ok(Json(paging.response(page, count, rows.into_iter().map(BoardEventResponse::of).collect())))
 }
 
-/// `GET /solo/sessions/{id}/share/access-log/`: who came by the board's links, also by those that ended.
-pub async fn of_visitors(
-    services: web::Data<Services>,
-    path: Id,
-    Signed(who): Signed,
+async fn share_visits(
+    Path(path): Path<BoardPath>,
+    _: Signed,
     paging: Paging,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::SoloUser, who.user)?;
-    services.may_share(path.0, who.user).await?;
+    call: Call,
+) -> Result<Json<PageResponse<VisitResponse>>, Problem> {
+    call.services.may_share(path.id, call.user).await?;
     let page = paging.page();
-    let (count, rows) = services.store.events(EventFilter::Visitors(path.0), page).await?;
-    Ok(paging.answer(page, count, rows.iter().map(Visited::of).collect()))
+    let (count, rows) = call.services.store.events(EventFilter::Visitors(path.id), page).await?;
+    Ok(Json(paging.response(page, count, rows.into_iter().map(VisitResponse::of).collect())))
 }
 
-impl<'a> Mine<'a> {
-    fn of(row: &'a EventRow) -> Result<Self, Problem> {
+impl AccountEventResponse {
+    fn of(row: EventRow) -> Result<Self, Problem> {
         Ok(Self {
             id: row.id,
-            at: times::utc_field(row.at),
-            category: &row.category,
-            action: &row.action,
+            at: Moment(row.at),
+            category: row.category,
+            action: row.action,
             ip: row.address.map(|address| address.to_string()),
-            user_agent: row.agent.as_deref(),
+            user_agent: row.agent,
             node: row.node,
             data: serde_json::from_str(&row.data).map_err(|error| Problem::Internal(error.to_string()))?,
         })
     }
 }
 
-impl<'a> Happened<'a> {
-    fn of(row: &'a EventRow) -> Self {
-        let text = |name: &'a Option<String>| name.as_deref().unwrap_or_default();
+impl BoardEventResponse {
+    fn of(row: EventRow) -> Self {
+        let text = |name: Option<String>| name.unwrap_or_default();
+        let name = |email: String| display_name(&text(row.first_name), &text(row.last_name), &email);
         Self {
             id: row.id,
-            at: times::utc_field(row.at),
-            category: &row.category,
-            action: &row.action,
-            user: row.actor,
-            display_name: row
-                .email
-                .as_ref()
-                .map(|email| display_name(text(&row.first_name), text(&row.last_name), email)),
-            link: row.link,
+            at: Moment(row.at),
+            category: row.category,
+            action: row.action,
+            user: row.actor.map(|user| user.0),
+            display_name: row.email.map(name),
+            link: row.link.map(|link| link.0),
         }
     }
 }
 
-impl<'a> Visited<'a> {
-    fn of(row: &'a EventRow) -> Self {
+impl VisitResponse {
+    fn of(row: EventRow) -> Self {
         Self {
-            accessed_at: times::utc_field(row.at),
-            action: &row.action,
+            accessed_at: Moment(row.at),
+            action: row.action,
             ip: row.address.map(|address| address.to_string()),
-            user_agent: row.agent.as_deref(),
-            link: row.link,
+            user_agent: row.agent,
+            link: row.link.map(|link| link.0),
         }
     }
 }

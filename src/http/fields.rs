@@ -56,6 +56,8 @@ impl Faults {
 pub struct Fields {
     members: Object,
     faults: Faults,
+    /// Whether webhooks may go to private addresses.
+    pub private_hooks: bool,
 }
 
 impl Fields {
@@ -84,7 +86,7 @@ impl Fields {
     }
 
     fn of(members: Object) -> Self {
-        Self { members, faults: Faults::default() }
+        Self { members, faults: Faults::default(), private_hooks: false }
     }
 
     /// Notes a fault that only the caller can see.

@@ -9,10 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{HttpResponse, Responder, web};
-use serde_json::json;
+use actix_web::web;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Services, problem::Problem};
+use super::{
+    Services,
+    operation::{Area, answer::Json, get},
+    problem::Problem,
+};
 use m4sh_store::Store;
 
 /// How long an answer of Postgres counts: probes of many balancers must not become load.
@@ -58,16 +63,35 @@ impl Readiness {
     }
 }
 
-/// `GET /health/live`: the process answers.
-pub async fn live() -> impl Responder {
-    HttpResponse::Ok().json(json!({"status": "live"}))
+/// How the process is.
+#[derive(Serialize, ToSchema)]
+struct HealthResponse {
+    #[schema(example = "ready")]
+    status: &'static str,
 }
 
-/// `GET /health/ready`: the process answers, is not on its way out, and Postgres answers.
-pub async fn ready(services: web::Data<Services>) -> Result<HttpResponse, Problem> {
+/// The routes of balancers.
+pub fn area() -> Area {
+    let operations = [
+        get("/health/live", "live", live).about("The process answers", "").answers(&["It lives."]),
+        get("/health/ready", "ready", ready)
+            .about("Requests are welcome", "503 while the database is away or the server is leaving.")
+            .answers(&["It is ready."])
+            .errors(&["unavailable"]),
+    ];
+    Area::new("Service", "For balancers and for readers of this page.", operations).at_root()
+}
+
+/// The process answers.
+async fn live() -> Result<Json<HealthResponse>, Problem> {
+    Ok(Json(HealthResponse { status: "live" }))
+}
+
+/// The process answers, is not on its way out, and Postgres answers.
+async fn ready(services: web::Data<Services>) -> Result<Json<HealthResponse>, Problem> {
     let readiness = &services.readiness;
     if !readiness.is_draining() && readiness.store_answers(&services.store).await {
-        Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
+        Ok(Json(HealthResponse { status: "ready" }))
     } else {
         Err(Problem::Unavailable { wait: COME_BACK })
     }

@@ -34,22 +34,23 @@ use actix_web::{Scope, web};
 
 use crate::{
     actors::directory::Directory,
-    identity::{Authenticator, LinkSigner, Passwords, RateLimiter, TrustedProxies, UserProfiles},
+    identity::{Authenticator, LinkSigner, Passwords, TrustedProxies, UserProfiles},
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
 use m4sh_domain::times;
-use m4sh_store::{EventCategory, Store};
+use m4sh_store::Store;
 
 pub use audit::EventLog;
 pub use classrooms::{invite_code, push::PagePushJob};
 pub use diagnostics::Ingest;
 pub use envelope::Envelope;
 pub use health::Readiness;
+pub use operation::context::RestRates;
 use operation::{Area, Mount};
 pub use problem::Problem;
 pub use request_id::RequestId;
-use route::{Endpoint, at};
+use route::Endpoint;
 pub use solo::visits::Visits;
 
 /// What every handler may use. One for the process, shared as `web::Data`.
@@ -73,7 +74,7 @@ pub struct Services {
     /// Password hashes.
     pub passwords: Passwords,
     /// Rates.
-    pub limiter: RateLimiter,
+    pub limiter: RestRates,
     /// What was done by whom.
     pub events: EventLog,
     /// What clients tell of themselves.
@@ -132,9 +133,8 @@ impl MoreAreas {
 
 /// All routes. Needs `web::Data<Services>` in the app, and telemetry installed before.
 pub fn configure(routes: &mut web::ServiceConfig, more: MoreAreas) {
-    routes.app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
     routes.app_data(more);
-    for endpoint in roots(more.all()) {
+    for endpoint in endpoints(more.all(), Mount::Root) {
         routes.service(endpoint);
     }
     routes
@@ -146,91 +146,31 @@ pub fn configure(routes: &mut web::ServiceConfig, more: MoreAreas) {
 
 /// The API under one prefix.
 fn api(prefix: &str, more: MoreAreas) -> Scope {
-    table(more.all()).into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
+    let endpoints = endpoints(more.all(), Mount::Api);
+    endpoints.into_iter().fold(web::scope(prefix), Scope::service).default_service(web::to(nothing_here))
 }
 
 /// Every area, in the order of the description's sections. Paths are matched in this order, too.
 fn areas() -> Vec<Area> {
-    let mut all = solo::areas();
+    let mut all = vec![auth::area()];
+    all.extend(solo::areas());
     all.extend(classrooms::areas());
-    all.push(history::area());
+    all.extend([history::area(), activity::area(), diagnostics::area(), openapi::area(), health::area()]);
     all
 }
 
-/// `endpoints` with the operations of the areas that are mounted so.
-fn with_operations(own: Vec<Endpoint>, areas: Vec<Area>, mount: Mount) -> Vec<Endpoint> {
+/// The paths of the areas that are mounted so, those that are asked for all the time first.
+fn endpoints(areas: Vec<Area>, mount: Mount) -> Vec<Endpoint> {
     let (frequent, rest): (Vec<_>, Vec<_>) =
         areas.into_iter().filter(|area| area.mount == mount).partition(|area| area.is_frequent);
-    let mut endpoints = add_operations(Vec::new(), frequent);
-    endpoints.extend(own);
-    add_operations(endpoints, rest)
-}
-
-fn add_operations(mut endpoints: Vec<Endpoint>, areas: Vec<Area>) -> Vec<Endpoint> {
-    for operation in areas.into_iter().flat_map(|area| area.operations) {
-        let known = endpoints.iter().position(|endpoint| endpoint.has_pattern(operation.pattern));
-        let place = known.unwrap_or_else(|| {
-            endpoints.push(at(operation.pattern));
-            endpoints.len() - 1
-        });
-        // An endpoint is built by moving it.
-        let endpoint = std::mem::replace(&mut endpoints[place], at(""));
-        endpoints[place] = endpoint.operation(operation);
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for operation in frequent.into_iter().chain(rest).flat_map(|area| area.operations) {
+        match endpoints.iter_mut().find(|endpoint| endpoint.pattern() == operation.pattern) {
+            Some(endpoint) => endpoint.add(operation),
+            None => endpoints.push(Endpoint::new(operation)),
+        }
     }
     endpoints
-}
-
-/// The routes outside the API.
-fn roots(areas: Vec<Area>) -> Vec<Endpoint> {
-    let own = vec![at("/health/live").get(health::live), at("/health/ready").get(health::ready)];
-    with_operations(own, areas, Mount::Root)
-}
-
-/// Every route of the API.
-fn table(areas: Vec<Area>) -> Vec<Endpoint> {
-    with_operations(own(), areas, Mount::Api)
-}
-
-/// The API's own routes, with what its methods leave in the event log.
-fn own() -> Vec<Endpoint> {
-    use EventCategory::{Account, Classroom};
-    vec![
-        at("/solo/sessions/{id}/share/access-log").get(activity::of_visitors),
-        at("/boards/{id}/events").get(activity::of_board),
-        at("/logs/telemetry").post(diagnostics::telemetry).unaudited("POST", "it is a log itself"),
-        at("/logs/board-metrics").post(diagnostics::board_metrics).unaudited("POST", "it is a log itself"),
-        at("/logs/board-metrics/aggregate").get(diagnostics::aggregate),
-        at("/auth/register").post(auth::register).audit("POST", Account, "registered"),
-        at("/auth/login").post(auth::login).audit("POST", Account, "logged_in"),
-        at("/auth/refresh").post(auth::refresh).audit("POST", Account, "login_refreshed"),
-        at("/auth/logout").post(auth::logout).audit("POST", Account, "logged_out"),
-        at("/auth/me").get(auth::me),
-        at("/auth/usage").get(auth::usage),
-        at("/auth/events").get(activity::of_account),
-        at("/classrooms/{id}/hooks").get(classrooms::hooks::list).post(classrooms::hooks::create).audit(
-            "POST",
-            Classroom,
-            "hook_created",
-        ),
-        at("/classrooms/{id}/hooks/{hook}")
-            .get(classrooms::hooks::read)
-            .patch(classrooms::hooks::change)
-            .audit("PATCH", Classroom, "hook_changed")
-            .delete(classrooms::hooks::delete)
-            .audit("DELETE", Classroom, "hook_deleted"),
-        at("/classrooms/{id}/hooks/{hook}/test")
-            .post(classrooms::hooks::attempt)
-            .unaudited("POST", "it changes nothing here"),
-        at("/classrooms/{id}/hooks/{hook}/replay").post(classrooms::hooks::replay).audit(
-            "POST",
-            Classroom,
-            "hook_replayed",
-        ),
-        at("/classrooms/{id}/hooks/{hook}/deliveries").get(classrooms::hooks::deliveries),
-        at("/openapi.json").get(openapi::document),
-        at("/docs").get(openapi::page::index),
-        at("/docs/{file}").get(openapi::page::file),
-    ]
 }
 
 async fn nothing_here() -> Result<&'static str, Problem> {

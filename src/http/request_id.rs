@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header::HeaderValue};
+use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -45,16 +45,6 @@ impl RequestId {
 fn is_fit(id: &[u8]) -> bool {
     (1..=MAX_BYTES).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-impl FromRequest for RequestId {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        // Only a handler outside the envelope finds none.
-        ready(Ok(request.extensions().get::<Self>().cloned().unwrap_or_else(Self::make)))
-    }
 }
 
 #[cfg(test)]

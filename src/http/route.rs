@@ -1,10 +1,10 @@
-//! One path of the REST surface: its methods, its 405, its optional trailing slash, its meter and its traces.
-//! Called by the route tables. Never decides anything about a request beyond its method.
+//! One path of the REST surface: its operations, its 405, its optional trailing slash, its meter and its traces.
+//! Called when the routes are made. Never decides anything about a request beyond its method.
 
 use std::{rc::Rc, time::Duration};
 
 use actix_web::{
-    FromRequest, Handler, HttpRequest, Resource, Responder,
+    HttpRequest, Resource,
     dev::{AppService, HttpServiceFactory},
     guard,
     http::StatusCode,
@@ -12,12 +12,7 @@ use actix_web::{
 };
 use metrics::{Counter, Histogram, counter, histogram};
 
-use super::{
-    audit::{Pace, Trace, Traces},
-    operation::Operation,
-    problem::Problem,
-};
-use m4sh_store::EventCategory;
+use super::{audit::Traces, operation::Operation, problem::Problem};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -53,7 +48,7 @@ pub struct Route {
     pub traces: Traces,
 }
 
-/// A path and what answers there. Written with a trailing slash; served with and without.
+/// A path and what answers there. Served with a slash at its end and without.
 pub struct Endpoint {
     pattern: &'static str,
     resource: Resource,
@@ -61,90 +56,49 @@ pub struct Endpoint {
     traces: Traces,
 }
 
-/// The path `pattern`, which must not end in a slash.
-#[must_use]
-pub fn at(pattern: &'static str) -> Endpoint {
-    debug_assert!(!pattern.ends_with('/'));
-    let resource = web::resource(format!("{pattern}{{_:/?}}"));
-    Endpoint { pattern, resource, allow: Vec::new(), traces: Traces::default() }
-}
-
-macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident, $guard:expr, $allow:expr;)+) => {$(
-        $(#[$doc])*
-        #[must_use]
-        pub fn $name<F, Args>(mut self, handler: F) -> Self
-        where
-            F: Handler<Args>,
-            Args: FromRequest + 'static,
-            F::Output: Responder + 'static,
-        {
-            self.resource = self.resource.route(web::route().guard($guard).to(handler));
-            self.allow.extend_from_slice(&$allow);
-            self
-        }
-    )+};
-}
-
 impl Endpoint {
-    methods! {
-        /// Answers `GET` and `HEAD`.
-        get, guard::Any(guard::Get()).or(guard::Head()), ["GET", "HEAD"];
-        /// Answers `POST`.
-        post, guard::Post(), ["POST"];
-        /// Answers `PUT`.
-        put, guard::Put(), ["PUT"];
-        /// Answers `PATCH`.
-        patch, guard::Patch(), ["PATCH"];
-        /// Answers `DELETE`.
-        delete, guard::Delete(), ["DELETE"];
+    /// The path of an operation, with it alone.
+    #[must_use]
+    pub fn new(operation: Operation) -> Self {
+        let pattern = operation.pattern;
+        let resource = web::resource(format!("{pattern}{{_:/?}}"));
+        let mut endpoint = Self { pattern, resource, allow: Vec::new(), traces: Traces::default() };
+        endpoint.add(operation);
+        endpoint
     }
 
-    /// Answers one more operation.
-    #[must_use]
-    pub fn operation(mut self, operation: Operation) -> Self {
-        if let Some(trace) = operation.trace {
-            self.traces.add(operation.method, trace);
-        }
-        let handler = {
-            let operation = operation.clone();
-            move |request: HttpRequest, payload: web::Payload| operation.serve(request, payload.into_inner())
+    /// Answers one more operation of the path. `GET` answers `HEAD`, too.
+    pub fn add(&mut self, operation: Operation) {
+        let method = operation.method;
+        self.allow.push(method);
+        let route = match method {
+            "GET" => {
+                self.allow.push("HEAD");
+                web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+            }
+            "POST" => web::route().guard(guard::Post()),
+            "PUT" => web::route().guard(guard::Put()),
+            "PATCH" => web::route().guard(guard::Patch()),
+            _ => web::route().guard(guard::Delete()),
         };
-        match operation.method {
-            "GET" => self.get(handler),
-            "POST" => self.post(handler),
-            "PUT" => self.put(handler),
-            "PATCH" => self.patch(handler),
-            _ => self.delete(handler),
+        if let Some(trace) = operation.trace {
+            self.traces.add(method, trace);
         }
+        let serve = move |request: HttpRequest, payload: web::Payload| operation.serve(request, payload.into_inner());
+        // A resource is built by moving it.
+        let resource = std::mem::replace(&mut self.resource, web::resource(""));
+        self.resource = resource.route(route.to(serve));
     }
 
-    /// Whether it is the path `pattern`.
+    /// The path without a slash at its end.
     #[must_use]
-    pub fn has_pattern(&self, pattern: &str) -> bool {
-        self.pattern == pattern
-    }
-
-    /// Each success of `method` leaves this event, and is answered when it is committed.
-    #[must_use]
-    pub fn audit(self, method: &'static str, category: EventCategory, action: &'static str) -> Self {
-        self.trace(method, Trace::Event { category, action, pace: Pace::AtOnce })
-    }
-
-    /// `method` leaves no event, because of `why`. A method that changes something must say one or the other.
-    #[must_use]
-    pub fn unaudited(self, method: &'static str, why: &'static str) -> Self {
-        self.trace(method, Trace::Nothing(why))
-    }
-
-    fn trace(mut self, method: &'static str, trace: Trace) -> Self {
-        self.traces.add(method, trace);
-        self
+    pub fn pattern(&self) -> &'static str {
+        self.pattern
     }
 
     /// Its pattern, the methods it answers and the trace of each.
     #[cfg(test)]
-    pub fn described(&self) -> (&'static str, Vec<(&'static str, Option<Trace>)>) {
+    pub fn described(&self) -> (&'static str, Vec<(&'static str, Option<super::audit::Trace>)>) {
         (self.pattern, self.allow.iter().map(|method| (*method, self.traces.of(method))).collect())
     }
 }

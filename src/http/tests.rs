@@ -49,7 +49,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         people: UserProfiles::new(store.clone()),
         links: Arc::new(LinkSigner::new(b"a secret of at least thirty-two bytes", "http://localhost:5173")),
         passwords: Passwords::new().unwrap(),
-        limiter: RateLimiter::new(rates),
+        limiter: RestRates::new(rates),
         events: EventLog::start(store.clone()),
         ingest: Ingest::start(store.clone()),
         visits: Visits::default(),

@@ -1,14 +1,9 @@
 //! What a handler adds to the event of its request: the actor where no token names one, the node or link, the details.
 //! Made by `envelope` for each request, filled by `Signed` and the handlers, read by `settle`. Never writes anything.
 
-use std::{
-    cell::RefCell,
-    convert::Infallible,
-    future::{Ready, ready},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
+use actix_web::{HttpMessage, HttpRequest};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -81,14 +76,5 @@ impl AuditContext {
 
     pub(super) fn take(&self) -> AuditNotes {
         self.0.take()
-    }
-}
-
-impl FromRequest for AuditContext {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
     }
 }

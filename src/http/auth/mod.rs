@@ -4,16 +4,24 @@
 pub(super) mod cookie;
 mod shapes;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     Registration, Services,
     audit::AuditContext,
-    extract::{Body, ClientOrigin, Signed, SmallBody},
-    fields::{Faults, Fields},
+    extract::{ClientOrigin, Signed},
+    fields::Faults,
+    operation::{
+        Area,
+        answer::{Created, Json, NoContent, WithCookie},
+        argument::{Argument, Call, ExtraRate, ExtraScope},
+        body::Body,
+        context::Context,
+        get, post,
+        signature::{Access, Signature},
+    },
     problem::Problem,
 };
 use crate::identity::{RateLimitKey, RefreshToken};
@@ -21,20 +29,85 @@ use m4sh_domain::{
     ids::{LoginId, UserId},
     rate::Scope,
 };
-use m4sh_store::{Account, CreateAccountError, NewAccount, NewLogin, Rotation};
+use m4sh_store::{Account, CreateAccountError, EventCategory, NewAccount, NewLogin, Rotation};
+use shapes::{
+    CredentialsRequest, RefreshRequest, RegistrationRequest, SignedInResponse, TokensResponse, UsageResponse,
+    UserResponse,
+};
 
-/// `POST /auth/register/`: makes an account and signs it in.
-pub async fn register(
+/// Accounts and logins.
+pub fn area() -> Area {
+    let operations = [
+        post("/auth/register", "register", register)
+            .about(
+                "Make an account",
+                "An address is registered once, in whatever case it is written. Answers as a login does.",
+            )
+            .answers(&["Made, and signed in."])
+            .rate(Scope::Register)
+            .audit(EventCategory::Account, "registered"),
+        post("/auth/login", "login", login)
+            .about(
+                "Sign in",
+                "An unknown address and a wrong password get the same answer in the same time. Attempts are also limited for \
+                 each account.",
+            )
+            .answers(&["Signed in."])
+            .example(|| serde_json::json!({"email": "anna@school.example", "password": "correct horse battery"}))
+            .errors(&["invalid_credentials"])
+            .rate(Scope::LoginAddress)
+            .audit(EventCategory::Account, "logged_in"),
+        post("/auth/refresh", "refresh", refresh)
+            .about(
+                "Exchange a refresh token for the next pair",
+                "The token comes from the body, else from the cookie `m4sh_refresh`. A token that is shown twice ends its login.",
+            )
+            .answers(&["Exchanged."])
+            .errors(&["invalid_refresh"])
+            .rate(Scope::Refresh)
+            .audit(EventCategory::Account, "login_refreshed"),
+        post("/auth/logout", "logout", logout)
+            .about(
+                "Sign out",
+                "Ends the login of the access token, or of the refresh token when that is all there is; its sockets close.",
+            )
+            .answers(&["Signed out; the cookie is removed."])
+            .audit(EventCategory::Account, "logged_out"),
+        get("/auth/me", "me", me)
+            .about("Who am I", "")
+            .answers(&["The account of the token."])
+            .rate(Scope::ApiUser),
+        get("/auth/usage", "usage", usage)
+            .about("What my boards store", "")
+            .answers(&["Bytes."])
+            .rate(Scope::ApiUser),
+    ];
+    Area::new("Accounts", "Making an account, signing in, staying signed in, signing out.", operations)
+}
+
+/// Passes where this server takes registrations.
+struct OpenRegistration;
+
+impl Argument for OpenRegistration {
+    fn describe(signature: &mut Signature) {
+        signature.errors.insert("registration_closed");
+    }
+
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        context.spend().await?;
+        let is_open = context.services()?.policy.registration == Registration::Open;
+        is_open.then_some(Self).ok_or(Problem::RegistrationClosed)
+    }
+}
+
+/// Makes an account and signs it in.
+async fn register(
     services: web::Data<Services>,
     from: ClientOrigin,
-    trail: AuditContext,
-    body: Body<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::Register, from.address)?;
-    if services.policy.registration == Registration::Closed {
-        return Err(Problem::RegistrationClosed);
-    }
-    let wanted = shapes::Registering::read(Fields::parse(&body.bytes)?)?;
+    audit: AuditContext,
+    _: OpenRegistration,
+    Body(wanted): Body<RegistrationRequest>,
+) -> Result<WithCookie<Created<SignedInResponse>>, Problem> {
     let refresh = RefreshToken::generate()?;
     let login =
         NewLogin { id: LoginId(Uuid::now_v7()), refresh: refresh.hash, at: Timestamp::now(), origin: from.origin };
@@ -42,8 +115,8 @@ pub async fn register(
         id: UserId(Uuid::now_v7()),
         email: wanted.email,
         password_hash: services.passwords.hash(wanted.password).await?,
-        first_name: wanted.first_name,
-        last_name: wanted.last_name,
+        first_name: wanted.first_name.unwrap_or_default(),
+        last_name: wanted.last_name.unwrap_or_default(),
         role: wanted.role,
         login,
     };
@@ -53,122 +126,135 @@ pub async fn register(
         }
         CreateAccountError::Store(error) => error.into(),
     })?;
-    note(&trail, account.id, new.login.id);
-    signed_in(&services, &mut HttpResponse::Created(), &account, new.login.id, &refresh)
+    note(&audit, account.id, new.login.id);
+    let (cookie, body) = signed_in(&services, &account, new.login.id, refresh)?;
+    Ok(WithCookie(cookie, Created(body)))
 }
 
-/// `POST /auth/login/`: unknown e-mail and wrong password take the same work and get the same answer.
-pub async fn login(
+/// Attempts on one account, whatever address they come from.
+struct PerAccount;
+
+impl ExtraScope for PerAccount {
+    const SCOPE: Scope = Scope::LoginAccount;
+}
+
+/// An unknown e-mail address and a wrong password take the same work and get the same answer.
+async fn login(
     services: web::Data<Services>,
     from: ClientOrigin,
-    trail: AuditContext,
-    body: Body<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::LoginAddress, from.address)?;
-    let shapes::Credentials { email, password } = shapes::Credentials::read(Fields::parse(&body.bytes)?)?;
-    services.limiter.check(Scope::LoginAccount, RateLimitKey::account(&email))?;
+    audit: AuditContext,
+    per_account: ExtraRate<PerAccount>,
+    Body(CredentialsRequest { email, password }): Body<CredentialsRequest>,
+) -> Result<WithCookie<Json<SignedInResponse>>, Problem> {
+    per_account.spend(RateLimitKey::account(&email))?;
     let known = services.store.account_by_email(&email).await?;
     let stored = known.as_ref().map(|(_, hash)| hash.as_str());
     let matches = services.passwords.matches(password, stored).await?;
     let Some((account, _)) = known.as_ref().filter(|_| matches) else {
         // Whose account it was tried on is worth knowing; what was typed may be a password, so it is not kept.
-        known.iter().for_each(|(account, _)| trail.note("account", account.id.to_string()));
-        trail.refused("login_refused");
+        known.iter().for_each(|(account, _)| audit.note("account", account.id.to_string()));
+        audit.refused("login_refused");
         return Err(Problem::InvalidCredentials);
     };
     let refresh = RefreshToken::generate()?;
     let login =
         NewLogin { id: LoginId(Uuid::now_v7()), refresh: refresh.hash, at: Timestamp::now(), origin: from.origin };
     services.store.open_login(account.id, &login).await?;
-    note(&trail, account.id, login.id);
-    signed_in(&services, &mut HttpResponse::Ok(), account, login.id, &refresh)
+    note(&audit, account.id, login.id);
+    let (cookie, body) = signed_in(&services, account, login.id, refresh)?;
+    Ok(WithCookie(cookie, Json(body)))
 }
 
-/// `POST /auth/refresh/`: exchanges a refresh token, from the body or the cookie, for its successor.
-pub async fn refresh(
+/// Exchanges a refresh token, from the body or the cookie, for its successor.
+async fn refresh(
     services: web::Data<Services>,
     request: HttpRequest,
-    from: ClientOrigin,
-    trail: AuditContext,
-    body: Body<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::Refresh, from.address)?;
-    let old = presented(&request, &body.bytes)?.ok_or(Problem::InvalidRefresh)?;
+    audit: AuditContext,
+    Body(RefreshRequest { refresh }): Body<RefreshRequest>,
+) -> Result<WithCookie<Json<TokensResponse>>, Problem> {
+    let old = refresh.or_else(|| cookie::read(&request)).ok_or(Problem::InvalidRefresh)?;
     let new = RefreshToken::generate()?;
-    let (login, account) = rotate(&services, &trail, &old, &new).await?.ok_or(Problem::InvalidRefresh)?;
-    note(&trail, account.id, login);
+    let (login, account) = rotate(&services, &audit, &old, &new).await?.ok_or(Problem::InvalidRefresh)?;
+    note(&audit, account.id, login);
     services.people.remember(&account);
     let access = access(&services, &account, login)?;
-    Ok(HttpResponse::Ok().cookie(cookie::set(&new.text, services.policy.cookies)).json(json!({
-        "access": access.token,
-        "refresh": new.text,
-        "expires_in": access.life.as_secs(),
-    })))
+    let cookie = cookie::set(&new.text, services.policy.cookies);
+    let tokens = TokensResponse { access: access.token, expires_in: access.life.as_secs(), refresh: new.text };
+    Ok(WithCookie(cookie, Json(tokens)))
 }
 
-/// `POST /auth/logout/`: ends the login of the access token, or of the refresh token when that is all there is.
-pub async fn logout(
+/// Whoever shows a good token, or else the refresh token of the body or the cookie.
+struct LogoutBy {
+    signed: Result<crate::identity::Principal, Problem>,
+    refresh: Option<String>,
+}
+
+impl Argument for LogoutBy {
+    const HAS_BODY: bool = true;
+
+    fn describe(signature: &mut Signature) {
+        Body::<RefreshRequest>::describe(signature);
+        signature.access = Access::Either;
+    }
+
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        context.signed_if_told().await?;
+        let signed = Signed::of(&context.request);
+        // Whoever shows a token is not asked for another.
+        let refresh = match &signed {
+            Ok(_) => None,
+            Err(_) => Body::<RefreshRequest>::take(context).await?.0.refresh.or_else(|| cookie::read(&context.request)),
+        };
+        Ok(Self { signed, refresh })
+    }
+}
+
+/// Ends the login of the access token, or of the refresh token when that is all there is.
+async fn logout(
     services: web::Data<Services>,
-    request: HttpRequest,
-    trail: AuditContext,
-    body: Body<SmallBody>,
-) -> Result<HttpResponse, Problem> {
-    let signed = Signed::of(&request);
-    let ended = match &signed {
-        Ok(who) => who.login.map(|login| (login, who.user)),
-        Err(_) => match presented(&request, &body.bytes)? {
-            // Rotating is how the store tells whose token it is; the successor is told to nobody and dies at once.
-            Some(old) => rotate(&services, &trail, &old, &RefreshToken::generate()?)
-                .await?
-                .map(|(login, account)| (login, account.id)),
-            None => None,
-        },
+    audit: AuditContext,
+    LogoutBy { signed, refresh }: LogoutBy,
+) -> Result<WithCookie<NoContent>, Problem> {
+    let ended = match (&signed, refresh) {
+        (Ok(who), _) => who.login.map(|login| (login, who.user)),
+        // Rotating is how the store tells whose token it is; the successor is told to nobody and dies at once.
+        (Err(_), Some(old)) => rotate(&services, &audit, &old, &RefreshToken::generate()?)
+            .await?
+            .map(|(login, account)| (login, account.id)),
+        (Err(_), None) => None,
     };
     match (ended, signed) {
         (Some((login, user)), _) => {
             services.store.end_login(login, Timestamp::now()).await?;
             services.authenticator.revoke(login);
-            note(&trail, user, login);
+            note(&audit, user, login);
         }
         // A token of another issuer has no login here that could end.
         (None, Ok(_)) => {}
         (None, Err(problem)) => return Err(problem),
     }
-    Ok(HttpResponse::NoContent().cookie(cookie::cleared(services.policy.cookies)).finish())
+    Ok(WithCookie(cookie::cleared(services.policy.cookies), NoContent))
 }
 
-/// `GET /auth/me/`.
-pub async fn me(services: web::Data<Services>, Signed(who): Signed) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::ApiUser, who.user)?;
-    let account = services.store.account(who.user).await?.filter(|account| !account.disabled);
+async fn me(call: Call) -> Result<Json<UserResponse>, Problem> {
+    let account = call.services.store.account(call.user).await?.filter(|account| !account.disabled);
     let account = account.ok_or_else(|| Problem::Unauthenticated("This account does not exist any more.".into()))?;
-    Ok(HttpResponse::Ok().json(shapes::User::from(&account)))
+    Ok(Json(UserResponse::from(&account)))
 }
 
-/// `GET /auth/usage/`: what one's own objects cost. A quota of 0 is none.
-pub async fn usage(services: web::Data<Services>, Signed(who): Signed) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::ApiUser, who.user)?;
-    let usage = services.store.usage(who.user).await?;
+/// What one's own objects cost. A quota of 0 is none.
+async fn usage(call: Call) -> Result<Json<UsageResponse>, Problem> {
+    let usage = call.services.store.usage(call.user).await?;
     let usage = usage.ok_or_else(|| Problem::Unauthenticated("This account does not exist.".into()))?;
     let taken = usage.used.saturating_add(usage.reserved);
     let remaining = (usage.quota > 0).then(|| usage.quota.saturating_sub(taken));
-    Ok(HttpResponse::Ok().json(json!({
-        "used": usage.used,
-        "reserved": usage.reserved,
-        "quota": usage.quota,
-        "remaining": remaining,
-    })))
-}
-
-/// The refresh token of a request: the body's, else the cookie's.
-fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<String>, Problem> {
-    Ok(shapes::refresh_token(Fields::parse(body)?)?.or_else(|| cookie::read(request)))
+    Ok(Json(UsageResponse { quota: usage.quota, remaining, reserved: usage.reserved, used: usage.used }))
 }
 
 /// `None` when the token is good for nothing. One that was used before ends its login at once, here and in the store.
 async fn rotate(
     services: &Services,
-    trail: &AuditContext,
+    audit: &AuditContext,
     old: &str,
     new: &RefreshToken,
 ) -> Result<Option<(LoginId, Account)>, Problem> {
@@ -178,8 +264,8 @@ async fn rotate(
         Rotation::Replayed { login } => {
             services.authenticator.revoke(login);
             tracing::warn!(%login, "refresh token replayed, its login was ended");
-            trail.note("login", login.to_string());
-            trail.refused("refresh_replayed");
+            audit.note("login", login.to_string());
+            audit.refused("refresh_replayed");
             Ok(None)
         }
         Rotation::Unknown | Rotation::Expired => Ok(None),
@@ -187,9 +273,9 @@ async fn rotate(
 }
 
 /// Whose login it was: no access token says so here.
-fn note(trail: &AuditContext, user: UserId, login: LoginId) {
-    trail.actor(user);
-    trail.note("login", login.to_string());
+fn note(audit: &AuditContext, user: UserId, login: LoginId) {
+    audit.actor(user);
+    audit.note("login", login.to_string());
 }
 
 fn access(services: &Services, account: &Account, login: LoginId) -> Result<crate::identity::IssuedToken, Problem> {
@@ -199,20 +285,21 @@ fn access(services: &Services, account: &Account, login: LoginId) -> Result<crat
         .map_err(|error| Problem::Internal(error.to_string()))
 }
 
-/// The answer of register and login: both tokens, who it is, and the refresh cookie.
+/// The answer of register and login: the refresh cookie, both tokens and who it is.
 fn signed_in(
     services: &Services,
-    answer: &mut actix_web::HttpResponseBuilder,
     account: &Account,
     login: LoginId,
-    refresh: &RefreshToken,
-) -> Result<HttpResponse, Problem> {
+    refresh: RefreshToken,
+) -> Result<(actix_web::cookie::Cookie<'static>, SignedInResponse), Problem> {
     services.people.remember(account);
     let access = access(services, account, login)?;
-    Ok(answer.cookie(cookie::set(&refresh.text, services.policy.cookies)).json(json!({
-        "access": access.token,
-        "refresh": refresh.text,
-        "expires_in": access.life.as_secs(),
-        "user": shapes::User::from(account),
-    })))
+    let cookie = cookie::set(&refresh.text, services.policy.cookies);
+    let body = SignedInResponse {
+        access: access.token,
+        expires_in: access.life.as_secs(),
+        refresh: refresh.text,
+        user: UserResponse::from(account),
+    };
+    Ok((cookie, body))
 }

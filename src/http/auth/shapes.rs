@@ -2,117 +2,123 @@
 //! Called by the handlers beside it. Never shows a hash or a quota.
 
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::http::{fields::Fields, problem::Problem};
-use m4sh_domain::ids::UserId;
-use m4sh_domain::limits::{EMAIL_BYTES, PASSWORD_BYTES, PERSON_NAME_CHARS};
+use crate::http::operation::{
+    body::{Omittable, request},
+    names::names,
+    schemas::{Email, LoginName, NewPassword, Password, PersonName, RefreshTokenText},
+};
 use m4sh_store::{Account, AccountRole};
 
-/// A refresh token has 43 characters.
-const REFRESH_BYTES: usize = 128;
-
-/// An account to be made.
-#[derive(Debug)]
-pub struct Registering {
-    pub email: String,
-    pub password: String,
-    pub first_name: String,
-    pub last_name: String,
-    pub role: AccountRole,
+names! {
+    /// What an account is for.
+    pub AccountRoleName(AccountRole) as "AccountRole" = [AccountRole::Student, AccountRole::Tutor],
+        16, "Choose `student` or `tutor`.";
 }
 
-impl Registering {
-    /// Reads and checks every field; all faults are answered together.
-    pub fn read(mut fields: Fields) -> Result<Self, Problem> {
-        let email = email(&mut fields);
-        let password = fields.required_secret("password", *PASSWORD_BYTES.end());
-        if password.len() < *PASSWORD_BYTES.start() && !fields.has_fault("password") {
-            let words =
-                format!("This password is too short. It must contain at least {} bytes.", PASSWORD_BYTES.start());
-            fields.fault("password", &words);
-        }
-        let first_name = fields.text("first_name", PERSON_NAME_CHARS).unwrap_or_default();
-        let last_name = fields.text("last_name", PERSON_NAME_CHARS).unwrap_or_default();
-        let role = fields.required_name("role", 16);
-        let role = AccountRole::from_name(&role).unwrap_or_else(|| {
-            if !fields.has_fault("role") {
-                fields.fault("role", "Choose `student` or `tutor`.");
-            }
-            AccountRole::Student
-        });
-        fields.finish()?;
-        Ok(Self { email, password, first_name, last_name, role })
+request! {
+    /// A new account.
+    pub struct RegistrationRequest {
+        email: Email,
+        password: NewPassword,
+        first_name: Omittable<PersonName>,
+        last_name: Omittable<PersonName>,
+        role: AccountRoleName,
     }
 }
 
-/// Somebody who wants in.
-#[derive(Debug)]
-pub struct Credentials {
-    pub email: String,
-    pub password: String,
-}
-
-impl Credentials {
-    /// Reads both; neither is judged beyond its size, since a wrong one must look like any other wrong one.
-    pub fn read(mut fields: Fields) -> Result<Self, Problem> {
-        let email = fields.required_name("email", EMAIL_BYTES);
-        let password = fields.required_secret("password", *PASSWORD_BYTES.end());
-        fields.finish()?;
-        Ok(Self { email, password })
+request! {
+    /// Somebody who wants in.
+    pub struct CredentialsRequest {
+        email: LoginName,
+        password: Password,
     }
 }
 
-/// The body's refresh token; `None` when the body has none.
-pub fn refresh_token(mut fields: Fields) -> Result<Option<String>, Problem> {
-    let token = fields.name("refresh", REFRESH_BYTES);
-    fields.finish()?;
-    Ok(token)
-}
-
-/// One `@` with something on both sides, and nothing that cannot be in a header: whether mail arrives, only mail tells.
-fn email(fields: &mut Fields) -> String {
-    let email = fields.required_name("email", EMAIL_BYTES);
-    let is_address = |email: &str| {
-        email.len() <= EMAIL_BYTES
-            && email.split_once('@').is_some_and(|(local, domain)| {
-                let fit = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace());
-                fit(local) && fit(domain) && !domain.starts_with('.') && !domain.ends_with('.')
-            })
-    };
-    if !fields.has_fault("email") && !is_address(&email) {
-        fields.fault("email", "Enter a valid email address.");
+request! {
+    /// A refresh token, where the cookie is not used.
+    pub struct RefreshRequest {
+        refresh: Omittable<RefreshTokenText>,
     }
-    email
 }
 
 /// An account as its owner sees it.
-#[derive(Serialize)]
-pub struct User<'a> {
-    id: UserId,
-    email: &'a str,
-    first_name: &'a str,
-    last_name: &'a str,
-    role: &'static str,
+#[derive(Serialize, ToSchema)]
+pub struct UserResponse {
+    id: Uuid,
+    #[schema(example = "anna@school.example")]
+    email: String,
+    #[schema(example = "Anna")]
+    first_name: String,
+    #[schema(example = "Kovalenko")]
+    last_name: String,
+    role: AccountRoleName,
 }
 
-impl<'a> From<&'a Account> for User<'a> {
-    fn from(account: &'a Account) -> Self {
+impl From<&Account> for UserResponse {
+    fn from(account: &Account) -> Self {
         Self {
-            id: account.id,
-            email: &account.email,
-            first_name: &account.first_name,
-            last_name: &account.last_name,
-            role: account.role.name(),
+            id: account.id.0,
+            email: account.email.clone(),
+            first_name: account.first_name.clone(),
+            last_name: account.last_name.clone(),
+            role: AccountRoleName(account.role),
         }
     }
+}
+
+/// Somebody who is signed in now. The refresh token also comes as a cookie that scripts cannot read.
+#[derive(Serialize, ToSchema)]
+pub struct SignedInResponse {
+    /// Goes into `Authorization: Bearer …`.
+    #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.…")]
+    pub access: String,
+    /// Life of the access token, in seconds.
+    #[schema(minimum = 1, example = 900)]
+    pub expires_in: u64,
+    /// Good for one use.
+    #[schema(example = "3q2-7w9oLJ0b5kqGZzYw4m1nXc8vTtRrEeWwQqAaSsD")]
+    pub refresh: String,
+    pub user: UserResponse,
+}
+
+/// The next pair of tokens.
+#[derive(Serialize, ToSchema)]
+pub struct TokensResponse {
+    #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.…")]
+    pub access: String,
+    #[schema(minimum = 1, example = 900)]
+    pub expires_in: u64,
+    #[schema(example = "3q2-7w9oLJ0b5kqGZzYw4m1nXc8vTtRrEeWwQqAaSsD")]
+    pub refresh: String,
+}
+
+/// What one's objects cost, in bytes.
+#[derive(Serialize, ToSchema)]
+pub struct UsageResponse {
+    /// 0: without a bound.
+    #[schema(minimum = 0, example = 5_368_709_120_u64)]
+    pub quota: u64,
+    /// `null` without a quota.
+    #[schema(required = true, minimum = 0, example = 5_368_688_640_u64)]
+    pub remaining: Option<u64>,
+    /// Of uploads that are under way.
+    #[schema(minimum = 0, example = 0)]
+    pub reserved: u64,
+    #[schema(minimum = 0, example = 20480)]
+    pub used: u64,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{fields::Fields, problem::Problem};
+    use m4sh_domain::limits::EMAIL_BYTES;
 
-    fn register(body: &str) -> Result<Registering, Problem> {
-        Registering::read(Fields::parse(body.as_bytes())?)
+    fn register(body: &str) -> Result<RegistrationRequest, Problem> {
+        RegistrationRequest::of(Fields::parse(body.as_bytes())?)
     }
 
     fn faults(problem: Problem) -> Vec<String> {
@@ -124,7 +130,10 @@ mod tests {
     fn a6_a_registration_is_checked_field_by_field_and_all_faults_come_together() {
         let fine = register(r#"{"email":" A@b.example ","password":"long enough","role":"tutor","first_name":"Anna"}"#);
         let fine = fine.unwrap();
-        assert_eq!((&*fine.email, &*fine.first_name, fine.role), ("A@b.example", "Anna", AccountRole::Tutor));
+        assert_eq!(
+            (&*fine.email, fine.first_name.as_deref(), fine.role),
+            ("A@b.example", Some("Anna"), AccountRole::Tutor)
+        );
         assert_eq!(faults(register("{}").unwrap_err()), ["email", "password", "role"]);
         let many = r#"{"email":"no","password":"short","role":"admin","last_name":7}"#;
         assert_eq!(faults(register(many).unwrap_err()), ["email", "password", "last_name", "role"]);

@@ -1,18 +1,11 @@
-//! How every classroom request begins: a body within its limit, who sent it, their rate, their role, and the trail.
-//! An argument of the classroom handlers. Never tells a stranger that a classroom exists.
+//! What the caller must be in a class: a member, a tutor, somebody with a permission. Arguments of the classroom handlers,
+//! and calls for those that decide later. Never tells a stranger that a classroom exists.
 
-use std::{future::Future, pin::Pin};
-
-use actix_web::{FromRequest, HttpRequest, dev};
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::http::{
-    audit::AuditContext,
-    extract::{SignedBody, SmallBody},
-    fields::Fields,
     operation::{
-        argument::{self, Argument},
+        argument::{Argument, Call},
         context::Context,
         signature::Signature,
     },
@@ -21,32 +14,10 @@ use crate::http::{
 use m4sh_domain::{
     access::{Permission, Role},
     ids::{ClassroomId, LessonId},
-    rate::Scope,
 };
 use m4sh_store::{ClassroomRow, LessonAccess};
 
-/// A request with its body, for handlers whose operation is not declared yet.
-pub struct Call {
-    call: argument::Call,
-    body: Bytes,
-}
-
-impl std::ops::Deref for Call {
-    type Target = argument::Call;
-
-    fn deref(&self) -> &Self::Target {
-        &self.call
-    }
-}
-
 impl Call {
-    /// The body's fields.
-    pub fn fields(&self) -> Result<Fields, Problem> {
-        Fields::parse(&self.body)
-    }
-}
-
-impl argument::Call {
     /// The classroom, if the caller is in it, and as what; a stranger learns nothing.
     pub async fn require_member(&self, id: ClassroomId) -> Result<(ClassroomRow, Role), Problem> {
         self.audit.note("classroom", id.to_string());
@@ -78,22 +49,6 @@ impl argument::Call {
     }
 }
 
-impl FromRequest for Call {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let (request, body) = (request.clone(), SignedBody::<SmallBody>::from_request(request, payload));
-        Box::pin(async move {
-            let body = body.await?;
-            let services = crate::http::extract::services(&request)?.clone();
-            services.limiter.check(Scope::ApiUser, body.who.user)?;
-            let call = argument::Call { services, audit: AuditContext::of(&request), user: body.who.user };
-            Ok(Self { call, body: body.bytes })
-        })
-    }
-}
-
 /// A member of the class that the path names as `{id}`; a stranger learns nothing.
 pub struct Member {
     /// The class.
@@ -105,7 +60,7 @@ pub struct Member {
 impl Argument for Member {
     async fn take(context: &mut Context) -> Result<Self, Problem> {
         let id = context.request.match_info().get("id").and_then(|id| id.parse().ok()).ok_or(Problem::NotFound)?;
-        let (class, role) = argument::Call::take(context).await?.require_member(id).await?;
+        let (class, role) = Call::take(context).await?.require_member(id).await?;
         Ok(Self { class, role })
     }
 }
@@ -120,6 +75,6 @@ impl Argument for Tutor {
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {
         let id = context.request.match_info().get("id").and_then(|id| id.parse().ok()).ok_or(Problem::NotFound)?;
-        argument::Call::take(context).await?.require_tutor(id).await.map(Self)
+        Call::take(context).await?.require_tutor(id).await.map(Self)
     }
 }

@@ -70,7 +70,7 @@ request! {
 }
 
 /// How pupils are dealt out.
-#[derive(Clone, Copy, PartialEq, Eq, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ToSchema)]
 #[schema(rename_all = "lowercase")]
 enum DealtBy {
     Random,
@@ -184,6 +184,7 @@ fn shuffle(pupils: &mut [UserId]) -> Result<(), Problem> {
 }
 
 /// A division: the members `groups`, or `count` and `by`, of a body.
+#[derive(Debug)]
 enum Division {
     Named(Vec<(String, Vec<UserId>)>),
     Counted { count: usize, by: DealtBy },

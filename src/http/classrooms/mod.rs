@@ -111,6 +111,7 @@ pub fn areas() -> Vec<Area> {
         )
         .rate(Scope::ApiUser),
         talk::area(),
+        hooks::area(),
     ]
 }
 

@@ -1,60 +1,145 @@
 //! `GET /logs/board-metrics/aggregate/?from&to&version`: percentiles by version and hour, for tutors.
 //! Called by the route table. Never reads more than a month, and never shows what one person told.
 
-use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
-use crate::http::{Services, extract::Signed, fields::Faults, problem::Problem, times};
+use crate::http::{
+    fields::Faults,
+    operation::{
+        answer::Json,
+        argument::{Argument, Call},
+        context::Context,
+        params::{Query, QueryParams},
+        schemas::Moment,
+        signature::Signature,
+    },
+    problem::Problem,
+};
 use m4sh_domain::limits::{AGGREGATE_DAYS, AGGREGATE_ROWS, CLIENT_WORD_CHARS};
-use m4sh_domain::rate::Scope;
 use m4sh_store::{AccountRole, HourlyMetrics, MetricPercentiles};
 
-/// See the module's words. Without `from` and `to`: the last day.
-pub async fn aggregate(
-    services: web::Data<Services>,
-    request: HttpRequest,
-    Signed(who): Signed,
-) -> Result<HttpResponse, Problem> {
-    services.limiter.check(Scope::ApiUser, who.user)?;
-    if &*services.must_exist(who.user).await?.role != AccountRole::Tutor.name() {
-        return Err(Problem::Forbidden("Only tutors may read what boards measured."));
+/// Passes for tutors.
+pub(super) struct TutorAccount;
+
+impl Argument for TutorAccount {
+    fn describe(signature: &mut Signature) {
+        signature.errors.insert("forbidden");
     }
-    let Asked { from, to, version } = Asked::read(request.query_string(), Timestamp::now())?;
-    let most = i64::try_from(AGGREGATE_ROWS + 1).unwrap_or(i64::MAX);
-    let mut hours = services.store.board_metrics(from, to, version.as_deref(), most).await?;
-    let is_cut = hours.len() > AGGREGATE_ROWS;
-    hours.truncate(AGGREGATE_ROWS);
-    Ok(HttpResponse::Ok().json(json!({
-        "from": times::utc_field(from),
-        "to": times::utc_field(to),
-        "count": hours.len(),
-        "truncated": is_cut,
-        "results": hours.iter().map(shown).collect::<Vec<_>>(),
-    })))
+
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        let call = Call::take(context).await?;
+        let is_tutor = &*call.services.must_exist(call.user).await?.role == AccountRole::Tutor.name();
+        is_tutor.then_some(Self).ok_or(Problem::Forbidden("Only tutors may read what boards measured."))
+    }
 }
 
-fn shown(hour: &HourlyMetrics) -> Value {
-    let both = |of: MetricPercentiles| json!({"p50": of.p50, "p95": of.p95});
-    json!({
-        "version": hour.version,
-        "hour": times::utc_field(hour.hour),
-        "count": hour.count,
-        "save_rtt_ms": both(hour.save_rtt),
-        "input_latency_ms": both(hour.input_latency),
-    })
+/// Percentiles by version and hour.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AggregateResponse {
+    #[schema(value_type = u64, minimum = 0, example = 1)]
+    count: usize,
+    from: Moment,
+    results: Vec<HourOfMetricsResponse>,
+    to: Moment,
+    /// Whether there are more rows than one answer may have.
+    #[schema(example = false)]
+    truncated: bool,
+}
+
+/// One version in one hour.
+#[derive(Serialize, ToSchema)]
+struct HourOfMetricsResponse {
+    #[schema(minimum = 0, example = 218)]
+    count: u64,
+    hour: Moment,
+    input_latency_ms: PercentilesResponse,
+    save_rtt_ms: PercentilesResponse,
+    #[schema(required = true, example = "0.31.2")]
+    version: Option<String>,
+}
+
+/// `null` where nothing was measured.
+#[derive(Serialize, ToSchema)]
+struct PercentilesResponse {
+    #[schema(required = true, example = 38.0)]
+    p50: Option<f64>,
+    #[schema(required = true, example = 121.0)]
+    p95: Option<f64>,
+}
+
+impl From<HourlyMetrics> for HourOfMetricsResponse {
+    fn from(hour: HourlyMetrics) -> Self {
+        let both = |of: MetricPercentiles| PercentilesResponse { p50: of.p50, p95: of.p95 };
+        Self {
+            count: hour.count,
+            hour: Moment(hour.hour),
+            input_latency_ms: both(hour.input_latency),
+            save_rtt_ms: both(hour.save_rtt),
+            version: hour.version,
+        }
+    }
+}
+
+/// Without `from` and `to`: the last day.
+pub(super) async fn aggregate_board_metrics(
+    call: Call,
+    _: TutorAccount,
+    Query(AggregateQuery { from, to, version }): Query<AggregateQuery>,
+) -> Result<Json<AggregateResponse>, Problem> {
+    let most = i64::try_from(AGGREGATE_ROWS + 1).unwrap_or(i64::MAX);
+    let mut hours = call.services.store.board_metrics(from, to, version.as_deref(), most).await?;
+    let truncated = hours.len() > AGGREGATE_ROWS;
+    hours.truncate(AGGREGATE_ROWS);
+    let results: Vec<_> = hours.into_iter().map(Into::into).collect();
+    Ok(Json(AggregateResponse { count: results.len(), from: Moment(from), results, to: Moment(to), truncated }))
 }
 
 /// Which part of the metrics.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked {
+pub(super) struct AggregateQuery {
     from: Timestamp,
     to: Timestamp,
     version: Option<String>,
 }
 
-impl Asked {
-    fn read(query: &str, now: Timestamp) -> Result<Self, Problem> {
+impl QueryParams for AggregateQuery {
+    fn describe(signature: &mut Signature) {
+        let moment = json!({
+            "type": "string",
+            "format": "date-time",
+            "description": "A moment in UTC, with microseconds.",
+            "examples": ["2026-01-31T12:00:00.000000Z"],
+        });
+        let version = json!({
+            "type": "string",
+            "description": "A short word of a client, such as its version.",
+            "maxLength": CLIENT_WORD_CHARS,
+            "pattern": "^[^\\u0000]*$",
+            "examples": ["0.31.2"],
+        });
+        signature.parameters.extend([
+            json!({
+                "name": "from", "in": "query", "required": false, "description": "The first moment.", "schema": moment,
+                "example": "2026-01-31T00:00:00Z",
+            }),
+            json!({
+                "name": "to", "in": "query", "required": false, "description": "The moment after the last.", "schema": moment,
+                "example": "2026-02-01T00:00:00Z",
+            }),
+            json!({"name": "version", "in": "query", "required": false, "description": "Of the client.", "schema": version}),
+        ]);
+    }
+
+    fn read(query: &str) -> Result<Self, Problem> {
+        Self::at(query, Timestamp::now())
+    }
+}
+
+impl AggregateQuery {
+    fn at(query: &str, now: Timestamp) -> Result<Self, Problem> {
         let mut faults = Faults::default();
         let (mut from, mut to, mut version) = (None, None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -100,7 +185,7 @@ mod tests {
     #[test]
     fn m7_the_range_of_an_aggregate_is_bounded_and_the_last_day_by_default() {
         let now = at("2026-03-31T10:00:00Z");
-        let read = |query: &str| Asked::read(query, now);
+        let read = |query: &str| AggregateQuery::at(query, now);
         let last = read("").unwrap();
         assert_eq!((last.from, last.to, last.version), (at("2026-03-30T10:00:00Z"), now, None));
         let month = read("from=2026-03-01T00:00:00Z&to=2026-04-01T00%3A00%3A00Z&version=v1.2%2B7&_=5").unwrap();

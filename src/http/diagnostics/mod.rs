@@ -5,57 +5,82 @@ mod aggregate;
 mod ingest;
 mod read;
 
-use std::net::IpAddr;
-
-use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     Services,
-    extract::{Body, MetricsBody, TelemetryBody, client_address},
+    operation::{
+        Area,
+        answer::{Created, NoContent},
+        body::Body,
+        get, post,
+    },
     problem::Problem,
 };
 use crate::identity::Principal;
-use m4sh_domain::{ids::UserId, rate::Scope};
+use actix_web::web;
+use m4sh_domain::{
+    limits::{METRICS_BODY, TELEMETRY_BODY},
+    rate::Scope,
+};
 
-pub use aggregate::aggregate;
 pub use ingest::Ingest;
+use read::{MetricsRequest, TelemetryRequest};
 
-/// `POST /logs/board-metrics/`: how many were taken.
-pub async fn board_metrics(
-    services: web::Data<Services>,
-    request: HttpRequest,
-    body: Body<MetricsBody, Option<Principal>>,
-) -> Result<HttpResponse, Problem> {
-    let account = within_rate(&services, Scope::BoardMetrics, body.who.as_ref(), client_address(&request))?;
-    let told = read::metrics(&body.bytes, account, Timestamp::now())?;
-    let accepted = told.len();
-    services.ingest.push(told);
-    Ok(HttpResponse::Created().json(json!({"accepted": accepted})))
+/// What clients tell of themselves, and what tutors may read of it.
+pub fn area() -> Area {
+    let about = "Best effort: what is told is kept for a month, and what cannot be kept is lost without an error.";
+    let operations = [
+        post("/logs/telemetry", "telemetry", telemetry)
+            .about("Tell what happened", "One object, a list, or a list under `events`. A token is not needed.")
+            .answers(&["Taken."])
+            .rate(Scope::Telemetry)
+            .body_limit(TELEMETRY_BODY)
+            .unaudited("it is a log itself"),
+        post("/logs/board-metrics", "board_metrics", board_metrics)
+            .about("Tell what boards measured", "One object, a list, or a list under `metrics`. A token is not needed.")
+            .answers(&["Taken."])
+            .rate(Scope::BoardMetrics)
+            .body_limit(METRICS_BODY)
+            .unaudited("it is a log itself"),
+        get("/logs/board-metrics/aggregate", "aggregate_board_metrics", aggregate::aggregate_board_metrics)
+            .about(
+                "Percentiles of what boards measured",
+                "For tutors; the last day unless said otherwise, a month at most.",
+            )
+            .answers(&["By version and hour."])
+            .rate(Scope::ApiUser),
+    ];
+    Area::new("Diagnostics", about, operations)
 }
 
-/// `POST /logs/telemetry/`.
-pub async fn telemetry(
-    services: web::Data<Services>,
-    request: HttpRequest,
-    body: Body<TelemetryBody, Option<Principal>>,
-) -> Result<HttpResponse, Problem> {
-    let account = within_rate(&services, Scope::Telemetry, body.who.as_ref(), client_address(&request))?;
-    services.ingest.push(read::telemetry(&body.bytes, account, Timestamp::now())?);
-    Ok(HttpResponse::NoContent().finish())
+/// How many were taken.
+#[derive(Serialize, ToSchema)]
+struct AcceptedResponse {
+    #[schema(value_type = u64, minimum = 0, example = 1)]
+    accepted: usize,
 }
 
-/// Somebody's own rate, or that of the address.
-fn within_rate(
-    services: &Services,
-    scope: Scope,
-    who: Option<&Principal>,
-    address: IpAddr,
-) -> Result<Option<UserId>, Problem> {
-    match who {
-        Some(who) => services.limiter.check(scope, who.user)?,
-        None => services.limiter.check(scope, address)?,
-    }
-    Ok(who.map(|who| who.user))
+/// The rate is somebody's own, or that of the address.
+async fn board_metrics(
+    services: web::Data<Services>,
+    who: Option<Principal>,
+    Body(MetricsRequest(told)): Body<MetricsRequest>,
+) -> Result<Created<AcceptedResponse>, Problem> {
+    let (account, at, accepted) = (who.map(|who| who.user), Timestamp::now(), told.len());
+    services.ingest.push(told.into_iter().map(|rest| read::metric(rest, account, at)).collect());
+    Ok(Created(AcceptedResponse { accepted }))
+}
+
+/// The rate is somebody's own, or that of the address.
+async fn telemetry(
+    services: web::Data<Services>,
+    who: Option<Principal>,
+    Body(TelemetryRequest(told)): Body<TelemetryRequest>,
+) -> Result<NoContent, Problem> {
+    let (account, at) = (who.map(|who| who.user), Timestamp::now());
+    services.ingest.push(told.into_iter().map(|rest| read::event(rest, account, at)).collect());
+    Ok(NoContent)
 }

@@ -2,8 +2,16 @@
 //! Best effort within what is JSON: a field of another type stays with the rest, and only what is no object is left out.
 
 use jiff::Timestamp;
+use serde_json::{Value as Json, json};
 
-use crate::http::{fields::Faults, problem::Problem};
+use crate::http::{
+    fields::Faults,
+    operation::{
+        body::{RawBody, RequestBody, describe_json},
+        signature::Schemas,
+    },
+    problem::Problem,
+};
 use m4sh_domain::limits::{CLIENT_EVENT_DEPTH, CLIENT_EVENT_NODES, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS};
 use m4sh_domain::{
     ids::UserId,
@@ -14,24 +22,76 @@ use m4sh_store::{ClientEvent, ClientEventKind, ClientMetrics};
 const BOUNDS: Bounds = Bounds { depth: CLIENT_EVENT_DEPTH, nodes: CLIENT_EVENT_NODES };
 
 /// The board metrics of a body.
-///
-/// # Errors
-/// 400 when it is no JSON, neither an object nor a list, or too long a list.
-pub fn metrics(body: &[u8], account: Option<UserId>, at: Timestamp) -> Result<Vec<ClientEvent>, Problem> {
-    let each = objects(body, "metrics")?;
-    Ok(each.into_iter().map(|rest| metric(rest, account, at)).collect())
+pub struct MetricsRequest(pub Vec<Object>);
+
+impl RequestBody for MetricsRequest {
+    fn describe(schemas: &mut Schemas) -> Json {
+        let mut properties = json!({
+            "session_id": {"type": "string", "example": "0190b2c4-7d1e-7f6a-9b3c-2f5d8e7a1c40"},
+            "version": {"type": "string", "description": "Of the client.", "example": "0.31.2"},
+        });
+        for (name, example) in [
+            ("save_rtt_ms", json!(42.5)),
+            ("input_latency_ms", json!(7.25)),
+            ("main_thread_block_ms", json!(11)),
+            ("overlay_copy_ms", json!(1.5)),
+            ("extra_draws_during_save", json!(0)),
+        ] {
+            properties[name] = json!({"type": "number", "format": "double", "minimum": 0, "example": example});
+        }
+        let words = "What a board measured. Fields of another type or name are kept as they are.";
+        let one = json!({"type": "object", "description": words, "properties": properties});
+        let words = "One measurement, a list of them, or a list under `metrics`.";
+        alone_listed_or_wrapped(schemas, ("BoardMetric", one), "metrics", ("Measurements", words))
+    }
+
+    async fn read(raw: RawBody) -> Result<Self, Problem> {
+        objects(&raw.bytes, "metrics").map(Self)
+    }
 }
 
 /// The telemetry of a body.
-///
-/// # Errors
-/// As [`metrics`].
-pub fn telemetry(body: &[u8], account: Option<UserId>, at: Timestamp) -> Result<Vec<ClientEvent>, Problem> {
-    let each = objects(body, "events")?;
-    Ok(each.into_iter().map(|rest| told(rest, account, at)).collect())
+pub struct TelemetryRequest(pub Vec<Object>);
+
+impl RequestBody for TelemetryRequest {
+    fn describe(schemas: &mut Schemas) -> Json {
+        let one = json!({
+            "type": "object",
+            "description": "Something that happened in a client. Other fields are kept as they are.",
+            "properties": {
+                "event_type": {
+                    "type": "string",
+                    "description": "Its name; `event` and `name` are the same.",
+                    "example": "solo_save",
+                },
+                "session_id": {"type": "string", "example": "0190b2c4-7d1e-7f6a-9b3c-2f5d8e7a1c40"},
+                "version": {"type": "string", "example": "0.31.2"},
+            },
+        });
+        let words = "One event, a list of them, or a list under `events`.";
+        alone_listed_or_wrapped(schemas, ("TelemetryEvent", one), "events", ("TelemetryEvents", words))
+    }
+
+    async fn read(raw: RawBody) -> Result<Self, Problem> {
+        objects(&raw.bytes, "events").map(Self)
+    }
 }
 
-fn metric(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEvent {
+/// A body of one object, of a list, or of a list under a name.
+fn alone_listed_or_wrapped(
+    schemas: &mut Schemas,
+    (name, one): (&str, Json),
+    wrapper: &str,
+    (body, words): (&str, &str),
+) -> Json {
+    let one = schemas.named(name, one);
+    let list = json!({"type": "array", "items": one, "maxItems": CLIENT_EVENTS_PER_BODY});
+    let wrapped = json!({"type": "object", "required": [wrapper], "properties": {wrapper: list}});
+    describe_json(schemas, body, json!({"description": words, "anyOf": [one, list, wrapped]}), true)
+}
+
+/// A measurement as it is kept.
+pub fn metric(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEvent {
     let figures = ClientMetrics {
         extra_draws_during_save: figure(&mut rest, "extra_draws_during_save"),
         main_thread_block_ms: figure(&mut rest, "main_thread_block_ms"),
@@ -44,7 +104,8 @@ fn metric(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEve
     ClientEvent { at, kind, account, session, name: None, version, figures, data: text(rest) }
 }
 
-fn told(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEvent {
+/// Something that happened, as it is kept.
+pub fn event(mut rest: Object, account: Option<UserId>, at: Timestamp) -> ClientEvent {
     let name = ["event_type", "event", "name"].into_iter().find_map(|key| word(&mut rest, key));
     let (session, version) = (word(&mut rest, "session_id"), word(&mut rest, "version"));
     let kind = ClientEventKind::Telemetry;
@@ -104,11 +165,13 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Vec<ClientEvent>, Problem> {
-        metrics(body.as_bytes(), None, Timestamp::UNIX_EPOCH)
+        let each = objects(body.as_bytes(), "metrics")?;
+        Ok(each.into_iter().map(|rest| metric(rest, None, Timestamp::UNIX_EPOCH)).collect())
     }
 
     fn heard(body: &str) -> Vec<ClientEvent> {
-        telemetry(body.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap()
+        let each = objects(body.as_bytes(), "events").unwrap();
+        each.into_iter().map(|rest| event(rest, None, Timestamp::UNIX_EPOCH)).collect()
     }
 
     #[test]
@@ -132,7 +195,11 @@ mod tests {
         let data = r#"{"input_latency_ms":-1,"save_rtt_ms":"fast","session_id":null,"version":7}"#;
         assert_eq!(read[0].data.as_deref(), Some(data));
         let long = format!(r#"{{"version":"{}"}}"#, "я".repeat(CLIENT_WORD_CHARS + 5));
-        let version = super::metrics(long.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap()[0].version.clone().unwrap();
+        let version =
+            super::metric(objects(long.as_bytes(), "metrics").unwrap().remove(0), None, Timestamp::UNIX_EPOCH)
+                .version
+                .clone()
+                .unwrap();
         assert_eq!(version.chars().count(), CLIENT_WORD_CHARS);
     }
 

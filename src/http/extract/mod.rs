@@ -2,14 +2,12 @@
 //! Called by the web framework for the handlers' arguments. Never asks the database.
 
 mod base;
-mod body;
 mod idempotency;
 mod origin;
 mod paging;
 mod signed;
 
 pub use base::{base_required, base_when_given};
-pub use body::{Anybody, Body, Limit, MetricsBody, Sender, SessionBody, SignedBody, SmallBody, TelemetryBody, is_json};
 pub use idempotency::{idempotency_key, key_of_text};
 pub use origin::{ClientOrigin, PublicBase, client_address, requested_host};
 pub use paging::{PageResponse, Paging};

@@ -1,13 +1,9 @@
 //! Where a request came from: for rate limits by address and for the event log.
 //! Called by the account routes, the event log and whoever makes links. Never believes a header that no trusted proxy sent.
 
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-    net::{IpAddr, Ipv4Addr},
-};
+use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header};
+use actix_web::{HttpMessage, HttpRequest, http::header};
 
 use url::Url;
 
@@ -57,29 +53,21 @@ impl ClientOrigin {
     }
 }
 
-impl FromRequest for ClientOrigin {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
-    }
-}
-
 /// The absolute address that links to this server begin with, without a slash at its end: the setting `public_url`, else
 /// the host that the request asked for. Only for links that go back to whoever made the request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PublicBase(pub String);
 
-impl FromRequest for PublicBase {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(super::services(request).map(|services| match &services.public_url {
+impl PublicBase {
+    /// The address for whoever made `request`.
+    ///
+    /// # Errors
+    /// Only where there are no services.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        super::services(request).map(|services| match &services.public_url {
             Some(url) => Self(url.clone()),
             None => Self(base(requested_host(request))),
-        }))
+        })
     }
 }
 

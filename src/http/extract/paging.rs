@@ -1,13 +1,9 @@
 //! Pages of a list: `?limit=&offset=` in, `count`, `next`, `previous` and `results` out.
 //! Called by every list. Never answers more than `limits::PAGE_MAX` rows.
 
-use std::{
-    borrow::Cow,
-    future::{Ready, ready},
-    num::NonZeroU32,
-};
+use std::{borrow::Cow, num::NonZeroU32};
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev};
+use actix_web::HttpRequest;
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -69,6 +65,14 @@ impl<T: ToSchema> ToSchema for PageResponse<T> {
 }
 
 impl Paging {
+    /// What `request` asks for.
+    ///
+    /// # Errors
+    /// Numbers that are none.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        parse(request.path(), request.query_string())
+    }
+
     /// The rows for the store, [`PAGE_DEFAULT`] of them when the caller did not say.
     #[must_use]
     pub fn page(&self) -> PageRequest {
@@ -87,12 +91,6 @@ impl Paging {
 
     /// The answer: `results` are the rows of `page`, `count` is how many there are in all.
     #[must_use]
-    pub fn answer<T: Serialize>(&self, page: PageRequest, count: u64, results: Vec<T>) -> HttpResponse {
-        HttpResponse::Ok().json(self.response(page, count, results))
-    }
-
-    /// The answer: `results` are the rows of `page`, `count` is how many there are in all.
-    #[must_use]
     pub fn response<T>(&self, page: PageRequest, count: u64, results: Vec<T>) -> PageResponse<T> {
         let PageRequest { limit, offset } = page;
         let at = |offset: u32| format!("{}?limit={limit}&offset={offset}", self.path);
@@ -103,15 +101,6 @@ impl Paging {
             previous: (offset > 0).then(|| at(offset.saturating_sub(limit))),
             results,
         }
-    }
-}
-
-impl FromRequest for Paging {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(parse(request.path(), request.query_string()))
     }
 }
 
@@ -136,7 +125,6 @@ fn parse(path: &str, query: &str) -> Result<Paging, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::body::to_bytes;
 
     #[test]
     fn k2_a_page_is_bounded_and_nonsense_is_refused() {
@@ -150,17 +138,15 @@ mod tests {
         }
     }
 
-    #[actix_web::test]
-    async fn k2_neighbours_are_named_only_when_they_exist() {
+    #[test]
+    fn k2_neighbours_are_named_only_when_they_exist() {
         let paging = parse("/api/v1/classrooms/", "limit=2&offset=2").unwrap();
-        let body = to_bytes(paging.answer(paging.page(), 5, vec!["c", "d"]).into_body()).await.unwrap();
-        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let answer = serde_json::to_value(paging.response(paging.page(), 5, vec!["c", "d"])).unwrap();
         assert_eq!(answer["count"], 5);
         assert_eq!(answer["next"], "/api/v1/classrooms/?limit=2&offset=4");
         assert_eq!(answer["previous"], "/api/v1/classrooms/?limit=2&offset=0");
         let all = parse("/x/", "").unwrap();
-        let body = to_bytes(all.answer(all.page(), 1, vec!["a"]).into_body()).await.unwrap();
-        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let answer = serde_json::to_value(all.response(all.page(), 1, vec!["a"])).unwrap();
         assert!(answer["next"].is_null() && answer["previous"].is_null());
     }
 }

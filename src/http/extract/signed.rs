@@ -1,11 +1,9 @@
 //! Somebody who is signed in: `Authorization: Bearer <token>`.
-//! Called by the web framework for the handlers' arguments, and after the body gate by `SignedBody`.
+//! Called for the handlers' arguments, after the gate of the body.
 //! Never looks for a token in a URL or a cookie.
 
-use std::future::{Ready, ready};
-
 use actix_web::{
-    FromRequest, HttpRequest, dev,
+    HttpRequest,
     http::header::{AUTHORIZATION, HeaderMap},
 };
 
@@ -28,15 +26,6 @@ impl Signed {
         let who = super::services(request)?.authenticator.verify(token)?;
         AuditContext::of(request).actor(who.user);
         Ok(who)
-    }
-}
-
-impl FromRequest for Signed {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(Self::of(request).map(Self))
     }
 }
 

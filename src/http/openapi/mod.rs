@@ -1,12 +1,11 @@
 //! The API's description: OpenAPI 3.1 as JSON, and a page that shows it (ADR 0020).
 //! Called by the route table. Never decides what a route does: a test compares it with the table, both ways.
 
-pub mod areas;
 mod complete_spec;
 mod example;
 mod failures;
 mod operations;
-pub mod page;
+mod page;
 
 use std::sync::OnceLock;
 
@@ -19,9 +18,16 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
-// Areas that are not declared yet find them here.
-use crate::http::operation::{schemas as words, shared_params as params};
-use crate::http::{MoreAreas, operation::Area};
+use crate::http::{
+    MoreAreas,
+    operation::{
+        Area,
+        answer::Answer,
+        get,
+        signature::{Schemas, Success},
+    },
+    problem::Problem,
+};
 
 /// How long a cache may answer in our place; a new version is seen within minutes.
 const CACHED: &str = "public, max-age=300";
@@ -52,8 +58,31 @@ impl Document {
 /// The areas are the same for the whole process.
 static DOCUMENT: OnceLock<Document> = OnceLock::new();
 
-/// `GET /openapi.json`.
-pub async fn document(request: HttpRequest) -> HttpResponse {
+/// This description, and a page that shows it.
+pub fn area() -> Area {
+    let document = get("/openapi.json", "openapi", document)
+        .about("This description", "")
+        .answers(&["OpenAPI 3.1. Sent with an `ETag`; pages of every origin may read it."]);
+    let operations: Vec<_> = [document].into_iter().chain(page::operations()).collect();
+    Area::new("Service", "For balancers and for readers of this page.", operations)
+}
+
+/// The document, or word that it is the one that is known already.
+struct DescriptionAnswer(HttpResponse);
+
+impl Answer for DescriptionAnswer {
+    fn describe(_: &mut Schemas) -> Vec<Success> {
+        let mut success = Success::of("application/json", json!({"type": "object"}), json!({"openapi": "3.1.0"}));
+        success.headers.push(("ETag", "Changes with the document.", "string"));
+        vec![success]
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        Ok(self.0)
+    }
+}
+
+async fn document(request: HttpRequest) -> Result<DescriptionAnswer, Problem> {
     let areas = || request.app_data::<MoreAreas>().map_or_else(crate::http::areas, |more| more.all());
     let Document { bytes, etag } = DOCUMENT.get_or_init(|| Document::of(areas()));
     let known = request.headers().get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
@@ -64,17 +93,15 @@ pub async fn document(request: HttpRequest) -> HttpResponse {
         .insert_header((CACHE_CONTROL, CACHED))
         // Anybody's tools may read it: it is the same for everybody and needs no cookie.
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
-    if is_known { answer.finish() } else { answer.content_type("application/json").body(bytes.clone()) }
+    let answer = if is_known { answer.finish() } else { answer.content_type("application/json").body(bytes.clone()) };
+    Ok(DescriptionAnswer(answer))
 }
 
 /// The whole document.
 fn build(areas: Vec<Area>) -> Value {
-    let mut api = Root::openapi();
-    for area in areas::all() {
-        api.merge(area);
-    }
     // Only our own types are in it, and their keys are texts.
-    let mut document = serde_json::to_value(api).unwrap_or_default();
+    let mut document = serde_json::to_value(Root::openapi()).unwrap_or_default();
+    document["tags"] = json!([]);
     document["components"]["securitySchemes"]["bearer"] = json!({
         "type": "http",
         "scheme": "bearer",

@@ -9,12 +9,22 @@ use std::{
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, LOCATION},
-    web,
 };
 use bytes::Bytes;
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::http::problem::Problem;
+use serde_json::json;
+
+use crate::http::{
+    operation::{
+        Operation,
+        answer::Answer,
+        get,
+        params::{Path, path_params},
+        signature::{Schemas, Success},
+    },
+    problem::Problem,
+};
 
 /// Only what this server sends; icons are `data:` addresses in the style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -27,18 +37,62 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     Arc::new(config.filter(true).display_request_duration(true).default_models_expand_depth(0).deep_linking(true))
 });
 
-/// `GET /docs/`.
-pub async fn index(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if request.path().ends_with('/') {
-        return asset("index.html");
-    }
-    // Its files are found beside it.
-    Ok(HttpResponse::PermanentRedirect().insert_header((LOCATION, format!("{}/", request.path()))).finish())
+/// The page and its files.
+pub fn operations() -> [Operation; 2] {
+    [
+        get("/docs", "docs", index)
+            .about("A page that shows it", "Needs nothing from another network.")
+            .answers(&["The page."]),
+        get("/docs/{file}", "docs_file", file)
+            .about("A script, style sheet or icon of the page", "")
+            .answers(&["The file, compressed."]),
+    ]
 }
 
-/// `GET /docs/{file}`: a script, a style sheet, an icon.
-pub async fn file(path: web::Path<(String,)>) -> Result<HttpResponse, Problem> {
-    asset(&path.0)
+/// The page.
+struct Page(HttpResponse);
+
+impl Answer for Page {
+    fn describe(_: &mut Schemas) -> Vec<Success> {
+        vec![Success::of("text/html", json!({"type": "string"}), json!("<!DOCTYPE html>…"))]
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        Ok(self.0)
+    }
+}
+
+/// A file of the page.
+struct PageFile(HttpResponse);
+
+impl Answer for PageFile {
+    fn describe(_: &mut Schemas) -> Vec<Success> {
+        vec![Success::of("text/css", json!({"type": "string"}), json!(".swagger-ui{…}"))]
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        Ok(self.0)
+    }
+}
+
+path_params! {
+    /// A file of the page.
+    struct PageFilePath {
+        /// Its name.
+        file: String,
+    }
+}
+
+async fn index(request: HttpRequest) -> Result<Page, Problem> {
+    if request.path().ends_with('/') {
+        return asset("index.html").map(Page);
+    }
+    // Its files are found beside it.
+    Ok(Page(HttpResponse::PermanentRedirect().insert_header((LOCATION, format!("{}/", request.path()))).finish()))
+}
+
+async fn file(Path(path): Path<PageFilePath>) -> Result<PageFile, Problem> {
+    asset(&path.file).map(PageFile)
 }
 
 fn asset(name: &str) -> Result<HttpResponse, Problem> {

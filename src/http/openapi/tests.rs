@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::*;
-use crate::http::{areas, operation::Area, roots, route::Endpoint, table};
+use crate::http::{
+    areas, endpoints,
+    operation::{Area, Mount},
+    route::Endpoint,
+};
 
 /// Every operation: path, method, description.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
@@ -27,7 +31,10 @@ fn routes(areas: fn() -> Vec<Area>) -> BTreeSet<(String, String)> {
             methods.into_iter().map(move |(method, _)| (format!("{prefix}{pattern}"), method.to_lowercase()))
         })
     };
-    named("/api/v1", table(areas())).chain(named("", roots(areas()))).filter(|(_, method)| method != "head").collect()
+    named("/api/v1", endpoints(areas(), Mount::Api))
+        .chain(named("", endpoints(areas(), Mount::Root)))
+        .filter(|(_, method)| method != "head")
+        .collect()
 }
 
 #[test]

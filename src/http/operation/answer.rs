@@ -5,6 +5,7 @@ use std::io;
 
 use actix_web::{
     HttpResponse,
+    cookie::Cookie,
     http::{
         StatusCode,
         header::{self, HeaderValue},
@@ -256,6 +257,21 @@ impl<A: Answer> Answer for AtRevision<A> {
     fn respond(self) -> Result<HttpResponse, Problem> {
         let mut response = self.1.respond()?;
         response.headers_mut().insert(header::ETAG, etag(self.0));
+        Ok(response)
+    }
+}
+
+/// An answer that sets a cookie.
+pub struct WithCookie<A>(pub Cookie<'static>, pub A);
+
+impl<A: Answer> Answer for WithCookie<A> {
+    fn describe(schemas: &mut Schemas) -> Vec<Success> {
+        A::describe(schemas)
+    }
+
+    fn respond(self) -> Result<HttpResponse, Problem> {
+        let mut response = self.1.respond()?;
+        response.add_cookie(&self.0).map_err(|error| Problem::Internal(error.to_string()))?;
         Ok(response)
     }
 }

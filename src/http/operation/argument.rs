@@ -1,7 +1,7 @@
 //! What a handler may ask of a request. The order of a handler's arguments is the order of its checks.
 //! Called by `handler`. Never asks the database; the areas' own arguments may.
 
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 
 use super::{
     context::Context,
@@ -35,17 +35,11 @@ pub trait Argument: Sized + 'static {
     fn take(context: &mut Context) -> impl Future<Output = Result<Self, Problem>>;
 }
 
-macro_rules! of_request {
-    ($($name:ty),+ $(,)?) => {$(
-        impl Argument for $name {
-            async fn take(context: &mut Context) -> Result<Self, Problem> {
-                Ok(Self::extract(&context.request).await?)
-            }
-        }
-    )+};
+impl Argument for PublicBase {
+    async fn take(context: &mut Context) -> Result<Self, Problem> {
+        Self::of(&context.request)
+    }
 }
-
-of_request!(PublicBase);
 
 impl Argument for Paging {
     fn describe(signature: &mut Signature) {
@@ -53,7 +47,7 @@ impl Argument for Paging {
     }
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {
-        Self::extract(&context.request).await
+        Self::of(&context.request)
     }
 }
 
@@ -184,7 +178,7 @@ impl<S: ExtraScope> ExtraRate<S> {
     /// # Errors
     /// 429 over the rate.
     pub fn spend(&self, caller: impl Into<RateLimitKey>) -> Result<(), Problem> {
-        Ok(self.services.limiter.check(S::SCOPE, caller)?)
+        self.services.limiter.spend(S::SCOPE, caller)
     }
 }
 

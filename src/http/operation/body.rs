@@ -160,6 +160,8 @@ pub struct RawBody {
     pub bytes: Bytes,
     /// Whether its `Content-Type` is JSON.
     pub is_json: bool,
+    /// Whether webhooks may go to private addresses.
+    pub private_hooks: bool,
 }
 
 impl RawBody {
@@ -168,7 +170,9 @@ impl RawBody {
     /// # Errors
     /// 400: not JSON, or not an object.
     pub async fn fields(self) -> Result<Fields, Problem> {
-        Fields::from_value(states::parse(self.bytes).await?)
+        let mut fields = Fields::from_value(states::parse(self.bytes).await?)?;
+        fields.private_hooks = self.private_hooks;
+        Ok(fields)
     }
 }
 
@@ -196,7 +200,8 @@ impl<T: RequestBody> Argument for Body<T> {
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {
         context.spend().await?;
-        let raw = RawBody { bytes: context.take_body().await?, is_json: context.is_json() };
+        let private_hooks = context.services()?.webhooks.allows_private_addresses();
+        let raw = RawBody { bytes: context.take_body().await?, is_json: context.is_json(), private_hooks };
         T::read(raw).await.map(Self)
     }
 }
@@ -240,6 +245,7 @@ macro_rules! request {
         $(check |$fields:ident| $check:block)?
     ) => {
         $(#[doc = $doc])*
+        #[derive(Debug)]
         $vis struct $name {
             $($(#[doc = $words])* pub $field: <$kind as $crate::http::operation::body::Field>::Value,)*
         }

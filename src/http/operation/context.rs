@@ -1,18 +1,37 @@
 //! A request on its way to its handler: its body behind the gate, who sent it, and whether its rate is spent.
 //! Used by the arguments, each of which takes what it needs. Never does a check twice.
 
-use actix_web::{HttpRequest, dev, web};
+use actix_web::{HttpRequest, dev, http::header, web};
 use bytes::Bytes;
 
 use crate::{
     http::{
         Services, body,
-        extract::{Signed, client_address, is_json, services},
+        extract::{Signed, client_address, services},
         problem::Problem,
     },
-    identity::{Principal, RateLimitKey},
+    identity::{Principal, RateLimitKey, RateLimiter},
 };
-use m4sh_domain::{ids::UserId, rate::Scope};
+use m4sh_domain::{
+    ids::UserId,
+    rate::{Rates, Scope},
+};
+
+/// The rates of the REST surface. Only what an operation declares can be spent: nothing outside this module has a way to.
+pub struct RestRates(RateLimiter);
+
+impl RestRates {
+    /// Full buckets, at these rates.
+    #[must_use]
+    pub fn new(rates: Rates) -> Self {
+        Self(RateLimiter::new(rates))
+    }
+
+    /// Takes one request from the caller's bucket.
+    pub(super) fn spend(&self, scope: Scope, caller: impl Into<RateLimitKey>) -> Result<(), Problem> {
+        Ok(self.0.check(scope, caller)?)
+    }
+}
 
 /// What the requests of an operation may cost.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +134,7 @@ impl Context {
                 Some(caller) => RateLimitKey::from(caller),
                 None => client_address(&self.request).into(),
             };
-            self.services()?.limiter.check(scope, caller)?;
+            self.services()?.limiter.spend(scope, caller)?;
         }
         Ok(())
     }
@@ -125,5 +144,38 @@ impl Context {
             self.body = Some(body::read(&self.request, &mut self.payload, self.bounds.body).await?);
         }
         Ok(())
+    }
+}
+
+/// `application/json` and its `+json` kin, whatever parameters follow.
+fn is_json(request: &HttpRequest) -> bool {
+    let Some(Ok(text)) = request.headers().get(header::CONTENT_TYPE).map(header::HeaderValue::to_str) else {
+        return false;
+    };
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    let ends_in = |end: &str| {
+        kind.len() >= end.len()
+            && kind.is_char_boundary(kind.len() - end.len())
+            && kind[kind.len() - end.len()..].eq_ignore_ascii_case(end)
+    };
+    ends_in("/json") || ends_in("+json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn json_is_told_from_other_content_types() {
+        let of =
+            |text: &'static str| is_json(&TestRequest::post().insert_header(("content-type", text)).to_http_request());
+        for json in ["application/json", "Application/JSON; charset=utf-8", "application/problem+json", "text/json"] {
+            assert!(of(json), "{json}");
+        }
+        for other in ["text/plain", "application/octet-stream", "application/jsonx", "json", ""] {
+            assert!(!of(other), "{other}");
+        }
+        assert!(!is_json(&TestRequest::post().to_http_request()));
     }
 }

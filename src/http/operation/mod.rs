@@ -2,8 +2,6 @@
 //! parameters, body and answers follow from its handler's signature (ADR 0032). Called by the areas' `area()` functions.
 //! Never decides anything about a request: the arguments and the handler do.
 
-#![allow(dead_code, reason = "areas are converted one after the other")]
-
 pub mod answer;
 pub mod argument;
 pub mod body;

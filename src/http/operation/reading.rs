@@ -8,25 +8,42 @@ use serde_json::{Value as Json, json};
 use super::{
     body::Field,
     schemas::{
-        All, AllOrGroups, Batch, ChatText, Everybody, FirstState, Happening, ItemId, LinkDays, LinkViews, MessageKey,
-        Name, Note, PageCount, RevealedUsers, State, Url,
+        All, AllOrGroups, Batch, ChatText, Email, Everybody, FirstState, Happening, HookEvents, HookReplayStart,
+        HookUrl, ItemId, LinkDays, LinkViews, LoginName, MessageKey, Name, NewPassword, Note, PageCount, Password,
+        PersonName, RefreshTokenText, RevealedUsers, State, Url,
     },
     signature::Schemas,
 };
-use crate::http::fields::{Fields, whole};
+use crate::{
+    http::fields::{Fields, whole},
+    jobs::hooks::address,
+};
 use m4sh_domain::{
     access::ChangeTarget,
     classroom::PupilSelection,
     fields::is_phrase,
+    hooks::HookEvent,
     ids::{Rev, UserId},
     json::Value,
     limits::{
-        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_WORD_CHARS, FEED_BOARDS, ITEM_ID_BYTES, LINK_DAYS,
-        LINK_DAYS_DEFAULT, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, RULE_SECONDS, URL_CHARS,
+        BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS, ITEM_ID_BYTES, LINK_DAYS,
+        LINK_DAYS_DEFAULT, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, PASSWORD_BYTES, PERSON_NAME_CHARS, RULE_SECONDS,
+        URL_CHARS,
     },
 };
+use m4sh_store::ReplayFrom;
+
+/// One `@` with something on both sides, and nothing that cannot be in a header: whether mail arrives, only mail tells.
+fn is_address(email: &str) -> bool {
+    let fit = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace());
+    email.len() <= EMAIL_BYTES
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            fit(local) && fit(domain) && !domain.starts_with('.') && !domain.ends_with('.')
+        })
+}
 
 /// Whose pages are collected.
+#[derive(Debug)]
 pub enum PageSources {
     /// Every pupil's.
     Everybody,
@@ -167,6 +184,50 @@ reads! {
             _ => everybody_or(&value, "all").map(|users| users.map_or(PageSources::Everybody, PageSources::Of)),
         };
         read.or_else(|| fields.wrong(name, "Must be \"all\", \"groups\" or a list of 1 to 300 ids."))
+    };
+    Email: String = |fields, name| {
+        let email = fields.needed_name(name, EMAIL_BYTES)?;
+        if is_address(&email) { Some(email) } else { fields.wrong(name, "Enter a valid email address.") }
+    };
+    LoginName: String = |fields, name| fields.needed_name(name, EMAIL_BYTES);
+    Password: String = |fields, name| {
+        let password = fields.required_secret(name, *PASSWORD_BYTES.end());
+        (!fields.has_fault(name)).then_some(password)
+    };
+    NewPassword: String = |fields, name| {
+        let password = Password::read(fields, name)?;
+        if password.len() >= *PASSWORD_BYTES.start() {
+            return Some(password);
+        }
+        let least = PASSWORD_BYTES.start();
+        fields.wrong(name, &format!("This password is too short. It must contain at least {least} bytes."))
+    };
+    PersonName: String = |fields, name| fields.required_text(name, PERSON_NAME_CHARS);
+    RefreshTokenText: String = |fields, name| fields.needed_name(name, 128);
+    HookUrl: String = |fields, name| {
+        let url = fields.needed_name(name, URL_CHARS)?;
+        match address::check(&url, fields.private_hooks) {
+            Ok(_) => Some(url),
+            Err(why) => fields.wrong(name, why),
+        }
+    };
+    HookEvents: Vec<HookEvent> = |fields, name| {
+        let value = fields.required_value(name)?;
+        let names = value.as_array().filter(|names| (1..=HookEvent::ALL.len()).contains(&names.len()));
+        let found = names.and_then(|names| names.iter().map(|name| HookEvent::from_name(name.as_str()?)).collect());
+        let found = found.filter(|events: &Vec<_>| (1..events.len()).all(|at| !events[..at].contains(&events[at])));
+        found.or_else(|| {
+            let known: Vec<_> = HookEvent::ALL.iter().map(|event| event.name()).collect();
+            fields.wrong(name, &format!("Must be a list of different events of these: {}.", known.join(", ")))
+        })
+    };
+    HookReplayStart: ReplayFrom = |fields, name| {
+        let value = fields.required_value(name)?;
+        let time = || value.as_str()?.parse().ok().map(ReplayFrom::Time);
+        let cursor = whole(&value).filter(|cursor| i64::try_from(*cursor).is_ok());
+        cursor.map(ReplayFrom::Cursor).or_else(time).or_else(|| {
+            fields.wrong(name, "Must be a cursor, such as 41, or a time, such as 2026-01-31T12:00:00Z.")
+        })
     };
     RevealedUsers: PupilSelection = |fields, name| {
         let read = PupilSelection::parse(&fields.required_value(name)?);

@@ -14,18 +14,14 @@ use utoipa::{
     },
 };
 
-use crate::http::openapi::areas::{
-    diagnostics::{BoardMetric, TelemetryEvent},
-    hooks::HookEventName,
-};
-use crate::http::solo::op_schemas::OpRequest;
+use crate::http::{operation::names::names, solo::op_schemas::OpRequest};
 use m4sh_domain::board::OpKind;
 use m4sh_domain::classroom::PupilSelection;
 use m4sh_domain::hooks::HookEvent;
 use m4sh_domain::limits::{
-    BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_EVENTS_PER_BODY, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS,
-    ITEM_ID_BYTES, JSON_DEPTH, LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES,
-    PERSON_NAME_CHARS, REVEALED_NAMES, URL_CHARS,
+    BATCH_ID_BYTES, BOARD_PAGES, CHAT_CHARS, CLIENT_WORD_CHARS, EMAIL_BYTES, FEED_BOARDS, ITEM_ID_BYTES, JSON_DEPTH,
+    LINK_DAYS, LINK_VIEWS, NAME_CHARS, NOTE_CHARS, OPS_PER_BATCH, PASSWORD_BYTES, PERSON_NAME_CHARS, REVEALED_NAMES,
+    URL_CHARS,
 };
 use m4sh_domain::times;
 
@@ -39,7 +35,7 @@ const WRITTEN: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*
 const EMAIL: &str = r"^[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$";
 
 macro_rules! schemas {
-    ($($(#[doc = $doc:literal])* $name:ident = $schema:expr;)+) => {$(
+    ($($(#[doc = $doc:literal])* $name:ident $(as $shown:literal)? = $schema:expr;)+) => {$(
         $(#[doc = $doc])*
         pub struct $name;
 
@@ -51,10 +47,15 @@ macro_rules! schemas {
 
         impl ToSchema for $name {
             fn name() -> Cow<'static, str> {
-                stringify!($name).into()
+                [$($shown,)? stringify!($name)][0].into()
             }
         }
     )+};
+}
+
+names! {
+    /// What a webhook can be told.
+    pub HookEventName(HookEvent) = HookEvent::ALL;
 }
 
 schemas! {
@@ -64,8 +65,6 @@ schemas! {
     Name = name(NAME_CHARS).examples(["7-B Geometry"]);
     /// A first or last name, perhaps empty. White space around it is cut off.
     PersonName = line(PERSON_NAME_CHARS).examples(["Anna"]);
-    /// A short word of a client, such as its version.
-    Word = text().max_length(Some(CLIENT_WORD_CHARS)).pattern(Some(r"^[^\u0000]*$")).examples(["0.31.2"]);
     /// What a client calls something that happened.
     Happening = name(CLIENT_WORD_CHARS).examples(["media_toggle"]);
     /// What somebody wrote: not blank; of control characters only line ends and tabs.
@@ -92,7 +91,7 @@ schemas! {
     /// An e-mail address as somebody types it to sign in.
     LoginName = name(EMAIL_BYTES).examples(["anna@school.example"]);
     /// A refresh token.
-    RefreshToken = name(128).examples(["3q2-7w9oLJ0b5kqGZzYw4m1nXc8vTtRrEeWwQqAaSsD"]);
+    RefreshTokenText as "RefreshToken" = name(128).examples(["3q2-7w9oLJ0b5kqGZzYw4m1nXc8vTtRrEeWwQqAaSsD"]);
     /// An e-mail address.
     Email =
         text().max_length(Some(EMAIL_BYTES)).pattern(Some(EMAIL)).examples(["anna@school.example"]);
@@ -164,10 +163,6 @@ schemas! {
             .items(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(OpRequest::name())))
             .min_items(Some(1))
             .max_items(Some(OPS_PER_BATCH));
-    /// One measurement, a list of them, or a list under `metrics`.
-    Measurements = alone_listed_or_wrapped(&BoardMetric::name(), "metrics");
-    /// One event, a list of them, or a list under `events`.
-    TelemetryEvents = alone_listed_or_wrapped(&TelemetryEvent::name(), "events");
 }
 
 /// `all`, or these.
@@ -193,6 +188,33 @@ impl ToSchema for RevealedUsers {
     fn name() -> Cow<'static, str> {
         "Revealed".into()
     }
+}
+
+/// A new password: described as any other.
+pub struct NewPassword;
+
+impl PartialSchema for NewPassword {
+    fn schema() -> RefOr<Schema> {
+        Password::schema()
+    }
+}
+
+impl ToSchema for NewPassword {
+    fn name() -> Cow<'static, str> {
+        Password::name()
+    }
+}
+
+/// A cursor or a time.
+#[derive(ToSchema)]
+#[schema(as = ReplayStart)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "read by hand, since a cursor may be written with a point")]
+pub enum HookReplayStart {
+    /// After this event.
+    Cursor(u64),
+    /// From this moment on.
+    Time(Moment),
 }
 
 /// A moment in UTC, with microseconds.
@@ -254,13 +276,6 @@ fn line(most: usize) -> ObjectBuilder {
 
 fn name(most: usize) -> ObjectBuilder {
     text().min_length(Some(1)).max_length(Some(most)).pattern(Some(NAME))
-}
-
-fn alone_listed_or_wrapped(one: &str, wrapper: &str) -> AnyOfBuilder {
-    let one = || RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name(one));
-    let list = || ArrayBuilder::new().items(one()).max_items(Some(CLIENT_EVENTS_PER_BODY));
-    let wrapped = object().property(wrapper, list()).required(wrapper);
-    AnyOfBuilder::new().item(one()).item(list()).item(wrapped)
 }
 
 /// What means "none" since ever.

@@ -58,57 +58,6 @@ pub struct Key {
     key: IdempotencyKey,
 }
 
-/// Whose part of the past.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ByWhom {
-    /// Only by this person.
-    #[param(required = false, inline)]
-    user: Person,
-}
-
-/// Which part of a board's past.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Span {
-    /// From this revision or time on; of a replay, after it.
-    #[param(required = false, inline)]
-    from: Point,
-    /// Up to this revision or time; the newest revision when not told.
-    #[param(required = false, inline)]
-    to: Point,
-}
-
-/// Two places in a board's past.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Pair {
-    /// The older revision or time.
-    #[param(inline)]
-    from: NeededPoint,
-    /// The newer one; the newest revision when not told.
-    #[param(required = false, inline)]
-    to: Point,
-}
-
-/// Which part of a lesson's past.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Hours {
-    /// From this time on.
-    #[param(required = false, inline)]
-    from: Instant,
-    /// Up to this time.
-    #[param(required = false, inline)]
-    to: Instant,
-    /// Only on this board.
-    #[param(required = false, inline)]
-    board: Person,
-    /// Of `next`.
-    #[param(required = false, inline)]
-    cursor: Place,
-}
-
 /// A time in UTC, of the days that every month has.
 macro_rules! time {
     () => {

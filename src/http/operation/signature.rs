@@ -49,6 +49,14 @@ pub struct Success {
     pub headers: Vec<(&'static str, &'static str, &'static str)>,
 }
 
+impl Success {
+    /// 200 with a body of that type, and an example of it.
+    #[must_use]
+    pub fn of(media_type: &'static str, schema: Value, example: Value) -> Self {
+        Self { status: 200, content: Some((media_type, schema, Some(example))), headers: Vec::new() }
+    }
+}
+
 /// Named schemas.
 #[derive(Default)]
 pub struct Schemas(pub BTreeMap<String, Value>);
