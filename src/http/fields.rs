@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use super::problem::Problem;
-use m4sh_domain::json::{Bounds, Object, Value};
+use m4sh_domain::json::{Object, Value};
 
 const REQUIRED: &str = "This field is required.";
 const NOT_NULL: &str = "This field may not be null.";
@@ -65,11 +65,12 @@ impl Fields {
     ///
     /// # Errors
     /// Not JSON, or not an object.
+    #[cfg(test)]
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::of(Object::default()));
         }
-        Self::from_value(Value::parse(body, Bounds::default())?)
+        Self::from_value(Value::parse(body, m4sh_domain::json::Bounds::default())?)
     }
 
     /// Reads a body that was parsed already.
@@ -236,6 +237,7 @@ const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use m4sh_domain::json::Bounds;
 
     #[test]
     fn a6_a_whole_number_may_be_written_with_a_point() {

@@ -38,7 +38,6 @@ use crate::{
     jobs::{Jobs, hooks::WebhookClient, snapshots::SnapshotService},
     objects::ObjectService,
 };
-use m4sh_domain::times;
 use m4sh_store::Store;
 
 pub use audit::EventLog;

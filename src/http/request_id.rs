@@ -1,9 +1,6 @@
 //! The id of one request: taken over from the client or made here, echoed in the answer, every error body and the log.
 //! Made by `envelope`, read by handlers that leave an event. Never longer than a log line can bear.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-
 use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use uuid::Uuid;

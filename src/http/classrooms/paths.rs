@@ -94,13 +94,6 @@ path_params! {
         /// What the rule is about.
         what: RuleSubjectName,
     }
-    /// An erasure in a class.
-    pub struct ErasurePath {
-        /// The classroom.
-        id: ClassroomId,
-        /// The erasure.
-        job: Uuid,
-    }
     /// Pages that were collected.
     pub struct CollectPath {
         /// The classroom.

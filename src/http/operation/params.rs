@@ -171,6 +171,7 @@ macro_rules! path_params {
     ($($(#[doc = $doc:literal])* $vis:vis struct $name:ident { $($(#[doc = $words:literal])+ $field:ident: $kind:ty,)+ })+) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Debug)]
+        #[allow(dead_code, reason = "some of a path is read by other arguments, such as the class of its tutor")]
         $vis struct $name { $($(#[doc = $words])+ pub $field: $kind,)+ }
 
         impl $crate::http::operation::params::PathParams for $name {

@@ -1,6 +1,9 @@
 //! The route table says of every method that changes something which event it leaves, or why it leaves none.
 
-use super::super::{areas, audit, operation::Area, table};
+use super::super::{
+    areas, audit, endpoints,
+    operation::{Area, Mount},
+};
 use actix_web::http::Method;
 
 #[test]
@@ -12,7 +15,7 @@ fn u1_every_route_that_changes_something_names_its_event() {
 pub fn assert_traced(areas: fn() -> Vec<Area>) {
     let mut silent = Vec::new();
     let mut named = 0;
-    for (pattern, methods) in table(areas()).iter().map(super::super::route::Endpoint::described) {
+    for (pattern, methods) in endpoints(areas(), Mount::Api).iter().map(super::super::route::Endpoint::described) {
         for (method, trace) in methods {
             let changes = audit::changes(&Method::from_bytes(method.as_bytes()).unwrap());
             match trace {
