@@ -28,7 +28,7 @@ use crate::http::PagePushJob;
 use crate::http::blobs::cors::{Origins, objects_cors};
 use crate::http::cors::cors;
 use crate::http::{
-    Cookies, Envelope, EventLog, Ingest, MoreAreas, Policy, Readiness, Registration, RestRates, Services, Visits,
+    Cookies, Envelope, EventLog, Ingest, MoreAreas, Policy, Readiness, RegistrationPolicy, RestRates, Services, Visits,
 };
 use crate::identity::{self, Authenticator, LinkSigner, Passwords, TrustedProxies, UserProfiles};
 use crate::jobs::hooks::{Dispatcher, WebhookClient};
@@ -272,8 +272,8 @@ fn secret(settings: &Settings) -> Result<Vec<u8>, StartError> {
 fn policy(settings: &Settings) -> Policy {
     Policy {
         registration: match settings.registration {
-            config::RegistrationSetting::Open => Registration::Open,
-            config::RegistrationSetting::Closed => Registration::Closed,
+            config::RegistrationSetting::Open => RegistrationPolicy::Open,
+            config::RegistrationSetting::Closed => RegistrationPolicy::Closed,
         },
         // The web application's address tells whether people come over HTTPS.
         cookies: if settings.frontend_url.starts_with("https://") { Cookies::Secure } else { Cookies::Plain },

@@ -96,14 +96,14 @@ pub struct Services {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// Whether anybody may make an account.
-    pub registration: Registration,
+    pub registration: RegistrationPolicy,
     /// Whether people come over HTTPS, so that cookies must never travel without it.
     pub cookies: Cookies,
 }
 
 /// Whether anybody may make an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Registration {
+pub enum RegistrationPolicy {
     /// Yes.
     Open,
     /// No: `registration_closed`.

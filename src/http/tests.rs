@@ -60,7 +60,7 @@ async fn services(database: &TestDatabase, rates: Rates) -> web::Data<Services> 
         jobs: Jobs::new(store.clone()),
         webhooks: Arc::new(crate::jobs::hooks::WebhookClient::new(false).unwrap()),
         public_url: None,
-        policy: Policy { registration: Registration::Open, cookies: Cookies::Plain },
+        policy: Policy { registration: RegistrationPolicy::Open, cookies: Cookies::Plain },
         store,
     })
 }
@@ -326,7 +326,7 @@ async fn b6_logins_are_rationed_by_account_and_by_address() {
 async fn a7_a_closed_server_takes_no_registrations() {
     let database = TestDatabase::new().await;
     let mut services = Arc::into_inner(services(&database, generous()).await.into_inner()).unwrap();
-    services.policy.registration = Registration::Closed;
+    services.policy.registration = RegistrationPolicy::Closed;
     let services = web::Data::new(services);
     let app = app!(services);
     let refused = send!(app, post("/api/v1/auth/register/", "", person("anna@demo.m4sh", "tutor"))).await.expect(403);

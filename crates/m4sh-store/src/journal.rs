@@ -12,7 +12,7 @@ use std::{
 use tokio_postgres::{Client, NoTls, Statement};
 
 #[cfg(test)]
-use crate::query::{Plan, Query, QueryOutput, param_types};
+use crate::query::{CheckedQuery, Plan, QueryOutput, param_types};
 use crate::{
     Store, StoreError, pool,
     query::ParamList,
@@ -170,7 +170,7 @@ fn append_params(rows: &[JournalRow]) -> impl ParamList {
 
 /// Prepared by the connection itself, and listed for the tests like every other query.
 #[cfg(test)]
-pub(crate) const QUERIES: &[Query] = &[Query {
+pub(crate) const QUERIES: &[CheckedQuery] = &[CheckedQuery {
     name: "journal::append",
     sql: APPEND,
     plan: Plan::Batch,

@@ -28,7 +28,7 @@ use crate::{
 macro_rules! queries {
     (@list [$($known:tt)*]) => {
         #[cfg(test)]
-        pub(crate) const QUERIES: &[$crate::query::Query] = &[$($known)*];
+        pub(crate) const QUERIES: &[$crate::query::CheckedQuery] = &[$($known)*];
     };
     (@list [$($known:tt)*] $(#[doc = $doc:literal])* $(#[plan($plan:ident)])?
         pub fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $output:ty = $sql:expr $(, [$($param:expr),* $(,)?])?;
@@ -72,7 +72,7 @@ macro_rules! queries {
             let params = $crate::query::ParamList::refs(&params);
             <$output as $crate::query::QueryOutput>::run(db.into(), $sql, &params).await
         }
-        $crate::query::queries!(@list [$($known)* $crate::query::Query {
+        $crate::query::queries!(@list [$($known)* $crate::query::CheckedQuery {
             name: concat!(module_path!(), "::", stringify!($name)),
             sql: $sql,
             plan: $crate::query::queries!(@plan $($plan)?),
@@ -309,7 +309,7 @@ pub enum Plan {
 
 /// A query as the tests know it.
 #[cfg(test)]
-pub struct Query {
+pub struct CheckedQuery {
     pub name: &'static str,
     pub sql: &'static str,
     pub plan: Plan,

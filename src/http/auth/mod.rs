@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Registration, Services,
+    RegistrationPolicy, Services,
     audit::AuditContext,
     extract::{ClientOrigin, Signed},
     fields::Faults,
@@ -20,7 +20,7 @@ use super::{
         body::Body,
         context::Context,
         get, post,
-        signature::{Access, Signature},
+        signature::{Authentication, Signature},
     },
     problem::Problem,
 };
@@ -95,7 +95,7 @@ impl Argument for OpenRegistration {
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {
         context.spend().await?;
-        let is_open = context.services()?.policy.registration == Registration::Open;
+        let is_open = context.services()?.policy.registration == RegistrationPolicy::Open;
         is_open.then_some(Self).ok_or(Problem::RegistrationClosed)
     }
 }
@@ -194,7 +194,7 @@ impl Argument for LogoutBy {
 
     fn describe(signature: &mut Signature) {
         Body::<RefreshRequest>::describe(signature);
-        signature.access = Access::Either;
+        signature.access = Authentication::Either;
     }
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {

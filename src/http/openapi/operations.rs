@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::complete_spec::{BODY_LIMIT, ERRORS, RATE};
 use crate::http::operation::{
     Area, Mount, Operation,
-    signature::{Access, Schemas, Signature},
+    signature::{Authentication, Schemas, Signature},
 };
 
 /// Adds the areas to the document.
@@ -59,7 +59,7 @@ fn described(tag: &str, operation: &Operation, signature: Signature) -> Value {
             }
         }
         value["requestBody"] = body;
-        value[BODY_LIMIT] = operation.bounds.body.into();
+        value[BODY_LIMIT] = operation.limits.body.into();
     }
     let mut links = operation.links.map(|links| links());
     debug_assert_eq!(operation.answers.len(), signature.successes.len(), "{}", operation.id);
@@ -67,11 +67,11 @@ fn described(tag: &str, operation: &Operation, signature: Signature) -> Value {
         value["responses"][success.status.to_string()] = success.described(words, links.take());
     }
     match signature.access {
-        Access::Signed => {}
-        Access::Either => value["security"] = json!([{"bearer": []}, {}]),
-        Access::Anybody => value["security"] = json!([{}]),
+        Authentication::Signed => {}
+        Authentication::Either => value["security"] = json!([{"bearer": []}, {}]),
+        Authentication::Anybody => value["security"] = json!([{}]),
     }
-    if let Some(scope) = operation.bounds.rate {
+    if let Some(scope) = operation.limits.rate {
         value[RATE] = scope.name().into();
     }
     let codes: Vec<_> = signature.errors.iter().chain(operation.errors).collect();

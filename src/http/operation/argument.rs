@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web};
 use super::{
     context::Context,
     shared_params,
-    signature::{Access, Signature},
+    signature::{Authentication, Signature},
 };
 use crate::{
     actors::messages::Precondition,
@@ -78,7 +78,7 @@ impl Argument for web::Data<Services> {
 /// Checks the token where it stands among the arguments, and leaves the rate to the end or to [`Call`].
 impl Argument for Signed {
     fn describe(signature: &mut Signature) {
-        signature.access = Access::Signed;
+        signature.access = Authentication::Signed;
     }
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {
@@ -89,7 +89,7 @@ impl Argument for Signed {
 /// Whoever shows a good token; everybody else is nobody in particular.
 impl Argument for Option<Principal> {
     fn describe(signature: &mut Signature) {
-        signature.access = Access::Either;
+        signature.access = Authentication::Either;
     }
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {

@@ -35,7 +35,7 @@ impl RestRates {
 
 /// What the requests of an operation may cost.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct RequestLimits {
     /// The rate that is spent.
     pub rate: Option<Scope>,
     /// Bytes of the body after inflation.
@@ -49,7 +49,7 @@ pub struct Context {
     /// The request.
     pub request: HttpRequest,
     payload: dev::Payload,
-    bounds: Bounds,
+    limits: RequestLimits,
     body: Option<Bytes>,
     who: Option<Principal>,
     caller: Option<UserId>,
@@ -59,8 +59,8 @@ pub struct Context {
 impl Context {
     /// A request of which nothing is known.
     #[must_use]
-    pub fn new(request: HttpRequest, payload: dev::Payload, bounds: Bounds) -> Self {
-        Self { request, payload, bounds, body: None, who: None, caller: None, is_spent: false }
+    pub fn new(request: HttpRequest, payload: dev::Payload, limits: RequestLimits) -> Self {
+        Self { request, payload, limits, body: None, who: None, caller: None, is_spent: false }
     }
 
     /// What every handler may use.
@@ -128,7 +128,7 @@ impl Context {
     /// Those of the body; 429 over the rate.
     pub async fn spend(&mut self) -> Result<(), Problem> {
         self.gate().await?;
-        if let Some(scope) = self.bounds.rate.filter(|_| !self.is_spent) {
+        if let Some(scope) = self.limits.rate.filter(|_| !self.is_spent) {
             self.is_spent = true;
             let caller = match self.caller {
                 Some(caller) => RateLimitKey::from(caller),
@@ -140,8 +140,8 @@ impl Context {
     }
 
     async fn gate(&mut self) -> Result<(), Problem> {
-        if self.bounds.has_body && self.body.is_none() {
-            self.body = Some(body::read(&self.request, &mut self.payload, self.bounds.body).await?);
+        if self.limits.has_body && self.body.is_none() {
+            self.body = Some(body::read(&self.request, &mut self.payload, self.limits.body).await?);
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use super::{
     audit::{Pace, Trace},
     problem::Problem,
 };
-use context::{Bounds, Context};
+use context::{Context, RequestLimits};
 use handler::Handler;
 use m4sh_domain::{limits::SMALL_BODY, rate::Scope};
 use m4sh_store::EventCategory;
@@ -63,7 +63,7 @@ impl Area {
     #[must_use]
     pub fn rate(mut self, scope: Scope) -> Self {
         for operation in &mut self.operations {
-            operation.bounds.rate.get_or_insert(scope);
+            operation.limits.rate.get_or_insert(scope);
         }
         self
     }
@@ -110,7 +110,7 @@ pub struct Operation {
     /// What it leaves in the event log.
     pub trace: Option<Trace>,
     /// What its requests may cost.
-    pub bounds: Bounds,
+    pub limits: RequestLimits,
     serve: Rc<dyn Fn(Context) -> Served>,
     describe: fn(&mut Signature),
 }
@@ -152,7 +152,7 @@ impl Operation {
             example: None,
             links: None,
             trace: None,
-            bounds: Bounds { rate: None, body: SMALL_BODY, has_body: H::HAS_BODY },
+            limits: RequestLimits { rate: None, body: SMALL_BODY, has_body: H::HAS_BODY },
             serve: Rc::new(move |context| Box::pin(handler.clone().serve(context))),
             describe: H::describe,
         }
@@ -196,14 +196,14 @@ impl Operation {
     /// The rate that each request spends, by caller or, without one, by address.
     #[must_use]
     pub fn rate(mut self, scope: Scope) -> Self {
-        self.bounds.rate = Some(scope);
+        self.limits.rate = Some(scope);
         self
     }
 
     /// The bytes that its body may have after inflation; [`SMALL_BODY`] unless said here.
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.bounds.body = bytes;
+        self.limits.body = bytes;
         self
     }
 
@@ -240,6 +240,6 @@ impl Operation {
 
     /// Answers a request.
     pub(super) fn serve(&self, request: actix_web::HttpRequest, payload: actix_web::dev::Payload) -> Served {
-        (self.serve)(Context::new(request, payload, self.bounds))
+        (self.serve)(Context::new(request, payload, self.limits))
     }
 }

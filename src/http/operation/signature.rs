@@ -18,7 +18,7 @@ pub struct Signature {
     /// The successes, in the order of the answer's type.
     pub successes: Vec<Success>,
     /// Who may ask.
-    pub access: Access,
+    pub access: Authentication,
     /// Rates that are spent beside the operation's own.
     pub scopes: Vec<Scope>,
     /// The codes of errors that an argument brings.
@@ -29,7 +29,7 @@ pub struct Signature {
 
 /// Who may ask for an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Access {
+pub enum Authentication {
     /// Everybody.
     #[default]
     Anybody,

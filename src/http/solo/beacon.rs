@@ -19,7 +19,7 @@ use crate::{
             context::Context,
             params::Path,
             post,
-            signature::{Access, Signature},
+            signature::{Authentication, Signature},
         },
         problem::Problem,
     },
@@ -73,7 +73,7 @@ impl Argument for Beacon {
 
     fn describe(signature: &mut Signature) {
         ExtraRate::<RefreshRate>::describe(signature);
-        signature.access = Access::Either;
+        signature.access = Authentication::Either;
         signature.body = Some(json!({"content": {"application/json": {"schema": {}}}}));
     }
 

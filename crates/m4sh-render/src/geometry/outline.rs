@@ -3,7 +3,7 @@
 
 use super::{
     Point, Sample,
-    path::Path,
+    path::VectorPath,
     smooth::{curve_through, turns_back},
 };
 
@@ -22,7 +22,7 @@ struct Knot {
 
 /// Appends the outline of a pen of this width. All pieces turn the same way round, so that the non-zero rule unites
 /// them.
-pub fn trace(path: &mut Path, samples: &[Sample], width: f32) {
+pub fn trace(path: &mut VectorPath, samples: &[Sample], width: f32) {
     let knots = knots(samples, width);
     let mut start = 0;
     for at in 1..knots.len() {
@@ -52,7 +52,7 @@ fn knots(samples: &[Sample], width: f32) -> Vec<Knot> {
     knots
 }
 
-fn piece(path: &mut Path, knots: &[Knot]) {
+fn piece(path: &mut VectorPath, knots: &[Knot]) {
     let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return };
     let (mut left, mut right) = (Vec::with_capacity(knots.len()), Vec::with_capacity(knots.len()));
     for (index, knot) in knots.iter().enumerate() {
@@ -90,7 +90,7 @@ mod tests {
 
     /// How much of each pixel of a 100 by 100 picture the outline covers.
     fn coverage(samples: &[Sample], width: f32) -> Mask {
-        let mut path = Path::default();
+        let mut path = VectorPath::default();
         trace(&mut path, samples, width);
         let svg = format!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100"><path d="{}"/></svg>"#,

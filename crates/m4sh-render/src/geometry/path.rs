@@ -5,13 +5,13 @@ use super::Point;
 
 /// Path data. Coordinates are kept in hundredths of a unit.
 #[derive(Default, Debug)]
-pub struct Path {
+pub struct VectorPath {
     data: Vec<u8>,
     at: (i64, i64),
     last: u8,
 }
 
-impl Path {
+impl VectorPath {
     /// The text so far.
     #[must_use]
     pub fn data(&self) -> &[u8] {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn steps_never_add_their_rounding_up() {
-        let mut path = Path::default();
+        let mut path = VectorPath::default();
         path.move_to(Point::new(0.0, 0.0));
         for step in 1..=300 {
             path.line_to(Point::new(step as f32 / 300.0, -step as f32 / 300.0));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn commands_are_written_once_for_a_run() {
-        let mut path = Path::default();
+        let mut path = VectorPath::default();
         path.move_to(Point::new(1.0, 2.0));
         path.curve_to(Point::new(2.0, 2.0), Point::new(3.0, 1.0));
         path.curve_to(Point::new(4.0, 0.0), Point::new(3.0, 3.0));

@@ -1,7 +1,7 @@
 //! Smoothing of freehand lines: redundant points are dropped, the rest joined by curves.
 //! Called by `scene` (thinning) and `svg`. Never moves the two ends of a line.
 
-use super::{Point, Sample, path::Path};
+use super::{Point, Sample, path::VectorPath};
 
 /// Drops points that are closer than `least` to the one before; the last one stays.
 #[must_use]
@@ -22,7 +22,7 @@ pub fn thin(samples: &[Sample], least: f32) -> Vec<Sample> {
 
 /// Appends curves from the first of `points`, where the path is, to the last, through the middles between them. A
 /// sharp turn is a corner, which a curve would cut off.
-pub fn curve_through(path: &mut Path, points: impl IntoIterator<Item = Point>) {
+pub fn curve_through(path: &mut VectorPath, points: impl IntoIterator<Item = Point>) {
     let mut points = points.into_iter();
     let Some(first) = points.next() else { return };
     let Some(mut control) = points.next() else { return };
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_curve_ends_at_the_last_point() {
-        let mut path = Path::default();
+        let mut path = VectorPath::default();
         let points = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)].map(|(x, y)| Point::new(x, y));
         path.move_to(points[0]);
         curve_through(&mut path, points);
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn e7_a_corner_is_not_cut_off() {
-        let mut path = Path::default();
+        let mut path = VectorPath::default();
         let points = [(0.0, 0.0), (10.0, 20.0), (20.0, 0.0)].map(|(x, y)| Point::new(x, y));
         path.move_to(points[0]);
         curve_through(&mut path, points);

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 use super::{
     extent,
-    geometry::{Rect, path::Path},
+    geometry::{Rect, path::VectorPath},
     images::Images,
     scene::{Blend, Drawable, PageScene},
     text::fonts::FontMetrics,
@@ -46,7 +46,7 @@ struct SvgWriter<'h, 'a, W> {
     frame: Rect,
     options: SvgOptions<'h, 'a>,
     /// Reused for the data of each path.
-    path: Path,
+    path: VectorPath,
 }
 
 /// Writes a page, of which `frame` is visible.
@@ -60,7 +60,7 @@ pub fn write<'a>(
     title: &str,
     options: SvgOptions<'_, 'a>,
 ) -> io::Result<()> {
-    let mut canvas = SvgWriter { out, frame, options, path: Path::default() };
+    let mut canvas = SvgWriter { out, frame, options, path: VectorPath::default() };
     let (left, top) = (Num(frame.left), Num(frame.top));
     let (width, height) = (Num(frame.width()), Num(frame.height()));
     write!(

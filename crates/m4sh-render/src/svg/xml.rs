@@ -58,7 +58,7 @@ impl fmt::Display for Opacity {
 }
 
 /// A path's data.
-pub struct PathData<'a>(pub &'a path::Path);
+pub struct PathData<'a>(pub &'a path::VectorPath);
 
 impl fmt::Display for PathData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use crate::{
     accounts, assets, blobs, board_queries, boards, class_events, class_rules, classes, client_events, erasure,
     event_pages, events, exports, garbage_collection, history, hook_deliveries, hook_feed, hooks, idempotency,
     isolation, jobs, journal, lesson_boards, lesson_events, lesson_retention, lessons, links, logins, overviews,
-    query::{Plan, Query},
+    query::{CheckedQuery, Plan},
     renditions, retention, revisions, room_client,
     testing::TestDatabase,
     undo, usage_stats,
@@ -14,7 +14,7 @@ use crate::{
 macro_rules! listed {
     ($($module:ident),+ $(,)?) => {
         const MODULES: &[&str] = &["lib", $(stringify!($module)),+];
-        const QUERIES: &[&[Query]] = &[crate::QUERIES, $($module::QUERIES),+];
+        const QUERIES: &[&[CheckedQuery]] = &[crate::QUERIES, $($module::QUERIES),+];
     };
 }
 
@@ -25,7 +25,7 @@ listed! {
     renditions, retention, revisions, room_client, undo, usage_stats,
 }
 
-fn queries() -> impl Iterator<Item = &'static Query> {
+fn queries() -> impl Iterator<Item = &'static CheckedQuery> {
     QUERIES.iter().copied().flatten()
 }
 
@@ -157,7 +157,7 @@ async fn every_query_finds_its_rows_as_it_says() {
     let client = database.client().await;
     client.batch_execute(CROWD).await.unwrap();
     client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-    for Query { name, sql, plan: found_by, .. } in queries() {
+    for CheckedQuery { name, sql, plan: found_by, .. } in queries() {
         let plan = plan(&client, sql).await;
         // "… (cost=0.42..8.44 rows=…"
         let total = plan.split_once("..").unwrap().1.split(' ').next().unwrap().parse::<f64>().unwrap();
