@@ -19,7 +19,7 @@ pub struct EphemeralState<K, const N: usize> {
 
 /// When to flush.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Schedule {
+pub enum FlushSchedule {
     /// Now: the last flush is a period ago.
     Now,
     /// By a timer that the caller arms.
@@ -60,21 +60,21 @@ impl<K: PartialEq, const N: usize> EphemeralState<K, N> {
 
     /// Says when to flush a change that came from `conn`: the first one after a pause at once, others a period after the
     /// last flush.
-    pub fn schedule(&mut self, conn: ConnId, now: Duration, period: impl FnOnce() -> Duration) -> Schedule {
+    pub fn schedule(&mut self, conn: ConnId, now: Duration, period: impl FnOnce() -> Duration) -> FlushSchedule {
         self.source = match self.source {
             Source::Nobody => Source::One(conn),
             Source::One(one) if one == conn => self.source,
             Source::One(_) | Source::Several => Source::Several,
         };
         if self.armed {
-            return Schedule::Armed;
+            return FlushSchedule::Armed;
         }
         let due = self.last.map_or(now, |last| last + period());
         if due <= now {
-            return Schedule::Now;
+            return FlushSchedule::Now;
         }
         self.armed = true;
-        Schedule::After(due - now)
+        FlushSchedule::After(due - now)
     }
 
     /// Takes what changed. Called when [`Self::schedule`] said now, and by its timer.
@@ -122,16 +122,16 @@ mod tests {
         let mut state = EphemeralState::<u8, 2>::default();
         let (one, two, start) = (ConnId(1), ConnId(2), Duration::from_secs(1));
         state.mark(0, 7);
-        assert_eq!(state.schedule(one, start, || PERIOD), Schedule::Now);
+        assert_eq!(state.schedule(one, start, || PERIOD), FlushSchedule::Now);
         let flush = state.flush(start);
         assert_eq!((flush.changed, flush.source), ([vec![7], vec![]], Some(one)));
         let soon = start + Duration::from_millis(6);
         [7, 7, 8].into_iter().for_each(|key| state.mark(1, key));
-        assert_eq!(state.schedule(one, soon, || PERIOD), Schedule::After(Duration::from_millis(10)));
-        assert_eq!(state.schedule(two, soon, || PERIOD), Schedule::Armed);
+        assert_eq!(state.schedule(one, soon, || PERIOD), FlushSchedule::After(Duration::from_millis(10)));
+        assert_eq!(state.schedule(two, soon, || PERIOD), FlushSchedule::Armed);
         let flush = state.flush(start + PERIOD);
         assert_eq!((flush.changed, flush.source), ([vec![], vec![7, 8]], None), "each key once, from several");
-        assert_eq!(state.schedule(two, start + PERIOD * 2, || PERIOD), Schedule::Now);
+        assert_eq!(state.schedule(two, start + PERIOD * 2, || PERIOD), FlushSchedule::Now);
         state.mark(0, 9);
         state.clear();
         assert!(state.flush(start + PERIOD * 2).changed.iter().all(Vec::is_empty));

@@ -11,7 +11,7 @@ use super::members::{BoardMember, shows_location};
 use super::state::AwakeBoard;
 use super::user_budgets::CursorVerdict;
 use crate::actors::clock;
-use crate::actors::ephemeral::{EncodeOnce, Flush, Schedule};
+use crate::actors::ephemeral::{EncodeOnce, Flush, FlushSchedule};
 use crate::actors::messages::{PresenceUpdate, UpdatePresence};
 use crate::actors::metrics::metrics;
 use m4sh_domain::ids::{ConnId, UserId};
@@ -120,9 +120,9 @@ impl AwakeBoard {
         let now = clock::now();
         let period = || self.node.fixed_tick.unwrap_or_else(|| self.shard.tick_rate.interval());
         match self.tick.schedule(conn, now, period) {
-            Schedule::Now => self.send_tick(now),
-            Schedule::Armed => {}
-            Schedule::After(wait) => {
+            FlushSchedule::Now => self.send_tick(now),
+            FlushSchedule::Armed => {}
+            FlushSchedule::After(wait) => {
                 ctx.run_later(wait, |act, _| {
                     if let Phase::Awake(awake) = &mut act.phase {
                         awake.send_tick(clock::now());

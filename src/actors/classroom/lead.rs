@@ -9,7 +9,7 @@ use super::actor::ClassroomActor;
 use super::ephemera::{laser_frame, view_frame};
 use super::messages::ViewChanged;
 use crate::actors::clock;
-use crate::actors::ephemeral::{EncodeOnce, Schedule};
+use crate::actors::ephemeral::{EncodeOnce, FlushSchedule};
 use m4sh_domain::classroom::Laser;
 use m4sh_domain::ids::{ConnId, UserId};
 use m4sh_domain::json::Object;
@@ -60,9 +60,9 @@ impl ClassroomActor {
         self.ephemera.lasers.insert(user, laser);
         self.ephemera.moved_lasers.mark(0, user);
         match self.ephemera.moved_lasers.schedule(conn, clock::now(), || limits::LASER_TICK) {
-            Schedule::Now => self.flush_lasers(),
-            Schedule::Armed => {}
-            Schedule::After(wait) => drop(ctx.run_later(wait, |act, _| act.flush_lasers())),
+            FlushSchedule::Now => self.flush_lasers(),
+            FlushSchedule::Armed => {}
+            FlushSchedule::After(wait) => drop(ctx.run_later(wait, |act, _| act.flush_lasers())),
         }
     }
 
@@ -70,9 +70,9 @@ impl ClassroomActor {
         self.ephemera.view = Some((user, view));
         self.ephemera.moved_view.mark(0, user);
         match self.ephemera.moved_view.schedule(conn, clock::now(), || limits::LEAD_VIEW_TICK) {
-            Schedule::Now => self.flush_view(),
-            Schedule::Armed => {}
-            Schedule::After(wait) => drop(ctx.run_later(wait, |act, _| act.flush_view())),
+            FlushSchedule::Now => self.flush_view(),
+            FlushSchedule::Armed => {}
+            FlushSchedule::After(wait) => drop(ctx.run_later(wait, |act, _| act.flush_view())),
         }
     }
 

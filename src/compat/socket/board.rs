@@ -19,7 +19,7 @@ const PENDING_EVENTS: usize = 256;
 
 /// Which part of the board's history the client has, and which of its events are not saved yet.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(super) struct ClientProgress {
     /// The client's events that are not known to be saved, in their order.
     pending: VecDeque<PendingEvent>,
     /// Events so far; names their batches.
@@ -43,7 +43,7 @@ struct PendingEvent {
     rev: Option<u64>,
 }
 
-impl Progress {
+impl ClientProgress {
     /// The client wants the whole board.
     pub(super) fn request_state(&mut self) {
         self.is_stale = true;

@@ -63,7 +63,7 @@ struct RoomTranslator {
     context: Arc<SocketContext>,
     /// The numbers of the people who were named so far.
     numbers: HashMap<UserId, i64>,
-    progress: board::Progress,
+    progress: board::ClientProgress,
 }
 
 impl RoomTranslator {
@@ -73,7 +73,7 @@ impl RoomTranslator {
             Close::Moved
         })?;
         let row = row.ok_or(Close::NotFound)?;
-        let (numbers, progress) = (HashMap::new(), board::Progress::default());
+        let (numbers, progress) = (HashMap::new(), board::ClientProgress::default());
         let translator = Self { lesson, board: row.board, socket, context, numbers, progress };
         Ok((row.classroom, lesson, Box::new(translator)))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     document::Document,
-    draft::{Draft, DraftOp, OpsWriter, Payload, RawOp},
+    draft::{Draft, DraftOp, OpPayload, OpsWriter, RawOp},
     inverse::InverseRecorder,
     item::{self, Item},
     item_locks,
@@ -400,18 +400,18 @@ fn required_id<'a>(op: &DraftOp<'a>) -> Result<&'a str, OpFault> {
 }
 
 /// The id of what is added, which must be text.
-fn new_id(value: Payload<'_>) -> Result<&str, OpFault> {
+fn new_id(value: OpPayload<'_>) -> Result<&str, OpFault> {
     let members = value.value.as_object().ok_or("the value must be an object")?;
     let id = members.get("id").and_then(|id| id.as_str()).ok_or("the value needs an id")?;
     let usable = !id.is_empty() && id.len() <= limits::ITEM_ID_BYTES && id.trim().len() == id.len();
     Ok(usable.then_some(id).ok_or("the value needs an id of 1 to 256 bytes")?)
 }
 
-fn is_falsy(payload: &Payload<'_>) -> bool {
+fn is_falsy(payload: &OpPayload<'_>) -> bool {
     payload.value.is_falsy()
 }
 
-fn object<'a>(op: &DraftOp<'a>) -> Result<Payload<'a>, OpFault> {
+fn object<'a>(op: &DraftOp<'a>) -> Result<OpPayload<'a>, OpFault> {
     let payload = *op.payload(is_falsy).ok_or("a patch is required")?;
     match payload.value.as_object() {
         Some(members) if !members.is_empty() => Ok(payload),
@@ -420,7 +420,7 @@ fn object<'a>(op: &DraftOp<'a>) -> Result<Payload<'a>, OpFault> {
 }
 
 /// What an update merges in; `None` for one that only removes members.
-fn merged<'a>(op: &DraftOp<'a>) -> Result<Option<Payload<'a>>, OpFault> {
+fn merged<'a>(op: &DraftOp<'a>) -> Result<Option<OpPayload<'a>>, OpFault> {
     if op.unset.is_empty() || op.payload(is_falsy).is_some() { object(op).map(Some) } else { Ok(None) }
 }
 

@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// An operation with each value in both forms.
-pub(super) type DraftOp<'a> = Op<&'a str, Payload<'a>>;
+pub(super) type DraftOp<'a> = Op<&'a str, OpPayload<'a>>;
 
 /// An operation whose values are canonical texts.
 pub(super) type RawOp<'a> = Op<&'a str, &'a [u8]>;
 
 /// A value of an operation, in both forms.
 #[derive(Clone, Copy)]
-pub(super) struct Payload<'a> {
+pub(super) struct OpPayload<'a> {
     /// The value.
     pub(super) value: &'a Value,
     /// Its canonical text.
@@ -51,8 +51,8 @@ impl Draft {
         self.ops.iter().map(|op| op.as_ref().map(|value| self.payload(value)))
     }
 
-    fn payload<'a>(&'a self, (value, span): &'a (Value, Range<usize>)) -> Payload<'a> {
-        Payload { value, text: self.text.get(span.clone()).unwrap_or_default() }
+    fn payload<'a>(&'a self, (value, span): &'a (Value, Range<usize>)) -> OpPayload<'a> {
+        OpPayload { value, text: self.text.get(span.clone()).unwrap_or_default() }
     }
 
     /// Distinguishes a resend from another batch: equal for equal operations, in every process and version.
