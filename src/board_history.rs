@@ -1,6 +1,6 @@
-//! A board at a committed revision, rebuilt from Postgres alone: the nearest good checkpoint and the journal after it.
-//! Called by waking boards, exports, snapshots, thumbnails and shared links. Never wakes an actor, never guesses: what
-//! does not read back is passed over for the checkpoint before it (SPEC S4, S5). Decodes on the blocking threads.
+//! A board at a committed revision, rebuilt from PostgreSQL: the nearest good checkpoint and the journal after it.
+//! Called by boards that load, exports, snapshots, thumbnails and shared links. Never starts an actor. A checkpoint that
+//! does not read back is skipped for the one before it (SPEC S4, S5). Decodes on blocking threads.
 
 use tokio::task::spawn_blocking;
 
@@ -22,7 +22,7 @@ pub struct BoardAtRevision {
     pub page_count: u32,
 }
 
-/// A board with its history and receipts, as it wakes.
+/// A board with its history and receipts, for loading.
 #[derive(Debug)]
 pub struct RebuiltBoard {
     /// The board.
@@ -34,7 +34,7 @@ pub struct RebuiltBoard {
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardHistoryError {
-    /// Postgres has no answer.
+    /// PostgreSQL failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No checkpoint at or below the revision reads back and leads to it.
@@ -77,7 +77,7 @@ pub async fn rebuild(
         below = Some(row.rev);
         let at = row.rev;
         let known = if receipts == 0 { Vec::new() } else { store.receipts(id, at, receipts).await? };
-        // A large board takes milliseconds to decode, which nobody else on this thread should feel.
+        // A large board takes milliseconds to decode, which would delay others on this thread.
         if let Some(board) = off_thread(move || begin(&row, known)).await
             && let Some(board) = replay(store, id, board, rev).await?
         {
@@ -131,7 +131,7 @@ fn apply(mut board: Board, page: Vec<JournalEntry>) -> Result<Board, Corrupt> {
     Ok(board)
 }
 
-/// On a thread for blocking work; a panic there counts as no answer.
+/// On a blocking thread; a panic there is an error.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
     spawn_blocking(work).await.ok().flatten()
 }

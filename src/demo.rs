@@ -1,5 +1,5 @@
-//! The demo school: a tutor, three pupils, a class with a live lesson, and boards with something to look at.
-//! Called by `app` at start when the operator asks for it. Never touches a database in which other people live: its
+//! The demo school: a tutor, three pupils, a class with a running lesson, and boards with content.
+//! Called by `app` at start with `M4SH_DEMO`. Never changes a database that has other accounts: its
 //! password is public.
 
 mod figures;
@@ -41,9 +41,9 @@ pub struct Demo {
     pub pupils: Vec<&'static str>,
     /// The class.
     pub classroom: ClassroomId,
-    /// With it others may join the class.
+    /// The invite code of the class.
     pub invite_code: String,
-    /// The lesson that goes on.
+    /// The running lesson.
     pub session: LessonId,
     /// Its board.
     pub class_board: BoardId,
@@ -60,22 +60,22 @@ pub enum DemoError {
     /// The hasher.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// No randomness.
+    /// The operating system has no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
-    /// The demo boards are not what a board can be.
+    /// A demo board is not a valid board.
     #[error("the demo boards are broken: {0}")]
     Board(#[from] BoardRefusal),
-    /// The demo boards are no JSON.
+    /// A demo board is not valid JSON.
     #[error("the demo boards are broken: {0}")]
     Json(#[from] JsonError),
-    /// A person, class or lesson vanished while the school was being made.
+    /// An account, class or lesson vanished while the school was created.
     #[error("{0} vanished while the demo school was being made")]
     Vanished(&'static str),
 }
 
-/// Makes the demo school, or finds what there is of it and makes the rest: a start that was cut short is mended by the
-/// next. `None` when other people live in the database and the demo's tutor does not.
+/// Creates the demo school, or what is missing of it: an interrupted start is completed by the
+/// next. `None` when the database has other accounts and no demo tutor.
 ///
 /// # Errors
 /// [`DemoError`].
@@ -114,7 +114,7 @@ struct DemoAccount {
 }
 
 impl DemoAccount {
-    /// Their id; makes the account when there is none.
+    /// The account's id; creates the account when there is none.
     async fn enrol(&self, store: &Store, passwords: &Passwords) -> Result<UserId, DemoError> {
         if let Some((account, _)) = store.account_by_email(self.email).await? {
             return Ok(account.id);
@@ -136,11 +136,11 @@ impl DemoAccount {
         };
         match store.create_account(&new).await {
             Ok(account) => {
-                // Nobody holds the token of the login that came with the account.
+                // The login that came with the account is not used.
                 store.end_login(new.login.id, Timestamp::now()).await?;
                 Ok(account.id)
             }
-            // Another node was faster.
+            // Another node created it.
             Err(CreateAccountError::EmailTaken) => {
                 let (account, _) =
                     store.account_by_email(self.email).await?.ok_or(DemoError::Vanished("a demo account"))?;
@@ -166,7 +166,7 @@ async fn classroom(store: &Store, tutor: UserId) -> Result<ClassroomRow, DemoErr
     Ok(store.create_classroom(&new).await?)
 }
 
-/// A lesson that goes on, or a new one.
+/// A running lesson, or a new one.
 async fn lesson(store: &Store, classroom: ClassroomId) -> Result<LessonRow, DemoError> {
     if let Some(live) = store.live_lessons(classroom).await?.last() {
         return store.lesson(classroom, live.session).await?.ok_or(DemoError::Vanished("the lesson"));

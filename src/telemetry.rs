@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogFormat, Settings};
 
-/// What must live as long as the process, and be flushed at its end.
+/// Handles that live as long as the process and are flushed at its end.
 pub struct Telemetry {
     metrics: PrometheusHandle,
     traces: Option<SdkTracerProvider>,
@@ -45,7 +45,7 @@ impl Telemetry {
                 Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
             })
             .transpose()?;
-        // Spans are DEBUG: without a collector they cost one comparison; with one, they are what it is for.
+        // Spans have level DEBUG: without a collector they cost one comparison.
         let spans = traces.as_ref().map(|provider| {
             let filter = EnvFilter::new("m4sh=debug");
             tracing_opentelemetry::layer().with_tracer(provider.tracer("m4sh")).with_filter(filter)
@@ -75,7 +75,7 @@ impl Telemetry {
         self.metrics.clone()
     }
 
-    /// Sends what traces are left.
+    /// Exports the remaining spans.
     pub fn stop(self) {
         if let Some(traces) = self.traces
             && let Err(error) = traces.shutdown()

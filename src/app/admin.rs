@@ -1,4 +1,4 @@
-//! The admin port: metrics, and what an awake board looks like. For operators, never for the public.
+//! The admin address: metrics, and the state of a loaded board. For operators, never for the public.
 //! Started by `app`. Never changes anything.
 
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::actors::directory::Directory;
 use crate::actors::messages::InspectBoard;
 use m4sh_domain::ids::BoardId;
 
-/// Starts the admin server and says where.
+/// Starts the admin server and returns its address.
 ///
 /// # Errors
 /// When the address cannot be bound.

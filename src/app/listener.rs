@@ -1,4 +1,4 @@
-//! The public listener, with the bounds that its connections inherit.
+//! The public listener, with the socket options that its connections inherit.
 //! Called by `app`. Never accepts: actix does.
 
 use std::io;
@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use m4sh_domain::limits;
 
-/// Connections that wait to be accepted; a class that comes back together must not be refused.
+/// Connections that wait to be accepted: a class that reconnects at once must not be refused.
 const BACKLOG: i32 = 4096;
 
 /// Binds with a bounded send buffer, so that a stalled reader shows in its outbox and not only after megabytes in the

@@ -1,5 +1,5 @@
-//! What this process does by itself: which kinds of work it knows, and `m4sh job`.
-//! Called by `app`. Never does work of its own.
+//! The kinds of jobs of this process, and `m4sh job`.
+//! Called by `app`. Never runs a job itself.
 
 use serde_json::Value;
 
@@ -14,17 +14,17 @@ use m4sh_domain::limits;
 use m4sh_render::Renderer;
 use m4sh_store::Store;
 
-/// Everything that is done outside of requests.
+/// The runner with every kind of job and the schedule.
 ///
 /// # Errors
-/// When this program does not know where it is.
+/// When the path of this program is unknown.
 pub(super) fn runner(
     settings: &Settings,
     store: &Store,
     vault: &ObjectService,
     jobs: Jobs,
 ) -> Result<Runner, StartError> {
-    // Drawing happens in a process of its own, which is this same program (ADR 0016).
+    // Drawing runs in a child process of this program (ADR 0016).
     let renderer = Renderer::new(std::env::current_exe()?, limits::RENDERS_AT_ONCE);
     let studio = RenderContext { store: store.clone(), blobs: vault.blobs().clone(), renderer };
     Ok(Runner::new(store.clone(), vault.clone(), jobs)
@@ -43,7 +43,7 @@ pub(super) fn list() {
     println!("{:<24} {:<22} {about}", ErasePersonJob::KIND, "when asked for");
 }
 
-/// Does one job of the schedule and prints its result, or its error; `false` when it failed.
+/// Runs one scheduled job and prints its result, or its error; `false` when it failed.
 pub(super) async fn run_now(
     settings: &Settings,
     store: Store,

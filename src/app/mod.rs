@@ -45,13 +45,13 @@ use m4sh_store::{Store, migrate};
 
 type StartError = Box<dyn std::error::Error>;
 
-/// How long open requests may take when the server stops; sockets were told to come back before.
+/// How long open requests may take when the server stops; sockets are closed before.
 const SHUTDOWN_SECONDS: u64 = 3;
 
-/// Runs the server until SIGTERM or SIGINT, then drains: sockets are told to come back, boards are committed.
+/// Runs the server until SIGTERM or SIGINT, then drains it: sockets are closed, boards are committed.
 ///
 /// # Errors
-/// Whatever keeps it from starting, in words for the operator.
+/// Everything that prevents the start, as a message for the operator.
 pub async fn serve(settings: Settings, metrics: PrometheusHandle) -> Result<(), StartError> {
     let database = Database::open(&settings).await?;
     let outcome = run(&settings, database.url(), metrics).await;
@@ -59,7 +59,7 @@ pub async fn serve(settings: Settings, metrics: PrometheusHandle) -> Result<(), 
     outcome
 }
 
-/// Brings the schema up to date.
+/// Applies the migrations.
 ///
 /// # Errors
 /// When the database cannot be reached or a migration fails.
@@ -74,7 +74,7 @@ pub async fn migrate(settings: Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Checks every board's journal against its checkpoints; `false` when something is wrong.
+/// Compares the journal of every board with its checkpoints; `false` when they differ.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -90,7 +90,7 @@ pub async fn verify(settings: Settings) -> Result<bool, StartError> {
     outcome.map_err(Into::into)
 }
 
-/// Does one job of the schedule now, or lists them; `false` when it fails.
+/// Runs one scheduled job now, or lists them; `false` when it fails.
 ///
 /// # Errors
 /// When there is no such job, or its parameters are no JSON object, or the database cannot be reached.
@@ -111,7 +111,7 @@ pub async fn job(settings: Settings, name: Option<String>, params: Option<String
     outcome
 }
 
-/// Prints the budgets of a socket at these rates, for people and for clients that compile them in.
+/// Prints the budgets of sockets at these rates, as JSON or as a module for clients.
 pub fn budgets(rates: &Rates, js: bool) {
     let sizes = BucketSizes::new(rates);
     if js {
@@ -121,7 +121,7 @@ pub fn budgets(rates: &Rates, js: bool) {
     }
 }
 
-/// The database of this process: somebody's server, or the managed cluster.
+/// The database of this process: a given server, or the private cluster.
 enum Database {
     Given(String),
     Managed(Cluster),
@@ -261,7 +261,7 @@ async fn run(settings: &Settings, url: &str, metrics: PrometheusHandle) -> Resul
     Ok(())
 }
 
-/// What signs access tokens, and what other keys are derived from.
+/// The secret that signs access tokens and from which other keys are derived.
 fn secret(settings: &Settings) -> Result<Vec<u8>, StartError> {
     Ok(match &settings.jwt_secret {
         Some(secret) => secret.expose().as_bytes().to_vec(),
@@ -275,7 +275,7 @@ fn policy(settings: &Settings) -> Policy {
             config::RegistrationSetting::Open => RegistrationPolicy::Open,
             config::RegistrationSetting::Closed => RegistrationPolicy::Closed,
         },
-        // The web application's address tells whether people come over HTTPS.
+        // The address of the web application shows whether clients use HTTPS.
         cookies: if settings.frontend_url.starts_with("https://") { Cookies::Secure } else { Cookies::Plain },
     }
 }
@@ -291,11 +291,11 @@ async fn stop(directory: &Directory, server: ServerHandle, admin: Option<ServerH
     }
 }
 
-/// Waits for the first signal to stop, and names it.
+/// Waits for the first stop signal and returns its name.
 async fn stop_signal() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        // Without handlers a signal ends the process as the kernel does.
+        // Without a handler the signal ends the process.
         return std::future::pending().await;
     };
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The example page at `/`, and the words that a demo start prints.
+//! The example page at `/`, and the text that a demo start prints.
 //! Used by `app` until the web application takes its place. Never reads a file at run time.
 
 use std::net::SocketAddr;

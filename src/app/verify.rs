@@ -1,5 +1,5 @@
-//! `m4sh verify`: proves that every board's journal and checkpoints tell the same story.
-//! Run by `app`. Only reads; boards that are awake elsewhere are judged by what is committed.
+//! `m4sh verify`: checks that the journal and the checkpoints of every board agree.
+//! Run by `app`. Only reads; boards that are loaded elsewhere are checked by their committed data.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use m4sh_domain::board::{Board, Checkpoint, Digest};
 use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_store::{CheckpointRow, Store, StoreError};
 
-/// Checks all boards, printing one line for each that is wrong; `true` when none is.
+/// Checks all boards and prints a line for each fault; `true` when there is none.
 pub(super) async fn run(store: &Store) -> Result<bool, StoreError> {
     let (mut checked, mut wrong) = (0_u64, 0_u64);
     let mut after = None;

@@ -1,27 +1,27 @@
-//! What can go wrong with the object store, in the ways that callers tell apart.
-//! Made by the rest of `blobs`. Never carries a key of the store or an object's contents.
+//! The errors of the object store, as callers distinguish them.
+//! Created by the rest of `blobs`. Never contains a credential or the content of an object.
 
 use std::time::Duration;
 
-/// Why the store has no answer.
+/// Why an operation on the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     /// There is no such object.
     #[error("there is no such object")]
     Missing,
-    /// The object is longer than the caller takes.
+    /// The object is longer than the caller accepts.
     #[error("the object is longer than {limit} bytes")]
     TooLarge {
-        /// What the caller takes, in bytes.
+        /// The accepted length, in bytes.
         limit: usize,
     },
-    /// The store is away, too slow, full, or refuses. The same may pass later; whether a write happened is not known.
+    /// The store is away, too slow, full, or refuses. A retry may succeed; whether a write happened is unknown.
     #[error("the object store is unavailable: {0}")]
     Unavailable(String),
-    /// The settings cannot be used; only at the start.
+    /// The settings are unusable; only at the start.
     #[error("object storage: {0}")]
     Settings(String),
-    /// A key that none of ours looks like.
+    /// Not a key of this program.
     #[error("`{0}` is no object's key")]
     Key(String),
 }

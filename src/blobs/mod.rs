@@ -1,5 +1,5 @@
-//! Objects: bytes under a key, in a folder of this machine or a bucket of S3, R2 and their like, and their signed URLs.
-//! Called by `vault`, which knows what an object is for, and by `http::blobs`, which serves the folder.
+//! Objects: bytes under a key, in a local folder or an S3 bucket, and their signed URLs.
+//! Called by `objects`, which knows what an object is for, and by `http::blobs`, which serves the folder.
 //! Never knows a row, a quota or a right, and never waits without a deadline.
 
 mod error;
@@ -32,12 +32,12 @@ pub struct Blobs {
     root: Option<PathBuf>,
 }
 
-/// What is to be stored.
+/// The content of an upload.
 #[derive(Clone, Debug)]
 pub enum BlobContent {
     /// Bytes in memory.
     Bytes(Bytes),
-    /// A file of so many bytes. It is streamed, and must not change meanwhile.
+    /// A file of this length in bytes. It is streamed and must not change meanwhile.
     File(PathBuf, u64),
 }
 
@@ -101,7 +101,7 @@ impl Blobs {
             let mut whole = BytesMut::with_capacity(size.ok_or(BlobError::TooLarge { limit: most })?);
             let mut parts = found.into_stream();
             while let Some(part) = parts.try_next().await? {
-                // A store that sends more than it announced is not believed.
+                // A store may send more than it announced.
                 if whole.len() + part.len() > most {
                     return Err(BlobError::TooLarge { limit: most });
                 }
@@ -122,7 +122,7 @@ impl Blobs {
         range: Range<u64>,
     ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
         if range.is_empty() {
-            // The store has no name for nothing.
+            // The store cannot express an empty range.
             within(limits::OBJECT_CALL, async { Ok(self.objects.head(&path(key)?).await?) }).await?;
             return Ok(futures_util::stream::empty().boxed());
         }
@@ -145,7 +145,7 @@ impl Blobs {
         }
     }
 
-    /// Removes an object; one that is not there is removed already.
+    /// Removes an object; a missing one is no error.
     ///
     /// # Errors
     /// `Unavailable`; then the object may or may not be there.
@@ -157,7 +157,7 @@ impl Blobs {
         }
     }
 
-    /// Every object whose key begins with the folder `prefix`, in no promised order. What a crash left half written is
+    /// Every object whose key begins with the folder `prefix`, in no particular order. Files that a crash left incomplete are
     /// not among them.
     pub fn list(&self, prefix: &str) -> impl Stream<Item = Result<ListedObject, BlobError>> + Send + use<> {
         let listed = self.objects.list(Some(&Path::from(prefix)));
@@ -235,7 +235,7 @@ fn path(key: &str) -> Result<Path, BlobError> {
     Path::parse(key).map_err(|_| BlobError::Key(key.to_owned()))
 }
 
-/// A stream whose every next piece must come in time.
+/// A stream with a deadline for each chunk.
 fn paced<T: Send + 'static>(
     stream: BoxStream<'static, Result<T, object_store::Error>>,
     each: Duration,

@@ -1,4 +1,4 @@
-//! The name that a browser saves an object under, as a header that no name can break out of.
+//! The file name of a download, as a header that no name can break.
 //! Called for signed URLs and by `http::blobs`. Never trusts a name.
 
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! From settings to a store: a folder that is made when it is missing, or a bucket.
-//! Called by `app`. Never asks the bucket anything: it may come later than this process.
+//! Opens the store of the settings: a folder, which is created when it is missing, or a bucket.
+//! Called by `app`. Never contacts the bucket, which may start later than this process.
 
 use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{BlobError, Blobs, urls::UrlSigner};
 use crate::config::{BucketSettings, StorageSettings};
 use m4sh_domain::limits::{OBJECT_CALL, OBJECT_PART_CALL};
 
-/// A store that does not take a connection by then is away.
+/// Connect timeout of the store.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 impl Blobs {
@@ -38,7 +38,7 @@ impl Blobs {
 
     fn bucket(bucket: &BucketSettings) -> Result<Self, BlobError> {
         let objects = s3(bucket, bucket.endpoint.as_deref())?;
-        // The host is part of the signature, so a URL is signed for the host that browsers will ask.
+        // The signature covers the host, so a URL is signed for the host that browsers use.
         let signer = match &bucket.public_endpoint {
             Some(public) => s3(bucket, Some(public))?,
             None => objects.clone(),
@@ -47,14 +47,14 @@ impl Blobs {
         Ok(Self { objects: Arc::new(objects), urls: Arc::new(urls), root: None })
     }
 
-    /// A store that forgets, for tests that keep nothing.
+    /// A store in memory, for tests.
     #[cfg(test)]
     pub(crate) fn in_memory() -> Self {
         let objects = Arc::new(object_store::memory::InMemory::new());
         Self { objects, urls: Arc::new(UrlSigner::local(b"for tests")), root: None }
     }
 
-    /// The same store behind another door, for tests that break it.
+    /// The same store behind a wrapper, for tests with faults.
     #[cfg(test)]
     pub(crate) fn through(
         &self,
@@ -65,17 +65,17 @@ impl Blobs {
 }
 
 fn open_folder(folder: &Path) -> io::Result<(LocalFileSystem, std::path::PathBuf)> {
-    // People's boards: nobody else on this machine reads them.
+    // Boards of people: no other user of this machine may read them.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let root = folder.canonicalize()?;
-    // What was called stored survives a power cut.
+    // A stored object survives a power failure.
     let objects = LocalFileSystem::new_with_prefix(&root).map_err(io::Error::other)?.with_fsync(true);
     Ok((objects, root))
 }
 
 fn s3(bucket: &BucketSettings, endpoint: Option<&str>) -> Result<AmazonS3, BlobError> {
     let wrong = |what: String| BlobError::Settings(format!("the bucket {}: {what}", bucket.name));
-    // Its own default goes on for three minutes; a person waits.
+    // Its default retries for three minutes, while a person waits.
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),

@@ -1,4 +1,4 @@
-//! Files that a write of the local backend was cut off at: `name#1` beside what would have become `name`.
+//! Incomplete files of interrupted writes to the local store: `name#1` beside `name`.
 //! Called by `Blobs::clear_staged`. Never touches a file whose name could be an object's: keys have no `#`.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 
 use super::BlobError;
 
-/// Folders below the root are no deeper than this: keys are not.
+/// Depth of the folders: keys have no more parts.
 const DEPTH: usize = 16;
 
 pub(super) async fn clear(root: PathBuf, grace: Duration) -> Result<u64, BlobError> {
@@ -24,7 +24,7 @@ fn clear_below(folder: &Path, before: SystemTime, depth: usize) -> io::Result<u6
         let entry = entry?;
         let about = match entry.metadata() {
             Ok(about) => about,
-            // Another write has just given it its name.
+            // Another write has just renamed it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };

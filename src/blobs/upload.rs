@@ -33,7 +33,7 @@ pub(super) async fn put(
     } else {
         parts(objects, path, &source, attributes).await
     };
-    // A bucket that does not exist is as good as a store that is away; "missing" would blame the object.
+    // A missing bucket is reported as an unavailable store; "missing" would refer to the object.
     outcome.map_err(|error| match error {
         BlobError::Missing => BlobError::Unavailable("the bucket or folder does not exist".to_owned()),
         other => other,
@@ -63,7 +63,7 @@ async fn parts(
     let mut upload = within(OBJECT_CALL, async { Ok(objects.put_multipart_opts(path, options).await?) }).await?;
     let outcome = send(&mut *upload, source).await;
     if outcome.is_err() {
-        // Best effort: what stays is no object, and the bucket's own rules expire it.
+        // Best effort: the rest is no object, and rules of the bucket expire it.
         let _ = within(OBJECT_CALL, async { Ok(upload.abort().await?) }).await;
     }
     outcome
@@ -122,7 +122,7 @@ impl PartReader {
     }
 }
 
-/// File work, off the reactor.
+/// File I/O, on a blocking thread.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, BlobError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| BlobError::Unavailable(error.to_string()))?.map_err(Into::into)

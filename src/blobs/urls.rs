@@ -1,5 +1,5 @@
 //! Signed URLs: of this server for a folder, of the bucket, or of a CDN before the bucket.
-//! Called by `Blobs`. Never makes a URL that opens for ever, and never swaps a host after signing.
+//! Called by `Blobs`. Never creates a URL without an end, and never changes a host after signing.
 
 use std::time::Duration;
 
@@ -21,23 +21,23 @@ use m4sh_domain::limits::OBJECT_CALL;
 /// The longest life of a URL: what S3 signs at most.
 pub const SIGNED_AT_MOST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What the server's secret is mixed with, so that neither key can stand for another.
+/// Labels for deriving keys from the server's secret, so that no key can be used for another purpose.
 const LABEL: &[u8] = b"m4sh object urls 1";
 /// Characters of a CDN's signature (SPEC V4).
 const CDN_CHARS: usize = 32;
 
-/// What a local URL says besides its key.
+/// The query of a local URL.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedUrlQuery<'a> {
-    /// Until when it opens, in seconds of Unix time.
+    /// Expiry in seconds of Unix time.
     pub expires: i64,
     /// The name to save the object under.
     pub name: Option<&'a str>,
-    /// The proof.
+    /// The signature.
     pub signature: &'a str,
 }
 
-/// How URLs of this store are made.
+/// How URLs of this store are created.
 pub(super) enum UrlSigner {
     Local([u8; 32]),
     Bucket { signer: AmazonS3, cdn: Option<CdnSettings> },

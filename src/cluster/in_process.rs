@@ -1,5 +1,5 @@
-//! Leases of a node that runs alone: a set in memory.
-//! Used by `app` when there is no Redis. Never grants a board twice, so a board that is awake twice shows at once.
+//! Leases of a single node: a set in memory.
+//! Used by `app`. Never grants a board twice, so a board that is loaded twice is noticed at once.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, ready};
 use crate::cluster::{Leases, OwnedElsewhere};
 use m4sh_domain::ids::BoardId;
 
-/// See the module's words; clones share the set.
+/// Leases in this process; clones share the set.
 #[derive(Clone, Default)]
 pub struct InProcessLeases(Arc<DashSet<BoardId>>);
 

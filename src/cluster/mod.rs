@@ -1,5 +1,5 @@
-//! Who owns a board among the nodes, behind one trait; `in_process` is the twin for a node that runs alone.
-//! Called by the board actor when it wakes and when it parks. Never the truth: that is the epoch in Postgres (ADR 0005).
+//! Which node owns a board, behind one trait. `in_process` is the implementation for a single node.
+//! Called by the board actor when it loads and unloads. An optimisation only: the epoch in PostgreSQL decides (ADR 0005).
 
 mod in_process;
 
@@ -11,23 +11,23 @@ pub use in_process::InProcessLeases;
 
 use m4sh_domain::ids::BoardId;
 
-/// Somebody else owns the board now.
+/// Another node owns the board.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the board is owned elsewhere")]
 pub struct OwnedElsewhere;
 
-/// Leases on boards: an owner is asked for before a board is loaded, so that two nodes rarely race to the fence.
+/// Leases on boards, taken before a board is loaded, so that two nodes rarely race for the fence.
 pub trait Leases: Send + Sync + 'static {
     /// Takes the lease on a board.
     ///
     /// The future resolves to [`OwnedElsewhere`] while another owner holds it.
     fn acquire(&self, board: BoardId) -> BoxFuture<'static, Result<(), OwnedElsewhere>>;
 
-    /// Gives it back; giving back what is not held does nothing.
+    /// Releases it; releasing a lease that is not held has no effect.
     fn release(&self, board: BoardId);
 }
 
-/// A lease that is held, and given back when this is dropped: also when its board's actor dies of a panic.
+/// A held lease, released on drop, also when the actor of its board panics.
 pub struct Lease {
     leases: Arc<dyn Leases>,
     board: BoardId,

@@ -1,4 +1,4 @@
-//! What is drawn on the demo boards: figures of a geometry lesson, in strokes, shapes and words.
+//! The content of the demo boards: figures of a geometry lesson, in strokes, shapes and texts.
 //! Called by `demo` once. Never random: the same drawing each time.
 
 use std::f64::consts::{PI, TAU};
@@ -106,7 +106,7 @@ impl DemoPage {
     }
 }
 
-/// The way from one point to another as a hand goes: nearly straight. Without the end, which begins the next line.
+/// A line as drawn by hand, nearly straight. Without its end, which begins the next line.
 fn by_hand(from: PagePoint, to: PagePoint) -> impl Iterator<Item = PagePoint> {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let length = dx.hypot(dy).max(1.0);
@@ -234,7 +234,7 @@ fn schedule() -> Value {
             .shape(json!({"type": "rectangle", "color": GREEN, "size": 2, "x": 90, "y": y, "width": 28, "height": 28}))
             .write(step, (140.0, y), INK, 24);
     }
-    // The first step is ticked, and a sun for good luck.
+    // The first step is ticked; a sun in the corner.
     page = page.draw(GREEN, 4, &[(95.0, 164.0), (103.0, 174.0), (120.0, 146.0)]);
     page = page.trace("pen", "#f59e0b", 4, sampled(0.0, TAU, 48, |a| (900.0 + 60.0 * a.cos(), 250.0 + 60.0 * a.sin())));
     for ray in 0..8 {

@@ -1,4 +1,4 @@
-//! HS256 for `jsonwebtoken`: the one algorithm of access tokens, so that no other one is compiled in.
+//! HS256 for `jsonwebtoken`: the only algorithm of access tokens, so that no other one is compiled.
 //! Called by `tokens` once. Never handles claims.
 
 use std::sync::Once;

@@ -1,5 +1,5 @@
 //! The one rate limiter: a bucket for each scope and caller.
-//! Called by the REST handlers and at the sockets' door, after authentication where the scope is a user's.
+//! Called by REST operations and socket handshakes, after authentication where the scope is a user's.
 //! Never grows without bound and never answers "wait 0".
 
 use std::{
@@ -21,21 +21,21 @@ const BUCKETS: usize = 200_000;
 /// Sweeps are at least this far apart, so that a flood of addresses cannot make each request sweep.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// Over a rate.
+/// A rate was exceeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RateLimited {
-    /// When the next one passes; never zero.
+    /// Time until the next request passes; never zero.
     pub wait: Duration,
-    /// How many pass in the scope's period.
+    /// Requests per period of the scope.
     pub limit: u32,
 }
 
-/// Whose bucket it is.
+/// The owner of a bucket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RateLimitKey(u128);
 
 impl RateLimitKey {
-    /// One bucket for all who come when the table is full of others.
+    /// One bucket for all new callers when the table is full.
     pub(crate) const CROWD: Self = Self(u128::MAX);
 
     /// The account with that e-mail address, whether it exists or not.
@@ -101,7 +101,7 @@ impl RateLimiter {
     }
 
     fn has_room_for(&self, scope: Scope, caller: RateLimitKey, now: Duration) -> bool {
-        // Asking for the length locks every shard in turn: only newcomers pay for it.
+        // The length locks every shard in turn, so only new callers ask for it.
         if self.buckets.contains_key(&(scope, caller)) || self.buckets.len() < BUCKETS {
             return true;
         }

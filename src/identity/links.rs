@@ -1,6 +1,6 @@
-//! The tokens of share links and the tickets that a visitor gets for one, both made by keys that only this process has.
-//! Called by `http` for links and by `ws` at its door. Never asks the database: whether a link still lives is a row's
-//! matter (`store::links`), and never puts a token into an error or a log (ADR 0018).
+//! Tokens of share links and tickets of their visitors, both signed with keys derived from the server's secret.
+//! Called by `http` for links and by `ws` in handshakes. Never reads the database: whether a link is active is known to its
+//! row (`m4sh_store::links`). Never puts a token into an error or a log (ADR 0018).
 
 use std::{fmt, sync::OnceLock};
 
@@ -16,12 +16,12 @@ use m4sh_domain::ids::{BoardId, LinkId};
 const BYTES: usize = 32;
 /// Characters of a token: 32 bytes in base64url.
 const TOKEN_CHARS: usize = 43;
-/// Bytes that a ticket signs: link, board, and the second at which it ends.
+/// Signed bytes of a ticket: link, board and expiry in seconds.
 const SIGNED: usize = 16 + 16 + 8;
 /// Characters of a ticket.
 const TICKET_CHARS: usize = (SIGNED + BYTES) * 4 / 3;
 
-/// Makes and reads tokens and tickets. One for the process.
+/// Signs and verifies tokens and tickets. One for the process.
 pub struct LinkSigner {
     tokens: SigningKey,
     tickets: SigningKey,
@@ -29,26 +29,26 @@ pub struct LinkSigner {
     told: OnceLock<Box<dyn Fn(LinkId) + Send + Sync>>,
 }
 
-/// A token as its owner sees it; the store keeps only its hash.
+/// A token as its owner sees it; the store has its hash only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ShareToken(String);
 
-/// What a good ticket says: its bearer has seen that board through that link.
+/// A verified ticket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkTicket {
-    /// The link, which may have ended since.
+    /// The link, which may have ended.
     pub link: LinkId,
-    /// The only board that it opens.
+    /// The only board that it is valid for.
     pub board: BoardId,
 }
 
-/// Why a ticket is refused; either way its bearer asks for the public page again.
+/// Why a ticket is refused; the client requests the public page again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TicketError {
     /// Not a ticket of ours.
     #[error("the ticket is not valid")]
     Invalid,
-    /// It was good once.
+    /// It has expired.
     #[error("the ticket has expired")]
     Expired,
 }
@@ -68,19 +68,19 @@ impl LinkSigner {
         }
     }
 
-    /// The token of a link: always the same, so that its owner may see it again though it is kept nowhere.
+    /// The token of a link: always the same, so that its owner can see it again although it is not stored.
     #[must_use]
     pub fn token(&self, link: LinkId) -> ShareToken {
         ShareToken(URL_SAFE_NO_PAD.encode(self.tokens.sign(&[link.0.as_bytes()])))
     }
 
-    /// Where the web application shows a shared board.
+    /// The URL of a shared board in the web application.
     #[must_use]
     pub fn url(&self, token: &ShareToken) -> String {
         format!("{}/solo/shared/{}", self.frontend, token.0)
     }
 
-    /// A ticket for `board`, good until `ends`, to the second.
+    /// A ticket for `board`, valid until `ends`, in whole seconds.
     #[must_use]
     pub fn ticket(&self, pass: LinkTicket, ends: Timestamp) -> String {
         let mut bytes = Vec::with_capacity(SIGNED + BYTES);
@@ -92,7 +92,7 @@ impl LinkSigner {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What a ticket says.
+    /// Verifies a ticket.
     ///
     /// # Errors
     /// [`TicketError`].
@@ -113,13 +113,13 @@ impl LinkSigner {
         Ok(LinkTicket { link: LinkId(id(link)?), board: BoardId(id(board)?) })
     }
 
-    /// Sets who is told of every link that ends: those who watch through it must go. Set once, by the composition root.
+    /// Sets the listener for ended links, which closes the sockets of their guests. Set once, by `app`.
     pub fn on_link_ended(&self, told: impl Fn(LinkId) + Send + Sync + 'static) {
-        // A second listener would be a mistake of the composition root; the first stays.
+        // A second listener would be a mistake of `app`; the first stays.
         let _ = self.told.set(Box::new(told));
     }
 
-    /// Says that a link has ended; called after that is committed.
+    /// Reports that a link has ended; called after the commit.
     pub fn notify_ended(&self, link: LinkId) {
         if let Some(told) = self.told.get() {
             told(link);
@@ -134,7 +134,7 @@ impl fmt::Debug for LinkSigner {
 }
 
 impl ShareToken {
-    /// A text of a visitor's; `None` when no token looks like it.
+    /// Parses a token; `None` when it has the wrong form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = text.len() == TOKEN_CHARS
@@ -142,13 +142,13 @@ impl ShareToken {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The hash under which the store knows it. A token has 256 bits that nobody can guess, so no slow hash is needed.
+    /// The hash in the store. A token has 256 random bits, so no slow hash is needed.
     #[must_use]
     pub fn hash(&self) -> [u8; BYTES] {
         Sha256::digest(self.0.as_bytes()).into()
     }
 
-    /// The text for its owner.
+    /// The text of the token.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -161,7 +161,7 @@ impl fmt::Debug for ShareToken {
     }
 }
 
-/// A key for HMAC-SHA256, as HMAC itself pads it: so long that there is nothing to refuse.
+/// A key for HMAC-SHA256, padded to its block, so that it is always valid.
 struct SigningKey([u8; 64]);
 
 impl SigningKey {
@@ -186,7 +186,7 @@ impl SigningKey {
         self.mac(parts).finalize().into_bytes().into()
     }
 
-    /// In a time that does not tell how much of the signature was right.
+    /// In constant time.
     fn verify(&self, signed: &[u8], signature: &[u8]) -> Result<(), TicketError> {
         self.mac(&[signed]).verify_slice(signature).map_err(|_| TicketError::Invalid)
     }

@@ -1,7 +1,7 @@
-//! Who somebody is: access tokens, passwords, ended logins, share links, the cards with people's names, and how often
-//! each of them may ask.
+//! Identity: access tokens, passwords, ended logins, share links, profiles, and the rates
+//! of each caller.
 //! Called by `http` and `ws` for every request and handshake, and by the actors for names on a roster.
-//! Never decides what a person may do; that is `domain::access` and the actors.
+//! Never decides what a person may do; that is `m4sh_domain::access`.
 
 mod hs256;
 mod limiter;

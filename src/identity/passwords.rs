@@ -1,6 +1,6 @@
 //! Password hashes: Argon2id, on threads of their own, a few at a time.
-//! Called by registration, login and the demo school. Never on a reactor thread, never unbounded: a class that signs in
-//! together waits its turn.
+//! Called by registration, login and the demo school. Never on a reactor thread, never unbounded: a class that logs in
+//! at once waits.
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
@@ -12,16 +12,16 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Callers that may wait for a hash; a hash takes about 25 ms, so the last of them waits some seconds.
 const WAITING: usize = 512;
-/// How long a caller waits for its turn before it is told to come back.
+/// How long a caller waits before it is told to retry.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of the settings that OWASP holds equal, the one with 12 MiB and 3 passes: a thread keeps the memory of its last hash.
+/// 12 MiB and 3 passes, one of the settings recommended by OWASP: a thread keeps the memory of its last hash.
 const MEMORY_KIB: u32 = 12 * 1024;
 const PASSES: u32 = 3;
 
-/// Why no answer about a password can be given.
+/// Why a password could not be hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// Too many are being hashed; come back in a moment.
+    /// Too many wait; retry in a moment.
     #[error("too many passwords are being checked")]
     Busy,
     /// The hasher failed: no randomness, or a stored hash that is none.
@@ -31,13 +31,13 @@ pub enum PasswordError {
 
 /// Hashes and checks passwords.
 pub struct Passwords {
-    // Threads of our own and not the runtime's: its pool is wide, and each thread that ever hashed keeps its memory.
+    // Dedicated threads and not the blocking pool, which is large: each thread that ever hashed keeps its memory.
     hashers: mpsc::Sender<HashingTask>,
-    /// A real hash of nobody's password: unknown e-mails cost what wrong passwords cost.
+    /// A real hash, so that unknown addresses take as long as wrong passwords.
     nobody: Arc<str>,
 }
 
-/// One thing for a hashing thread to do.
+/// A task of a hashing thread.
 enum HashingTask {
     Hash { password: String, answer: oneshot::Sender<Result<String, PasswordError>> },
     Verify { password: String, stored: Arc<str>, answer: oneshot::Sender<Result<bool, PasswordError>> },
@@ -45,7 +45,7 @@ enum HashingTask {
 
 impl HashingTask {
     fn run(self) {
-        // A caller that lost its patience is not worked for, and hears nothing.
+        // A caller that gave up needs no answer.
         match self {
             Self::Hash { password, answer } if !answer.is_closed() => {
                 let _ = answer.send(hash(password.as_bytes()));

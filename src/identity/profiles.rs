@@ -1,6 +1,6 @@
-//! Name cards: what a roster, a class list and a rights check show of an account, kept for a minute.
+//! Profiles: what rosters, class lists and rights checks show of an account, cached for a minute.
 //! Called by `http` and by sockets as they join, so that a class of 300 that reconnects costs one query a head a minute.
-//! Never holds a password, and never says that somebody may sign in.
+//! Never contains a password, and never decides whether somebody may log in.
 
 use std::{
     sync::Arc,
@@ -12,12 +12,12 @@ use dashmap::DashMap;
 use m4sh_domain::ids::UserId;
 use m4sh_store::{Account, Store, StoreError};
 
-/// How long a card may be out of date.
+/// How long a profile may be outdated.
 const FRESH: Duration = Duration::from_secs(60);
-/// Cards kept at most, about 200 bytes each; past it the old ones are swept, then all.
+/// Cached profiles, about 200 bytes each. Beyond it the old ones are removed, then all.
 const CARDS: usize = 50_000;
 
-/// What is shown of somebody.
+/// The profile of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserProfile {
     /// First and last name; the part of the address before `@` when there is neither.
@@ -38,7 +38,7 @@ impl From<&Account> for UserProfile {
     }
 }
 
-/// The name under which others see somebody; never a whole e-mail address.
+/// The name that others see; never a whole e-mail address.
 #[must_use]
 pub fn display_name(first_name: &str, last_name: &str, email: &str) -> String {
     match (first_name.trim(), last_name.trim()) {
@@ -49,7 +49,7 @@ pub fn display_name(first_name: &str, last_name: &str, email: &str) -> String {
     }
 }
 
-/// The cards, read through from the store. A clone shares them.
+/// A read-through cache of profiles. Clones share it.
 #[derive(Clone)]
 pub struct UserProfiles {
     store: Store,
@@ -57,22 +57,22 @@ pub struct UserProfiles {
 }
 
 impl UserProfiles {
-    /// No cards yet.
+    /// An empty cache.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store, cards: Arc::default() }
     }
 
-    /// The card of `user`; `None` when there is no such account or it may no longer sign in.
+    /// The profile of `user`; `None` when there is no such account or it may no longer log in.
     ///
     /// # Errors
-    /// As every query; a card that is fresh is given without asking.
+    /// The store failed; a fresh profile needs no query.
     pub async fn profile(&self, user: UserId) -> Result<Option<UserProfile>, StoreError> {
         if let Some(card) = self.cards.get(user, Instant::now()) {
             return Ok(Some(card));
         }
         let account = self.store.account(user).await?.filter(|account| !account.disabled);
-        // Absence is not kept: an account registered a moment later must be there at once.
+        // Absence is not cached: an account registered a moment later must be found.
         Ok(account.map(|account| {
             let card = UserProfile::from(&account);
             self.cards.put(user, card.clone(), Instant::now());
@@ -80,7 +80,7 @@ impl UserProfiles {
         }))
     }
 
-    /// Keeps the card of an account that was just read or made.
+    /// Caches the profile of an account that was just read or created.
     pub fn remember(&self, account: &Account) {
         self.cards.put(account.id, UserProfile::from(account), Instant::now());
     }

@@ -1,5 +1,5 @@
-//! Which neighbours may speak for a client: what they forward about its address, its scheme and its host is believed.
-//! Called by the extractors and at the sockets' door, for limits, events and links. Never believes a header from anybody else.
+//! Trusted proxies: what they forward about a client's address, scheme and host is used.
+//! Called by extractors and handshakes, for limits, events and links. Never uses such a header of anybody else.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,12 +16,12 @@ static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 #[derive(Clone, Default, Debug)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// Under which address a client asked.
+/// The address that a client requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestedHost<'a> {
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Name or address, perhaps with a port.
+    /// Host name or address, optionally with a port.
     pub host: &'a str,
 }
 
@@ -37,7 +37,7 @@ impl TrustedProxies {
     }
 
     /// The client behind `peer`: each trusted proxy added the address it saw at the right end of `X-Forwarded-For`, so
-    /// the first from there that is no proxy of ours is the client. What stands left of it anybody may have written.
+    /// the first from there that is no trusted proxy is the client. Everything left of it can be forged.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
@@ -47,7 +47,7 @@ impl TrustedProxies {
         let lines: Vec<_> = headers.get_all(&FORWARDED_FOR).collect();
         let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         for hop in hops.take(FORWARDED_HOPS) {
-            // Behind a word that is no address nothing can be known: the last proxy stands for whoever it was.
+            // Behind an invalid address nothing is known: the last proxy stands for the client.
             let Some(address) = address(hop) else { break };
             client = address;
             if !self.trusts(client) {
@@ -57,7 +57,7 @@ impl TrustedProxies {
         client
     }
 
-    /// Under which address the client asked; `None` when it named no host that could be one.
+    /// The address that the client requested; `None` without a valid host.
     #[must_use]
     pub fn requested_host<'a>(&self, peer: IpAddr, headers: &'a HeaderMap) -> Option<RequestedHost<'a>> {
         let forwarded = |name| self.trusts(peer.to_canonical()).then(|| last(headers, name)).flatten();
@@ -68,7 +68,7 @@ impl TrustedProxies {
     }
 }
 
-/// The word that the nearest proxy wrote.
+/// The value that the nearest proxy wrote.
 fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     text(headers.get_all(name).last()?)?.rsplit(',').next().map(str::trim).filter(|word| !word.is_empty())
 }
@@ -148,7 +148,7 @@ mod tests {
             (vec!["1.2.3.4:99999".to_owned()], "127.0.0.1"),
             (vec!["[::1".to_owned()], "127.0.0.1"),
             (vec!["\u{431}".to_owned()], "127.0.0.1"),
-            // More hops than anybody has: the walk ends at a proxy instead of the far end.
+            // More hops than are read: the result is a proxy.
             (vec![format!("6.6.6.6, {}", vec!["10.0.0.7"; 5_000].join(","))], "10.0.0.7"),
             (vec!["10.0.0.7".to_owned(); 500], "10.0.0.7"),
         ] {

@@ -1,4 +1,4 @@
-//! The key that signs access tokens: made once, then read from the data directory.
+//! The key that signs access tokens: generated once, then read from the data directory.
 //! Called by `app` at start when no secret is configured. Never prints or logs the key.
 
 use std::{
@@ -10,38 +10,38 @@ use std::{
 
 /// Bytes of a generated key: the block that HS256 can use fully.
 const KEY_BYTES: usize = 32;
-/// A key file is never this long; a bound, so that a wrong path cannot fill memory.
+/// Bound of a key file, so that a wrong path cannot fill memory.
 const KEY_FILE_BYTES: u64 = 4_096;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file could not be made or read.
+    /// The file could not be created or read.
     #[error("the token secret {} cannot be used: {source}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is there and holds no usable key.
+    /// The file has no usable key.
     #[error("the token secret {} holds {got} bytes, fewer than {KEY_BYTES}: delete it to have a new one made", path.display())]
     TooShort {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// How many bytes it holds.
+        /// Its length in bytes.
         got: usize,
     },
-    /// The operating system has no randomness to give.
+    /// The operating system has no randomness.
     #[error("no randomness for a token secret: {0}")]
     Randomness(#[from] getrandom::Error),
 }
 
-/// The key in `<data_dir>/jwt-secret`, made on first use and readable by its owner only. Two processes that start at
-/// once end up with the same key.
+/// The key in `<data_dir>/jwt-secret`, generated on first use and readable by its owner only. Two processes that start at
+/// once get the same key.
 ///
 /// # Errors
-/// [`SecretError`] names the file and what is wrong with it.
+/// [`SecretError`] names the file and its fault.
 pub fn load_or_create(data_dir: &Path) -> Result<Vec<u8>, SecretError> {
     let path = data_dir.join("jwt-secret");
     let failed = |source| SecretError::File { path: path.clone(), source };
@@ -49,7 +49,7 @@ pub fn load_or_create(data_dir: &Path) -> Result<Vec<u8>, SecretError> {
     if !path.exists() {
         let mut key = [0_u8; KEY_BYTES];
         getrandom::fill(&mut key)?;
-        // Written aside and linked into place: whoever reads the name finds a whole key or none.
+        // Written to a temporary file and linked, so that readers find a complete key or none.
         let aside = data_dir.join(format!(".jwt-secret.{}", uuid::Uuid::new_v4()));
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(failed)?;
         let written = file.write_all(&key).and_then(|()| file.sync_all());

@@ -15,31 +15,31 @@ use uuid::Uuid;
 use m4sh_domain::ids::{LoginId, UserId};
 use m4sh_domain::limits::{ACCESS_TOKEN_LIFE, TOKEN_BYTES};
 
-/// Clocks of two machines may differ by this much before a token is refused as expired, in seconds.
+/// Tolerated difference of clocks before a token counts as expired, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
-/// Who issues our tokens: only of these is `sid` a login that we opened.
+/// Issuer of our tokens: only in these is `sid` a login of this server.
 const ISSUER: &str = "m4sh";
-/// Ended logins are swept whenever this many were added since the last sweep.
+/// Old entries are removed after this many additions.
 const SWEEP_EVERY: usize = 1_024;
 
-/// Somebody whose token was good.
+/// The holder of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// The account.
     pub user: UserId,
-    /// The login the token came from; `None` for a token of another issuer with the same secret.
+    /// The login of the token; `None` for a token of another issuer with the same secret.
     pub login: Option<LoginId>,
-    /// When the token ends: a socket must not outlive it silently.
+    /// Expiry of the token; a socket ends with it.
     pub expires_at: Timestamp,
 }
 
-/// Why a token is refused. None of these says more to a stranger than "sign in again".
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not a token of ours: wrong form, algorithm, signature or claims.
     #[error("The token is not valid.")]
     Invalid,
-    /// It was good once.
+    /// It has expired.
     #[error("The token has expired.")]
     Expired,
     /// Its login was ended.
@@ -52,7 +52,7 @@ pub enum TokenError {
 pub struct IssuedToken {
     /// The token's text.
     pub token: String,
-    /// Its life from now on.
+    /// Its remaining lifetime.
     pub life: Duration,
 }
 
@@ -67,7 +67,7 @@ struct IssuedClaims<'a> {
     jti: Uuid,
 }
 
-/// Only what is looked at; other claims of other issuers are ignored.
+/// The claims that are read.
 #[derive(Deserialize)]
 struct ReadClaims {
     #[serde(default)]
@@ -83,7 +83,7 @@ struct ReadClaims {
     exp: f64,
 }
 
-/// A claim that is our id, or something of another issuer's that cannot name anybody here.
+/// A claim that is an id, or any other value of another issuer.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum SubjectClaim {
@@ -142,7 +142,7 @@ impl Authenticator {
     /// Whose token this is.
     ///
     /// # Errors
-    /// [`TokenError`]; a client can do no more about any of them than refresh or sign in again.
+    /// [`TokenError`].
     pub fn verify(&self, token: &str) -> Result<Principal, TokenError> {
         if token.len() > TOKEN_BYTES {
             return Err(TokenError::Invalid);
@@ -153,12 +153,12 @@ impl Authenticator {
                 _ => TokenError::Invalid,
             })?
             .claims;
-        // A sibling issuer signs its refresh tokens with the same key; they live for weeks and must not act here.
+        // Another issuer signs refresh tokens with the same key; they live for weeks and are no access tokens.
         if claims.token_type.is_some_and(|kind| kind != "access") {
             return Err(TokenError::Invalid);
         }
         let user = claims.sub.or(claims.user_id).and_then(SubjectClaim::id).map(UserId).ok_or(TokenError::Invalid)?;
-        // Another issuer's `sid` names a session of its own: nobody would ever end it here.
+        // The `sid` of another issuer is no login of this server and would never end here.
         let ours = claims.iss.is_some_and(|issuer| issuer == ISSUER);
         let login = claims.sid.filter(|_| ours).and_then(SubjectClaim::id).map(LoginId);
         if login.is_some_and(|login| self.ended.contains_key(&login)) {
@@ -167,10 +167,10 @@ impl Authenticator {
         Ok(Principal { user, login, expires_at: timestamp(claims.exp) })
     }
 
-    /// An access token for `user`, as `role` (`student` or `tutor`), out of `login`.
+    /// An access token of `login` for `user`, as `role` (`student` or `tutor`).
     ///
     /// # Errors
-    /// Only when the claims cannot be signed, which a correct build never does.
+    /// When the claims cannot be serialised.
     pub fn issue(
         &self,
         user: UserId,
@@ -185,9 +185,9 @@ impl Authenticator {
         Ok(IssuedToken { token, life: ACCESS_TOKEN_LIFE })
     }
 
-    /// Sets who is told of every login that ends: its sockets must close. Set once, by the composition root.
+    /// Sets the listener for ended logins, which closes their sockets. Set once, by `app`.
     pub fn on_login_ended(&self, told: impl Fn(LoginId) + Send + Sync + 'static) {
-        // A second listener would be a mistake of the composition root; the first stays.
+        // A second listener would be a mistake of `app`; the first stays.
         let _ = self.told.set(Box::new(told));
     }
 
@@ -211,7 +211,7 @@ impl Authenticator {
         }
     }
 
-    /// Drops what no living token can name any more, so that the table stays as small as the last minutes were busy.
+    /// Removes logins whose tokens have all expired.
     pub fn forget_old(&self, now: Timestamp) {
         let horizon = ACCESS_TOKEN_LIFE + Duration::from_secs(LEEWAY_SECONDS);
         let oldest = now.checked_sub(horizon).unwrap_or(Timestamp::MIN);
@@ -219,7 +219,7 @@ impl Authenticator {
     }
 }
 
-/// `exp` may be fractional, and absurdly far away.
+/// `exp` may be fractional, and beyond every date.
 fn timestamp(seconds: f64) -> Timestamp {
     #[allow(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates, and is clamped next")]
     Timestamp::from_second(seconds as i64).unwrap_or(Timestamp::MAX)
@@ -227,9 +227,9 @@ fn timestamp(seconds: f64) -> Timestamp {
 
 /// A refresh token: 32 random bytes for the client, their SHA-256 for the store.
 pub struct RefreshToken {
-    /// What the client keeps.
+    /// The token of the client.
     pub text: String,
-    /// What the store keeps: a stolen table signs nobody in.
+    /// The hash in the store.
     pub hash: [u8; 32],
 }
 
@@ -246,7 +246,7 @@ impl RefreshToken {
         Ok(Self { text, hash })
     }
 
-    /// The hash under which the store knows `text`. The token has 256 random bits, so no salt and no slow hash.
+    /// The hash of a token. It has 256 random bits, so it needs no salt and no slow hash.
     #[must_use]
     pub fn hash_of(text: &str) -> [u8; 32] {
         Sha256::digest(text.as_bytes()).into()

@@ -1,6 +1,6 @@
-//! The work `erase_person`: somebody's work taken out of boards and lessons, for good (SPEC Q9, ADR 0023).
-//! Run by the runner, asked for by `http` and by hand. Board after board, each all or nothing: after a crash it goes on
-//! with what is left. Never touches what others did but where it was done to that person's things.
+//! The job `erase_person`: erases a person's work from boards and lessons (SPEC Q9, ADR 0023).
+//! Run by the runner, requested by `http` and by hand. One board after the other, each completely or not at all: after a crash it continues
+//! with the rest. Changes work of others only where it concerns that person's items.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,16 +13,16 @@ use m4sh_domain::{
 };
 use m4sh_store::{ErasureError, ErasureScope, RewrittenHistory, Store};
 
-/// What a job of this kind has in its `params`.
+/// The `params` of such a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EraseParams {
     /// Whom.
     pub account: UserId,
-    /// From one board only.
+    /// Limits it to one board.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board: Option<BoardId>,
-    /// From all lessons of one class.
+    /// Limits it to the lessons of one class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classroom: Option<ClassroomId>,
 }
@@ -35,7 +35,7 @@ pub struct ErasePersonJob {
 
 impl JobHandler for ErasePersonJob {
     const KIND: &'static str = "erase_person";
-    /// One after the other: two of them must not rewrite one board at a time.
+    /// One at a time: two must not rewrite the same board at once.
     const AT_ONCE: usize = 1;
     const DEADLINE: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -53,7 +53,7 @@ impl JobHandler for ErasePersonJob {
         let (mut rows, mut objects, mut own) = (0, 0, 0_u64);
         for (done, board) in boards.iter().enumerate() {
             progress.set(u8::try_from(done * 95 / boards.len()).unwrap_or(95));
-            // All of it is theirs; it goes with its history when they delete it or their account goes.
+            // The whole board is theirs; it is deleted with the board or the account.
             if self.store.is_own_board(*board, who).await? {
                 if scope == ErasureScope::Everywhere && self.store.delete_board(*board, who).await? {
                     own += 1;
@@ -90,7 +90,7 @@ impl ErasePersonJob {
         })
     }
 
-    /// Everything that can be done while others go on drawing: the journal as it is now, without that person.
+    /// The part that needs no lock: the current journal, without that person.
     async fn walk(&self, board: BoardId, who: UserId) -> Result<HistoryRewriter, JobError> {
         let broken = |error: Corrupt| JobError::Fail(format!("Board {board} does not read back: {error}"));
         let missing = || JobError::Fail(format!("Board {board} has no checkpoint to begin from."));
@@ -117,12 +117,12 @@ impl ErasePersonJob {
     }
 }
 
-/// A walk through a board's journal.
+/// A replay of the journal of a board.
 struct HistoryRewriter {
     erasure: AuthorErasure,
-    /// Up to where it has come.
+    /// The last revision read.
     known: Rev,
-    /// What is to be written instead.
+    /// The rewritten rows.
     rows: Vec<m4sh_domain::board::JournalEntry>,
 }
 
@@ -135,7 +135,7 @@ impl HistoryRewriter {
         Ok(self)
     }
 
-    /// The rest, which came meanwhile, and the whole of it.
+    /// The rows that arrived meanwhile, and the result.
     fn finish(self, tail: Vec<m4sh_domain::board::JournalEntry>) -> Result<RewrittenHistory, Corrupt> {
         let walk = self.on(tail)?;
         let checkpoint = walk.erasure.board().checkpoint();

@@ -1,5 +1,5 @@
-//! The work `export`: a board at a revision becomes a file that its asker downloads (SPEC E30).
-//! Run by the runner, asked for by `http`. Never wakes a board; a repeat after a crash overwrites the same object.
+//! The job `export`: writes a board at a revision to a file for download (SPEC E30).
+//! Run by the runner, requested by `http`. Never loads a board; a repeat after a crash overwrites the same object.
 
 use std::{
     io::{BufWriter, Write as _},
@@ -29,7 +29,7 @@ use m4sh_render::{self, RenderedFile};
 use m4sh_store::{ExportSubject, LedgerKind};
 
 m4sh_domain::named_enum! {
-    /// What an export is written as.
+    /// The format of an export.
     #[derive(Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum ExportFormat {
@@ -61,7 +61,7 @@ impl ExportFormat {
     }
 }
 
-/// What a job of this kind has in its `params`.
+/// The `params` of such a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ExportParams {
     /// What to write.
@@ -86,7 +86,7 @@ pub struct ExportJob {
 
 impl JobHandler for ExportJob {
     const KIND: &'static str = "export";
-    /// Somebody waits for it: after a crash it goes on soon.
+    /// Somebody waits for it, so it restarts soon after a crash.
     const LEASE: Duration = Duration::from_secs(10);
 
     async fn run(&self, job: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
@@ -134,7 +134,7 @@ impl JobHandler for ExportJob {
 }
 
 impl ExportJob {
-    /// Through whose eyes it is drawn: its asker's, as they are now. `None`: the board is no longer theirs to see.
+    /// The current visibility of the requester. `None` when they may no longer see the board.
     async fn eyes(&self, board: BoardId, job: &JobRow, wanted: ExportParams) -> Result<Option<Visibility>, JobError> {
         if wanted.public {
             return Ok(Some(Visibility::Public));
@@ -145,7 +145,7 @@ impl ExportJob {
     }
 }
 
-/// The board as indented JSON. Its state is put in as the text that it is, so that no number changes.
+/// The board as indented JSON. The text of its state is copied, so that no number changes.
 fn write_json(
     board: BoardId,
     subject: &ExportSubject,

@@ -1,5 +1,5 @@
-//! One job in the hands of one worker: run it, keep its lease, write down what it came to.
-//! Called by the runner. Never writes without the lease: whoever lost it changes nothing.
+//! One claimed job: runs it, renews its lease, records its outcome.
+//! Called by the runner. Never writes without the lease.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -16,10 +16,10 @@ use super::{JobError, JobHandler, JobOutput, JobRow, Progress, backoff};
 use crate::objects::ObjectService;
 use m4sh_store::{Store, StoreError};
 
-/// What one run of any kind is.
+/// The future of one run.
 pub(super) type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<JobOutput, JobError>> + Send + 'a>>;
 
-/// Work of any kind.
+/// A handler of any kind of job.
 pub(super) trait DynJobHandler: Send + Sync {
     fn run<'a>(&'a self, job: &'a JobRow, progress: &'a Progress) -> HandlerFuture<'a>;
 }
@@ -30,7 +30,7 @@ impl<W: JobHandler> DynJobHandler for W {
     }
 }
 
-/// A kind of work with its numbers.
+/// A kind of job with its limits.
 pub(super) struct RegisteredJob {
     pub(super) name: &'static str,
     pub(super) lease: Duration,
@@ -40,7 +40,7 @@ pub(super) struct RegisteredJob {
     pub(super) work: Box<dyn DynJobHandler>,
 }
 
-/// A job that is this worker's while the lease lasts.
+/// A claimed job.
 pub(super) struct LeasedJob<'a> {
     pub(super) store: &'a Store,
     pub(super) vault: &'a ObjectService,
@@ -121,7 +121,7 @@ impl LeasedJob<'_> {
             match self.store.renew_job(self.row.id, self.lease, self.kind.lease, percent).await {
                 Ok(true) => (renewed, told) = (asked, percent),
                 Ok(false) => return,
-                // Without an answer it is ours until the lease ends.
+                // Without an answer the lease lasts until its end.
                 Err(_) if renewed.elapsed() < self.kind.lease => {}
                 Err(_) => return,
             }
@@ -133,13 +133,13 @@ impl LeasedJob<'_> {
         let written = self.insist(|| self.store.complete_job(self.row.id, self.lease, stored, &done.result));
         match written.await {
             Ok(true) => return RunOutcome::Completed,
-            // An answer that was lost on its way may have been "completed".
+            // The lost answer may have been "completed".
             Ok(false) => match (self.store.job(self.row.id).await, stored) {
                 (Ok(Some(row)), Some(stored)) if row.object.as_ref().is_some_and(|o| o.blob == stored.blob) => {
                     return RunOutcome::Completed;
                 }
                 (Ok(_), Some(stored)) => self.vault.abandon(stored).await,
-                // Without an answer nothing is thrown away: the sweep will know.
+                // Without an answer nothing is deleted: garbage collection decides.
                 (Err(_), _) | (_, None) => {}
             },
             Err(error) if error.is_unavailable() => {}
@@ -180,7 +180,7 @@ impl LeasedJob<'_> {
         }
     }
 
-    /// Asks again while the database is away and the lease may still be ours.
+    /// Retries while the database is away and the lease may still hold.
     async fn insist<F>(&self, mut write: impl FnMut() -> F) -> Result<bool, StoreError>
     where
         F: Future<Output = Result<bool, StoreError>>,

@@ -1,6 +1,6 @@
-//! Work that outlives a request: the queue's handle, what a kind of work is, the runner and the one schedule.
-//! Called by `http` (which asks for work) and `app` (which runs it). Never on a thread of boards: a job's CPU work is its
-//! own to put on blocking threads or into a child process. ADR 0014.
+//! Jobs: work that outlives a request. The handle of the queue, the traits of a kind of job, the runner and the schedule.
+//! Called by `http` (which enqueues) and `app` (which runs). Never on a thread of boards: a job puts CPU work on
+//! blocking threads or into a child process. ADR 0014.
 
 pub mod erase;
 pub mod export;
@@ -38,11 +38,11 @@ use m4sh_domain::limits;
 pub use m4sh_store::{Enqueued, JobObject, JobRow, JobStatus, NewJob};
 use m4sh_store::{Store, StoreError};
 
-/// A kind of work. Its runs may overlap and may be repeated after a crash at any point: that must not matter.
+/// A kind of job. Its runs may overlap and may be repeated after a crash at any point.
 pub trait JobHandler: Send + Sync + 'static {
     /// The word in `job.kind`.
     const KIND: &'static str;
-    /// How long a worker may be silent before somebody else takes over; renewed while it runs.
+    /// The lease: how long a worker may be silent before another one takes over; renewed while it runs.
     const LEASE: Duration = Duration::from_secs(30);
     /// Attempts before it is given up.
     const ATTEMPTS: u32 = 5;
@@ -55,32 +55,32 @@ pub trait JobHandler: Send + Sync + 'static {
     fn run(&self, job: &JobRow, progress: &Progress) -> impl Future<Output = Result<JobOutput, JobError>> + Send;
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct JobOutput {
-    /// What it stored; becomes the job's object, in one transaction with the job's completion.
+    /// The stored object, which is sealed in the transaction that completes the job.
     pub deposited: Option<UploadedObject>,
     /// Its answer.
     pub result: serde_json::Value,
 }
 
-/// Why a run came to nothing.
+/// Why a run failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum JobError {
-    /// Another attempt may do.
+    /// Another attempt may succeed.
     #[error("{0}")]
     Retry(String),
-    /// No attempt will.
+    /// No attempt will succeed.
     #[error("{0}")]
     Fail(String),
 }
 
-/// Where a run tells how far it is.
+/// The progress of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<AtomicU8>);
 
 impl Progress {
-    /// Sets it, in percent; kept within about a second.
+    /// Sets it, in percent; stored within about a second.
     pub fn set(&self, percent: u8) {
         self.0.store(percent.min(100), Ordering::Relaxed);
     }
@@ -114,10 +114,10 @@ impl Jobs {
         Self { store, news: Arc::default() }
     }
 
-    /// Asks for work, once for each key, and wakes the runner of this process.
+    /// Enqueues a job, once for each key, and wakes the runner of this process.
     ///
     /// # Errors
-    /// As every query; `Query` when its account or board does not exist.
+    /// The store failed; `Query` when its account or board does not exist.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued, StoreError> {
         let asked = self.store.enqueue_job(&job).await?;
         if matches!(asked, Enqueued::New(_)) {
@@ -135,13 +135,13 @@ impl Jobs {
     /// Waits until a job is completed or failed, at most `deadline`; then its row as it is. `None`: no such job.
     ///
     /// # Errors
-    /// As every query.
+    /// The store failed.
     pub async fn finished(&self, id: Uuid, deadline: Duration) -> Result<Option<JobRow>, StoreError> {
-        /// A worker of another process tells nobody here.
+        /// A worker of another process sends no signal here.
         const LOOK_EACH: Duration = Duration::from_millis(250);
         let until = Instant::now() + deadline;
         loop {
-            // Before the look, so that what happens after it is heard.
+            // Registered before the query, so that no signal is missed.
             let news = self.news.finished.notified();
             let row = self.store.job(id).await?;
             let left = until.saturating_duration_since(Instant::now());
@@ -153,8 +153,8 @@ impl Jobs {
     }
 }
 
-/// How long to wait before attempt number `attempt + 1`: doubling, and spread by `chance` (any number), so that what
-/// failed together does not come back together.
+/// The wait before attempt number `attempt + 1`: doubling, with jitter from `chance` (any number), so that jobs that
+/// failed together are not retried together.
 fn backoff(attempt: u32, chance: u64) -> Duration {
     let doubled = limits::JOB_BACKOFF.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
     let most = doubled.min(limits::JOB_BACKOFF_MAX);

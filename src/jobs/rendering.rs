@@ -1,5 +1,5 @@
-//! A board's past as a picture: its images are fetched and the renderer draws. Shared by exports and thumbnails.
-//! Called by the works beside it. Never wakes a board, and never holds more images than the renderer takes.
+//! Draws a board at a revision: fetches its images and calls the renderer. Shared by exports and thumbnails.
+//! Called by the jobs beside it. Never loads a board, and never holds more images than the renderer accepts.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,13 +15,13 @@ use m4sh_domain::{access::Visibility, ids::BoardId};
 use m4sh_render::{self, PictureFormat, PictureRequest, RenderError, RenderedFile, Renderer};
 use m4sh_store::{BoardImage, Store, StoreError};
 
-/// Images that are fetched at the same time.
+/// Images fetched at the same time.
 const FETCHES: usize = 4;
 
 /// Crashes of the renderer after which a board counts as one that cannot be drawn.
 const CRASHES: u32 = 2;
 
-/// What a work that draws needs.
+/// What a drawing job needs.
 #[derive(Clone)]
 pub struct RenderContext {
     /// Where boards are.
@@ -32,7 +32,7 @@ pub struct RenderContext {
     pub renderer: Renderer,
 }
 
-/// What is to be drawn.
+/// A request to draw.
 pub(super) struct RenderRequest {
     pub board: BoardId,
     pub format: PictureFormat,
@@ -40,7 +40,7 @@ pub(super) struct RenderRequest {
     pub title: String,
     /// The canonical state.
     pub state: Bytes,
-    /// How often this was tried, this time included.
+    /// The number of this attempt.
     pub attempts: u32,
 }
 
@@ -56,7 +56,7 @@ impl RenderContext {
         drawn.map_err(|error| failed(&error, attempts))
     }
 
-    /// The images of a state that the board has. One that it has not, or that is lost, is drawn as a frame.
+    /// The images of a state. A missing one is drawn as a frame.
     async fn images(&self, board: BoardId, state: &[u8]) -> Result<Vec<(String, Bytes)>, JobError> {
         let hashes: Vec<Vec<u8>> = m4sh_render::assets_of(state).iter().filter_map(|hash| from_hex(hash)).collect();
         if hashes.is_empty() {
@@ -101,7 +101,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// What is too large or too slow once is so again. A crash may have been the machine's fault, a second one is the board's.
+/// Too large and too slow are final. A crash is retried once, since it may be the machine's fault.
 fn failed(error: &RenderError, attempts: u32) -> JobError {
     let words = match error {
         RenderError::TooLarge => "The board is too large to be drawn.",
@@ -141,7 +141,7 @@ impl From<BlobError> for JobError {
 }
 
 impl From<ObjectError> for JobError {
-    /// `quota_exceeded` is a word for programs, as it is in the answer to a request.
+    /// `quota_exceeded` is a code, as in the answer to a request.
     fn from(error: ObjectError) -> Self {
         match error {
             ObjectError::Quota { .. } => Self::Fail("quota_exceeded".to_owned()),

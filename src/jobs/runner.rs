@@ -1,5 +1,5 @@
-//! The runner: takes due jobs, several at once and of each kind no more than it may, and stops in order.
-//! Started by `app`, one for each process. Never decides what work is; never holds a connection while work runs.
+//! The runner: claims due jobs, several at once within the limits of their kinds, and stops in order.
+//! Started by `app`, one for each process. Never holds a database connection while a job runs.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ use m4sh_store::{Store, StoreError};
 /// How often the number of waiting jobs is counted.
 const COUNT_EACH: Duration = Duration::from_secs(10);
 
-/// Everything that this process can do.
+/// Every kind of job of this process.
 pub struct Runner {
     store: Store,
     vault: ObjectService,
@@ -36,7 +36,7 @@ pub struct Runner {
     schedule: Schedule,
 }
 
-/// A runner at work.
+/// A running runner.
 pub struct RunnerHandle {
     stage: watch::Sender<ShutdownStage>,
     task: JoinHandle<()>,
@@ -50,13 +50,13 @@ enum ShutdownStage {
 }
 
 impl Runner {
-    /// A runner that can do nothing yet.
+    /// A runner without kinds.
     #[must_use]
     pub fn new(store: Store, vault: ObjectService, jobs: Jobs) -> Self {
         Self { store, vault, jobs, kinds: HashMap::new(), schedule: Schedule::default() }
     }
 
-    /// Adds a kind of work.
+    /// Adds a kind of job.
     #[must_use]
     pub fn with<W: JobHandler>(mut self, work: W) -> Self {
         self.add(RegisteredJob {
@@ -70,7 +70,7 @@ impl Runner {
         self
     }
 
-    /// Adds work that is done at set times, by one node at a time.
+    /// Adds a scheduled task, run by one node at a time.
     pub(super) fn scheduled(&mut self, name: &'static str, when: Recurrence, work: impl DynJobHandler + 'static) {
         let hour = Duration::from_secs(3600);
         self.add(RegisteredJob {
@@ -84,7 +84,7 @@ impl Runner {
         self.schedule.add(name, when);
     }
 
-    /// What its work may use.
+    /// What its tasks may use.
     pub(super) fn parts(&self) -> (Store, ObjectService, Jobs) {
         (self.store.clone(), self.vault.clone(), self.jobs.clone())
     }
@@ -94,7 +94,7 @@ impl Runner {
         debug_assert!(earlier.is_none(), "two kinds of work have one name");
     }
 
-    /// Begins to take jobs, on a task of the caller's runtime.
+    /// Starts claiming jobs, on a task of the caller's runtime.
     #[must_use]
     pub fn start(self) -> RunnerHandle {
         self.tell();
@@ -102,7 +102,7 @@ impl Runner {
         RunnerHandle { stage, task: tokio::spawn(self.serve(seen)) }
     }
 
-    /// Lets the queue's handle know what is done here.
+    /// Tells the handle of the queue which kinds are run here.
     fn tell(&self) {
         let _ = self.jobs.news.kinds.set(self.kinds.keys().copied().collect());
     }
@@ -128,7 +128,7 @@ impl Runner {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Takes jobs while there is room and something is due.
+    /// Claims due jobs while there is capacity.
     async fn take(&self, at_work: &RunCounts, tasks: &mut JoinSet<()>, stage: &watch::Receiver<ShutdownStage>) {
         while tasks.len() < limits::JOBS_AT_ONCE {
             let free = self.kinds.values().filter(|kind| at_work.of(kind.name) < kind.at_once);
@@ -142,7 +142,7 @@ impl Runner {
                     return;
                 }
             };
-            // Only kinds from this table were asked for.
+            // Only kinds of this table were claimed.
             let Some(kind) = self.kinds.get(&*row.kind).cloned() else { return };
             let (store, vault, jobs) = (self.store.clone(), self.vault.clone(), self.jobs.clone());
             let (mut stage, place) = (stage.clone(), at_work.place(kind.name));
@@ -167,16 +167,16 @@ impl Runner {
         }
     }
 
-    /// Whether this runner can do such work.
+    /// Whether this runner knows the kind.
     #[must_use]
     pub fn does(&self, kind: &str) -> bool {
         self.kinds.contains_key(kind)
     }
 
-    /// Does one job of that kind now and answers its row: once, without another attempt. `None`: there is no such kind.
+    /// Runs one job of that kind now, without retries, and returns its row. `None`: there is no such kind.
     ///
     /// # Errors
-    /// As every query.
+    /// The store failed.
     pub async fn run_now(&self, kind: &str, params: serde_json::Value) -> Result<Option<JobRow>, StoreError> {
         let Some(kind) = self.kinds.get(kind) else { return Ok(None) };
         self.tell();
@@ -194,18 +194,18 @@ impl Runner {
         self.jobs.enqueue(new).await?;
         let (lease, since) = (Uuid::new_v4(), Instant::now());
         if let Some(row) = self.store.claim_this_job(id, &[(kind.name, kind.lease)], lease).await? {
-            // One attempt: whoever ran it by hand sees the error and decides.
+            // One attempt: the operator sees the error and decides.
             let attempts = row.attempts;
             let leased = LeasedJob { store: &self.store, vault: &self.vault, kind, attempts, row, lease, since };
             leased.work(std::future::pending()).await;
         }
-        // A server on the same database may have been quicker; then it is waited for.
+        // A server on the same database may have claimed it; then its end is awaited.
         self.jobs.finished(id, kind.deadline).await
     }
 }
 
 impl RunnerHandle {
-    /// Takes no more, lets what runs go on for [`limits::JOBS_DRAIN`], then gives it back for others to take.
+    /// Claims no more, lets running jobs continue for [`limits::JOBS_DRAIN`], then releases them.
     pub async fn stop(self) {
         self.stage.send_replace(ShutdownStage::Draining);
         let mut task = self.task;
@@ -220,11 +220,11 @@ impl RunnerHandle {
     }
 }
 
-/// How many jobs of each kind run.
+/// The number of running jobs of each kind.
 #[derive(Clone, Default)]
 struct RunCounts(Arc<std::sync::Mutex<HashMap<&'static str, usize>>>);
 
-/// One of them.
+/// A slot of one running job.
 struct RunSlot(RunCounts, &'static str);
 
 impl RunCounts {

@@ -1,5 +1,5 @@
-//! When scheduled work is due, in UTC, and how an occurrence becomes one job on however many nodes.
-//! Asked by the runner each second. Never remembers on disk: the job's row is the memory.
+//! When scheduled tasks are due, in UTC, and how an occurrence becomes one job on any number of nodes.
+//! Called by the runner each second. Never stores anything: the row of the job is the record.
 
 use std::{collections::HashMap, fmt};
 
@@ -12,7 +12,7 @@ const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
 const WEEK: i64 = 7 * DAY;
 
-/// Times that repeat: every so many seconds since the epoch, moved by some.
+/// A recurrence: a period and an offset, in seconds since the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Recurrence {
     period: i64,
@@ -60,7 +60,7 @@ impl fmt::Display for Recurrence {
     }
 }
 
-/// Asks for each occurrence once: a missed one is asked for at the start, and of several missed ones the last.
+/// Enqueues each occurrence once. Of missed ones the last is enqueued at the start.
 #[derive(Default)]
 pub(super) struct Schedule {
     times: Vec<(&'static str, Recurrence)>,
@@ -72,7 +72,7 @@ impl Schedule {
         self.times.push((kind, when));
     }
 
-    /// Asks for what has become due. What could not be asked for is asked for at the next call.
+    /// Enqueues what is due. A failure is retried by the next call.
     pub(super) async fn enqueue_due(&mut self, jobs: &Jobs, now: Timestamp) {
         for (kind, when) in &self.times {
             let due = when.last(now);
@@ -90,7 +90,7 @@ impl Schedule {
     }
 }
 
-/// The key is the time, so that all nodes ask for the same job.
+/// The key is the time, so that all nodes enqueue the same job.
 fn occurrence(kind: &'static str, due: Timestamp) -> NewJob {
     NewJob {
         id: Uuid::now_v7(),

@@ -1,5 +1,5 @@
-//! The one schedule that is shipped: what is cleaned, counted and looked after, and when (UTC). As a table.
-//! Run by the runner, and by hand with `m4sh job NAME`. Each may be repeated at any point: it looks at what is there.
+//! The schedule of the program, as a table: cleaning, counting and maintenance, with times in UTC.
+//! Run by the runner, and by hand with `m4sh job NAME`. Each task may be repeated at any point.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use m4sh_domain::ids::{BoardId, Rev};
 use m4sh_domain::limits;
 use m4sh_store::{ExpiringRows, Store};
 
-/// The kind of work that draws a board's thumbnail; asked for when a runner does it.
+/// The kind of job that draws a thumbnail; enqueued when a runner knows it.
 pub const THUMBNAIL: &str = "thumbnail";
 
-/// What a chore may use.
+/// What a task may use.
 #[derive(Clone)]
 struct TaskContext {
     store: Store,
@@ -29,7 +29,7 @@ struct TaskContext {
     upkeep: MaintenanceSettings,
 }
 
-/// Whatever goes wrong may pass, unless it is a [`JobError`] that says otherwise.
+/// Every error may be temporary, unless a [`JobError`] says otherwise.
 type TaskError = Box<dyn std::error::Error + Send + Sync>;
 type TaskResult = Result<Value, TaskError>;
 type TaskFuture<'a> = std::pin::Pin<Box<dyn Future<Output = TaskResult> + Send + 'a>>;
@@ -38,7 +38,7 @@ type TaskFuture<'a> = std::pin::Pin<Box<dyn Future<Output = TaskResult> + Send +
 struct ScheduledTask {
     name: &'static str,
     when: Recurrence,
-    /// For `m4sh job`, in a few words.
+    /// A short description for `m4sh job`.
     about: &'static str,
     run: for<'a> fn(&'a TaskContext, &'a JobRow) -> TaskFuture<'a>,
 }
@@ -81,7 +81,7 @@ pub fn listing() -> impl Iterator<Item = (&'static str, Recurrence, &'static str
 }
 
 impl Runner {
-    /// Adds the schedule, and the work that it asks for.
+    /// Adds the schedule, and the kinds of jobs that it enqueues.
     #[must_use]
     pub fn with_schedule(mut self, upkeep: MaintenanceSettings) -> Self {
         let (store, vault, jobs) = self.parts();
@@ -106,13 +106,13 @@ impl DynJobHandler for TaskHandler {
     }
 }
 
-/// The moment so long ago.
+/// The time so long ago.
 fn ago(age: Duration) -> Timestamp {
     let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
     Timestamp::now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Removes a sort of rows until few are left.
+/// Deletes rows of one kind until few are left.
 async fn remove(means: &TaskContext, what: ExpiringRows, before: Timestamp) -> Result<u64, TaskError> {
     let mut removed = 0;
     loop {
@@ -156,7 +156,7 @@ async fn purge_events(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"saves": saves, "others": others}))
 }
 
-/// One that is on is never among them, however old it is.
+/// A running lesson is never among them.
 async fn purge_lessons(means: &TaskContext, _: &JobRow) -> TaskResult {
     let (mut lessons, mut boards) = (0, 0);
     if let Some(age) = means.upkeep.lessons {
@@ -172,7 +172,7 @@ async fn purge_lessons(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"lessons": lessons, "boards": boards}))
 }
 
-/// They hold no longer whether they are there or not.
+/// They have expired anyway.
 async fn purge_rules(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"deleted": remove(means, ExpiringRows::Rules, Timestamp::now()).await?}))
 }
@@ -203,7 +203,7 @@ async fn purge_journals(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(json!({"boards": boards, "rows": rows}))
 }
 
-/// `keep_last` of the job's parameters wins over the setting; a negative one is 0 (SPEC N7).
+/// `keep_last` of the job's parameters overrides the setting; a negative one is 0 (SPEC N7).
 async fn snapshot_retention(means: &TaskContext, job: &JobRow) -> TaskResult {
     let keep = match &job.params["keep_last"] {
         Value::Null => means.upkeep.snapshot_keep_last,
@@ -236,8 +236,8 @@ async fn reconcile_ledger(means: &TaskContext, _: &JobRow) -> TaskResult {
     Ok(serde_json::to_value(means.vault.reconcile().await?)?)
 }
 
-/// Asks for what is derived from boards: thumbnails, and snapshots of those that changed. Looks back to its own last run,
-/// and beyond it for as long as a snapshot may wait, so that nothing is passed over while no server ran.
+/// Enqueues thumbnails and snapshots of changed boards. Looks back to its last run,
+/// and further by the age of a snapshot, so that nothing is missed while no server ran.
 async fn watch_boards(means: &TaskContext, _: &JobRow) -> TaskResult {
     let margin = Duration::from_secs(300) + means.upkeep.snapshot_every.unwrap_or_default();
     let since = match means.store.last_run("watch_boards").await? {

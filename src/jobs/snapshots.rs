@@ -1,6 +1,6 @@
-//! Taking snapshots: a board's committed state as an object of its own, charged to the board's owner.
-//! Called by `http` when somebody asks, and by the runner when a board has changed. Never waits for an actor: it is
-//! given the state, or reads it from Postgres.
+//! Snapshots: the committed state of a board as an object, charged to the board's owner.
+//! Called by `http`, and by the runner when a board has changed. Never waits for an actor: it
+//! gets the state, or reads it from PostgreSQL.
 
 use bytes::Bytes;
 use metrics::counter;
@@ -27,12 +27,12 @@ pub struct SnapshotService {
     vault: ObjectService,
 }
 
-/// A state to be kept.
+/// A request to store a snapshot.
 #[derive(Clone, Debug)]
 pub struct SnapshotRequest {
     /// Of which board.
     pub board: BoardId,
-    /// Whose it is: who pays.
+    /// The owner, who is charged.
     pub owner: UserId,
     /// At which revision, committed.
     pub rev: Rev,
@@ -42,7 +42,7 @@ pub struct SnapshotRequest {
     pub origin: SnapshotOrigin,
     /// Who asked.
     pub author: Option<UserId>,
-    /// What they wrote about it.
+    /// Their note.
     pub note: String,
 }
 
@@ -52,10 +52,10 @@ pub enum SnapshotError {
     /// The board is gone.
     #[error("the board is gone")]
     NoBoard,
-    /// No room, or no object store.
+    /// No quota, or no object store.
     #[error(transparent)]
     Vault(#[from] ObjectError),
-    /// Postgres has no answer.
+    /// PostgreSQL failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The state could not be written.
@@ -64,16 +64,16 @@ pub enum SnapshotError {
 }
 
 impl SnapshotService {
-    /// Takes snapshots of this database's boards into this vault.
+    /// A service for the boards of this database.
     #[must_use]
     pub fn new(store: Store, vault: ObjectService) -> Self {
         Self { store, vault }
     }
 
-    /// Keeps a state. A revision that is kept already is answered as it is and costs nothing: it cannot have changed.
+    /// Stores a snapshot. An existing one of the same revision is returned and costs nothing.
     ///
     /// # Errors
-    /// [`SnapshotError`]; nothing was kept and nothing is charged.
+    /// [`SnapshotError`]; nothing is stored or charged.
     pub async fn save(&self, picture: SnapshotRequest) -> Result<SnapshotRow, SnapshotError> {
         let SnapshotRequest { board, owner, rev, state, origin, author, note } = picture;
         if let Some(known) = self.store.snapshot(board, rev).await? {
@@ -90,7 +90,7 @@ impl SnapshotService {
         };
         match self.vault.upload(deposit, BlobContent::Bytes(body)).await {
             Ok(deposited) => self.seal(new, deposited).await,
-            // Perhaps because somebody was quicker with the same revision.
+            // Perhaps another request stored the same revision.
             Err(error) => match self.store.snapshot(board, rev).await? {
                 Some(known) => Ok(known),
                 None => Err(error.into()),
@@ -103,7 +103,7 @@ impl SnapshotService {
             Ok(SaveSnapshotResult::New(row)) => return Ok(row),
             Ok(SaveSnapshotResult::Known(row)) => Ok(row),
             Ok(SaveSnapshotResult::NoBoard) => Err(SnapshotError::NoBoard),
-            // Whether it is kept is not known: the sweep will.
+            // Whether it is stored is unknown; garbage collection decides.
             Err(error) if error.is_unavailable() => return Err(error.into()),
             Err(error) => Err(error.into()),
         };
@@ -112,7 +112,7 @@ impl SnapshotService {
     }
 }
 
-/// The work of a snapshot that nobody asked for. A board that has no room for it is passed over.
+/// The job of automatic snapshots. A board without quota for it is skipped.
 pub struct AutomaticSnapshotJob {
     store: Store,
     snapshots: SnapshotService,

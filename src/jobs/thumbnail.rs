@@ -1,5 +1,5 @@
-//! The work `thumbnail`: the page that is open on a board as a small picture, free of charge.
-//! Run by the runner, asked for by `http` and by the timer that follows changes. Never puts an older picture over a
+//! The job `thumbnail`: draws the open page of a board as a small picture, free of charge.
+//! Run by the runner, requested by `http` and by the schedule. Never replaces a picture by an older one.
 //! newer one.
 
 use serde_json::json;
@@ -29,7 +29,7 @@ impl JobHandler for ThumbnailJob {
     const KIND: &'static str = "thumbnail";
     const ATTEMPTS: u32 = 3;
 
-    /// Shows the newest saved state, whichever revision it was asked for: that is what the list should show.
+    /// Draws the newest saved state, whichever revision was requested, since lists show that.
     async fn run(&self, job: &JobRow, progress: &Progress) -> Result<JobOutput, JobError> {
         let gone = || JobError::Fail("The board is gone.".to_owned());
         let store = &self.studio.store;
@@ -41,7 +41,7 @@ impl JobHandler for ThumbnailJob {
             return Ok(JobOutput { deposited: None, result });
         }
         let subject = store.export_subject(board, rev).await?.ok_or_else(gone)?;
-        // Everybody in class is shown the same picture.
+        // Everybody in class gets the same picture.
         let (state, title) = (state_of(past, Visibility::Public).await?, subject.name);
         let sitting =
             RenderRequest { board, format: PictureFormat::Thumbnail, page: None, title, state, attempts: job.attempts };

@@ -1,6 +1,6 @@
-//! What is kept in the object store together with its row and its cost, in the one order that cannot leak: reserve, row,
-//! bytes, and then the seal in the transaction that makes the reference (ADR 0011).
-//! Called by `http`, `jobs` and `app`. Never decides who may keep something, and never serves bytes.
+//! Objects with their rows and costs, stored in the one order that cannot leak: reserve, row,
+//! bytes, and then the seal in the transaction that creates the reference (ADR 0011).
+//! Called by `http`, `jobs` and `app`. Never decides rights, and never serves bytes.
 
 mod sweep;
 #[cfg(test)]
@@ -24,29 +24,29 @@ pub use m4sh_store::UploadedObject;
 pub struct ObjectService {
     store: Store,
     blobs: Blobs,
-    /// How long a deposit waits for another one of the same key.
+    /// How long an upload waits for another one of the same key.
     turn: Duration,
 }
 
-/// Something to be kept.
+/// An object to be stored.
 #[derive(Clone, Debug)]
 pub struct ObjectUpload {
-    /// The id of the revision, asset or job row to come. A fresh one, or that of a job's earlier attempt.
+    /// The id of the future revision, asset or job row: a new one, or that of an earlier attempt of the job.
     pub reference: Uuid,
     /// The object's key, such as `solo/{user}/{board}/{rev}.json`.
     pub key: String,
     /// Its media type.
     pub media_type: String,
-    /// Who pays for it, and as what; `None`: nobody.
+    /// The account that is charged, and the kind of cost; `None`: nobody.
     pub charge: Option<(UserId, LedgerKind)>,
-    /// What goes with the object in a bucket, such as `rev` and `session_id`.
+    /// Metadata of the object in a bucket, such as `rev` and `session_id`.
     pub metadata: Vec<(&'static str, String)>,
 }
 
-/// Why something was not kept. Nothing is charged then.
+/// Why an object was not stored. Nothing is charged then.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
-    /// It does not fit into the quota. Both numbers in bytes; `used` counts what is on its way, too.
+    /// It exceeds the quota. In bytes; `used` includes reservations.
     #[error("the quota of {quota} bytes is used up: {used} bytes")]
     Quota {
         /// Bytes used and reserved.
@@ -54,13 +54,13 @@ pub enum ObjectError {
         /// Bytes that may be.
         quota: u64,
     },
-    /// The object store, or another upload of the same key, is in the way; later it may pass.
+    /// The object store is away, or another upload of the same key is running; a retry may succeed.
     #[error("{0}")]
     Unavailable(String),
     /// There is no such object.
     #[error("there is no such object")]
     Missing,
-    /// The key is taken by other bytes that something refers to; or a fault of ours.
+    /// The key is taken by other bytes with a reference, or an internal error.
     #[error("{0}")]
     Conflict(String),
     /// The database.
@@ -68,7 +68,7 @@ pub enum ObjectError {
     Store(#[from] StoreError),
 }
 
-/// What a sweep did.
+/// The result of a garbage collection.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct SweepReport {
     /// Objects removed from the store.
@@ -77,11 +77,11 @@ pub struct SweepReport {
     pub rows: u64,
     /// Reservations that ran out.
     pub reservations: u64,
-    /// Objects that the store did not let go; they are tried again.
+    /// Objects that could not be removed; they are retried.
     pub failed: u64,
 }
 
-/// What a look at the whole store found.
+/// The result of a scan of the whole store.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct OrphanReport {
     /// Objects in the store.
@@ -90,23 +90,23 @@ pub struct OrphanReport {
     pub removed: u64,
     /// Half-written files, now removed.
     pub staged: u64,
-    /// Rows without anything that refers to them, now swept.
+    /// Rows without references, now deleted.
     pub loose: u64,
-    /// Rows whose object is not there: somebody's bytes are lost. Logged one by one.
+    /// Rows without their object, which is data loss. Each is logged.
     pub missing: u64,
 }
 
-/// What a comparison of accounts with the ledger found.
+/// The result of a comparison of accounts with the ledger.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct ReconcileReport {
-    /// Accounts whose numbers were wrong, now mended.
+    /// Accounts with wrong sums, now corrected.
     pub mended: u64,
-    /// By how many bytes, all together.
+    /// The sum of the corrections, in bytes.
     pub drift: u64,
 }
 
 impl ObjectService {
-    /// A vault over both.
+    /// A service over both.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs) -> Self {
         Self { store, blobs, turn: UPLOAD_KEY_WAIT }

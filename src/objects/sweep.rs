@@ -1,4 +1,4 @@
-//! Cleaning up: what nothing refers to, what never ended, what lies in the store without a row, and accounts that differ
+//! Garbage collection: objects without references, uploads that never ended, objects without a row, and accounts that differ
 //! from the ledger. Called by the schedule and by `m4sh job`. Never removes what something refers to, and may run on
 //! several nodes at once.
 
@@ -17,7 +17,7 @@ use super::{ObjectError, ObjectService, OrphanReport, ReconcileReport, SweepRepo
 use crate::blobs::BlobError;
 use m4sh_domain::limits::{ORPHAN_GRACE, UPLOAD_LIFE};
 
-/// Where all of our keys begin; a bucket may have other tenants.
+/// The first part of every key; a bucket may have other tenants.
 const PREFIXES: &[&str] = &["solo"];
 /// Objects removed at once: each holds a connection to the database meanwhile.
 const AT_ONCE: usize = 4;
@@ -25,16 +25,16 @@ const AT_ONCE: usize = 4;
 const KEYS: usize = 500;
 
 impl ObjectService {
-    /// Removes what nothing refers to any more: reservations that ran out, uploads that never ended, rows that lost their
-    /// last reference, and then all objects that were doomed by this or by a deletion.
+    /// Removes expired reservations, uploads that never ended, rows that lost their
+    /// last reference, and then all objects that are queued for deletion.
     ///
     /// # Errors
-    /// Of the database. A store that does not let go is counted, not an error.
+    /// Of the database. A failed removal is counted and is no error.
     pub async fn sweep(&self) -> Result<SweepReport, ObjectError> {
         self.sweep_after(UPLOAD_LIFE).await
     }
 
-    /// The same, with another age at which an upload has failed.
+    /// The same, with another age of failed uploads.
     pub(super) async fn sweep_after(&self, age: Duration) -> Result<SweepReport, ObjectError> {
         let mut swept = SweepReport::default();
         loop {
@@ -85,7 +85,7 @@ impl ObjectService {
         let mut failed = false;
         let remove = async {
             match self.blobs.delete(key).await {
-                // No store has ever had an object of such a name.
+                // Such a name was never stored.
                 Ok(()) | Err(BlobError::Key(_)) => true,
                 Err(error) => {
                     tracing::warn!(key, %error, "object could not be removed, it will be retried");
@@ -111,7 +111,7 @@ impl ObjectService {
         self.orphans_after(ORPHAN_GRACE).await
     }
 
-    /// The same, with another grace.
+    /// The same, with another minimum age.
     ///
     /// # Errors
     /// As [`orphans`](Self::orphans).
@@ -140,7 +140,7 @@ impl ObjectService {
         Ok(found)
     }
 
-    /// The other way round: each row against the listing, and the store is asked about those that are not in it.
+    /// The reverse: compares each row with the listing, and asks the store for missing ones.
     async fn check_rows(
         &self,
         before: Timestamp,
@@ -163,7 +163,7 @@ impl ObjectService {
         }
     }
 
-    /// Compares what accounts use with the sum of the ledger, and mends what differs.
+    /// Compares the usage of accounts with the sum of the ledger, and corrects differences.
     ///
     /// # Errors
     /// Of the database.
@@ -180,7 +180,7 @@ impl ObjectService {
     }
 }
 
-/// What came of one doomed object.
+/// The outcome of one deletion.
 enum Removal {
     Done,
     Needless,

@@ -1,5 +1,5 @@
-//! Keeping something: hash, reserve and row, bytes. The seal is the caller's transaction.
-//! Called by whoever makes a reference. Never leaves a reservation behind that it could take back.
+//! Uploads: hash, reservation and row, bytes. The caller's transaction seals them.
+//! Called by the creators of references. Never leaves a reservation that it can release.
 
 use std::{fs::File, io, io::Read, time::Duration};
 
@@ -13,16 +13,16 @@ use crate::blobs::BlobContent;
 use m4sh_domain::limits::UPLOAD_DEADLINE;
 use m4sh_store::{NewBlob, Store, UploadStart};
 
-/// How often an upload asks whether another one of the same key has ended: such a thing is rare and short.
+/// Interval at which an upload checks whether another one of the same key has ended.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
-/// Bytes that are hashed where they are; more take longer than a turn of the reactor may.
+/// Bytes that are hashed in place; more go to a blocking thread.
 const HASHED_HERE: usize = 64 * 1024;
 /// Bytes read at once from a file that is hashed.
 const READ: usize = 256 * 1024;
 
 impl ObjectService {
-    /// Reserves the cost, writes the row, uploads. What comes back is nobody's until a transaction of the store seals
-    /// it; when that fails, [`abandon`](Self::abandon) it. Of several uploads of one key each waits for its turn.
+    /// Reserves the cost, writes the row, uploads. The result has no owner until a transaction of the store seals
+    /// it; when that fails, [`abandon`](Self::abandon) it. Uploads of one key run one after the other.
     ///
     /// # Errors
     /// [`ObjectError`]; reservation and row are released by then, also when the future is dropped.
@@ -37,7 +37,7 @@ impl ObjectService {
         outcome
     }
 
-    /// Gives a deposit up whose reference was not made. Does nothing when it was made after all, so it may be called
+    /// Abandons an upload without a reference. Does nothing when the reference exists, so it may be called
     /// when that is not known.
     pub async fn abandon(&self, deposited: &UploadedObject) {
         release(&self.store, deposited.reference, deposited.blob).await;
@@ -50,14 +50,14 @@ impl ObjectService {
         let new = NewBlob { id: Uuid::now_v7(), key, sha256, size, media_type };
         let deposited =
             |blob, version| UploadedObject { reference, blob, size, sha256, version, charged: charge.is_some() };
-        // From the first statement on: an answer that is lost may have been a yes.
+        // From the first statement on, since a lost answer may have been a success.
         let mut unfinished = UploadGuard { store: Some(self.store.clone()), reference, blob: new.id };
         let outcome = match self.open(&new, reference, charge).await {
             Ok(UploadStep::Upload) => {
                 self.put_bytes(&new, content, &metadata).await.map(|version| deposited(new.id, version))
             }
             Ok(UploadStep::Known(blob)) => Ok(deposited(blob, None)),
-            // Nothing was written, so there is nothing to release: the reference may be somebody's good one.
+            // Nothing was written, so nothing is released: the reference may belong to another upload.
             Err(UploadFailure::Before(error)) => {
                 unfinished.store = None;
                 return Err(error);
@@ -116,21 +116,21 @@ impl ObjectService {
     }
 }
 
-/// What an upload may do.
+/// The next step of an upload.
 enum UploadStep {
     Upload,
     Known(Uuid),
 }
 
-/// Why it may not.
+/// Why an upload failed.
 enum UploadFailure {
     /// Nothing was written.
     Before(ObjectError),
-    /// Perhaps something was.
+    /// Something may have been written.
     Unclear(ObjectError),
 }
 
-/// Releases when a deposit's future is dropped in the middle, for instance because its client hung up.
+/// Releases the reservation when the future of an upload is dropped, for example after a disconnect.
 struct UploadGuard {
     store: Option<Store>,
     reference: Uuid,

@@ -1,5 +1,5 @@
-//! Where the managed cluster lies on disk, and how it comes to lie there whole or not at all.
-//! Called by the rest of `managed`. Never removes anything but leftovers of its own unfinished attempts.
+//! The files of the cluster. A cluster is created beside its place and moved there when it is complete.
+//! Called by the rest of this crate. Never removes anything but leftovers of its own unfinished attempts.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -16,15 +16,15 @@ use tokio::process::Command;
 
 use super::{ClusterError, programs::Programs, settings, user::ServerUser};
 
-/// What a server says before it has a log of its own; relative to the cluster.
+/// Log of a server that is starting; relative to the cluster.
 pub(super) const LOG: &str = "start.log";
 /// The cluster's folder within its home.
 const CLUSTER: &str = "postgres";
-/// A cluster in the making.
+/// Prefix of a cluster that is being created.
 const UNFINISHED: &str = "postgres.unfinished-";
-/// A file in the data directory that says where the cluster is, when it is not there.
+/// File in the data directory with the path of a cluster that is elsewhere.
 const ELSEWHERE: &str = "postgres.elsewhere";
-/// The socket's name; its whole path has 107 bytes at most on every Unix that we know.
+/// Name of the socket. Its whole path may have at most 107 bytes.
 const SOCKET: &str = ".s.PGSQL.5432";
 const SOCKET_PATH_BYTES: usize = 107;
 
@@ -36,7 +36,7 @@ pub(super) struct ClusterFiles {
     sockets: Option<PathBuf>,
 }
 
-/// The cluster that was made for this data directory earlier.
+/// The cluster that was created for this data directory earlier.
 pub(super) fn known_cluster(data_dir: &Path) -> Result<Option<PathBuf>, ClusterError> {
     let here = data_dir.join(CLUSTER);
     if here.join("PG_VERSION").exists() {
@@ -81,7 +81,7 @@ impl ClusterFiles {
         &self.cluster
     }
 
-    /// The major version that made the cluster; `None`: there is no cluster yet.
+    /// The major version of the cluster; `None` when there is none yet.
     pub(super) fn version(&self) -> Result<Option<String>, ClusterError> {
         let path = self.cluster.join("PG_VERSION");
         match fs::read_to_string(&path) {
@@ -91,12 +91,12 @@ impl ClusterFiles {
         }
     }
 
-    /// Makes the cluster beside its place and moves it there when it is whole.
+    /// Creates the cluster beside its place and moves it there when it is complete.
     pub(super) async fn make(&self, programs: &Programs, user: &ServerUser) -> Result<(), ClusterError> {
         let home = self.cluster.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(home).map_err(ClusterError::file("cannot make", home))?;
         remove_unfinished(home);
-        // A name of its own: a program that outlived a killed m4sh may still be writing to the last attempt's.
+        // A new name: a program that outlived a killed m4sh may still write to the folder of the last attempt.
         let unfinished = home.join(format!("{UNFINISHED}{}", uuid::Uuid::now_v7().simple()));
         user.owns(&private_folder(&unfinished)?, &unfinished)?;
         programs.make_cluster(&unfinished, user).await?;
@@ -104,7 +104,7 @@ impl ClusterFiles {
         let cannot = || ClusterError::file("cannot write", &conf);
         let mut file = File::options().append(true).open(&conf).map_err(cannot())?;
         file.write_all(b"\ninclude 'm4sh.conf'\n").and_then(|()| file.sync_all()).map_err(cannot())?;
-        // The folder's entries reach the disk before the name that promises them.
+        // The entries must be on disk before the name.
         sync_folder(&unfinished)?;
         // Replaces a folder of that name only when it is empty.
         fs::rename(&unfinished, &self.cluster)
@@ -118,8 +118,8 @@ impl ClusterFiles {
         write_whole(&self.cluster.join("m4sh.conf"), settings::text(&sockets).as_bytes(), Some(user))
     }
 
-    /// Leaves word in the data directory when the cluster is not there, so that it is found even if the directory is
-    /// moved. Only once the cluster exists: word of one that is missing is taken for a loss.
+    /// Records the path in the data directory when the cluster is elsewhere, so that it is found even if the directory is
+    /// moved. Only when the cluster exists: a recorded path without a cluster is an error.
     pub(super) fn write_down(&self, data_dir: &Path) -> Result<(), ClusterError> {
         let pointer = data_dir.join(ELSEWHERE);
         if self.cluster == data_dir.join(CLUSTER) || pointer.exists() {
@@ -128,7 +128,7 @@ impl ClusterFiles {
         write_whole(&pointer, self.cluster.as_os_str().as_bytes(), None)
     }
 
-    /// The folder of the socket of the server that runs, which an earlier start may have put elsewhere.
+    /// The folder of the socket of the running server, which an earlier start may have chosen.
     pub(super) fn socket_folder(&self) -> Result<PathBuf, ClusterError> {
         let path = self.cluster.join("postmaster.pid");
         let text = fs::read_to_string(&path).map_err(ClusterError::file("cannot read", &path))?;
@@ -148,12 +148,12 @@ impl ClusterFiles {
         let Ok(name) = fs::read_to_string(format!("/proc/{pid}/comm")) else { return };
         if !name.starts_with("post") {
             tracing::warn!(pid, "pid file of the private PostgreSQL names another program, removing it");
-            // A failure shows as the start's own.
+            // A failure appears as a failed start.
             let _ = fs::remove_file(&path);
         }
     }
 
-    /// What the server said last, for an error's text.
+    /// The end of the server's log, for an error message.
     pub(super) fn end_of_log(&self) -> String {
         let mut logs = vec![self.cluster.join(LOG)];
         logs.extend(fs::read_dir(self.cluster.join("log")).into_iter().flatten().flatten().map(|entry| entry.path()));
@@ -231,7 +231,7 @@ fn private_folder(path: &Path) -> Result<File, ClusterError> {
 fn remove_unfinished(home: &Path) {
     for entry in fs::read_dir(home).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            // What cannot be removed is only in the way of the disk's space.
+            // A leftover that cannot be removed only wastes disk space.
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -1,6 +1,8 @@
-//! The managed local cluster: a private PostgreSQL for a school that has none. Called by `app` when no `DATABASE_URL`
-//! is set. Listens on a Unix socket only, is run by an unprivileged user, outlives a killed m4sh and is adopted by the
+//! A private PostgreSQL cluster: created, started, adopted and stopped. Called by `app` without a `DATABASE_URL`.
+//! It listens on a Unix socket only, runs as an unprivileged user, outlives a killed m4sh and is adopted by the
 //! next one. Never deletes or overwrites a cluster.
+
+#![warn(missing_docs)]
 
 mod files;
 mod programs;
@@ -20,34 +22,34 @@ use tokio_postgres::{Client, NoTls};
 
 use self::{files::ClusterFiles, programs::Programs, user::ServerUser};
 
-/// How long a server may fail to start, or refuse to be talked to, before an operator hears of it. Recovery after a
-/// crash is not counted: `pg_ctl` waits for that.
+/// How long a server may fail to start or refuse connections before this is an error. Recovery after a
+/// crash is not counted: `pg_ctl` waits for it.
 const START_WITHIN: Duration = Duration::from_secs(60);
-/// Between two looks at a server that is starting or stopping.
+/// Interval of checks of a server that is starting or stopping.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How long a lock that is held may take to be given up.
+/// How long to wait for the lock of a process that is ending.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Why there is no running cluster, in words for an operator.
+/// Why there is no running cluster, as messages for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// No PostgreSQL programs, or none of the right version.
     #[error("{0}")]
     Programs(String),
-    /// Another m4sh has the data directory.
+    /// Another process uses the data directory.
     #[error("the data directory {0} is in use by another m4sh{1}: stop it, or give this one its own M4SH_DATA_DIR")]
     InUse(PathBuf, String),
-    /// The data directory or what lies in it cannot be used as it is.
+    /// The data directory or its content cannot be used.
     #[error("{0}")]
     Place(String),
-    /// A file cannot be made, read or written.
+    /// A file cannot be created, read or written.
     #[error("{what} {path}: {source}")]
     File {
-        /// What was tried.
+        /// The attempted operation.
         what: &'static str,
-        /// On which path.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// A PostgreSQL program failed.
@@ -55,10 +57,10 @@ pub enum ClusterError {
     Failed {
         /// Which.
         program: &'static str,
-        /// What it said, and the end of the server's log.
+        /// Its output, and the end of the server's log.
         output: String,
     },
-    /// The cluster runs but does not answer as it should.
+    /// The cluster runs but does not answer as expected.
     #[error("the local database cluster does not answer: {0}")]
     Silent(String),
 }
@@ -70,7 +72,7 @@ impl ClusterError {
     }
 }
 
-/// A running private cluster and the lock on its data directory. Dropped, it lets go of the lock and leaves the server
+/// A running private cluster and the lock on its data directory. Dropping it releases the lock and leaves the server
 /// running; only `stop` stops it.
 #[derive(Debug)]
 pub struct Cluster {
@@ -78,15 +80,15 @@ pub struct Cluster {
     place: ClusterFiles,
     programs: Programs,
     user: ServerUser,
-    /// Held as long as this process uses the cluster; the system lets go of it when the process ends, however it ends.
+    /// Held while this process uses the cluster; the system releases it when the process ends.
     _lock: File,
 }
 
 impl Cluster {
-    /// Makes the cluster below `data_dir` when there is none, and starts it or adopts the one that runs.
+    /// Creates the cluster below `data_dir` when there is none, and starts it or adopts a running one.
     ///
     /// # Errors
-    /// In words that tell an operator what to do.
+    /// [`ClusterError`], whose message tells an operator what to do.
     pub async fn start(data_dir: &Path) -> Result<Self, ClusterError> {
         std::fs::create_dir_all(data_dir).map_err(ClusterError::file("cannot make the data directory", data_dir))?;
         let data_dir = data_dir.canonicalize().map_err(ClusterError::file("cannot find", data_dir))?;
@@ -106,7 +108,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Where to connect; the database exists.
+    /// The URL of the database, which exists.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -121,10 +123,10 @@ impl Cluster {
     /// Stops the server: connections are ended, everything is on disk, and the next start needs no recovery.
     ///
     /// # Errors
-    /// When it does not stop within a minute, not even without ceremony.
+    /// When it does not stop within a minute, not even immediately.
     pub async fn stop(self) -> Result<(), ClusterError> {
         if let Err(error) = self.control(&["stop", "-m", "fast", "-w", "-t", "60"]).await {
-            // What was committed is safe either way; the next start replays it from the write-ahead log.
+            // Committed data is safe either way; the next start replays it from the write-ahead log.
             tracing::warn!(%error, "the private PostgreSQL did not stop in time, stopping it immediately");
             self.control(&["stop", "-m", "immediate", "-w", "-t", "60"]).await?;
         }
@@ -135,7 +137,7 @@ impl Cluster {
         self.programs.control(&self.place, &self.user, args).await
     }
 
-    /// Starts the server, or finds it running, until it answers.
+    /// Starts the server unless it runs, and waits until it answers.
     async fn run(&self) -> Result<Client, ClusterError> {
         let begun = Instant::now();
         loop {
@@ -172,7 +174,7 @@ impl Cluster {
         Ok(client)
     }
 
-    /// Not a part of making the cluster: that would have to run a server in a folder that is about to move.
+    /// Not a part of creating the cluster, which would need a server in a folder that is about to move.
     async fn make_database(&self, admin: &Client) -> Result<(), ClusterError> {
         let silent = |error: tokio_postgres::Error| ClusterError::Silent(in_full(&error));
         let there = admin
@@ -221,7 +223,7 @@ fn lock_at_once(data_dir: &Path) -> Result<File, ClusterError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // Only to be helpful, so a failure is no matter. A process id has few digits.
+            // Only for the message, so a failure does not matter. A process id has few digits.
             let _ = (&file).take(20).read_to_string(&mut holder);
             let holder = holder.trim();
             let holder = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };

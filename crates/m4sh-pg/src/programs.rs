@@ -1,5 +1,5 @@
-//! PostgreSQL's programs on this machine: where they are, which version, and how they are run.
-//! Called by the rest of `managed`. Never installs anything.
+//! The PostgreSQL programs of this machine: where they are, their version, and how they are run.
+//! Called by the rest of this crate. Never installs anything.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::{ClusterError, files::ClusterFiles, user::ServerUser};
 
-/// The oldest major version that the schema and the settings are meant for.
+/// The oldest supported major version.
 const OLDEST: u32 = 14;
 
 /// A folder of PostgreSQL's programs.

@@ -1,4 +1,4 @@
-//! The settings of the managed cluster and its addresses, as text. Called by the rest of `managed`.
+//! The settings of the cluster and its URLs, as text. Called by the rest of this crate.
 //! Never touches a file.
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};

@@ -1,4 +1,4 @@
-//! Who runs the cluster's programs: PostgreSQL refuses to be run by root, so root lends them another user.
+//! The user of the cluster's programs: PostgreSQL refuses to run as root, so root runs them as another user.
 //! Called by `Cluster::start`. Never changes the user of this process.
 
 use std::{
@@ -27,7 +27,7 @@ impl ServerUser {
         let owner = match cluster {
             Some(path) => match path.metadata() {
                 Ok(found) => Some((found.uid(), found.gid())),
-                // `Place` has the words for a cluster that is missing.
+                // `ClusterFiles` reports a missing cluster.
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) => return Err(ClusterError::file("cannot look at", path)(error)),
             },
@@ -68,7 +68,7 @@ impl ServerUser {
         }
     }
 
-    /// Makes an open file or folder this user's: the one that was opened, whatever its name leads to by now.
+    /// Gives an open file or folder to this user, whatever its name refers to by now.
     pub(super) fn owns(self, file: &File, path: &Path) -> Result<(), ClusterError> {
         match self.other {
             Some(group) => {
@@ -79,7 +79,7 @@ impl ServerUser {
     }
 }
 
-/// What `id` says; the system's own answer, wherever its users are kept.
+/// The output of `id`, which knows users of every source.
 async fn id(args: &[&str]) -> Option<u32> {
     let output = Command::new("id").args(args).output().await.ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()

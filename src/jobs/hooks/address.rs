@@ -1,6 +1,6 @@
-//! Where webhooks may go: public addresses only, unless the operator says otherwise. Asked when a webhook is made, before
-//! each sending, and at each connection for what its name means by then.
-//! Never resolves a name for a check: what it means may change until the connection is made.
+//! Which addresses webhooks may use: public ones only, unless the operator allows others. Checked when a webhook is created, before
+//! each delivery, and at each connection after its name is resolved.
+//! Never resolves a name for a check: the result may change until the connection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,7 +11,7 @@ use m4sh_domain::limits;
 
 const NOT_PUBLIC: &str = "The address is not a public one.";
 
-/// Names, without those of their addresses that are not public.
+/// A DNS resolver that removes addresses that are not public.
 pub struct PublicResolver;
 
 impl Resolve for PublicResolver {
@@ -24,10 +24,10 @@ impl Resolve for PublicResolver {
     }
 }
 
-/// A webhook's address.
+/// The URL of a webhook.
 ///
 /// # Errors
-/// Why it cannot be one, in words for its owner.
+/// The reason, as a message for its owner.
 pub fn check(text: &str, allow_private: bool) -> Result<Url, &'static str> {
     if text.chars().count() > limits::URL_CHARS {
         return Err("The address is too long.");
@@ -43,13 +43,13 @@ pub fn check(text: &str, allow_private: bool) -> Result<Url, &'static str> {
         None => return Err("Enter a valid URL."),
         Some(Host::Ipv4(ip)) => is_public(ip.into()),
         Some(Host::Ipv6(ip)) => is_public(ip.into()),
-        // What it means is looked at when the connection is made.
+        // A name is checked at the connection.
         Some(Host::Domain(_)) => true,
     };
     if public || allow_private { Ok(url) } else { Err(NOT_PUBLIC) }
 }
 
-/// Whether an address is somebody's on the open internet.
+/// Whether an address is public.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -72,7 +72,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         || ip.is_documentation())
 }
 
-/// Addresses that stand for one of IPv4 are judged as that.
+/// Addresses that embed an IPv4 address are checked as that.
 fn is_public_v6(ip: Ipv6Addr) -> bool {
     let [a, b, c, d, e, f, g, h] = ip.segments();
     let v4 = |high: u16, low: u16| {
@@ -82,7 +82,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     match [a, b, c, d, e, f] {
         [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => v4(g, h),
         [0x2002, ..] => v4(b, c),
-        // Global unicast is 2000::/3; of that Teredo, other protocol assignments and documentation are nobody's.
+        // Global unicast is 2000::/3, without Teredo, other protocol assignments and documentation.
         _ => (0x2000..=0x3fff).contains(&a) && !(a == 0x2001 && b < 0x200) && (a, b) != (0x2001, 0xdb8) && a != 0x3fff,
     }
 }

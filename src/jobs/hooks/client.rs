@@ -1,5 +1,5 @@
-//! Brings one signed event to one address over HTTP, and tells what came of it.
-//! Called by the dispatcher, and by `http` to try a webhook. Never follows a redirect, never reads an answer's body, never
+//! Delivers one signed event to one URL over HTTP.
+//! Called by the dispatcher, and by `http` to test a webhook. Never follows a redirect, never reads the body of an answer, never
 //! connects to an address that is not public unless the operator allows it.
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Delivery<'a> {
     pub url: &'a str,
     /// What signs, the newest first.
     pub secrets: &'a [String],
-    /// The same however often it is tried.
+    /// Id of the delivery, the same for every attempt.
     pub delivery: Uuid,
     /// The event's id.
     pub id: Uuid,
@@ -49,28 +49,28 @@ pub struct Delivery<'a> {
     pub data: &'a Value,
 }
 
-/// What came of it.
+/// The outcome of an attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeliveryOutcome {
-    /// The receiver said 2xx in time.
+    /// The receiver answered 2xx in time.
     Arrived {
         /// The status.
         answered: u16,
     },
-    /// It did not.
+    /// It failed.
     Missed {
         /// The status, when there was one.
         answered: Option<u16>,
-        /// What went wrong, in words for the webhook's owner.
+        /// The error, as a message for the owner of the webhook.
         error: String,
     },
 }
 
 impl WebhookClient {
-    /// A courier that goes to private addresses, too, or does not.
+    /// A client that may or may not use private addresses.
     ///
     /// # Errors
-    /// When the machine has no TLS to offer.
+    /// When TLS cannot be set up.
     pub fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
         crate::tls::install_provider();
         let mut client = Client::builder()
@@ -86,7 +86,7 @@ impl WebhookClient {
         Ok(Self { client: client.build()?, allow_private })
     }
 
-    /// Whether webhooks may go to private addresses.
+    /// Whether private addresses are allowed.
     #[must_use]
     pub fn allows_private_addresses(&self) -> bool {
         self.allow_private
@@ -98,8 +98,8 @@ impl WebhookClient {
             let error = error.chars().take(limits::HOOK_ERROR_CHARS).collect();
             DeliveryOutcome::Missed { answered, error }
         };
-        // Looked at again at each sending: what is allowed may have changed since the webhook was made, and an address in
-        // digits is not resolved.
+        // Checked again for each delivery: the setting may have changed since the webhook was created, and a numeric address
+        // is not resolved.
         let url = match address::check(letter.url, self.allow_private) {
             Ok(url) => url,
             Err(why) => return missed(None, why),
@@ -146,7 +146,7 @@ impl Delivery<'_> {
     }
 }
 
-/// What is beneath matters to whoever runs the receiver: a refused connection, a certificate, a name.
+/// The innermost cause helps the operator of the receiver: a refused connection, a certificate, a name.
 fn words(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("There was no answer within {} seconds.", limits::HOOK_ANSWER.as_secs());

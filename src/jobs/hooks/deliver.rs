@@ -1,5 +1,5 @@
-//! One webhook in the hands of one process: its events in order, one at a time, until one fails or none is left.
-//! Called by the dispatcher. Never sends an event before the one before it arrived, and notes nothing without the lease.
+//! One leased webhook: delivers its events in order, one at a time, until one fails or none is left.
+//! Called by the dispatcher. Never sends an event before the previous one has arrived, and records nothing without the lease.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use m4sh_store::{ClaimedHook, FailedDelivery, NumberedEvent, StoreError};
 const GONE: u16 = 410;
 
 impl Dispatcher {
-    /// Tells a webhook what it has not heard. Whatever cannot be noted is told again: the lease ends by itself.
+    /// Delivers the outstanding events. A delivery that cannot be recorded is repeated: the lease expires.
     pub(super) async fn deliver(&self, hook: ClaimedHook, lease: Uuid, stop: &watch::Receiver<bool>) {
         if let Err(error) = self.events(&hook, lease, stop).await {
             tracing::debug!(hook = %hook.id, %error, "delivery could not be recorded");
@@ -63,7 +63,7 @@ impl Dispatcher {
     ) -> Result<(), StoreError> {
         let wait = backoff(before.saturating_add(1));
         let failing = if before == 0 { Duration::ZERO } else { hook.failing_since.map_or(Duration::ZERO, since) };
-        // 410 says that nothing will ever be taken there again.
+        // 410 means that the receiver is gone for good.
         let goes_on = answered != Some(GONE) && self.give_up.is_none_or(|give_up| failing < give_up);
         let missed =
             FailedDelivery { seq: event.seq, kind: &event.kind, answered, error, wait: goes_on.then_some(wait) };

@@ -1,6 +1,6 @@
-//! Webhooks: what happened in a class is read out of what is committed, numbered, and told in order, at least once.
+//! Webhooks: events of a class are collected from committed data, numbered, and delivered in order, at least once.
 //! Started by `app` beside the runner; many processes share the work by leases in rows. Never on a thread of boards, and
-//! beside the queue, so that slow receivers never hold up exports. ADR 0025.
+//! separate from the queue, so that slow receivers do not delay exports. ADR 0025.
 
 pub mod address;
 mod client;
@@ -30,20 +30,20 @@ pub struct Dispatcher {
     give_up: Option<Duration>,
 }
 
-/// A dispatcher at work.
+/// A running dispatcher.
 pub struct DispatcherHandle {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Dispatcher {
-    /// A dispatcher that does nothing yet.
+    /// A dispatcher that is not started.
     #[must_use]
     pub fn new(store: Store, courier: Arc<WebhookClient>, give_up: Option<Duration>) -> Self {
         Self { store, courier, give_up }
     }
 
-    /// Begins to look and to send, on a task of the caller's runtime.
+    /// Starts collecting and delivering, on a task of the caller's runtime.
     #[must_use]
     pub fn start(self) -> DispatcherHandle {
         let (stop, stopped) = watch::channel(false);
@@ -64,7 +64,7 @@ impl Dispatcher {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Numbers what happened in each class that is due.
+    /// Collects the events of each class that is due.
     async fn look(&self) {
         loop {
             match self.store.collect_hook_events().await {
@@ -75,7 +75,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes webhooks while there is room and some are due.
+    /// Claims due webhooks while there is capacity.
     async fn take(self: &Arc<Self>, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
         while tasks.len() < limits::HOOKS_AT_ONCE {
             let lease = Uuid::new_v4();
@@ -92,8 +92,8 @@ impl Dispatcher {
 }
 
 impl DispatcherHandle {
-    /// Begins no further delivery and waits a moment for those on their way; what is cut off is sent again, by whoever
-    /// takes its webhook over.
+    /// Starts no further delivery and waits a moment for those in progress. An interrupted one is repeated by the process that
+    /// claims the webhook next.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         let mut task = self.task;

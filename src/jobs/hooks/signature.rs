@@ -1,5 +1,5 @@
-//! What proves to a receiver that an event is from here and recent. Called by the courier.
-//! Never signs a body without the time, or an old event could be played to a receiver again.
+//! The signature of a delivery, which proves its origin and age. Called by the client.
+//! Always signs the time with the body, so that an old event cannot be replayed.
 
 use std::fmt::Write as _;
 

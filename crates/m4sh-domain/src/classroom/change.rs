@@ -36,7 +36,7 @@ impl ClassChange {
 pub struct RecordedChange {
     /// Its kind.
     pub change: ClassChange,
-    /// `ChangeTarget` and what.
+    /// The target and the change.
     pub data: Object,
 }
 

@@ -100,7 +100,7 @@ impl Viewport {
 pub struct Bring {
     /// Where to.
     pub viewport: Viewport,
-    /// `ChangeTarget`; everybody when none are named.
+    /// The people who are brought; everybody when none are named.
     pub users: Vec<UserId>,
 }
 

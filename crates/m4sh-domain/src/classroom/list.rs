@@ -79,7 +79,7 @@ macro_rules! class {
                 match self { $(Self::$event(event) => event.kind()),+ }
             }
 
-            /// ChangeTarget it is about: whose hand, to whom a private message goes, whose vote.
+            /// The person it is about: the owner of a hand or a vote, the receiver of a private message.
             #[must_use]
             pub fn person(&self) -> Option<Uuid> {
                 match self { $(Self::$event(event) => event.person()),+ }

@@ -168,7 +168,7 @@ pub(super) trait Event: Sized + Into<ClassEvent> {
         kind == Self::KIND
     }
 
-    /// `ChangeTarget` it is about: whose hand, to whom a private message goes, whose vote.
+    /// The person it is about: the owner of a hand or a vote, the receiver of a private message.
     fn person(&self) -> Option<Uuid> {
         None
     }
