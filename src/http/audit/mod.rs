@@ -4,6 +4,7 @@
 
 mod context;
 mod log;
+mod trace;
 
 use actix_web::{
     HttpRequest,
@@ -15,52 +16,11 @@ use uuid::Uuid;
 
 pub use context::AuditContext;
 pub use log::EventLog;
+pub use trace::{Pace, Trace, Traces};
 
 use super::{Services, extract::ClientOrigin};
 use m4sh_domain::limits::EVENT_DATA_BYTES;
 use m4sh_store::{AuditEvent, EventCategory};
-
-/// Whether an answer waits until its event is committed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pace {
-    /// Yes, for a bounded time: what is seldom done is worth a millisecond.
-    AtOnce,
-    /// No: saves are many, and the journal knows their authors already.
-    Later,
-}
-
-/// What one method of a route leaves in the event log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Trace {
-    /// An event.
-    Event {
-        /// What it is about.
-        category: EventCategory,
-        /// What was done.
-        action: &'static str,
-        /// Whether the answer waits for it.
-        pace: Pace,
-    },
-    /// Nothing, for this reason.
-    Nothing(&'static str),
-}
-
-/// The traces of one route, by method.
-#[derive(Clone, Default, Debug)]
-pub struct Traces(Vec<(&'static str, Trace)>);
-
-impl Traces {
-    /// Sets the trace of a method.
-    pub fn add(&mut self, method: &'static str, trace: Trace) {
-        self.0.push((method, trace));
-    }
-
-    /// The trace of a method.
-    #[must_use]
-    pub fn of(&self, method: &str) -> Option<Trace> {
-        self.0.iter().find(|(named, _)| *named == method).map(|(_, trace)| *trace)
-    }
-}
 
 /// Whether requests of that method are there to change something.
 #[must_use]

@@ -199,7 +199,7 @@ impl Call {
     }
 }
 
-impl super::Services {
+impl crate::http::Services {
     /// Gives a board made from a template the pictures that its state refers to, at the cost of the class's owner.
     pub(super) async fn copy_shown_assets(&self, from: BoardId, to: BoardId, owner: UserId) -> Result<(), Problem> {
         if self.store.assets_size(from).await? == 0 {

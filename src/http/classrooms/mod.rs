@@ -36,7 +36,6 @@ use super::{
         params::Path,
         patch, post,
         reading::TypedInviteCode,
-        schemas::Name,
     },
     problem::Problem,
 };
@@ -50,7 +49,7 @@ use m4sh_domain::{
 use m4sh_store::{AccountRole, ClassroomRow, EventCategory, NewClassroom, StoreError};
 use paths::ClassPath;
 pub use paths::LessonPath;
-use shapes::ClassroomResponse;
+use shapes::{ClassroomResponse, NamedRequest};
 
 /// Classrooms, lessons and what is in them.
 pub fn areas() -> Vec<Area> {
@@ -113,13 +112,6 @@ pub fn areas() -> Vec<Area> {
         talk::area(),
         hooks::area(),
     ]
-}
-
-request! {
-    /// A name.
-    pub struct NamedRequest {
-        name: Name,
-    }
 }
 
 request! {

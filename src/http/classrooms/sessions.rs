@@ -5,10 +5,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    NamedRequest,
     call::{Member, Tutor},
     paths::{ClassPath, LessonPath},
-    shapes::LessonResponse,
+    shapes::{LessonResponse, NamedRequest},
 };
 use crate::http::{
     Services,

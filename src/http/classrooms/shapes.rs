@@ -6,7 +6,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    http::operation::{names::names, schemas::Moment},
+    http::operation::{
+        body::request,
+        names::names,
+        schemas::{Moment, Name},
+    },
     identity::display_name,
 };
 use m4sh_domain::access;
@@ -18,6 +22,13 @@ names! {
         16, "Choose `tutor`, `assistant`, `student` or `viewer`.";
     /// Whether a lesson is on.
     pub Status(LessonStatus) = [LessonStatus::Active, LessonStatus::Ended];
+}
+
+request! {
+    /// A name.
+    pub struct NamedRequest {
+        name: Name,
+    }
 }
 
 /// A classroom as one of its members sees it.

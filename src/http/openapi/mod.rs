@@ -7,7 +7,7 @@ mod failures;
 mod operations;
 mod page;
 
-use std::sync::OnceLock;
+use std::{rc::Rc, sync::OnceLock};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
 use crate::http::{
-    MoreAreas,
     operation::{
         Area,
         answer::Answer,
@@ -31,6 +30,10 @@ use crate::http::{
 
 /// How long a cache may answer in our place; a new version is seen within minutes.
 const CACHED: &str = "public, max-age=300";
+
+/// The areas that are described, in the data of the app.
+#[derive(Clone)]
+pub struct DescribedAreas(pub Rc<dyn Fn() -> Vec<Area>>);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -83,7 +86,7 @@ impl Answer for DescriptionAnswer {
 }
 
 async fn document(request: HttpRequest) -> Result<DescriptionAnswer, Problem> {
-    let areas = || request.app_data::<MoreAreas>().map_or_else(crate::http::areas, |more| more.all());
+    let areas = || request.app_data::<DescribedAreas>().map_or_else(Vec::new, |areas| areas.0());
     let Document { bytes, etag } = DOCUMENT.get_or_init(|| Document::of(areas()));
     let known = request.headers().get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let is_known = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));

@@ -10,28 +10,9 @@ use crate::{
         extract::{Signed, client_address, services},
         problem::Problem,
     },
-    identity::{Principal, RateLimitKey, RateLimiter},
+    identity::{Principal, RateLimitKey},
 };
-use m4sh_domain::{
-    ids::UserId,
-    rate::{Rates, Scope},
-};
-
-/// The rates of the REST surface. Only what an operation declares can be spent: nothing outside this module has a way to.
-pub struct RestRates(RateLimiter);
-
-impl RestRates {
-    /// Full buckets, at these rates.
-    #[must_use]
-    pub fn new(rates: Rates) -> Self {
-        Self(RateLimiter::new(rates))
-    }
-
-    /// Takes one request from the caller's bucket.
-    pub(super) fn spend(&self, scope: Scope, caller: impl Into<RateLimitKey>) -> Result<(), Problem> {
-        Ok(self.0.check(scope, caller)?)
-    }
-}
+use m4sh_domain::{ids::UserId, rate::Scope};
 
 /// What the requests of an operation may cost.
 #[derive(Clone, Copy, Debug)]

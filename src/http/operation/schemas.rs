@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use crate::http::{operation::names::names, solo::op_schemas::OpRequest};
+use super::{names::names, op_schemas::OpRequest};
 use m4sh_domain::board::OpKind;
 use m4sh_domain::classroom::PupilSelection;
 use m4sh_domain::hooks::HookEvent;

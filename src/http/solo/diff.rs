@@ -5,7 +5,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::{BoardPath, op_schemas::OpRequest};
+use super::BoardPath;
+use crate::http::operation::op_schemas::OpRequest;
 use crate::{
     actors::{board::ApplyOps, messages::Save},
     http::{

@@ -7,7 +7,7 @@ mod copies;
 pub mod detail;
 pub mod diff;
 pub mod exports;
-pub mod op_schemas;
+mod paths;
 pub mod sharing;
 pub mod snapshots;
 pub mod stream;
@@ -17,26 +17,13 @@ pub mod visits;
 
 use super::{
     assets, blobs,
-    operation::{Area, params::path_params},
+    operation::Area,
 };
-use m4sh_domain::{ids::BoardId, rate::Scope};
+use m4sh_domain::rate::Scope;
+
+pub use paths::{BoardPath, RevisionPath};
 
 pub(super) use super::states as state;
-
-path_params! {
-    /// A board.
-    pub struct BoardPath {
-        /// The board.
-        id: BoardId,
-    }
-    /// A revision of a board.
-    pub struct RevisionPath {
-        /// The board.
-        id: BoardId,
-        /// The revision.
-        rev: u64,
-    }
-}
 
 /// Boards and all that belongs to one.
 pub fn areas() -> Vec<Area> {

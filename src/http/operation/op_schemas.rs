@@ -5,7 +5,7 @@
 
 use utoipa::ToSchema;
 
-use crate::http::operation::schemas::{ItemId, Members, OperationKind};
+use super::schemas::{ItemId, Members, OperationKind};
 
 /// One change. Unknown fields are dropped; numbers as ids become their text. Where every operation has an `op_id`, these name the batch.
 #[derive(ToSchema)]
