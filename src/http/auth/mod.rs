@@ -1,4 +1,4 @@
-//! Accounts and logins over REST: register, login, refresh, logout, me (contract/live.md 2).
+//! Accounts and logins over REST: register, login, refresh, logout, me (SPEC A).
 //! Called by the route table. Never says whether an e-mail address has an account, except to who registers it.
 
 pub(super) mod cookie;

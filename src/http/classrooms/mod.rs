@@ -1,4 +1,4 @@
-//! Classrooms over REST: made by tutors, joined by code, read by members, unknown to strangers (contract/live.md 2).
+//! Classrooms over REST: made by tutors, joined by code, read by members, unknown to strangers (SPEC K).
 //! Called by the route table. Never changes a live room itself: it tells the directory that something changed.
 
 pub mod boards;

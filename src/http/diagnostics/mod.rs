@@ -1,4 +1,4 @@
-//! What clients tell of themselves, and what tutors may read of it (contract/boards.md 2.9).
+//! What clients tell of themselves, and what tutors may read of it (SPEC M).
 //! Called by the route table. Never waits for the database to take what is told, and never answers a loss.
 
 mod aggregate;

@@ -1,4 +1,4 @@
-//! From a body to events: one object, a list, or a list in a wrapper (contract/boards.md 2.9). Called by the handlers.
+//! From a body to events: one object, a list, or a list in a wrapper (SPEC M). Called by the handlers.
 //! Best effort within what is JSON: a field of another type stays with the rest, and only what is no object is left out.
 
 use jiff::Timestamp;

@@ -13,9 +13,9 @@ mod revisions;
 pub mod shapes;
 mod state;
 
+pub(in crate::http) use super::solo::{BoardPath, RevisionPath};
 use super::{classrooms, operation::Area};
 use m4sh_domain::rate::Scope;
-pub(in crate::http) use super::solo::{BoardPath, RevisionPath};
 use query::HistoryPoint;
 pub(crate) use query::history_query;
 pub use query::{HistoryParam, QueryReader, parse_time};
@@ -40,4 +40,3 @@ pub fn area() -> Area {
     ];
     Area::new("History", about, operations.concat()).rate(Scope::SoloUser)
 }
-

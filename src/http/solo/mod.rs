@@ -15,10 +15,7 @@ pub mod thumbnails;
 pub mod undo;
 pub mod visits;
 
-use super::{
-    assets, blobs,
-    operation::Area,
-};
+use super::{assets, blobs, operation::Area};
 use m4sh_domain::rate::Scope;
 
 pub use paths::{BoardPath, RevisionPath};
