@@ -1,6 +1,8 @@
 //! The routes with a real database and real boards: the envelope, the order of checks, accounts, classrooms, saves.
 //! Called in process; the contract over the wire is tested from outside, against a running server.
 
+use std::sync::Arc;
+
 use actix_web::{
     App, Error,
     body::{MessageBody, to_bytes},
@@ -12,9 +14,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    actors::{boards::Boards, journal::PostgresJournal, node::NodeContext, shard::Shard},
+    actors::{boards::Boards, directory::Directory, journal::PostgresJournal, node::NodeContext, shard::Shard},
     blobs::Blobs,
     cluster::InProcessLeases,
+    identity::{Authenticator, LinkSigner, Passwords, TrustedProxies, UserProfiles},
+    jobs::{Jobs, snapshots::SnapshotService},
+    objects::ObjectService,
 };
 use m4sh_domain::rate::{Rate, Rates, Scope};
 use m4sh_store::testing::TestDatabase;

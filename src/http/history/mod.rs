@@ -16,7 +16,6 @@ mod state;
 pub(in crate::http) use super::solo::{BoardPath, RevisionPath};
 use super::{classrooms, operation::Area};
 use m4sh_domain::rate::Scope;
-use query::HistoryPoint;
 pub(crate) use query::history_query;
 pub use query::{HistoryParam, QueryReader, parse_time};
 pub use reader::{HistoryReader, VisibleBatch, milliseconds, off_thread, state_bytes};

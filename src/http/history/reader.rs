@@ -91,16 +91,13 @@ impl Services {
 }
 
 /// Entries as a reader may see them. A batch of which nothing is visible is left out whole, with its author and time.
-pub(super) async fn visible_batches(
-    entries: Vec<JournalEntry>,
-    visibility: Visibility,
-) -> Result<Vec<VisibleBatch>, Problem> {
+pub async fn visible_batches(entries: Vec<JournalEntry>, visibility: Visibility) -> Result<Vec<VisibleBatch>, Problem> {
     let entries = entries.into_iter().map(|entry| ((), entry)).collect();
     Ok(visible_batches_with(entries, visibility).await?.into_iter().map(|((), batch)| batch).collect())
 }
 
 /// The same of entries with a value beside each.
-pub(super) async fn visible_batches_with<T: Send + 'static>(
+pub async fn visible_batches_with<T: Send + 'static>(
     entries: Vec<(T, JournalEntry)>,
     visibility: Visibility,
 ) -> Result<Vec<(T, VisibleBatch)>, Problem> {
