@@ -10,14 +10,12 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{
     LedRoom, LessonPath, Room, VersionPath,
-    shapes::{People, RoomAuthorResponse},
+    history_shapes::{RoomActiveResponse, RoomHappenedResponse, RoomKeptResponse, RoomManifestResponse, RoomMarkResponse, RoomNameResponse, RoomPlayedResponse, RoomRestoredResponse, RoomSnapshotResponse, RoomSnapshotsResponse, RoomStateResponse, RoomStreamResponse, RoomSummaryResponse, RoomTimelineResponse},
+    shapes::People,
 };
 use crate::board_history::BoardAtRevision;
 use crate::http::{
@@ -25,7 +23,7 @@ use crate::http::{
     fields::Faults,
     history::{
         HistoryParam, PersonResponse, QueryReader, history_query,
-        lesson::{KeptStateResponse, LessonSpanResponse, LessonStatsResponse, SnapshotQuery, TimelineQuery},
+        lesson::{KeptStateResponse, SnapshotQuery, TimelineQuery},
         lesson_replay::LessonReplayQuery,
         milliseconds, off_thread, state_bytes,
     },
@@ -36,7 +34,7 @@ use crate::http::{
         get,
         params::Path,
         post,
-        schemas::{Moment, State},
+        schemas::Moment,
         signature::{Schemas, Success},
     },
     problem::Problem,
@@ -139,162 +137,6 @@ history_query! {
         /// `json`, `png` or `svg`.
         format: FormatName,
     }
-}
-
-/// Something that happened.
-#[derive(Serialize, ToSchema)]
-struct RoomHappenedResponse {
-    at: Moment,
-    #[schema(example = json!({}))]
-    data: Value,
-    #[schema(example = "media_toggle")]
-    event_type: String,
-    #[schema(minimum = 1)]
-    id: u64,
-    timestamp_ms: i64,
-    #[schema(required = true)]
-    user: Option<RoomAuthorResponse>,
-}
-
-/// A page of what happened.
-#[derive(Serialize, ToSchema)]
-struct RoomTimelineResponse {
-    events: Vec<RoomHappenedResponse>,
-    has_more: bool,
-    #[schema(minimum = 0)]
-    total: u64,
-}
-
-/// Somebody who did something in a lesson.
-#[derive(Serialize, ToSchema)]
-struct RoomActiveResponse {
-    duration_ms: i64,
-    #[schema(required = true)]
-    id: Option<i64>,
-    joined_at: Moment,
-    left_at: Moment,
-    #[schema(required = true, example = "Anna Kovalenko")]
-    name: Option<String>,
-    #[schema(required = true, value_type = Option<String>, example = "student")]
-    role: Option<&'static str>,
-}
-
-/// A kept state.
-#[derive(Serialize, ToSchema)]
-struct RoomSnapshotResponse {
-    created_at: Moment,
-    #[schema(required = true)]
-    created_by: Option<RoomAuthorResponse>,
-    #[schema(minimum = 0)]
-    size_bytes: u64,
-    #[schema(value_type = String, example = "manual")]
-    snapshot_type: &'static str,
-    #[schema(required = true, example = json!(null))]
-    thumbnail_url: Option<String>,
-    #[schema(minimum = 0)]
-    version: u64,
-}
-
-/// What a lesson came to.
-#[derive(Serialize, ToSchema)]
-struct RoomSummaryResponse {
-    participants: Vec<RoomActiveResponse>,
-    session: LessonSpanResponse,
-    snapshots: Vec<RoomSnapshotResponse>,
-    stats: LessonStatsResponse,
-}
-
-/// Kept states.
-#[derive(Serialize, ToSchema)]
-struct RoomSnapshotsResponse {
-    snapshots: Vec<RoomSnapshotResponse>,
-}
-
-/// A board's state at a revision.
-#[derive(Serialize, ToSchema)]
-struct RoomStateResponse {
-    #[schema(minimum = 0)]
-    version: u64,
-    #[schema(value_type = State)]
-    board_state: Slot,
-}
-
-/// A restored board.
-#[derive(Serialize, ToSchema)]
-struct RoomRestoredResponse {
-    #[schema(minimum = 0)]
-    restored: u64,
-    #[schema(minimum = 0)]
-    version: u64,
-    #[schema(value_type = State)]
-    board_state: Slot,
-}
-
-/// Something to be played.
-#[derive(Serialize, ToSchema)]
-struct RoomPlayedResponse {
-    #[schema(example = json!({}))]
-    data: Value,
-    /// Milliseconds since the lesson was opened.
-    t: i64,
-    #[serde(rename = "type")]
-    #[schema(example = "stroke_add")]
-    kind: String,
-    #[schema(required = true)]
-    user: Option<i64>,
-}
-
-/// A page of what is played.
-#[derive(Serialize, ToSchema)]
-struct RoomStreamResponse {
-    duration_ms: i64,
-    events: Vec<RoomPlayedResponse>,
-    #[schema(required = true, example = json!(null))]
-    next: Option<String>,
-    session_id: Uuid,
-}
-
-/// A kept state and its time.
-#[derive(Serialize, ToSchema)]
-struct RoomMarkResponse {
-    t: i64,
-    #[schema(minimum = 0)]
-    version: u64,
-}
-
-/// Somebody.
-#[derive(Serialize, ToSchema)]
-struct RoomNameResponse {
-    #[schema(required = true)]
-    id: Option<i64>,
-    #[schema(required = true, example = "Anna Kovalenko")]
-    name: Option<String>,
-    #[schema(required = true, value_type = Option<String>, example = "student")]
-    role: Option<&'static str>,
-}
-
-/// What there is to be played.
-#[derive(Serialize, ToSchema)]
-struct RoomManifestResponse {
-    duration_ms: i64,
-    events: Vec<RoomPlayedResponse>,
-    participants: Vec<RoomNameResponse>,
-    session_id: Uuid,
-    snapshots: Vec<RoomMarkResponse>,
-}
-
-/// A kept state with what it holds.
-#[derive(Serialize, ToSchema)]
-struct RoomKeptResponse {
-    created_at: Moment,
-    #[schema(required = true)]
-    created_by: Option<RoomAuthorResponse>,
-    #[schema(minimum = 0)]
-    id: u64,
-    #[schema(required = true, value_type = Option<State>)]
-    state: Value,
-    #[schema(minimum = 0)]
-    version: u64,
 }
 
 impl People {

@@ -2,6 +2,7 @@
 //! whole numbers. Mounted by `compat`. Never decides a right: the routes of classes, boards and history do.
 
 mod history;
+mod history_shapes;
 mod lessons;
 mod lifecycle;
 mod people;

@@ -43,7 +43,7 @@ impl Argument for PublicBase {
 
 impl Argument for Paging {
     fn describe(signature: &mut Signature) {
-        super::params::describe_all::<shared_params::Paging>(signature);
+        super::params::describe_all::<shared_params::PagingParams>(signature);
     }
 
     async fn take(context: &mut Context) -> Result<Self, Problem> {

@@ -18,7 +18,7 @@ use m4sh_domain::limits::{IDEMPOTENCY_KEY_BYTES, PAGE_DEFAULT, PAGE_MAX};
 /// `?limit=&offset=` of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Paging {
+pub struct PagingParams {
     /// Rows of the answer. More than there may be in one are not refused, only not given.
     #[param(required = false, schema_with = rows)]
     limit: u32,
