@@ -165,10 +165,11 @@ async fn e40_an_export_that_a_crash_interrupts_is_completed_after_the_restart() 
 
 #[tokio::test]
 async fn e40_an_export_that_is_deleted_while_it_is_made_leaves_nothing() {
+    let state = heavy(30, 250); // first: an idle connection would be closed while it is made
     let app = Server::start().await;
     let database = app.database.clone().unwrap();
     let ann = app.pupil("Ann").await;
-    let board = ann.create_board_with(&heavy(30, 250)).await;
+    let board = ann.create_board_with(&state).await;
     let asked = ann.post(&board.rest("export/")).json(&wish("pdf")).send().await.expect(201).json();
     assert_ne!(asked["status"], "completed", "too quick to be interrupted: {asked}");
     ann.delete(&format!("/api/v1/exports/{}/", asked.text("id"))).send().await.expect(204);

@@ -14,7 +14,11 @@ use serde_json::{Value, json};
 
 use super::{
     LedRoom, LessonPath, Room, VersionPath,
-    history_shapes::{RoomActiveResponse, RoomHappenedResponse, RoomKeptResponse, RoomManifestResponse, RoomMarkResponse, RoomNameResponse, RoomPlayedResponse, RoomRestoredResponse, RoomSnapshotResponse, RoomSnapshotsResponse, RoomStateResponse, RoomStreamResponse, RoomSummaryResponse, RoomTimelineResponse},
+    history_shapes::{
+        RoomActiveResponse, RoomHappenedResponse, RoomKeptResponse, RoomManifestResponse, RoomMarkResponse,
+        RoomNameResponse, RoomPlayedResponse, RoomRestoredResponse, RoomSnapshotResponse, RoomSnapshotsResponse,
+        RoomStateResponse, RoomStreamResponse, RoomSummaryResponse, RoomTimelineResponse,
+    },
     shapes::People,
 };
 use crate::board_history::BoardAtRevision;
