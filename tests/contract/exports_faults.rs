@@ -147,9 +147,10 @@ async fn e41_a_thumbnail_that_cannot_be_made_is_told_as_old_clients_know_it() {
 
 #[tokio::test]
 async fn e40_an_export_that_a_crash_interrupts_is_completed_after_the_restart() {
+    let state = heavy(30, 250); // first: an idle connection would be closed while it is made
     let mut app = Server::start().await;
     let ann = app.pupil("Ann").await;
-    let board = ann.create_board_with(&heavy(30, 250)).await;
+    let board = ann.create_board_with(&state).await;
     let asked = ann.post(&board.rest("export/")).json(&wish("pdf")).send().await.expect(201).json();
     assert_ne!(asked["status"], "completed", "too quick to be interrupted: {asked}");
     app.kill_and_restart().await;

@@ -1,7 +1,7 @@
 //! What the room client is shown of a lesson's history. Filled by `history`, with fields in the order of the wire.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
