@@ -10,7 +10,7 @@ use crate::http::{
     history::parse_time,
     operation::{
         body::{Field, Omittable, RawBody, RequestBody, request},
-        schemas::{Happening, Moment, Name, NonEmptyState, Note},
+        schemas::{Happening, LINE, Moment, Name, NonEmptyState, Note},
         signature::Schemas,
     },
     problem::Problem,
@@ -147,7 +147,7 @@ fields! {
         let is_fit = settings.as_object().is_some() && text.len() <= EVENT_DATA_BYTES && !text.contains("\\u0000");
         if is_fit { Some(text) } else { fields.wrong(key, "A small object is required.") }
     };
-    AccessCode: String, |_| json!({"type": "string", "maxLength": 64}), |fields, key| fields.text(key, 64);
+    AccessCode: String, |_| json!({"type": "string", "maxLength": 64, "pattern": LINE}), |fields, key| fields.text(key, 64);
     NonEmptyBoard: Value, |schemas| schemas.of::<NonEmptyState>(), |fields, key| {
         let state = fields.required_value(key)?;
         let is_empty = state.as_object().is_none_or(|members| members.is_empty());

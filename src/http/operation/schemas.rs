@@ -26,7 +26,7 @@ use m4sh_domain::limits::{
 use m4sh_domain::times;
 
 /// One line of text: no control characters.
-const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+pub const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 /// The same, and not blank.
 const NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 /// Lines of text, and not blank.
